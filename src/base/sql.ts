@@ -1,0 +1,224 @@
+import { existsSync, mkdirSync, renameSync } from "node:fs";
+import { dirname } from "node:path";
+import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import { failure } from "./failure.ts";
+
+/** A room's tables: migration `n` brings them from version `n` to `n + 1`. Migrations are added, never changed. */
+export interface Schema {
+  room: string;
+  migrations: readonly string[];
+}
+
+export interface SetAside {
+  path: string;
+  movedTo: string;
+  problem: string;
+}
+
+export type Row = Record<string, null | number | bigint | string | Uint8Array>;
+
+/**
+ * A program's one state file: SQLite, write-ahead log, every commit on disk when the call returns. Held exclusively, so
+ * that a second program on the same file is refused for as long as the first lives, and no longer.
+ */
+export class Sql implements Disposable {
+  readonly path: string;
+  /** The file that could not be read and was moved out of the way at opening, if that happened. */
+  readonly setAside: SetAside | undefined;
+  readonly #database: DatabaseSync;
+  readonly #statements = new Map<string, ReturnType<DatabaseSync["prepare"]>>();
+
+  private constructor(path: string, database: DatabaseSync, setAside: SetAside | undefined) {
+    this.path = path;
+    this.#database = database;
+    this.setAside = setAside;
+  }
+
+  /**
+   * Opens the file, making it when it is not there. A file that is not a readable database is renamed to
+   * `<path>.unreadable-<time>` and a new one begun: state is never overwritten.
+   * @throws {Failure} conflict: another program has it open. unavailable: the folder cannot be written, or the disk is
+   * full. unsupported: it was written by a newer version.
+   */
+  static open(path: string, schemas: readonly Schema[], now: () => number): Sql {
+    try {
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    } catch (thrown) {
+      throw failure("unavailable", `cannot make the folder ${dirname(path)}: check its owner and its mode`, {
+        cause: thrown,
+      });
+    }
+    let setAside: SetAside | undefined;
+    let database: DatabaseSync;
+    try {
+      database = connect(path);
+    } catch (thrown) {
+      if (!isUnreadable(thrown)) throw translated(path, thrown);
+      setAside = moveAside(path, now(), thrown);
+      database = connect(path);
+    }
+    try {
+      const sql = new Sql(path, database, setAside);
+      for (const schema of schemas) sql.#migrate(schema);
+      return sql;
+    } catch (thrown) {
+      database.close();
+      throw translated(path, thrown);
+    }
+  }
+
+  all(text: string, ...values: SQLInputValue[]): Row[] {
+    return this.#guarded(() => this.#prepared(text).all(...values) as Row[]);
+  }
+
+  get(text: string, ...values: SQLInputValue[]): Row | undefined {
+    return this.#guarded(() => this.#prepared(text).get(...values) as Row | undefined);
+  }
+
+  /** Runs a statement and says how many rows it changed. On disk when it returns, unless within `transaction`. */
+  run(text: string, ...values: SQLInputValue[]): { changes: number; lastId: number } {
+    return this.#guarded(() => {
+      const { changes, lastInsertRowid } = this.#prepared(text).run(...values);
+      return { changes: Number(changes), lastId: Number(lastInsertRowid) };
+    });
+  }
+
+  /** All of `work` or nothing. Synchronous on purpose: nothing else can happen in between. May not be nested. */
+  transaction<T>(work: () => T): T {
+    return this.#guarded(() => {
+      this.#database.exec("BEGIN IMMEDIATE");
+      try {
+        const outcome = work();
+        this.#database.exec("COMMIT");
+        return outcome;
+      } catch (thrown) {
+        if (this.#database.isTransaction) this.#database.exec("ROLLBACK");
+        throw thrown;
+      }
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#statements.clear();
+    if (this.#database.isOpen) this.#database.close();
+  }
+
+  #prepared(text: string): ReturnType<DatabaseSync["prepare"]> {
+    let statement = this.#statements.get(text);
+    if (!statement) {
+      statement = this.#database.prepare(text);
+      this.#statements.set(text, statement);
+    }
+    return statement;
+  }
+
+  #guarded<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (thrown) {
+      throw translated(this.path, thrown);
+    }
+  }
+
+  #migrate({ room, migrations }: Schema): void {
+    this.run(
+      "CREATE TABLE IF NOT EXISTS schema_version (room TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT",
+    );
+    const row = this.get("SELECT version FROM schema_version WHERE room = ?", room);
+    const version = Number(row?.version ?? 0);
+    if (version > migrations.length) {
+      throw failure(
+        "unsupported",
+        `${this.path} was written by a newer version (room ${room}, schema ${version}, this program knows ${migrations.length}): run that version again`,
+      );
+    }
+    for (const [index, migration] of migrations.entries()) {
+      if (index < version) continue;
+      this.transaction(() => {
+        this.#database.exec(migration);
+        this.run(
+          "INSERT INTO schema_version (room, version) VALUES (?, ?) ON CONFLICT (room) DO UPDATE SET version = excluded.version",
+          room,
+          index + 1,
+        );
+      });
+    }
+  }
+}
+
+function connect(path: string): DatabaseSync {
+  const database = new DatabaseSync(path);
+  try {
+    // EXCLUSIVE before WAL: the lock is then taken by the first read and kept, and there is no shared-memory file.
+    database.exec("PRAGMA locking_mode = EXCLUSIVE");
+    database.exec("PRAGMA journal_mode = WAL");
+    database.exec("PRAGMA synchronous = FULL");
+    database.exec("PRAGMA foreign_keys = ON");
+    // Takes the lock now, so that a second program is refused at start and not at its first write.
+    database.exec("BEGIN EXCLUSIVE; COMMIT");
+    const check = database.prepare("PRAGMA quick_check(1)").get() as { quick_check: string };
+    if (check.quick_check !== "ok") throw Object.assign(new Error(check.quick_check), { errcode: 11 });
+    return database;
+  } catch (thrown) {
+    database.close();
+    throw thrown;
+  }
+}
+
+/** SQLite's primary result codes (https://sqlite.org/rescode.html). */
+const code = {
+  busy: 5,
+  locked: 6,
+  readonly: 8,
+  ioError: 10,
+  corrupt: 11,
+  full: 13,
+  cannotOpen: 14,
+  notADatabase: 26,
+};
+
+function primaryCode(thrown: unknown): number | undefined {
+  if (!(thrown instanceof Error) || !("errcode" in thrown)) return undefined;
+  return Number(thrown.errcode) & 0xff;
+}
+
+function isUnreadable(thrown: unknown): boolean {
+  const at = primaryCode(thrown);
+  return at === code.corrupt || at === code.notADatabase;
+}
+
+function moveAside(path: string, now: number, thrown: unknown): SetAside {
+  const stamp = new Date(now).toISOString().replaceAll(":", "");
+  const movedTo = `${path}.unreadable-${stamp}`;
+  // The write-ahead log belongs to the file: left behind, it would be replayed into the new one.
+  for (const suffix of ["", "-wal", "-shm"]) {
+    if (existsSync(path + suffix)) renameSync(path + suffix, movedTo + suffix);
+  }
+  return { path, movedTo, problem: thrown instanceof Error ? thrown.message : String(thrown) };
+}
+
+function translated(path: string, thrown: unknown): unknown {
+  switch (primaryCode(thrown)) {
+    case code.busy:
+    case code.locked:
+      return failure(
+        "conflict",
+        `${path} is in use by another running program: stop that one, or choose another data directory`,
+        { cause: thrown },
+      );
+    case code.full:
+      return failure("exhausted", `no space left for ${path}: free some on its file system`, {
+        cause: thrown,
+      });
+    case code.readonly:
+    case code.cannotOpen:
+    case code.ioError:
+      return failure(
+        "unavailable",
+        `${path} cannot be written: check the folder's owner, its mode, and whether the file system is read-only`,
+        { cause: thrown },
+      );
+    default:
+      return thrown;
+  }
+}

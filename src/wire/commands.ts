@@ -1,0 +1,76 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
+import { type Command, CommandSchema, type Result, ResultSchema } from "../../gen/edge/v1/command_pb.ts";
+import { Node } from "../../gen/edge/v1/node_pb.ts";
+import { Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
+
+type SetCase<T> = Exclude<T, { case: undefined } | { case?: undefined }>;
+type Request = SetCase<Command["request"]>;
+type Outcome = SetCase<Result["outcome"]>;
+
+/** The name of a capability: a case of `Command.request`, and of `Result.outcome`. */
+export type CommandCase = Request["case"];
+export type RequestOf<C extends CommandCase> = Extract<Request, { case: C }>["value"];
+export type ResponseOf<C extends CommandCase> = Extract<Outcome, { case: C }>["value"];
+
+/** The services whose methods are commands to a node. Doors two and three are made from them. */
+export const nodeServices = [Runtimes, Node] as const;
+
+/** One capability, as the contract says it. */
+export interface Capability {
+  case: CommandCase;
+  method: DescMethod;
+  /**
+   * A read has no side effects: it is never queued for a node that is away, never kept, and never repeated. It travels with
+   * sequence 0. See docs/decisions/0004-reads-are-not-commands-to-keep.md.
+   */
+  isRead: boolean;
+}
+
+/**
+ * Every capability, from the descriptors: the method's input is the type of a case of Command, its output that of the same
+ * case of Result. Throws when the contract is not whole, which a test finds before anybody else.
+ */
+export const capabilities: readonly Capability[] = nodeServices.flatMap((service) =>
+  service.methods.map((method) => {
+    const name = caseOf(CommandSchema, "request", method.input.typeName);
+    if (name === undefined || name !== caseOf(ResultSchema, "outcome", method.output.typeName)) {
+      throw new Error(`${service.typeName}.${method.name} is not a case of both Command and Result`);
+    }
+    if (method.methodKind !== "unary") throw new Error(`${service.typeName}.${method.name} must be unary`);
+    return {
+      case: name as CommandCase, // The case was found in Command's descriptor, from which the type is made.
+      method,
+      isRead: method.idempotency === MethodOptions_IdempotencyLevel.NO_SIDE_EFFECTS,
+    };
+  }),
+);
+
+const byCase = new Map(capabilities.map((one) => [one.case, one]));
+
+/** The capability of a command, or undefined when this program does not know what is asked. */
+export function capabilityOf(command: Command): Capability | undefined {
+  return command.request.case && byCase.get(command.request.case);
+}
+
+/**
+ * The workload that a command is about, as in `runtime/plc1`: commands of one workload run in order. Undefined when it is
+ * about none.
+ */
+export function workloadOf(command: Command): string | undefined {
+  const { value } = command.request;
+  if (value === undefined) return undefined;
+  if ("name" in value && value.name !== "") return `runtime/${value.name}`;
+  if ("spec" in value && value.spec) return `runtime/${value.spec.name}`;
+  return undefined;
+}
+
+function caseOf(
+  schema: typeof CommandSchema | typeof ResultSchema,
+  oneof: string,
+  typeName: string,
+): string | undefined {
+  return schema.oneofs
+    .find((one) => one.name === oneof)
+    ?.fields.find((field) => field.message?.typeName === typeName)?.localName;
+}

@@ -1,0 +1,103 @@
+import { type DescField, type DescMessage, getOption, hasOption, type Message } from "@bufbuild/protobuf";
+import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
+import { type FieldRules, rules } from "../../gen/edge/v1/rules_pb.ts";
+import { type FieldViolation, invalidFields } from "../base/failure.ts";
+
+/**
+ * Checks a message against the rules of its contract.
+ * @throws {Failure} invalid, with every violation and its path.
+ */
+export function validate(schema: DescMessage, message: Message): void {
+  const violations = violationsOf(schema, message);
+  if (violations.length > 0) throw invalidFields(violations);
+}
+
+/** Every broken rule of a message, in field order. `path` is what stands before the field names. */
+export function violationsOf(schema: DescMessage, message: Message, path = ""): FieldViolation[] {
+  return check(reflect(schema, message), path);
+}
+
+function check(message: ReflectMessage, path: string): FieldViolation[] {
+  return message.fields.flatMap((field) => {
+    const at = path === "" ? field.name : `${path}.${field.name}`;
+    const said = hasOption(field, rules) ? getOption(field, rules) : undefined;
+    if (!message.isSet(field)) {
+      return said?.required && !inOtherCase(message, field) ? [{ field: at, message: "is required" }] : [];
+    }
+    if (field.fieldKind === "list") return checkList(message, field, said, at);
+    if (field.fieldKind === "message") return check(message.get(field), at);
+    if (field.fieldKind === "scalar") return said ? checkValue(message.get(field), said, at) : [];
+    return [];
+  });
+}
+
+/** A field of a oneof whose other case was chosen is not missing. */
+function inOtherCase(message: ReflectMessage, field: DescField): boolean {
+  return field.oneof !== undefined && message.oneofCase(field.oneof) !== undefined;
+}
+
+function checkList(
+  message: ReflectMessage,
+  field: DescField & { fieldKind: "list" },
+  said: FieldRules | undefined,
+  at: string,
+): FieldViolation[] {
+  const items = [...message.get(field)];
+  const found: FieldViolation[] = [];
+  if (said?.maxItems && items.length > said.maxItems) {
+    found.push({ field: at, message: `has ${items.length} items; at most ${said.maxItems} are allowed` });
+    return found;
+  }
+  const firstWith = new Map<unknown, number>();
+  for (const [index, item] of items.entries()) {
+    const itemAt = `${at}[${index}]`;
+    if (field.listKind === "message") {
+      const inner = item as ReflectMessage; // A list of messages yields reflected messages.
+      found.push(...check(inner, itemAt));
+      if (said?.uniqueBy) {
+        const key = inner.desc.fields.find((one) => one.name === said.uniqueBy);
+        const value = key && inner.get(key);
+        const before = firstWith.get(value);
+        if (before === undefined) firstWith.set(value, index);
+        else {
+          const message = `${JSON.stringify(value)} is already that of ${at}[${before}]; each must be different`;
+          found.push({ field: `${itemAt}.${said.uniqueBy}`, message });
+        }
+      }
+    } else if (said) found.push(...checkValue(item, said, itemAt));
+  }
+  return found;
+}
+
+function checkValue(value: unknown, said: FieldRules, at: string): FieldViolation[] {
+  if (typeof value === "string") return checkText(value, said, at);
+  if (value instanceof Uint8Array) {
+    if (!said.maxBytes || value.length <= said.maxBytes) return [];
+    return [{ field: at, message: `is ${value.length} bytes long; at most ${said.maxBytes} are allowed` }];
+  }
+  if (typeof value === "number" || typeof value === "bigint") {
+    const { min, max } = said;
+    if ((min === undefined || value >= min) && (max === undefined || value <= max)) return [];
+    return [{ field: at, message: `is ${value}; ${allowed(min, max)}` }];
+  }
+  return [];
+}
+
+function checkText(value: string, said: FieldRules, at: string): FieldViolation[] {
+  const bytes = Buffer.byteLength(value);
+  if (said.maxBytes && bytes > said.maxBytes) {
+    return [{ field: at, message: `is ${bytes} bytes long; at most ${said.maxBytes} are allowed` }];
+  }
+  if (said.pattern === "" || new RegExp(`^(?:${said.pattern})$`, "u").test(value)) return [];
+  return [{ field: at, message: `${quoted(value)} must be ${said.mustBe}` }];
+}
+
+/** A value as evidence: short, and with nothing in it that could steer a terminal. */
+function quoted(value: string): string {
+  return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
+}
+
+function allowed(min: bigint | undefined, max: bigint | undefined): string {
+  if (min !== undefined && max !== undefined) return `${min} to ${max} is allowed`;
+  return min !== undefined ? `at least ${min} is allowed` : `at most ${max} is allowed`;
+}
