@@ -17,10 +17,26 @@ export function violationsOf(schema: DescMessage, message: Message, path = ""): 
   return check(reflect(schema, message), path);
 }
 
+interface Rules extends FieldRules {
+  /** `pattern`, compiled, for the whole string. */
+  whole?: RegExp;
+}
+
+/** What descriptors say never changes; decoding an option costs more than all checks of a message together. */
+const known = new WeakMap<DescField, Rules | undefined>();
+
+function rulesOf(field: DescField): Rules | undefined {
+  if (!known.has(field)) {
+    const said = hasOption(field, rules) ? getOption(field, rules) : undefined;
+    known.set(field, said?.pattern ? { ...said, whole: new RegExp(`^(?:${said.pattern})$`, "u") } : said);
+  }
+  return known.get(field);
+}
+
 function check(message: ReflectMessage, path: string): FieldViolation[] {
   return message.fields.flatMap((field) => {
     const at = path === "" ? field.name : `${path}.${field.name}`;
-    const said = hasOption(field, rules) ? getOption(field, rules) : undefined;
+    const said = rulesOf(field);
     if (!message.isSet(field)) {
       return said?.required && !inOtherCase(message, field) ? [{ field: at, message: "is required" }] : [];
     }
@@ -39,7 +55,7 @@ function inOtherCase(message: ReflectMessage, field: DescField): boolean {
 function checkList(
   message: ReflectMessage,
   field: DescField & { fieldKind: "list" },
-  said: FieldRules | undefined,
+  said: Rules | undefined,
   at: string,
 ): FieldViolation[] {
   const items = [...message.get(field)];
@@ -69,7 +85,7 @@ function checkList(
   return found;
 }
 
-function checkValue(value: unknown, said: FieldRules, at: string): FieldViolation[] {
+function checkValue(value: unknown, said: Rules, at: string): FieldViolation[] {
   if (typeof value === "string") return checkText(value, said, at);
   if (value instanceof Uint8Array) {
     if (!said.maxBytes || value.length <= said.maxBytes) return [];
@@ -83,12 +99,12 @@ function checkValue(value: unknown, said: FieldRules, at: string): FieldViolatio
   return [];
 }
 
-function checkText(value: string, said: FieldRules, at: string): FieldViolation[] {
+function checkText(value: string, said: Rules, at: string): FieldViolation[] {
   const bytes = Buffer.byteLength(value);
   if (said.maxBytes && bytes > said.maxBytes) {
     return [{ field: at, message: `is ${bytes} bytes long; at most ${said.maxBytes} are allowed` }];
   }
-  if (said.pattern === "" || new RegExp(`^(?:${said.pattern})$`, "u").test(value)) return [];
+  if (said.whole === undefined || said.whole.test(value)) return [];
   return [{ field: at, message: `${quoted(value)} must be ${said.mustBe}` }];
 }
 
