@@ -1,0 +1,131 @@
+import { isAbsolute } from "node:path";
+import * as v from "valibot";
+import type { Setting } from "./settings.ts";
+import { parseSizeBytes, sizeAllowed } from "./sizes.ts";
+
+interface Of<T> {
+  default: T;
+  /** One sentence for people: what it does, its unit. */
+  doc: string;
+  secret?: boolean;
+}
+
+/** The same setting, which need not be set: its value is then undefined. */
+export function optional<T>({
+  schema,
+  doc,
+  allowed,
+  secret,
+}: Omit<Setting<T>, "default">): Setting<T | undefined> {
+  return { schema, doc, allowed, default: undefined, ...(secret === undefined ? {} : { secret }) };
+}
+
+/** A whole number within a range. Text is taken when it is digits and nothing else. */
+export function whole({ min, max, ...of }: Of<number> & { min: number; max: number }): Setting<number> {
+  const schema = v.pipe(
+    v.unknown(),
+    v.transform((given) => (typeof given === "string" && /^-?\d{1,16}$/.test(given) ? Number(given) : given)),
+    v.number(),
+    v.safeInteger(),
+    v.minValue(min),
+    v.maxValue(max),
+  );
+  return { ...of, schema, allowed: `a whole number from ${min} to ${max}` };
+}
+
+/** A TCP port. `zeroAllowed`: 0 lets the system choose one. */
+export function port({
+  zeroAllowed = false,
+  ...of
+}: Of<number> & { zeroAllowed?: boolean }): Setting<number> {
+  const setting = whole({ ...of, min: zeroAllowed ? 0 : 1, max: 65_535 });
+  const allowed = zeroAllowed ? "a port from 1 to 65535, or 0 for any free one" : "a port from 1 to 65535";
+  return { ...setting, allowed };
+}
+
+/** A time in milliseconds; the key ends in `_ms`. */
+export function milliseconds(of: Of<number> & { min: number; max: number }): Setting<number> {
+  return { ...whole(of), allowed: `milliseconds from ${of.min} to ${of.max}` };
+}
+
+/** A size in bytes, as a number or as people write it: `64Mi`. */
+export function size({ min, max, ...of }: Of<number> & { min: number; max: number }): Setting<number> {
+  const schema = v.pipe(
+    v.unknown(),
+    v.transform((given) => (typeof given === "string" ? parseSizeBytes(given) : given)),
+    v.number(),
+    v.safeInteger(),
+    v.minValue(min),
+    v.maxValue(max),
+  );
+  return { ...of, schema, allowed: `${sizeAllowed}, from ${min} to ${max} bytes` };
+}
+
+/** True or false; as text `true`, `false`, and nothing else. */
+export function toggle(of: Of<boolean>): Setting<boolean> {
+  const schema = v.pipe(
+    v.unknown(),
+    v.transform((given) => (given === "true" ? true : given === "false" ? false : given)),
+    v.boolean(),
+  );
+  return { ...of, schema, allowed: "true or false" };
+}
+
+/** One of a few words. */
+export function oneOf<const W extends string>(words: readonly W[], of: Of<NoInfer<W>>): Setting<W> {
+  return { ...of, schema: v.picklist(words), allowed: `one of ${words.join(", ")}` };
+}
+
+/** Text that matches a pattern; `allowed` says the pattern in words. */
+export function text(of: Of<string> & { pattern: RegExp; allowed: string }): Setting<string> {
+  const { pattern, ...rest } = of;
+  return { ...rest, schema: v.pipe(v.string(), v.regex(pattern)) };
+}
+
+/** A path that is absolute, so that it means the same whatever folder a program was started in. */
+export function path(of: Of<string>): Setting<string> {
+  const schema = v.pipe(
+    v.string(),
+    v.check((given) => isAbsolute(given) && !given.includes("\0") && given.length <= 4096),
+  );
+  return { ...of, schema, allowed: "an absolute path" };
+}
+
+const hostPattern = /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]{0,251}[A-Za-z0-9])?|\[[0-9a-fA-F:.]{2,45}\])$/;
+
+/** Whether a text is `host:port`: a name, an IPv4 address or an IPv6 address in brackets, and a port from 1 to 65535. */
+export function isHostPort(text: string): boolean {
+  const [, host, digits] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
+  if (host === undefined || digits === undefined) return false;
+  const number = Number(digits);
+  return hostPattern.test(host) && number >= 1 && number <= 65_535;
+}
+
+/** A list of `host:port`: a list in a file, separated by commas as text. */
+export function hostPorts(of: Of<readonly string[]>): Setting<readonly string[]> {
+  const schema = listOf(v.pipe(v.string(), v.check(isHostPort)));
+  return {
+    ...of,
+    schema,
+    allowed: "a list of host:port, separated by commas ([...] around an IPv6 address)",
+  };
+}
+
+/** A list of host names and addresses without ports. */
+export function hosts(of: Of<readonly string[]>): Setting<readonly string[]> {
+  const name = v.check((given: string) => hostPattern.test(given) || /^[0-9a-fA-F:.]{2,45}$/.test(given));
+  return {
+    ...of,
+    schema: listOf(v.pipe(v.string(), name)),
+    allowed: "a list of host names or addresses, separated by commas",
+  };
+}
+
+function listOf(item: v.GenericSchema<unknown, string>): v.GenericSchema<unknown, readonly string[]> {
+  return v.pipe(
+    v.unknown(),
+    v.transform((given) => (typeof given === "string" ? given.split(",").map((one) => one.trim()) : given)),
+    v.array(item),
+    v.maxLength(64),
+  );
+}
