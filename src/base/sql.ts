@@ -83,6 +83,11 @@ export class Sql implements Disposable {
     });
   }
 
+  /** Whether the caller is within `transaction`, whose commit will then cover what it writes. */
+  get inTransaction(): boolean {
+    return this.#database.isTransaction;
+  }
+
   /** All of `work` or nothing. Synchronous on purpose: nothing else can happen in between. May not be nested. */
   transaction<T>(work: () => T): T {
     return this.#guarded(() => {

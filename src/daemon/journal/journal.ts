@@ -1,0 +1,239 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { type Event, EventSchema, type Result, ResultSchema } from "../../../gen/edge/v1/command_pb.ts";
+import { Changes } from "../../base/changes.ts";
+import { failure } from "../../base/failure.ts";
+import { newId } from "../../base/ids.ts";
+import type { Schema, Sql } from "../../base/sql.ts";
+import { makeRoom } from "./bound.ts";
+
+/** The journal's tables. `gap` is an event that stands for entries that were dropped. */
+export const schema: Schema = {
+  room: "journal",
+  migrations: [
+    `CREATE TABLE journal (one INTEGER PRIMARY KEY CHECK (one = 1), id TEXT NOT NULL) STRICT;
+     CREATE TABLE journal_entries (
+       sequence INTEGER PRIMARY KEY,
+       kind TEXT NOT NULL CHECK (kind IN ('result', 'event', 'gap')),
+       entry BLOB NOT NULL
+     ) STRICT;`,
+  ],
+};
+
+/** What the journal holds: the answer to a command, or a fact. */
+export type Entry = { case: "result"; value: Result } | { case: "event"; value: Event };
+
+/** An entry with its place. */
+export interface Kept {
+  sequence: number;
+  entry: Entry;
+  /** Its encoded size in bytes, without the frame around it. */
+  sizeBytes: number;
+}
+
+export interface JournalLimit {
+  entries: number;
+  /** Of encoded entries, in bytes. */
+  bytes: number;
+}
+
+export interface JournalOptions {
+  /** Wall time in milliseconds since 1970, which stamps the events. */
+  now: () => number;
+  /** At this size the oldest events are dropped and a Gap event says so; results go only when no event is left. */
+  limit?: JournalLimit;
+}
+
+const defaultLimit: JournalLimit = { entries: 100_000, bytes: 64 << 20 };
+
+/** A batch that a reader holds in memory, in bytes; one larger entry still comes alone. */
+const batchBytes = 1 << 20;
+
+/**
+ * Results and events in order. Its place in the state file is all that it has open: it closes with the file.
+ *
+ * Acknowledged entries stop being readable at once and leave the disk with the next append: paying a disk write for an
+ * acknowledgement buys nothing, because one that is forgotten in a crash comes again with the next Welcome.
+ */
+export class Journal {
+  readonly changes = new Changes();
+  readonly #sql: Sql;
+  readonly #now: () => number;
+  readonly #limit: JournalLimit;
+  #id: string;
+  #acknowledged = 0;
+  #removed = 0;
+  /** An upper bound of what is held; exact sizes are counted only when it says that the limit may be reached. */
+  #atMost: JournalLimit = { entries: 0, bytes: 0 };
+  #telling = false;
+
+  private constructor(sql: Sql, { now, limit = defaultLimit }: JournalOptions) {
+    this.#sql = sql;
+    this.#now = now;
+    this.#limit = limit;
+    const row = sql.get("SELECT id FROM journal");
+    this.#id = row ? String(row.id) : newId("journal");
+    if (!row) sql.run("INSERT INTO journal (one, id) VALUES (1, ?)", this.#id);
+    this.#atMost = this.#measure();
+  }
+
+  static open(sql: Sql, options: JournalOptions): Journal {
+    return new Journal(sql, options);
+  }
+
+  /** Names this sequence of numbers. A new state file has a new one. */
+  get id(): string {
+    return this.#id;
+  }
+
+  /** First and last sequence number that can still be read; 0 and 0 when there is none. */
+  range(): { first: number; last: number } {
+    const row = this.#sql.get(
+      "SELECT MIN(sequence) AS first, MAX(sequence) AS last FROM journal_entries WHERE sequence > ?",
+      this.#acknowledged,
+    );
+    return { first: Number(row?.first ?? 0), last: Number(row?.last ?? 0) };
+  }
+
+  /**
+   * Appends an entry and says its sequence number. On disk when this returns, or with the surrounding transaction.
+   * Listeners of `changes` are told in a microtask, so never before the transaction has ended.
+   * @throws {Failure} exhausted: the disk is full. unavailable: it cannot be written.
+   */
+  append(entry: Entry): number {
+    const bytes =
+      entry.case === "result" ? toBinary(ResultSchema, entry.value) : toBinary(EventSchema, entry.value);
+    const needsRoom =
+      this.#atMost.entries + 1 > this.#limit.entries || this.#atMost.bytes + bytes.length > this.#limit.bytes;
+    const sequence =
+      !needsRoom && this.#removed === this.#acknowledged
+        ? this.#insert(entry.case, bytes)
+        : this.#atomically(() => {
+            const inserted = this.#insert(entry.case, bytes);
+            this.#forget();
+            if (needsRoom) {
+              this.#atMost = this.#measure();
+              if (makeRoom(this.#sql, this.#atMost, this.#limit, this.#now())) this.#atMost = this.#measure();
+            }
+            return inserted;
+          });
+    this.#tell();
+    return sequence;
+  }
+
+  /**
+   * Makes an event of a fact and appends it.
+   * @throws {Failure} as `append` does.
+   */
+  record(fact: Event["fact"], { reason, commandId = "" }: { reason: string; commandId?: string }): number {
+    const value = create(EventSchema, { at: timestampFromMs(this.#now()), reason, commandId, fact });
+    return this.append({ case: "event", value });
+  }
+
+  /** Entries after `after` in order: at most `max`, and about a megabyte, but one at least when there is one. */
+  read(after: number, max: number): Kept[] {
+    const from = Math.max(after, this.#acknowledged);
+    const sizes = this.#sql.all(
+      "SELECT length(entry) AS bytes FROM journal_entries WHERE sequence > ? ORDER BY sequence LIMIT ?",
+      from,
+      max,
+    );
+    let count = 0;
+    for (let total = 0; count < sizes.length; count++) {
+      total += Number(sizes[count]?.bytes);
+      if (count > 0 && total > batchBytes) break;
+    }
+    if (count === 0) return [];
+    const rows = this.#sql.all(
+      "SELECT sequence, kind, entry FROM journal_entries WHERE sequence > ? ORDER BY sequence LIMIT ?",
+      from,
+      count,
+    );
+    return rows.map(({ sequence, kind, entry }) => {
+      const bytes = entry as Uint8Array; // The column is BLOB NOT NULL in a STRICT table.
+      return {
+        sequence: Number(sequence),
+        entry:
+          kind === "result"
+            ? { case: "result", value: fromBinary(ResultSchema, bytes) }
+            : { case: "event", value: fromBinary(EventSchema, bytes) },
+        sizeBytes: bytes.length,
+      };
+    });
+  }
+
+  /** Whether the entry of this sequence number can still be read. */
+  holds(sequence: number): boolean {
+    if (sequence <= this.#acknowledged) return false;
+    return this.#sql.get("SELECT 1 FROM journal_entries WHERE sequence = ?", sequence) !== undefined;
+  }
+
+  /**
+   * Moves the hub's cursor forward, never back: what is up to here is on the hub's disk.
+   * @throws {Failure} conflict: the number was never given to an entry of this journal. Nothing is changed.
+   */
+  acknowledge(through: number): void {
+    if (through <= this.#acknowledged) return;
+    const last = this.#last();
+    if (through > last) {
+      throw failure(
+        "conflict",
+        `entry ${through} of the journal was acknowledged, and the last one written is ${last}`,
+      );
+    }
+    this.#acknowledged = through;
+  }
+
+  /**
+   * Gives the journal a new id and keeps its entries. For a state file that was put back from a copy: the hub has entries
+   * under these numbers that this file does not know, and would take new ones for those.
+   */
+  renew(): void {
+    const id = newId("journal");
+    this.#sql.run("UPDATE journal SET id = ?", id);
+    this.#id = id;
+  }
+
+  #last(): number {
+    return Number(this.#sql.get("SELECT MAX(sequence) AS last FROM journal_entries")?.last ?? 0);
+  }
+
+  #insert(kind: Entry["case"], bytes: Uint8Array): number {
+    const { lastId } = this.#sql.run(
+      "INSERT INTO journal_entries (sequence, kind, entry) VALUES ((SELECT COALESCE(MAX(sequence), 0) + 1 FROM journal_entries), ?, ?)",
+      kind,
+      bytes,
+    );
+    this.#atMost = { entries: this.#atMost.entries + 1, bytes: this.#atMost.bytes + bytes.length };
+    return lastId;
+  }
+
+  /**
+   * Removes what was acknowledged, after a newer entry was written: with nothing left, numbers would begin again. Should the
+   * surrounding transaction fail, the next acknowledgement catches up.
+   */
+  #forget(): void {
+    this.#sql.run("DELETE FROM journal_entries WHERE sequence <= ?", this.#acknowledged);
+    this.#removed = this.#acknowledged;
+  }
+
+  #measure(): JournalLimit {
+    const row = this.#sql.get(
+      "SELECT COUNT(*) AS entries, COALESCE(SUM(length(entry)), 0) AS bytes FROM journal_entries",
+    );
+    return { entries: Number(row?.entries), bytes: Number(row?.bytes) };
+  }
+
+  #atomically<T>(work: () => T): T {
+    return this.#sql.inTransaction ? work() : this.#sql.transaction(work);
+  }
+
+  #tell(): void {
+    if (this.#telling) return;
+    this.#telling = true;
+    queueMicrotask(() => {
+      this.#telling = false;
+      this.changes.notify();
+    });
+  }
+}
