@@ -1,0 +1,6 @@
+/**
+ * The hub's truth: one SQL store behind a port that an embedded engine (SQLite, here) and a scaled one (PostgreSQL) can both
+ * stand behind. Statements are written once for both: `$1` placeholders, times as BIGINT milliseconds, TEXT and BLOB,
+ * ON CONFLICT and RETURNING. What is only live (presence, progress) never comes here.
+ */
+export { Store, type Tx, type Value } from "./store.ts";
