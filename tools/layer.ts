@@ -4,7 +4,7 @@
  */
 import { execFile } from "node:child_process";
 import { readFile, realpath } from "node:fs/promises";
-import type { Readable } from "node:stream";
+import { Readable } from "node:stream";
 import { promisify } from "node:util";
 import { pack } from "tar-stream";
 
@@ -50,7 +50,8 @@ export async function addBusybox(layer: Layer): Promise<void> {
   });
   await addProgram(layer, "/bin/busybox", source);
   for (const applet of stdout.split("\n")) {
-    if (applet !== "" && applet !== "busybox") layer.set(`/bin/${applet}`, { kind: "link", target: "busybox" });
+    if (applet !== "" && applet !== "busybox")
+      layer.set(`/bin/${applet}`, { kind: "link", target: "busybox" });
   }
 }
 
@@ -63,7 +64,7 @@ export function packLayer(layer: Layer): Readable {
     tar.finalize();
   };
   packed().catch((cause: unknown) => tar.destroy(cause as Error)); // only packEntry throws, and it throws errors
-  return tar;
+  return Readable.from(tar);
 }
 
 function packEntry(tar: ReturnType<typeof pack>, path: string, entry: Entry): Promise<void> {
