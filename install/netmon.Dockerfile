@@ -1,0 +1,21 @@
+# netmon, the sidecar that sees the node's network. Run it with --network host; watching needs no capability.
+FROM node:24.21.0-bookworm-slim AS build
+WORKDIR /src
+COPY package.json package-lock.json ./
+COPY tools/prepare.sh tools/
+RUN npm ci --ignore-scripts --no-audit --no-fund
+COPY . .
+RUN node tools/build.ts
+
+FROM node:24.21.0-bookworm-slim
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends iproute2 \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /opt/orchestrator
+COPY --from=build /src/bin bin
+COPY --from=build /src/dist dist
+COPY --from=build /src/package.json ./
+RUN mkdir -p /var/lib/orchestrator/netmon && chown -R node:node /var/lib/orchestrator
+USER node
+VOLUME /var/lib/orchestrator/netmon
+ENTRYPOINT ["node", "bin/orchestrator.js", "netmon", "start"]

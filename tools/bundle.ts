@@ -1,0 +1,61 @@
+/**
+ * Packs what is installed on a node into one file: `dist/orchestrator-agent-linux-<arch>.tar.gz`, with Node and its libraries,
+ * the built programs, the installer and the systemd units. install.sh unpacks it; nothing else is fetched.
+ */
+import { createWriteStream } from "node:fs";
+import { readdir, readFile, rename } from "node:fs/promises";
+import { join } from "node:path";
+import { pipeline } from "node:stream/promises";
+import { createGzip } from "node:zlib";
+import { buildAll } from "./build.ts";
+import { addFile, addProgram, emptyLayer, type Layer, packLayer } from "./layer.ts";
+
+const root = new URL("..", import.meta.url).pathname;
+
+/** What netmon needs beside Node: iproute2's program, from this machine. */
+const ip = "/usr/sbin/ip";
+
+async function addFolder(layer: Layer, to: string, from: string): Promise<void> {
+  for (const entry of await readdir(from, { withFileTypes: true, recursive: true })) {
+    if (!entry.isFile()) continue;
+    const source = join(entry.parentPath, entry.name);
+    addFile(layer, join(to, source.slice(from.length)), await readFile(source));
+  }
+}
+
+async function rootfs(version: string): Promise<Layer> {
+  const layer = emptyLayer();
+  await addProgram(layer, "/usr/bin/node", process.execPath);
+  await addProgram(layer, ip, ip);
+  await addFolder(layer, "/opt/orchestrator/dist/parts", `${root}dist/parts`);
+  addFile(layer, "/opt/orchestrator/dist/orchestrator.js", await readFile(`${root}dist/orchestrator.js`));
+  addFile(
+    layer,
+    "/opt/orchestrator/bin/orchestrator.js",
+    await readFile(`${root}bin/orchestrator.js`),
+    0o755,
+  );
+  const about = { name: "orchestrator-agent", version, type: "module" };
+  addFile(layer, "/opt/orchestrator/package.json", Buffer.from(JSON.stringify(about)));
+  return layer;
+}
+
+/** Builds and packs. @returns the file's path. */
+export async function makeBundle(): Promise<string> {
+  await buildAll();
+  const { version } = JSON.parse(await readFile(`${root}package.json`, "utf8")) as { version: string };
+  const top = `/orchestrator-agent-${version}-linux-${process.arch}`;
+  const bundle: Layer = new Map();
+  for (const [path, entry] of await rootfs(version)) bundle.set(`${top}/rootfs${path}`, entry);
+  await addFolder(bundle, `${top}/systemd`, `${root}install/systemd`);
+  addFile(bundle, `${top}/install.sh`, await readFile(`${root}install/install.sh`), 0o755);
+  addFile(bundle, `${top}/LICENSE`, await readFile(`${root}LICENSE`));
+  addFile(bundle, `${top}/VERSION`, Buffer.from(`${version}\n`));
+  addFile(bundle, `${top}/ARCH`, Buffer.from(`${process.arch}\n`));
+  const path = `${root}dist/orchestrator-agent-linux-${process.arch}.tar.gz`;
+  await pipeline(packLayer(bundle), createGzip({ level: 6 }), createWriteStream(`${path}.part`));
+  await rename(`${path}.part`, path);
+  return path;
+}
+
+if (import.meta.main) process.stdout.write(`${await makeBundle()}\n`);
