@@ -1,0 +1,102 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { setTimeout as sleep } from "node:timers/promises";
+
+const entry = new URL("../../src/orchestrator.ts", import.meta.url).pathname;
+
+/** How long a program of ours may take to end when asked politely. */
+const stopTimeoutMs = 10_000;
+
+export interface Program extends AsyncDisposable {
+  /** Starts it; returns at once. */
+  start(): void;
+  /** SIGTERM, and waits for its end. Fails when it has to be killed. */
+  stop(): Promise<void>;
+  /** SIGKILL, and waits for its end. */
+  kill9(): Promise<void>;
+  /** Waits until it ends on its own; its exit code. */
+  ended(): Promise<number | null>;
+  signal(name: NodeJS.Signals): void;
+  /** All that it has written, of all its lives. */
+  output(): string;
+}
+
+export interface ProgramOptions {
+  env: Record<string, string>;
+  /** Words in front of `node`, as in `["faketime", "@0"]`. */
+  under?: string[];
+}
+
+/** One of our programs as a process of its own, run from the sources. */
+export function program(args: string[], { env, under = [] }: ProgramOptions): Program {
+  let child: ChildProcess | undefined;
+  let output = "";
+  const running = () => child !== undefined && child.exitCode === null && child.signalCode === null;
+  const exit = async (): Promise<number | null> => {
+    if (child && running()) await once(child, "exit");
+    return child?.exitCode ?? null;
+  };
+  return {
+    start() {
+      const [command = process.execPath, ...rest] = [...under, process.execPath, entry, ...args];
+      child = spawn(command, rest, {
+        env: { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", ...env },
+        stdio: ["ignore", "pipe", "pipe"],
+      });
+      for (const stream of [child.stdout, child.stderr]) {
+        stream?.on("data", (text: Buffer) => {
+          output += text.toString();
+        });
+      }
+    },
+    async stop() {
+      if (!running()) return;
+      child?.kill("SIGTERM");
+      const polite = await Promise.race([
+        exit().then(() => true),
+        sleep(stopTimeoutMs, false, { ref: false }),
+      ]);
+      if (polite) return;
+      child?.kill("SIGKILL");
+      await exit();
+      throw new Error(
+        `${args.join(" ")} did not end within ${stopTimeoutMs} ms of SIGTERM:\n${output.slice(-3000)}`,
+      );
+    },
+    async kill9() {
+      if (running()) child?.kill("SIGKILL");
+      await exit();
+    },
+    ended: exit,
+    signal: (name) => void child?.kill(name),
+    output: () => output,
+    async [Symbol.asyncDispose]() {
+      if (running()) child?.kill("SIGKILL");
+      await exit();
+    },
+  };
+}
+
+export interface Ran {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs one of our commands to its end. */
+export async function runOnce(args: string[], options: ProgramOptions & { stdin?: string }): Promise<Ran> {
+  const [command = process.execPath, ...rest] = [...(options.under ?? []), process.execPath, entry, ...args];
+  const child = spawn(command, rest, {
+    env: { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", ...options.env },
+  });
+  const ran = { code: -1, stdout: "", stderr: "" };
+  child.stdout.on("data", (text: Buffer) => {
+    ran.stdout += text.toString();
+  });
+  child.stderr.on("data", (text: Buffer) => {
+    ran.stderr += text.toString();
+  });
+  child.stdin.end(options.stdin ?? "");
+  const [code] = (await once(child, "close")) as [number | null];
+  return { ...ran, code: code ?? -1 };
+}

@@ -1,0 +1,203 @@
+/** A hub, a node and an engine as real programs, for journeys: whole stories told as steps. */
+import { existsSync, readFileSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { join } from "node:path";
+import type { DescService } from "@bufbuild/protobuf";
+import { type Client, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import type Docker from "dockerode";
+import { Fleet, type WatchEventsResponse } from "../../gen/edge/v1/fleet_pb.ts";
+import { Node } from "../../gen/edge/v1/node_pb.ts";
+import { Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
+import { type EngineAddress, startEngine } from "../fixtures/engine.ts";
+import { type Folder, tempFolder } from "../fixtures/folder.ts";
+import { busyboxImage } from "../fixtures/images.ts";
+import { type Program, program, type Ran, runOnce } from "./program.ts";
+import { until } from "./until.ts";
+
+export interface World extends AsyncDisposable {
+  folder: string;
+  engine: EngineAddress;
+  docker: Docker;
+  /** A small image that the engine has. */
+  image: string;
+  hub: Program;
+  daemon: Program;
+  env: Record<string, string>;
+  apiPort: number;
+  linePort: number;
+  localSocket: string;
+  /** Runs `orchestrator ...` in this world. */
+  cli(...args: string[]): Promise<Ran>;
+  /** Starts the hub and waits until it answers. */
+  startHub(): Promise<void>;
+  /** Enrols the node with a token of the hub. */
+  enrol(): Promise<string>;
+  /** Starts the daemon and waits until its local socket answers. */
+  startDaemon(): Promise<void>;
+  /** Waits until the hub says that the node is connected. */
+  connected(): Promise<void>;
+  fleet(): Client<typeof Fleet>;
+  /** The node's services through the hub. */
+  remote<S extends DescService>(service: S): Client<S>;
+  /** The node's services over its local socket. */
+  local<S extends DescService>(service: S): Client<S>;
+  /** All events that the hub has. */
+  events(): Promise<WatchEventsResponse[]>;
+  /** The engine's objects that belong to a runtime of this world. */
+  objects(runtime: string): Promise<{ containers: string[]; networks: string[]; volumes: string[] }>;
+  nodeId: string;
+  adminToken(): string;
+  caFile: string;
+}
+
+export interface WorldOptions {
+  /** Settings as environment variables, over the world's own. */
+  env?: Record<string, string>;
+  /** An engine that several worlds of one test share; else the world has its own. */
+  engine?: EngineAddress;
+}
+
+/** Makes a world. Nothing runs yet but the engine. */
+export async function makeWorld({ env: extra = {}, engine: given }: WorldOptions = {}): Promise<World> {
+  await using opened = new AsyncDisposableStack();
+  const folder: Folder = opened.use(tempFolder());
+  const engine = given ?? opened.use(await startEngine({ name: "journey" }));
+  const image = await busyboxImage(engine);
+  const [apiPort, linePort] = [await freePort(), await freePort()];
+  const hubDir = join(folder.path, "hub");
+  const daemonDir = join(folder.path, "daemon");
+  const env = {
+    ORCHESTRATOR_HUB_DATA_DIR: hubDir,
+    ORCHESTRATOR_HUB_API_PORT: String(apiPort),
+    ORCHESTRATOR_HUB_LINE_PORT: String(linePort),
+    ORCHESTRATOR_HUB_BEAT_INTERVAL_MS: "1000",
+    ORCHESTRATOR_DAEMON_DATA_DIR: daemonDir,
+    ORCHESTRATOR_DOCKER_HOST: `unix://${engine.socketPath}`,
+    ORCHESTRATOR_LOG_FORMAT: "json",
+    ...extra,
+  };
+  const hub = opened.use(program(["hub", "start"], { env }));
+  const daemon = opened.use(program(["daemon", "start"], { env }));
+  const localSocket = join(daemonDir, "daemon.sock");
+  const caFile = join(hubDir, "ca", "ca.pem");
+  const adminToken = () => readFileSync(join(hubDir, "admin.token"), "utf8").trim();
+  const transport = (headers: Record<string, string>): Transport =>
+    createGrpcTransport({
+      baseUrl: `https://127.0.0.1:${apiPort}`,
+      nodeOptions: { ca: readFileSync(caFile) },
+      interceptors: [withHeaders({ authorization: `Bearer ${adminToken()}`, ...headers })],
+    });
+
+  const owned = opened.move();
+  const world: World = {
+    ...{
+      folder: folder.path,
+      engine,
+      docker: engine.docker,
+      image,
+      hub,
+      daemon,
+      env,
+      apiPort,
+      linePort,
+      localSocket,
+    },
+    ...{ adminToken, caFile, nodeId: "" },
+    cli: (...args) => runOnce(args, { env }),
+    async startHub() {
+      hub.start();
+      await until(
+        `the hub answers:\n${hub.output()}`,
+        async () => existsSync(caFile) && (await world.fleet().getHub({})),
+      );
+    },
+    async enrol() {
+      const { token } = await world.fleet().createEnrolmentToken({});
+      const ran = await world.cli("daemon", "enroll", "--token", token);
+      if (ran.code !== 0) throw new Error(`enrolment failed with ${ran.code}: ${ran.stderr}`);
+      const [node] = (await world.fleet().listNodes({})).nodes;
+      world.nodeId = node?.id ?? "";
+      return world.nodeId;
+    },
+    async startDaemon() {
+      daemon.start();
+      await until("the daemon answers on its socket", () => world.local(Node).getNode({}));
+    },
+    async connected() {
+      await until(
+        "the node is connected",
+        async () => (await world.fleet().listNodes({})).nodes[0]?.connected,
+      );
+    },
+    fleet: () => createClient(Fleet, transport({})),
+    remote: (service) => createClient(service, transport({ "edge-node": world.nodeId })),
+    local: (service) => createClient(service, socketTransport(localSocket)),
+    async events() {
+      const all: WatchEventsResponse[] = [];
+      for await (const one of world.fleet().watchEvents({ last: 10_000, stopWhenCaughtUp: true }))
+        all.push(one);
+      return all;
+    },
+    objects: (runtime) => objectsOf(engine.docker, runtime),
+    async [Symbol.asyncDispose]() {
+      await Promise.all([daemon.kill9(), hub.kill9()]);
+      await owned.disposeAsync();
+    },
+  };
+  return world;
+}
+
+/** A world whose hub and daemon run and are connected. */
+export async function startWorld(options: WorldOptions = {}): Promise<World> {
+  const world = await makeWorld(options);
+  try {
+    await world.startHub();
+    await world.enrol();
+    await world.startDaemon();
+    await world.connected();
+    return world;
+  } catch (thrown) {
+    const told = `hub:\n${world.hub.output().slice(-2000)}\ndaemon:\n${world.daemon.output().slice(-2000)}`;
+    await world[Symbol.asyncDispose]();
+    throw new Error(`the world did not start\n${told}`, { cause: thrown });
+  }
+}
+
+function withHeaders(headers: Record<string, string>): Interceptor {
+  return (next) => (request) => {
+    for (const [name, value] of Object.entries(headers)) request.header.set(name, value);
+    return next(request);
+  };
+}
+
+export function socketTransport(path: string): Transport {
+  return createGrpcTransport({
+    baseUrl: "http://localhost",
+    nodeOptions: { createConnection: () => connect(path) },
+  });
+}
+
+async function objectsOf(docker: Docker, runtime: string) {
+  const filters = { label: [`edge.runtime=${runtime}`] };
+  const [containers, networks, volumes] = await Promise.all([
+    docker.listContainers({ all: true, filters }),
+    docker.listNetworks({ filters }),
+    docker.listVolumes({ filters }),
+  ]);
+  return {
+    containers: containers.map((one) => one.Id),
+    networks: networks.map((one) => one.Name),
+    volumes: volumes.Volumes.map((one) => one.Name),
+  };
+}
+
+/** A port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  await new Promise((resolve) => server.close(resolve));
+  if (typeof address !== "object" || address === null) throw new Error("no free port");
+  return address.port;
+}
