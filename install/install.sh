@@ -15,7 +15,7 @@ data=/var/lib/orchestrator
 settings=/etc/orchestrator
 commands=/usr/local/bin
 units=/etc/systemd/system
-from= token= token_file= mode= action=install start=yes keep=no assume_yes=no
+from='' token='' token_file='' mode='' action=install start=yes keep=no assume_yes=no
 image=orchestrator-agent
 programs="daemon netmon"
 
@@ -46,7 +46,7 @@ refuse() {
   echo "install: $*" >&2
   exit 1
 }
-value_of() { [ $# -ge 2 ] && [ -n "$2" ] || refuse "$1 needs a value"; }
+value_of() { if [ $# -lt 2 ] || [ -z "$2" ]; then refuse "$1 needs a value"; fi; }
 
 while [ $# -gt 0 ]; do
   case $1 in
@@ -107,7 +107,9 @@ get_bundle() {
     tar -xzf "$archive" -C "$scratch/bundle" --strip-components=1 || refuse "$archive is not a bundle (.tar.gz made by npm run bundle)"
     bundle=$scratch/bundle
   fi
-  [ -x "$bundle/rootfs/usr/bin/node" ] && [ -f "$bundle/VERSION" ] || refuse "${from:-the download} is not a bundle of Orchestrator Agent"
+  if [ ! -x "$bundle/rootfs/usr/bin/node" ] || [ ! -f "$bundle/VERSION" ]; then
+    refuse "${from:-the download} is not a bundle of Orchestrator Agent"
+  fi
   made_for=$(cat "$bundle/ARCH")
   [ "$made_for" = "$arch" ] || refuse "the bundle is for $made_for and this machine is $arch: get the other one"
   version=$(cat "$bundle/VERSION")
@@ -116,7 +118,8 @@ get_bundle() {
 unpack_programs() {
   say "unpacking version $version to $prefix"
   mkdir -p "$prefix" "$settings" "$commands"
-  mkdir -p -m 0700 "$data"
+  mkdir -p "$data"
+  chmod 0700 "$data"
   # Beside the old one and then swapped, so that a machine that loses power here has the old programs or the new.
   rm -rf "$prefix/next"
   mkdir "$prefix/next"

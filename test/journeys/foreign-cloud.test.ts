@@ -12,11 +12,17 @@ const run = promisify(execFile);
 const script = new URL("foreign-cloud/cloud.py", import.meta.url).pathname;
 const root = new URL("../..", import.meta.url).pathname;
 
+interface ResultJson {
+  command_id: string;
+  create_runtime?: { created: boolean; runtime: { phase: string } };
+  delete_runtime?: { removed: string[] };
+}
+
 interface Line {
   what: string;
   token?: string;
   direction?: "up" | "down";
-  frame?: Record<string, Record<string, unknown>>;
+  frame?: { report?: { result?: ResultJson } };
   names?: string[];
   ok?: boolean;
 }
@@ -58,14 +64,8 @@ test("a cloud in Python, made from proto alone, runs a runtime on our node", asy
   } finally {
     cloud.kill();
   }
-  const frames = lines.flatMap((line) => (line.frame ? [{ direction: line.direction, ...line.frame }] : []));
-  const results = frames.flatMap((one) =>
-    "report" in one && one.report?.result ? [one.report.result] : [],
-  ) as {
-    command_id: string;
-    create_runtime?: { created: boolean; runtime: { phase: string } };
-    delete_runtime?: { removed: string[] };
-  }[];
+  const frames = lines.flatMap((line) => line.frame ?? []);
+  const results = frames.flatMap((frame) => frame.report?.result ?? []);
   const told = `${complaint}\n${JSON.stringify(frames, null, 1)}\n${world.daemon.output()}`;
   assert.ok(lines.at(-1)?.ok, told);
   assert.deepEqual(
