@@ -1,0 +1,98 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { type Command, CommandSchema, type Result, ResultSchema } from "../../../gen/edge/v1/command_pb.ts";
+import type { Clock } from "../../base/clock.ts";
+import { asFailure, failure } from "../../base/failure.ts";
+import type { Logger } from "../../base/log.ts";
+import { capabilityOf } from "../../wire/commands.ts";
+import { toFailureMessage } from "../../wire/failures.ts";
+import { maxFrameBytes } from "../../wire/limits.ts";
+import { validate } from "../../wire/validation.ts";
+import type { Ask } from "./ask.ts";
+
+export type Outcome = Result["outcome"];
+
+/** Calls the handler of a command. The daemon makes it from the table and its rooms. */
+export type Dispatch = (request: NonNullable<Command["request"]>, ask: Ask) => Promise<Outcome>;
+
+/** Room that a result's envelope needs beside its outcome: id, times, and the frame around it, in bytes. */
+const envelopeBytes = 256;
+
+/** What a command must be before it is worth running. @throws {Failure} unsupported, invalid, exhausted. */
+export function checkCommand(command: Command): void {
+  if (!capabilityOf(command)) {
+    throw failure(
+      "unsupported",
+      "this node does not know what the command asks: its daemon is older than the caller, or the request is empty",
+    );
+  }
+  const sizeBytes = toBinary(CommandSchema, command).length;
+  if (sizeBytes > maxFrameBytes) {
+    throw failure(
+      "exhausted",
+      `the command is ${sizeBytes} bytes long; at most ${maxFrameBytes} are allowed`,
+    );
+  }
+  validate(CommandSchema, command);
+}
+
+/**
+ * Turns whatever a handler does into exactly one outcome, at the latest when the ask's signal is aborted: a handler that
+ * never returns does not keep its caller. What it does after that is only logged.
+ */
+export async function outcomeOf(
+  command: Command,
+  ask: Ask,
+  { dispatch, log }: { dispatch: Dispatch; log: Logger },
+): Promise<Outcome> {
+  try {
+    ask.signal.throwIfAborted();
+    const handling = dispatch(command.request, ask);
+    return await Promise.race([handling, rejectWhenAborted(ask.signal, handling, log, command.id)]);
+  } catch (thrown) {
+    const told = asFailure(thrown);
+    if (told.kind === "internal")
+      log.error({ command: command.id, error: thrown }, "command failed by a defect");
+    return { case: "failure", value: toFailureMessage(told) };
+  }
+}
+
+function rejectWhenAborted(
+  signal: AbortSignal,
+  handling: Promise<unknown>,
+  log: Logger,
+  command: string,
+): Promise<never> {
+  return new Promise((_, reject) => {
+    const onAbort = () => {
+      // A handler that listens to its signal ends with a better sentence; it gets one turn of the event loop to say it.
+      setImmediate(() => reject(signal.reason));
+      handling.then(
+        () => log.warn({ command }, "command was done after its answer had been given"),
+        (error: unknown) => log.debug({ command, error }, "command ended after its answer had been given"),
+      );
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    handling.then(
+      () => signal.removeEventListener("abort", onAbort),
+      () => signal.removeEventListener("abort", onAbort),
+    );
+  });
+}
+
+/** The result with this outcome, or with `exhausted` when it would not fit into a frame. */
+export function resultOf(command: Command, outcome: Outcome, tookMs: number, clock: Clock): Result {
+  const result = create(ResultSchema, {
+    commandId: command.id,
+    finishedAt: timestampFromMs(clock.now()),
+    tookMs: Math.round(tookMs),
+    outcome,
+  });
+  const sizeBytes = toBinary(ResultSchema, result).length + envelopeBytes;
+  if (sizeBytes <= maxFrameBytes) return result;
+  const told = failure(
+    "exhausted",
+    `the answer is ${sizeBytes} bytes long; a frame holds ${maxFrameBytes}: ask for less`,
+  );
+  return { ...result, outcome: { case: "failure", value: toFailureMessage(told) } };
+}

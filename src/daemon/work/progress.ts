@@ -1,0 +1,33 @@
+import { create } from "@bufbuild/protobuf";
+import { type Progress, ProgressSchema } from "../../../gen/edge/v1/command_pb.ts";
+import { Changes } from "../../base/changes.ts";
+
+/** How far commands are: the newest of each, taken by one reader at its own pace. */
+export class ProgressBoard {
+  readonly changes = new Changes();
+  readonly #newest = new Map<string, Progress>();
+
+  put(commandId: string, phase: string, doneBytes = 0, totalBytes = 0): void {
+    const [done, total] = [
+      BigInt(Math.max(0, Math.trunc(doneBytes))),
+      BigInt(Math.max(0, Math.trunc(totalBytes))),
+    ];
+    this.#newest.set(
+      commandId,
+      create(ProgressSchema, { commandId, phase, doneBytes: done, totalBytes: total }),
+    );
+    this.changes.notify();
+  }
+
+  /** A command that has its result makes no progress any more. */
+  forget(commandId: string): void {
+    this.#newest.delete(commandId);
+  }
+
+  /** What changed since the last take. */
+  take(): Progress[] {
+    const all = [...this.#newest.values()];
+    this.#newest.clear();
+    return all;
+  }
+}

@@ -1,0 +1,298 @@
+import { equals } from "@bufbuild/protobuf";
+import { type Command, CommandSchema, type Result } from "../../../gen/edge/v1/command_pb.ts";
+import type { Clock } from "../../base/clock.ts";
+import { asFailure, failure } from "../../base/failure.ts";
+import { Lanes } from "../../base/lanes.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Sql } from "../../base/sql.ts";
+import { workloadOf } from "../../wire/commands.ts";
+import { toFailureMessage } from "../../wire/failures.ts";
+import { defaultBudgetMs } from "../../wire/limits.ts";
+import type { Journal } from "../journal/index.ts";
+import type { Ask } from "./ask.ts";
+import { checkCommand, type Dispatch, type Outcome, outcomeOf, resultOf } from "./carry-out.ts";
+import { ProgressBoard } from "./progress.ts";
+import { CommandStore } from "./store.ts";
+
+export interface WorkOptions {
+  sql: Sql;
+  journal: Journal;
+  clock: Clock;
+  log: Logger;
+  dispatch: Dispatch;
+}
+
+/** A command between its acceptance and its result. */
+interface Running {
+  command: Command;
+  fromHub: boolean;
+  /** Aborts it: deadline, cancel, or the daemon's end. */
+  abort: AbortController;
+  startedAt: number;
+  usedBeforeMs: number;
+  result: PromiseWithResolvers<Result>;
+}
+
+/** Commands that may wait for one workload. */
+const laneLimit = 100;
+/** Reads that may be answered at once. */
+const readLimit = 64;
+/** The budget of a read that names none: a caller waits for it. */
+const readBudgetMs = 30_000;
+/** How often the used part of budgets is noted: what a crash forgets of it at most, in milliseconds. */
+const noteUsedMs = 10_000;
+/** Between attempts to write a result that the disk does not take, in milliseconds. */
+const rewriteMs = 2_000;
+/** Results between two looks at what can be forgotten. */
+const pruneEvery = 200;
+/** How long the daemon's end waits for handlers to hear of it, in milliseconds. */
+const settleMs = 2_000;
+
+/** Why commands are aborted at the daemon's end. They get no result: the next start takes them up again. */
+const daemonStops = failure("cancelled", "the daemon stops; it takes the command up again when it is back");
+
+/** Accepts commands from every door and carries each out once. */
+export class Work implements AsyncDisposable {
+  readonly progress = new ProgressBoard();
+  readonly #sql: Sql;
+  readonly #store: CommandStore;
+  readonly #journal: Journal;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #dispatch: Dispatch;
+  readonly #lanes = new Lanes(laneLimit);
+  readonly #running = new Map<string, Running>();
+  readonly #noting: NodeJS.Timeout;
+  #reads = 0;
+  #finished = 0;
+  #stopping = false;
+
+  constructor({ sql, journal, clock, log, dispatch }: WorkOptions) {
+    this.#sql = sql;
+    this.#store = new CommandStore(sql);
+    this.#journal = journal;
+    this.#clock = clock;
+    this.#log = log;
+    this.#dispatch = dispatch;
+    this.#noting = setInterval(() => this.#noteUsed(), noteUsedMs).unref();
+  }
+
+  /** Highest sequence number of a command of the hub that is on disk. */
+  get lastSequence(): number {
+    return this.#store.lastSequence;
+  }
+
+  /** Commands that have no result yet. */
+  get unfinished(): number {
+    return this.#running.size;
+  }
+
+  /**
+   * Accepts a command of the hub: on disk when this returns, and running. One that is known already is not run again; if the
+   * hub has no way left to learn its result, it is reported again.
+   * @throws {Failure} exhausted, unavailable: the disk does not take it; it is as if it had not come.
+   */
+  accept(sequence: number, command: Command): void {
+    const known = this.#store.get(command.id);
+    this.#sql.transaction(() => {
+      if (sequence > this.#store.lastSequence) this.#store.lastSequence = sequence;
+      if (!known) this.#store.add(command, true);
+      else if (!known.fromHub) this.#store.nowFromHub(command.id);
+      if (known?.result && !this.#journal.holds(known.reportSequence)) {
+        const again = this.#journal.append({ case: "result", value: known.result });
+        this.#store.reportedAgain(command.id, again);
+      }
+    });
+    const running = this.#running.get(command.id);
+    if (running) running.fromHub = true;
+    else if (!known) this.#start(command, true, 0);
+  }
+
+  /**
+   * Carries out a command of a local caller and waits for its result. The same id again gets the same result. The signal ends
+   * the waiting, not the command.
+   * @throws {Failure} conflict: the id belongs to another command.
+   */
+  async call(command: Command, signal: AbortSignal): Promise<Result> {
+    checkCommand(command);
+    const known = this.#store.get(command.id);
+    if (known && !isSameAsk(known.command, command)) {
+      throw failure("conflict", `the command id ${command.id} belongs to another command: choose a new one`);
+    }
+    if (known?.result) return known.result;
+    if (!known) {
+      this.#store.add(command, false);
+      this.#start(command, false, 0);
+    }
+    const running = this.#running.get(command.id);
+    if (!running) throw failure("unavailable", "the daemon stops: ask again when it is back");
+    return await Promise.race([running.result.promise, rejection(signal)]);
+  }
+
+  /** Answers a read. Nothing of it is kept. */
+  async read(command: Command, signal: AbortSignal): Promise<Result> {
+    const startedAt = this.#clock.elapsed();
+    const budget = AbortSignal.timeout(command.budgetMs || readBudgetMs);
+    const ask = {
+      id: command.id,
+      actor: command.actor,
+      signal: AbortSignal.any([signal, budget]),
+      progress: () => {},
+    };
+    const outcome = await this.#readOutcome(command, ask);
+    return resultOf(command, outcome, this.#clock.elapsed() - startedAt, this.#clock);
+  }
+
+  async #readOutcome(command: Command, ask: Ask): Promise<Outcome> {
+    if (this.#reads >= readLimit) {
+      const told = failure("exhausted", `${readLimit} reads are being answered: ask again in a moment`);
+      return { case: "failure", value: toFailureMessage(told) };
+    }
+    this.#reads++;
+    try {
+      return await this.#checkedOutcome(command, ask);
+    } finally {
+      this.#reads--;
+    }
+  }
+
+  /** Calls a command off. One that is finished or not known stays as it is. */
+  cancel(id: string): void {
+    this.#running.get(id)?.abort.abort(failure("cancelled", "the command was called off"));
+  }
+
+  /** Takes up what earlier lives of the daemon accepted and did not finish, in order. @returns how many. */
+  resume(): number {
+    const unfinished = this.#store.unfinished();
+    for (const { command, fromHub, usedMs } of unfinished) this.#start(command, fromHub, usedMs);
+    return unfinished.length;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping = true;
+    clearInterval(this.#noting);
+    this.#noteUsed();
+    for (const { abort, result } of this.#running.values()) {
+      abort.abort(daemonStops);
+      result.reject(failure("unavailable", "the daemon stops; the command goes on when it is back"));
+    }
+    await Promise.race([this.#lanes.idle(), this.#clock.sleep(settleMs)]);
+    this.#running.clear();
+  }
+
+  #start(command: Command, fromHub: boolean, usedBeforeMs: number): void {
+    const running: Running = {
+      ...{ command, fromHub, usedBeforeMs },
+      abort: new AbortController(),
+      startedAt: this.#clock.elapsed(),
+      result: Promise.withResolvers(),
+    };
+    running.result.promise.catch(() => {}); // Nobody need wait for it.
+    this.#running.set(command.id, running);
+    this.#carryOut(running).catch((error: unknown) => {
+      this.#log.fatal({ command: command.id, error }, "a command's result could not be told");
+    });
+  }
+
+  async #carryOut(running: Running): Promise<void> {
+    const { command, abort } = running;
+    const budgetMs = Math.max(0, (command.budgetMs || defaultBudgetMs) - running.usedBeforeMs);
+    const deadline = setTimeout(() => {
+      const said = command.budgetMs || defaultBudgetMs;
+      abort.abort(failure("deadline", `the command was not done within its budget of ${said} ms`));
+    }, budgetMs);
+    const ask: Ask = {
+      id: command.id,
+      actor: command.actor,
+      signal: abort.signal,
+      progress: (...told) => this.progress.put(command.id, ...told),
+    };
+    const workload = workloadOf(command);
+    const attempt = () => this.#checkedOutcome(command, ask);
+    // The race ends a command that still waits for its turn, too; its turn then passes at once.
+    const outcome = await Promise.race([
+      workload === undefined ? attempt() : this.#lanes.run(workload, attempt).catch(toOutcome),
+      rejection(abort.signal).catch((thrown: unknown) => afterTurn(toOutcome(thrown))),
+    ]);
+    clearTimeout(deadline);
+    if (this.#stopping) return;
+    const took = this.#clock.elapsed() - running.startedAt + running.usedBeforeMs;
+    await this.#answer(running, resultOf(command, outcome, took, this.#clock));
+  }
+
+  async #checkedOutcome(command: Command, ask: Ask): Promise<Outcome> {
+    try {
+      checkCommand(command);
+    } catch (thrown) {
+      return toOutcome(thrown);
+    }
+    return await outcomeOf(command, ask, { dispatch: this.#dispatch, log: this.#log });
+  }
+
+  /** Writes the result and tells it. A disk that does not take it is asked again until it does, or the daemon stops. */
+  async #answer(running: Running, result: Result): Promise<void> {
+    const { id } = running.command;
+    while (!this.#stopping) {
+      try {
+        this.#keep(running, result);
+        break;
+      } catch (error) {
+        this.#log.error({ command: id, error }, "a result cannot be written; trying again");
+        await this.#clock.sleep(rewriteMs);
+      }
+    }
+    this.#running.delete(id);
+    this.progress.forget(id);
+    running.result.resolve(result);
+    const failed = result.outcome.case === "failure" ? result.outcome.value : undefined;
+    const fields = {
+      command: id,
+      ask: running.command.request.case,
+      actor: running.command.actor,
+      ms: result.tookMs,
+    };
+    if (failed) this.#log.warn({ ...fields, reason: failed.message }, "command failed");
+    else this.#log.info(fields, "command done");
+  }
+
+  #keep(running: Running, result: Result): void {
+    const { id } = running.command;
+    this.#sql.transaction(() => {
+      const sequence = running.fromHub ? this.#journal.append({ case: "result", value: result }) : 0;
+      this.#store.finish(id, result, sequence, this.#clock.now());
+      if (++this.#finished % pruneEvery === 0) this.#store.prune(this.#clock.now());
+    });
+  }
+
+  #noteUsed(): void {
+    for (const { command, startedAt, usedBeforeMs } of this.#running.values()) {
+      try {
+        this.#store.used(command.id, this.#clock.elapsed() - startedAt + usedBeforeMs);
+      } catch (error) {
+        this.#log.warn({ command: command.id, error }, "the used part of a budget cannot be noted");
+      }
+    }
+  }
+}
+
+function toOutcome(thrown: unknown): Outcome {
+  return { case: "failure", value: toFailureMessage(asFailure(thrown)) };
+}
+
+/** Lets what is about to settle settle first: a handler's own words for an abort are better than ours. */
+function afterTurn<T>(value: T): Promise<T> {
+  return new Promise((resolve) => setImmediate(() => setImmediate(() => resolve(value))));
+}
+
+function rejection(signal: AbortSignal): Promise<never> {
+  return new Promise((_, reject) => {
+    if (signal.aborted) reject(signal.reason);
+    else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+}
+
+/** Whether two commands ask the same. Who asks and how long it may take do not matter. */
+function isSameAsk(one: Command, other: Command): boolean {
+  const plain = (command: Command): Command => ({ ...command, actor: "", budgetMs: 0 });
+  return equals(CommandSchema, plain(one), plain(other));
+}

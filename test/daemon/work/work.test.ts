@@ -1,0 +1,252 @@
+import assert from "node:assert/strict";
+import { join } from "node:path";
+import { test } from "node:test";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { type Command, CommandSchema, type Result } from "../../../gen/edge/v1/command_pb.ts";
+import { FailureKind } from "../../../gen/edge/v1/failure_pb.ts";
+import { StopRuntimeResponseSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
+import { systemClock } from "../../../src/base/clock.ts";
+import { Failure, failure } from "../../../src/base/failure.ts";
+import { openLog } from "../../../src/base/log.ts";
+import { Sql } from "../../../src/base/sql.ts";
+import { Journal, schema as journalSchema } from "../../../src/daemon/journal/index.ts";
+import type { Ask } from "../../../src/daemon/work/index.ts";
+import { schema, Work } from "../../../src/daemon/work/index.ts";
+import { tempFolder } from "../../fixtures/folder.ts";
+import { until } from "../../journeys/until.ts";
+
+type Does = (name: string, ask: Ask) => Promise<void>;
+
+/** A life of the daemon's work on a state file. */
+function live(path: string, does: Does) {
+  const sql = Sql.open(path, [journalSchema, schema], () => Date.now());
+  const journal = Journal.open(sql, { now: () => Date.now() });
+  const log = openLog({ program: "test", level: "silent", format: "json" });
+  const work = new Work({
+    ...{ sql, journal, clock: systemClock, log },
+    dispatch: async (request, ask) => {
+      assert.equal(request.case, "stopRuntime");
+      if (request.case === "stopRuntime") await does(request.value.name, ask);
+      return { case: "stopRuntime", value: create(StopRuntimeResponseSchema) };
+    },
+  });
+  const results = (): Result[] =>
+    journal.read(0, 1000).flatMap(({ entry }) => (entry.case === "result" ? entry.value : []));
+  const reported = (count: number) => until(`${count} results`, () => results().length >= count && results());
+  return {
+    ...{ work, journal, results, reported },
+    async [Symbol.asyncDispose]() {
+      await work[Symbol.asyncDispose]();
+      sql[Symbol.dispose]();
+    },
+  };
+}
+
+function stop(id: string, name = "plc1", init: MessageInitShape<typeof CommandSchema> = {}): Command {
+  return create(CommandSchema, { id, request: { case: "stopRuntime", value: { name } }, ...init });
+}
+
+function kindOf(result: Result | undefined): FailureKind | undefined {
+  return result?.outcome.case === "failure" ? result.outcome.value.kind : undefined;
+}
+
+test("a command is carried out once, however often and under whatever sequence it comes", async () => {
+  using folder = tempFolder();
+  const gate = Promise.withResolvers<void>();
+  let times = 0;
+  await using life = live(join(folder.path, "db"), async () => {
+    times++;
+    await gate.promise;
+  });
+  life.work.accept(1, stop("a"));
+  life.work.accept(1, stop("a"));
+  gate.resolve();
+  await life.reported(1);
+  life.work.accept(2, stop("a"));
+  assert.equal(times, 1);
+  assert.equal(life.results().length, 1, "the result that the hub has not acknowledged is not written twice");
+  assert.equal(life.work.lastSequence, 2);
+});
+
+test("a result that the hub acknowledged and asks for again is reported again, not made again", async () => {
+  using folder = tempFolder();
+  let times = 0;
+  await using life = live(join(folder.path, "db"), async () => void times++);
+  life.work.accept(1, stop("a"));
+  await life.reported(1);
+  life.journal.acknowledge(life.journal.range().last);
+  assert.equal(life.results().length, 0);
+  life.work.accept(1, stop("a"));
+  await life.reported(1);
+  assert.equal(times, 1);
+});
+
+test("what was accepted and not finished is taken up again by the next life, in order per workload", async () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "db");
+  {
+    await using life = live(
+      path,
+      (_, ask) => new Promise((_, reject) => ask.signal.addEventListener("abort", reject)),
+    );
+    for (const [i, id] of ["a", "b", "c"].entries()) life.work.accept(i + 1, stop(id));
+  }
+  const order: string[] = [];
+  await using life = live(path, async (_, ask) => void order.push(ask.id));
+  assert.deepEqual(life.results(), [], "the end of the daemon is not a result");
+  assert.equal(life.work.resume(), 3);
+  await life.reported(3);
+  assert.deepEqual(order, ["a", "b", "c"]);
+  assert.equal(life.work.lastSequence, 3);
+});
+
+test("commands of one workload run in order, of two side by side", async () => {
+  using folder = tempFolder();
+  const gate = Promise.withResolvers<void>();
+  const order: string[] = [];
+  await using life = live(join(folder.path, "db"), async (name, ask) => {
+    if (ask.id === "a1") await gate.promise;
+    order.push(`${name}/${ask.id}`);
+  });
+  life.work.accept(1, stop("a1", "a"));
+  life.work.accept(2, stop("a2", "a"));
+  life.work.accept(3, stop("b1", "b"));
+  await life.reported(1);
+  gate.resolve();
+  await life.reported(3);
+  assert.deepEqual(order, ["b/b1", "a/a1", "a/a2"]);
+});
+
+test("a handler that never returns is answered with deadline at its budget, and its lane goes on", async () => {
+  using folder = tempFolder();
+  await using life = live(join(folder.path, "db"), (_, ask) =>
+    ask.id === "stuck" ? new Promise(() => {}) : Promise.resolve(),
+  );
+  life.work.accept(1, stop("stuck", "plc1", { budgetMs: 50 }));
+  life.work.accept(2, stop("next"));
+  const [first, second] = await life.reported(2);
+  assert.equal(first?.commandId, "stuck");
+  assert.equal(kindOf(first), FailureKind.DEADLINE);
+  assert.equal(second?.outcome.case, "stopRuntime");
+});
+
+test("a budget counts what an earlier life used", async () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "db");
+  const never = () => new Promise<void>(() => {});
+  {
+    await using life = live(path, never);
+    life.work.accept(1, stop("slow", "plc1", { budgetMs: 400 }));
+    await systemClock.sleep(300);
+  }
+  await using life = live(path, never);
+  const startedAt = performance.now();
+  life.work.resume();
+  const [result] = await life.reported(1);
+  assert.equal(kindOf(result), FailureKind.DEADLINE);
+  assert.ok(performance.now() - startedAt < 390, "the budget began anew");
+});
+
+test("cancel ends a running command and one that waits, and leaves a finished one as it is", async () => {
+  using folder = tempFolder();
+  let started = 0;
+  await using life = live(join(folder.path, "db"), async (_, ask) => {
+    started++;
+    if (ask.id === "done") return;
+    await new Promise((_, reject) => ask.signal.addEventListener("abort", () => reject(ask.signal.reason)));
+  });
+  life.work.accept(1, stop("done"));
+  await life.reported(1);
+  life.work.accept(2, stop("runs"));
+  life.work.accept(3, stop("waits"));
+  await until("it runs", () => started === 2);
+  for (const id of ["done", "waits", "runs", "unknown"]) life.work.cancel(id);
+  const results = await life.reported(3);
+  const kinds = Object.fromEntries(results.map((one) => [one.commandId, kindOf(one)]));
+  assert.deepEqual(kinds, { done: undefined, waits: FailureKind.CANCELLED, runs: FailureKind.CANCELLED });
+  assert.equal(started, 2, "the one that waited was never started");
+});
+
+test("a command that this node does not know is answered with unsupported", async () => {
+  using folder = tempFolder();
+  await using life = live(join(folder.path, "db"), () => assert.fail());
+  life.work.accept(1, create(CommandSchema, { id: "future" }));
+  const [result] = await life.reported(1);
+  assert.equal(kindOf(result), FailureKind.UNSUPPORTED);
+  assert.match(
+    String(result?.outcome.case === "failure" && result.outcome.value.message),
+    /older than the caller/,
+  );
+});
+
+test("an invalid command is answered with its violations and never reaches a handler", async () => {
+  using folder = tempFolder();
+  await using life = live(join(folder.path, "db"), () => assert.fail());
+  life.work.accept(1, stop("a", ""));
+  const [result] = await life.reported(1);
+  assert.ok(result?.outcome.case === "failure");
+  assert.deepEqual(
+    result.outcome.value.violations.map((one) => one.field),
+    ["stop_runtime.name"],
+  );
+});
+
+test("a result that does not fit into a frame becomes exhausted", async () => {
+  using folder = tempFolder();
+  const sql = Sql.open(join(folder.path, "db"), [journalSchema, schema], () => 0);
+  const journal = Journal.open(sql, { now: () => 0 });
+  const log = openLog({ program: "test", level: "silent", format: "json" });
+  await using work = new Work({
+    ...{ sql, journal, clock: systemClock, log },
+    dispatch: () =>
+      Promise.resolve({
+        case: "stopRuntime",
+        value: create(StopRuntimeResponseSchema, { runtime: { reason: "x".repeat(2 << 20) } }),
+      }),
+  });
+  const result = await work.call(stop("a"), AbortSignal.timeout(5000));
+  assert.equal(kindOf(result), FailureKind.EXHAUSTED);
+});
+
+test("a local caller gets the stored result for the same id, a conflict for another command, and no report goes out", async () => {
+  using folder = tempFolder();
+  let times = 0;
+  await using life = live(join(folder.path, "db"), async () => void times++);
+  const soon = () => AbortSignal.timeout(5000);
+  const first = await life.work.call(stop("mine"), soon());
+  assert.deepEqual(await life.work.call(stop("mine"), soon()), first);
+  assert.equal(times, 1);
+  await assert.rejects(
+    life.work.call(stop("mine", "other"), soon()),
+    (thrown) => thrown instanceof Failure && thrown.kind === "conflict",
+  );
+  assert.deepEqual(life.results(), []);
+});
+
+test("a caller that leaves does not end its command", async () => {
+  using folder = tempFolder();
+  const gate = Promise.withResolvers<void>();
+  await using life = live(join(folder.path, "db"), () => gate.promise);
+  const leaves = new AbortController();
+  const waiting = life.work.call(stop("mine"), leaves.signal);
+  leaves.abort(failure("cancelled", "gone"));
+  await assert.rejects(waiting, /gone/);
+  gate.resolve();
+  const result = await life.work.call(stop("mine"), AbortSignal.timeout(5000));
+  assert.equal(result.outcome.case, "stopRuntime");
+});
+
+test("reads are answered at once, bounded in number, and never kept", async () => {
+  using folder = tempFolder();
+  const gate = Promise.withResolvers<void>();
+  await using life = live(join(folder.path, "db"), () => gate.promise);
+  const soon = AbortSignal.timeout(5000);
+  const reads = Array.from({ length: 65 }, (_, i) => life.work.read(stop(`r${i}`), soon));
+  const refused = await Promise.race(reads);
+  assert.equal(kindOf(refused), FailureKind.EXHAUSTED);
+  gate.resolve();
+  const all = await Promise.all(reads);
+  assert.equal(all.filter((one) => one.outcome.case === "stopRuntime").length, 64);
+  assert.equal(life.work.lastSequence, 0);
+  assert.equal(life.work.resume(), 0);
+});
