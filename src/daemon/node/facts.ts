@@ -1,0 +1,25 @@
+import type { Engine, Inventory } from "../../../gen/edge/v1/node_pb.ts";
+import type { Metrics } from "../metrics/index.ts";
+import type { Roots } from "./roots.ts";
+
+/** What the handlers of this room ask others for. Made once by the daemon's wiring. */
+export interface NodeFacts {
+  roots: Roots;
+  /** Begun when the daemon starts; see `readInventory`. A failed one fails each GetNode. */
+  inventory: Promise<Inventory>;
+  /** The daemon's version, as in `0.1.0`. */
+  version: string;
+  /** When the daemon started: wall time in milliseconds. */
+  startedAt: number;
+  /** Wall time in milliseconds. */
+  now: () => number;
+  /** Who the node is and where its hub is (`host:port`); undefined before enrolment. */
+  identity: () => { nodeId: string; hubAddress: string } | undefined;
+  /** The line to the hub: whether it is up, and hub time minus node time in milliseconds as last seen, if ever. */
+  link: () => { connected: boolean; hubOffsetMs: number | undefined };
+  /** The container engine, asked now. Tells in `problem` why it is not reachable, and does not reject for that. */
+  engine: (signal: AbortSignal) => Promise<Engine>;
+  metrics: Pick<Metrics, "query" | "hasSeries">;
+  /** Whether a runtime of this name is wished for. */
+  hasRuntime: (name: string) => boolean;
+}

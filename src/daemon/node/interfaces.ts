@@ -1,0 +1,31 @@
+import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
+import { create } from "@bufbuild/protobuf";
+import { type GetInterfacesResponse, GetInterfacesResponseSchema } from "../../../gen/edge/v1/node_pb.ts";
+import { readOwnLinks } from "./links.ts";
+import type { Roots } from "./roots.ts";
+
+type Addresses = NodeJS.Dict<Pick<NetworkInterfaceInfo, "cidr">[]>;
+
+/**
+ * The machine's own interfaces with their addresses and gateways. Addresses of an interface that is down or without a
+ * carrier are not among them: the call that Node makes leaves them out. Netmon's picture has them.
+ */
+export function readInterfaces(
+  roots: Roots,
+  addresses: Addresses = networkInterfaces(),
+): GetInterfacesResponse {
+  const interfaces = readOwnLinks(roots).map(
+    ({ isLoopback, masterIndex, hasParentHere, carriesDefaultRoute, ...link }) => ({
+      ...link,
+      addresses: addressesOf(link.name, addresses),
+    }),
+  );
+  return create(GetInterfacesResponseSchema, { interfaces });
+}
+
+/** An address with a label comes under `eth0:label`. */
+function addressesOf(name: string, addresses: Addresses): string[] {
+  return Object.entries(addresses)
+    .filter(([key]) => key === name || key.startsWith(`${name}:`))
+    .flatMap(([, list]) => list?.flatMap(({ cidr }) => cidr ?? []) ?? []);
+}
