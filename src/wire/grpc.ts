@@ -1,11 +1,15 @@
+import type { Writable as NodeWritable } from "node:stream";
 import { type DescMethod, type DescService, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import {
-  type ClientDuplexStream,
+  type Deadline,
+  type handleServerStreamingCall,
+  type handleUnaryCall,
   Metadata,
   type MethodDefinition,
   type ServiceDefinition,
   type ServiceError,
 } from "@grpc/grpc-js";
+import { failure } from "../base/failure.ts";
 import { statusDetailsKey, toStatusDetails } from "./failures.ts";
 
 /** A service of ours as grpc-js wants it: the descriptors' own codec, and nothing of proto-loader. */
@@ -35,7 +39,8 @@ export function toServiceError(thrown: unknown): Partial<ServiceError> {
   return { code, details: message, metadata };
 }
 
-type Writable = Pick<ClientDuplexStream<never, Message>, "write" | "once" | "off" | "destroyed">;
+/** What of a stream is used here; `write` takes whatever message the stream is for. */
+type Writable = Pick<NodeWritable, "once" | "off"> & { write(message: never): boolean };
 
 /**
  * Writes one message and waits until the stream wants more. Without this wait grpc-js keeps everything in memory that a slow
@@ -57,4 +62,52 @@ export async function writeAndDrain(stream: Writable, message: Message, signal: 
     stream.once("drain", drained);
     signal.addEventListener("abort", stopped, { once: true });
   });
+}
+
+/** A unary method as grpc-js serves it: the signal is aborted when the caller leaves or its time runs out. */
+export function unaryHandler<I extends Message, O extends Message>(
+  handle: (request: I, context: CallContext) => Promise<O> | O,
+): handleUnaryCall<I, O> {
+  return (call, callback) => {
+    const left = new AbortController();
+    call.on("cancelled", () => left.abort(failure("cancelled", "the caller left")));
+    const answer = async () =>
+      handle(call.request, { metadata: call.metadata, signal: left.signal, remainingMs: remaining(call) });
+    answer().then(
+      (response) => callback(null, response),
+      (thrown: unknown) => callback(toServiceError(thrown)),
+    );
+  };
+}
+
+/** A method that streams its answers, at the pace of the one who reads them. */
+export function streamHandler<I extends Message, O extends Message>(
+  handle: (request: I, context: CallContext) => AsyncIterable<O>,
+): handleServerStreamingCall<I, O> {
+  return (call) => {
+    const left = new AbortController();
+    call.on("cancelled", () => left.abort(failure("cancelled", "the caller left")));
+    const answer = async () => {
+      const context = { metadata: call.metadata, signal: left.signal, remainingMs: remaining(call) };
+      for await (const message of handle(call.request, context))
+        await writeAndDrain(call, message, left.signal);
+    };
+    answer().then(
+      () => call.end(),
+      (thrown: unknown) => left.signal.aborted || call.destroy(toServiceError(thrown) as ServiceError),
+    );
+  };
+}
+
+/** What a handler knows of its call beside the request. */
+export interface CallContext {
+  metadata: Metadata;
+  signal: AbortSignal;
+  /** What is left of the caller's deadline in milliseconds; undefined when it set none. */
+  remainingMs: number | undefined;
+}
+
+function remaining(call: { getDeadline(): Deadline }): number | undefined {
+  const deadline = Number(call.getDeadline());
+  return Number.isFinite(deadline) ? Math.max(1, deadline - Date.now()) : undefined;
 }
