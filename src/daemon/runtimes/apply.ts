@@ -1,0 +1,160 @@
+import type { Clock } from "../../base/clock.ts";
+import { failure } from "../../base/failure.ts";
+import type { Engine } from "./engine.ts";
+import { EngineFailure, isNotFound } from "./engine-failures.ts";
+import type { Gate } from "./gate.ts";
+import { label, objectName } from "./names.ts";
+import type { Step } from "./plan.ts";
+import { containerOptions, labelsOf, networkOptions, type Rlimit } from "./profile.ts";
+import { pull } from "./pull.ts";
+import { fullReference } from "./spec.ts";
+import type { Wish } from "./store.ts";
+
+/** What a step needs besides itself. */
+export interface Hands {
+  engine: Engine;
+  instanceId: string;
+  wish: Wish;
+  refused: ReadonlySet<Rlimit>;
+  clock: Clock;
+  /** How long a created runtime must run before it counts as running, in milliseconds. */
+  settleMs: number;
+  /** Starts at once: more of them are slower in total. */
+  starts: Gate;
+  /** Pulls at once: one that hangs must not take the place of all. */
+  pulls: Gate;
+  /** Ends what may be left half done: pulls and waits. */
+  waiting: AbortSignal;
+  /** Ends everything, when the program stops. */
+  signal: AbortSignal;
+  progress: (phase: string, doneBytes?: number, totalBytes?: number) => void;
+}
+
+type Does<D extends Step["do"]> = (hands: Hands, step: Extract<Step, { do: D }>) => Promise<void>;
+
+/** How each step of a plan is done. `forget` is not here: it is about the wish and touches no engine. */
+export const apply: { [D in Exclude<Step["do"], "forget">]: Does<D> } = {
+  async ensureImage(hands) {
+    const { engine, wish, clock, waiting, progress } = hands;
+    const { image } = wish.spec;
+    if ((await engine.image(fullReference(image), waiting)) !== undefined) return;
+    progress("pulling image", 0, 0);
+    const onProgress = (done: number, total: number) => progress("pulling image", done, total);
+    await hands.pulls.run(waiting, () => pull(engine, image, { clock, signal: waiting, onProgress }));
+  },
+
+  async createNetwork({ engine, instanceId, wish, signal, progress }) {
+    progress("creating");
+    const options = networkOptions(wish.spec, { instanceId, commandId: wish.commandId });
+    await engine.call("create the network", signal, (docker, abortSignal) =>
+      docker.createNetwork({ ...options, abortSignal }),
+    );
+  },
+
+  async createVolume({ engine, instanceId, wish, signal }) {
+    const name = objectName(instanceId, wish.name);
+    const labels = labelsOf(wish.name, { instanceId, commandId: wish.commandId });
+    const options = { Name: name, Driver: "local", Labels: labels };
+    // The engine answers with the volume that is there when there is one of this name, whoever made it.
+    const there = await engine.call("create the volume", signal, async (docker, abortSignal) => {
+      const made = await docker.createVolume({ ...options, abortSignal });
+      return "Labels" in made ? made : await docker.getVolume(name).inspect({ abortSignal });
+    });
+    const theirs = there.Labels as Record<string, string> | null;
+    if (theirs?.[label.instance] !== instanceId) throw taken("volume", name);
+  },
+
+  async createContainer({ engine, instanceId, wish, refused, signal }) {
+    const { spec, specHash, commandId } = wish;
+    const options = containerOptions({ instanceId, commandId, spec, specHash, refused });
+    await engine.call("create the container", signal, (docker, abortSignal) =>
+      docker.createContainer({ ...options, abortSignal }),
+    );
+  },
+
+  async attachNetwork({ engine, instanceId, wish, signal }, { container }) {
+    const name = objectName(instanceId, wish.name);
+    const doing = "attach the network";
+    try {
+      await engine.call(doing, signal, (docker, abortSignal) =>
+        docker.getNetwork(name).disconnect({ Container: container, Force: true, abortSignal }),
+      );
+    } catch (thrown) {
+      // Not attached to it, in the words of one engine or another.
+      if (!(thrown instanceof EngineFailure) || thrown.status === undefined) throw thrown;
+    }
+    await engine.call(doing, signal, (docker, abortSignal) => {
+      const options = { Container: container, abortSignal };
+      return docker.getNetwork(name).connect(options);
+    });
+  },
+
+  async startContainer({ engine, starts, signal, progress }, { container }) {
+    progress("starting");
+    await starts.run(signal, () => engine.start(container, signal));
+  },
+
+  async verify({ engine, clock, settleMs, waiting, wish, progress }, { container }) {
+    progress("waiting until it runs");
+    await clock.sleep(settleMs, waiting);
+    const seen = await engine.container(container, waiting);
+    if (seen?.state === "running") return;
+    if (!seen)
+      throw failure("conflict", `the container of runtime ${wish.name} was removed while it was created`);
+    const said = await engine.lastLines(container, waiting);
+    const why = seen.outOfMemory ? " for want of memory" : "";
+    const output = said === "" ? "it wrote nothing" : `its last output: ${said}`;
+    throw failure(
+      "invalid",
+      `the program of runtime ${wish.name} ended at once with exit code ${seen.exitCode}${why}; ${output}`,
+    );
+  },
+
+  async stopContainer({ engine, signal, progress }, { container, graceMs }) {
+    progress("stopping");
+    await engine.stop(container, graceMs, signal);
+  },
+
+  async removeContainer({ engine, signal, progress }, { container }) {
+    progress("removing");
+    await gone("remove the container", engine, signal, (docker, abortSignal) =>
+      docker.getContainer(container).remove({ force: true, v: true, abortSignal }),
+    );
+  },
+
+  async removeNetwork({ engine, signal }, { network }) {
+    const doing = "remove the network";
+    await gone(doing, engine, signal, async (docker, abortSignal) => {
+      const { Containers } = await docker.getNetwork(network).inspect();
+      // Somebody's own container in our network, perhaps to look into it: it loses the network and nothing else.
+      for (const Container of Object.keys(Containers ?? {})) {
+        await docker.getNetwork(network).disconnect({ Container, Force: true, abortSignal });
+      }
+      await docker.getNetwork(network).remove({ abortSignal });
+    });
+  },
+
+  async removeVolume({ engine, signal }, { volume }) {
+    await gone("remove the volume", engine, signal, (docker, abortSignal) =>
+      docker.getVolume(volume).remove({ abortSignal }),
+    );
+  },
+};
+
+/** The failure when an object of this name is there and is not ours. It is never touched. */
+export function taken(kind: "container" | "network" | "volume", name: string): Error {
+  return failure(
+    "conflict",
+    `the engine already has a ${kind} named ${name} that is not this daemon's: remove it, or choose another name`,
+  );
+}
+
+/** What is gone already is the same success. */
+async function gone(doing: string, engine: Engine, signal: AbortSignal, work: Parameters<Engine["call"]>[2]) {
+  try {
+    await engine.call(doing, signal, work);
+  } catch (thrown) {
+    const isUnderWay = thrown instanceof EngineFailure && /already in progress/.test(thrown.message);
+    if (!isNotFound(thrown) && !isUnderWay) throw thrown;
+  }
+}

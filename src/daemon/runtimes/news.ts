@@ -1,0 +1,87 @@
+import { RuntimeChangeKind } from "../../../gen/edge/v1/command_pb.ts";
+import type { ObservedContainer } from "./observed.ts";
+import type { Wish } from "./store.ts";
+
+/** A fact about a runtime, before it is recorded. */
+export interface Change {
+  kind: RuntimeChangeKind;
+  containerId: string;
+  reason: string;
+  commandId: string;
+  exitCode?: number;
+  outOfMemory?: boolean;
+}
+
+/** Why something was done: what a step leaves behind for the fact that will be seen of it. */
+export interface Cause {
+  reason: string;
+  commandId: string;
+}
+
+/** What was done lately and not seen yet. After a crash there is none, and the fact is told with what can be known. */
+export interface Causes {
+  started?: Cause;
+  recreated?: Cause;
+}
+
+export interface News {
+  changes: Change[];
+  /** What the wish must remember, in the transaction that records the changes: so each is told once. */
+  update: Partial<Wish>;
+}
+
+/**
+ * What is new about a made runtime's container since the last look. Facts come from what is seen, not from what was done:
+ * so none is lost in a crash, none is told twice, and what others do to a container is told too.
+ */
+export function news(wish: Wish, seen: ObservedContainer | undefined, causes: Causes = {}): News {
+  const changes: Change[] = [];
+  const update: Partial<Wish> = {};
+  if (!seen || wish.stage !== "made") return { changes, update };
+  let { started, ended, endedByItself, restarts } = wish;
+  if (seen.id !== wish.containerId) {
+    const { reason, commandId } = causes.recreated ?? { reason: "its container had vanished", commandId: "" };
+    changes.push({ kind: RuntimeChangeKind.RECREATED, containerId: seen.id, reason, commandId });
+    [started, ended, endedByItself] = ["", "", true];
+    update.containerId = seen.id;
+  }
+  const start = () => {
+    if (seen.startedAt === "" || seen.startedAt === started) return;
+    const cause = causes.started ?? {
+      reason: "it was started, and not by a step of this daemon",
+      commandId: "",
+    };
+    changes.push({ kind: RuntimeChangeKind.STARTED, containerId: seen.id, ...cause });
+    if (endedByItself) restarts++;
+    [started, endedByItself] = [seen.startedAt, false];
+  };
+  const end = () => {
+    if (seen.finishedAt === "" || seen.finishedAt === ended) return;
+    const change = endOf(wish, seen);
+    changes.push(change);
+    [ended, endedByItself] = [seen.finishedAt, change.kind === RuntimeChangeKind.EXITED];
+    update.exitCode = seen.exitCode;
+  };
+  const wasEndedFirst = Date.parse(seen.finishedAt) < Date.parse(seen.startedAt);
+  if (wasEndedFirst) {
+    end();
+    start();
+  } else {
+    start();
+    end();
+  }
+  if (changes.length > 0) Object.assign(update, { started, ended, endedByItself, restarts });
+  return { changes, update };
+}
+
+function endOf(wish: Wish, seen: ObservedContainer): Change {
+  const isAsked = wish.desired === "stopped" || (wish.restartOf !== "" && wish.restartOf === wish.started);
+  const base = { containerId: seen.id, exitCode: seen.exitCode, outOfMemory: seen.outOfMemory };
+  if (isAsked) {
+    const reason = wish.desired === "stopped" ? "it should be stopped" : "a restart was asked for";
+    return { ...base, kind: RuntimeChangeKind.STOPPED, reason, commandId: wish.actingCommandId };
+  }
+  const memory = seen.outOfMemory ? ", killed for want of memory" : "";
+  const reason = `it ended on its own with exit code ${seen.exitCode}${memory}`;
+  return { ...base, kind: RuntimeChangeKind.EXITED, reason, commandId: "" };
+}

@@ -1,0 +1,81 @@
+import type Docker from "dockerode";
+import { label } from "./names.ts";
+
+/** A container of ours, as the engine tells. */
+export interface ObservedContainer {
+  id: string;
+  /** Without the slash that the engine puts in front. */
+  name: string;
+  state: "created" | "running" | "paused" | "restarting" | "removing" | "exited" | "dead";
+  specHash: string;
+  imageId: string;
+  /** By the engine's clock, as it wrote it; empty when it never did. */
+  startedAt: string;
+  finishedAt: string;
+  exitCode: number;
+  outOfMemory: boolean;
+  /** Names of the limits that it asks for. */
+  rlimits: readonly string[];
+  networks: readonly { name: string; id: string; address: string; mac: string }[];
+}
+
+/** All objects of one runtime that the engine has and that carry our labels. */
+export interface Observed {
+  containers: readonly ObservedContainer[];
+  networks: readonly { id: string; name: string }[];
+  /** `commandId` is the create that made it. */
+  volumes: readonly { name: string; commandId: string }[];
+}
+
+export const nothing: Observed = { containers: [], networks: [], volumes: [] };
+
+export function toObserved(inspected: Docker.ContainerInspectInfo): ObservedContainer {
+  const { State, Config, HostConfig, NetworkSettings } = inspected;
+  return {
+    id: inspected.Id,
+    name: inspected.Name.replace(/^\//, ""),
+    state: State.Status as ObservedContainer["state"], // The engine's own list of states, since 1.10.
+    specHash: Config.Labels[label.specHash] ?? "",
+    imageId: inspected.Image,
+    startedAt: momentOf(State.StartedAt),
+    finishedAt: momentOf(State.FinishedAt),
+    exitCode: State.ExitCode,
+    outOfMemory: State.OOMKilled,
+    rlimits: (HostConfig.Ulimits ?? []).map(({ Name = "" }) => Name),
+    networks: Object.entries(NetworkSettings.Networks).map(([name, network]) => ({
+      name,
+      id: network.NetworkID,
+      address: network.IPAddress || network.GlobalIPv6Address,
+      mac: network.MacAddress,
+    })),
+  };
+}
+
+/** Sorts what the engine listed by the runtime that it belongs to. */
+export function byRuntime(listed: {
+  containers: readonly Docker.ContainerInspectInfo[];
+  networks: readonly Docker.NetworkInspectInfo[];
+  /** Some engines say null for none. */
+  volumes: readonly Docker.VolumeInspectInfo[] | null;
+}): Map<string, Observed> {
+  type Filling = { containers: ObservedContainer[]; networks: { id: string; name: string }[] };
+  const found = new Map<string, Filling & { volumes: { name: string; commandId: string }[] }>();
+  const at = (labels: { [key: string]: string } | null | undefined) => {
+    const name = labels?.[label.runtime] ?? "";
+    const known = found.get(name) ?? { containers: [], networks: [], volumes: [] };
+    found.set(name, known);
+    return known;
+  };
+  for (const one of listed.containers) at(one.Config.Labels).containers.push(toObserved(one));
+  for (const one of listed.networks) at(one.Labels).networks.push({ id: one.Id, name: one.Name });
+  for (const one of listed.volumes ?? []) {
+    at(one.Labels).volumes.push({ name: one.Name, commandId: one.Labels[label.command] ?? "" });
+  }
+  found.delete("");
+  return found;
+}
+
+/** The engine writes the year 1 for never. */
+function momentOf(text: string): string {
+  return text.startsWith("0001-") ? "" : text;
+}

@@ -1,0 +1,161 @@
+import { objectName } from "./names.ts";
+import type { Observed, ObservedContainer } from "./observed.ts";
+import { type Rlimit, stopGraceMsOf } from "./profile.ts";
+import type { Ended, Wish } from "./store.ts";
+
+/** One thing to do on the engine, and why. Containers, networks and volumes are named by the engine's id or name. */
+export type Step = { reason: string } & (
+  | { do: "ensureImage" }
+  | { do: "createNetwork" }
+  | { do: "createVolume" }
+  | { do: "createContainer" }
+  | { do: "attachNetwork"; container: string }
+  | { do: "startContainer"; container: string }
+  | { do: "verify"; container: string }
+  | { do: "stopContainer"; container: string; graceMs: number }
+  | { do: "removeContainer"; container: string; name: string }
+  | { do: "removeNetwork"; network: string; name: string }
+  | { do: "removeVolume"; volume: string }
+  | { do: "forget" }
+);
+
+/** What else decides: whose objects these are, and which limits this engine refuses to raise. */
+export interface Ground {
+  instanceId: string;
+  refused: ReadonlySet<Rlimit>;
+}
+
+/**
+ * The steps from what is to what should be. Nothing is left to do when there are none. A container that runs, as wished, is
+ * never touched, whatever else has to be mended around it.
+ */
+export function plan(wish: Wish, observed: Observed, ground: Ground): Step[] {
+  if (wish.desired === "absent") return planAbsent(wish, observed);
+  const kept = theContainer(wish, observed, ground);
+  const others = observed.containers
+    .filter((one) => one !== kept)
+    .map((one): Step => {
+      const reason = kept ? "it is a second container of the same runtime" : whyReplaced(wish, one, ground);
+      return { do: "removeContainer", container: one.id, name: one.name, reason };
+    });
+  if (wish.desired === "stopped") {
+    if (!kept || !isUp(kept)) return others;
+    return [...others, stopStep(wish, kept, "it should be stopped")];
+  }
+  return [...others, ...planRunning(wish, observed, kept, ground)];
+}
+
+/** The container that counts: made from this wish, and the running one when there are several. */
+export function theContainer(wish: Wish, observed: Observed, ground: Ground): ObservedContainer | undefined {
+  const fitting = observed.containers.filter((one) => isFit(wish, one, ground));
+  return fitting.find(isUp) ?? fitting.find(({ id }) => id === wish.containerId) ?? fitting[0];
+}
+
+/** Whether its processes live. A paused one does: whoever paused it knows why. */
+export function isUp({ state }: ObservedContainer): boolean {
+  return state === "running" || state === "paused" || state === "restarting";
+}
+
+/**
+ * What to remove of a runtime that has no wish: only what its remembered end would have removed, had the engine not been
+ * late. Anything else may be somebody's work that this state file does not know, and stays.
+ */
+export function planSweep(ended: Ended, observed: Observed): Step[] {
+  const reason = "its runtime was removed, and the engine finished making it afterwards";
+  const isOurs = ({ commandId }: { commandId: string }) => !ended.failure || commandId === ended.commandId;
+  return [
+    ...observed.containers.map(
+      ({ id, name }): Step => ({ do: "removeContainer", container: id, name, reason }),
+    ),
+    ...observed.networks.map(({ id, name }): Step => ({ do: "removeNetwork", network: id, name, reason })),
+    ...(ended.keepVolume ? [] : observed.volumes.filter(isOurs)).map(
+      ({ name }): Step => ({ do: "removeVolume", volume: name, reason }),
+    ),
+  ];
+}
+
+function planRunning(
+  wish: Wish,
+  observed: Observed,
+  kept: ObservedContainer | undefined,
+  ground: Ground,
+): Step[] {
+  const name = objectName(ground.instanceId, wish.name);
+  const isNew = wish.stage === "creating";
+  const steps: Step[] = [];
+  if (!kept) steps.push({ do: "ensureImage", reason: "its container is made from it" });
+  const network = observed.networks.find((one) => one.name === name);
+  if (!network)
+    steps.push({ do: "createNetwork", reason: isNew ? "it is created" : "its network had vanished" });
+  if (!observed.volumes.some((one) => one.name === name)) {
+    steps.push({
+      do: "createVolume",
+      reason: isNew ? "it is created" : "its volume had vanished, with its data",
+    });
+  }
+  if (!kept) {
+    const reason = isNew ? "it is created" : "its container had vanished";
+    steps.push({ do: "createContainer", reason }, { do: "startContainer", container: name, reason });
+  } else {
+    const isRestart = isUp(kept) && wish.restartOf !== "" && wish.restartOf === kept.startedAt;
+    if (isRestart) steps.push(stopStep(wish, kept, "a restart was asked for"));
+    if (!isAttached(kept, name, network?.id)) {
+      steps.push({ do: "attachNetwork", container: kept.id, reason: "its network had been made again" });
+    }
+    if (isRestart || !isUp(kept)) {
+      steps.push({ do: "startContainer", container: kept.id, reason: whyStarted(wish, kept) });
+    }
+  }
+  if (isNew)
+    steps.push({ do: "verify", container: kept?.id ?? name, reason: "a create waits until it runs" });
+  return steps;
+}
+
+function planAbsent(wish: Wish, observed: Observed): Step[] {
+  const isUndone = wish.stage === "undoing";
+  const reason = isUndone ? "creating it failed" : "it is deleted";
+  const steps: Step[] = [];
+  for (const one of observed.containers) {
+    if (isUp(one) && !isUndone) steps.push(stopStep(wish, one, reason));
+    steps.push({ do: "removeContainer", container: one.id, name: one.name, reason });
+  }
+  for (const { id, name } of observed.networks)
+    steps.push({ do: "removeNetwork", network: id, name, reason });
+  for (const { name, commandId } of observed.volumes) {
+    // A volume that another command made is a user's data, taken up by the create that failed.
+    if (isUndone ? commandId === wish.commandId : !wish.keepVolume) {
+      steps.push({ do: "removeVolume", volume: name, reason });
+    }
+  }
+  return [...steps, { do: "forget", reason }];
+}
+
+function stopStep(wish: Wish, { id }: ObservedContainer, reason: string): Step {
+  return { do: "stopContainer", container: id, graceMs: stopGraceMsOf(wish.spec), reason };
+}
+
+/** Whether it can be kept: a container that runs is, even with a limit that could not be had today. */
+function isFit(wish: Wish, one: ObservedContainer, { refused }: Ground): boolean {
+  if (one.specHash !== wish.specHash || one.state === "dead" || one.state === "removing") return false;
+  return isUp(one) || !one.rlimits.some((limit) => refused.has(limit as Rlimit)); // Any string may be asked of the set.
+}
+
+function whyReplaced(wish: Wish, one: ObservedContainer, { refused }: Ground): string {
+  if (one.specHash !== wish.specHash) return "it was made from another spec";
+  if (one.state === "dead" || one.state === "removing") return `the engine calls it ${one.state}`;
+  const limits = one.rlimits.filter((limit) => refused.has(limit as Rlimit)); // As above.
+  return `it asks for ${limits.join(" and ")}, which the engine may not raise on this machine`;
+}
+
+function whyStarted(wish: Wish, kept: ObservedContainer): string {
+  if (wish.restartOf !== "" && wish.restartOf === kept.startedAt) return "a restart was asked for";
+  if (kept.state === "created") return "it was made and not started";
+  if (!wish.endedByItself) return "a start was asked for";
+  return `it had ended on its own with exit code ${kept.exitCode}`;
+}
+
+/** A container that never started knows its network only by name, and the engine finds it when it starts. */
+function isAttached(container: ObservedContainer, name: string, id: string | undefined): boolean {
+  const endpoint = container.networks.find((one) => one.name === name);
+  return endpoint !== undefined && (endpoint.id === "" || endpoint.id === id);
+}

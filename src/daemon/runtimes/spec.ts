@@ -1,0 +1,58 @@
+import { createHash } from "node:crypto";
+import { clone, create, equals, toBinary } from "@bufbuild/protobuf";
+import {
+  ResourcesSchema,
+  RuntimeProfile,
+  type RuntimeSpec,
+  RuntimeSpecSchema,
+} from "../../../gen/edge/v1/runtimes_pb.ts";
+import { profileOf } from "./profile.ts";
+
+/**
+ * The one form of all specs that mean the same: defaults are left out and never filled in, so that a later version with
+ * other defaults, or with more fields, does not see another spec. Order of env, ports and labels means nothing.
+ */
+export function normalForm(spec: RuntimeSpec): RuntimeSpec {
+  const normal = clone(RuntimeSpecSchema, spec);
+  const profile = profileOf(spec);
+  normal.image = fullReference(spec.image);
+  if (normal.profile === RuntimeProfile.UNSPECIFIED) normal.profile = RuntimeProfile.OPENPLC;
+  if (normal.stopGraceMs === profile.stopGraceMs) normal.stopGraceMs = 0;
+  if (normal.volumePath === profile.volumePath) normal.volumePath = "";
+  if (normal.resources && equals(ResourcesSchema, normal.resources, create(ResourcesSchema))) {
+    delete normal.resources;
+  }
+  normal.env.sort(by(({ name }) => name));
+  normal.labels.sort(by(({ key }) => key));
+  normal.ports.sort(by(({ nodePort }) => String(nodePort).padStart(5, "0")));
+  return normal;
+}
+
+/** The hash of what a spec means: equal for equal specs, as hexadecimal SHA-256. */
+export function hashOf(spec: RuntimeSpec): string {
+  return createHash("sha256")
+    .update(toBinary(RuntimeSpecSchema, normalForm(spec)))
+    .digest("hex");
+}
+
+/** Fields in which two specs mean different things, by their names in the contract and in its order. */
+export function differences(one: RuntimeSpec, other: RuntimeSpec): string[] {
+  const [left, right] = [normalForm(one), normalForm(other)];
+  return RuntimeSpecSchema.fields
+    .filter((field) => {
+      const only = (spec: RuntimeSpec) =>
+        create(RuntimeSpecSchema, { [field.localName]: spec[field.localName as keyof RuntimeSpec] });
+      return !equals(RuntimeSpecSchema, only(left), only(right));
+    })
+    .map((field) => `spec.${field.name}`);
+}
+
+/** The reference with the tag that is meant when there is neither tag nor digest. */
+export function fullReference(image: string): string {
+  const name = image.slice(image.lastIndexOf("/") + 1);
+  return name.includes(":") || name.includes("@") ? image : `${image}:latest`;
+}
+
+function by<T>(key: (item: T) => string): (one: T, other: T) => number {
+  return (one, other) => (key(one) < key(other) ? -1 : key(one) > key(other) ? 1 : 0);
+}

@@ -1,0 +1,237 @@
+import { randomBytes } from "node:crypto";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { type RuntimeSpec, RuntimeSpecSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
+import { Failure, type FailureKind } from "../../base/failure.ts";
+import type { Row, Schema, Sql } from "../../base/sql.ts";
+
+/**
+ * The room's tables. `runtimes_ended` remembers what was deleted or undone: a command that is taken up again after a crash
+ * gets the same answer, and what the engine finished making after we had given up is recognised and removed.
+ */
+export const schema: Schema = {
+  room: "runtimes",
+  migrations: [
+    `CREATE TABLE runtimes_node (one INTEGER PRIMARY KEY CHECK (one = 1), instance_id TEXT NOT NULL) STRICT;
+     CREATE TABLE runtimes (
+       name TEXT PRIMARY KEY,
+       spec BLOB NOT NULL,
+       spec_hash TEXT NOT NULL,
+       desired TEXT NOT NULL CHECK (desired IN ('running', 'stopped', 'absent')),
+       stage TEXT NOT NULL CHECK (stage IN ('creating', 'made', 'undoing')),
+       command_id TEXT NOT NULL,
+       acting_command_id TEXT NOT NULL,
+       keep_volume INTEGER NOT NULL,
+       created_at INTEGER NOT NULL,
+       restarts INTEGER NOT NULL,
+       restart_command_id TEXT NOT NULL,
+       restart_of TEXT NOT NULL,
+       container_id TEXT NOT NULL,
+       started TEXT NOT NULL,
+       ended TEXT NOT NULL,
+       ended_by_itself INTEGER NOT NULL,
+       exit_code INTEGER,
+       removing TEXT NOT NULL,
+       failure TEXT NOT NULL
+     ) STRICT;
+     CREATE TABLE runtimes_ended (
+       id INTEGER PRIMARY KEY AUTOINCREMENT,
+       name TEXT NOT NULL,
+       command_id TEXT NOT NULL,
+       keep_volume INTEGER NOT NULL,
+       removed TEXT NOT NULL,
+       failure TEXT NOT NULL
+     ) STRICT;
+     CREATE INDEX runtimes_ended_by_command ON runtimes_ended (command_id);
+     CREATE INDEX runtimes_ended_by_name ON runtimes_ended (name);`,
+  ],
+};
+
+/** More deletes than anybody asks about again. */
+const endedKept = 1000;
+
+/** What a runtime should be, and what was last seen of it: what was seen decides which facts are new. */
+export interface Wish {
+  name: string;
+  spec: RuntimeSpec;
+  specHash: string;
+  desired: "running" | "stopped" | "absent";
+  /** Until it ran once, a failure undoes it; afterwards it is kept alive. */
+  stage: "creating" | "made" | "undoing";
+  /** The command that created it. */
+  commandId: string;
+  /** The command that last changed it: what follows from it is recorded under this id. */
+  actingCommandId: string;
+  /** Whether a delete leaves the volume. */
+  keepVolume: boolean;
+  /** Wall time in milliseconds since 1970. */
+  createdAt: number;
+  /** Times that the node started it again after it ended or vanished on its own. */
+  restarts: number;
+  restartCommandId: string;
+  /** A restart is asked for as long as the container still has this start: so it is done once, whatever crashes. */
+  restartOf: string;
+  /** The container that was last seen; empty when none was. */
+  containerId: string;
+  /** The container's start that was last recorded, by the engine's clock. */
+  started: string;
+  /** The container's end that was last recorded, by the engine's clock. */
+  ended: string;
+  /** Whether nobody had asked for its last end, so that the next start is a restart of ours. */
+  endedByItself: boolean;
+  exitCode: number | undefined;
+  /** What is being removed, as `container/...`; written before it is removed. */
+  removing: readonly string[];
+  /** Why it is being undone. */
+  failure: Failure | undefined;
+}
+
+/** A runtime that is gone. */
+export interface Ended {
+  name: string;
+  commandId: string;
+  keepVolume: boolean;
+  removed: readonly string[];
+  /** Why it was undone; undefined when it was deleted. */
+  failure: Failure | undefined;
+}
+
+/** The wishes of this node. Everything is on disk when a method returns, or with the surrounding transaction. */
+export class Store {
+  readonly #sql: Sql;
+  /** Of this state file, so that two daemons on one engine know their own objects. */
+  readonly instanceId: string;
+
+  constructor(sql: Sql, { instanceId }: { instanceId?: string } = {}) {
+    this.#sql = sql;
+    const row = sql.get("SELECT instance_id FROM runtimes_node");
+    this.instanceId = row ? String(row.instance_id) : (instanceId ?? randomBytes(16).toString("hex"));
+    if (!row) sql.run("INSERT INTO runtimes_node (one, instance_id) VALUES (1, ?)", this.instanceId);
+  }
+
+  /** All wishes, ordered by name. */
+  list(): Wish[] {
+    return this.#sql.all("SELECT * FROM runtimes ORDER BY name").map(toWish);
+  }
+
+  get(name: string): Wish | undefined {
+    const row = this.#sql.get("SELECT * FROM runtimes WHERE name = ?", name);
+    return row && toWish(row);
+  }
+
+  add(wish: Pick<Wish, "name" | "spec" | "specHash" | "commandId" | "createdAt">): void {
+    this.#sql.run(
+      `INSERT INTO runtimes VALUES (?, ?, ?, 'running', 'creating', ?, ?, 0, ?, 0, '', '', '', '', '', 0, NULL, '[]', '')`,
+      wish.name,
+      toBinary(RuntimeSpecSchema, wish.spec),
+      wish.specHash,
+      wish.commandId,
+      wish.commandId,
+      wish.createdAt,
+    );
+  }
+
+  /** Changes what is given and leaves the rest. */
+  update(
+    name: string,
+    change: Partial<Omit<Wish, "name" | "spec" | "specHash" | "commandId" | "createdAt">>,
+  ): void {
+    const columns = Object.entries(change).map(
+      ([key, value]) => [columnOf(key), toColumn(key, value)] as const,
+    );
+    const text = columns.map(([column]) => `${column} = ?`).join(", ");
+    if (text === "") return;
+    this.#sql.run(`UPDATE runtimes SET ${text} WHERE name = ?`, ...columns.map(([, value]) => value), name);
+  }
+
+  /** Forgets a wish of which nothing is left, and remembers that it was there. */
+  end(name: string, ended: Omit<Ended, "name">): void {
+    this.#sql.run("DELETE FROM runtimes WHERE name = ?", name);
+    this.#sql.run(
+      "INSERT INTO runtimes_ended (name, command_id, keep_volume, removed, failure) VALUES (?, ?, ?, ?, ?)",
+      name,
+      ended.commandId,
+      Number(ended.keepVolume),
+      JSON.stringify(ended.removed),
+      toText(ended.failure),
+    );
+    this.#sql.run(
+      "DELETE FROM runtimes_ended WHERE id <= (SELECT MAX(id) FROM runtimes_ended) - ?",
+      endedKept,
+    );
+  }
+
+  /** How a command ended a runtime, if it did. */
+  endedBy(commandId: string): Ended | undefined {
+    const row = this.#sql.get(
+      "SELECT * FROM runtimes_ended WHERE command_id = ? ORDER BY id DESC",
+      commandId,
+    );
+    return row && toEnded(row);
+  }
+
+  /** The last end of a name, if it is remembered. */
+  lastEndOf(name: string): Ended | undefined {
+    const row = this.#sql.get("SELECT * FROM runtimes_ended WHERE name = ? ORDER BY id DESC", name);
+    return row && toEnded(row);
+  }
+
+  /** All of `work` or nothing; within a surrounding transaction, with that one. */
+  atomically<T>(work: () => T): T {
+    return this.#sql.inTransaction ? work() : this.#sql.transaction(work);
+  }
+}
+
+function toWish(row: Row): Wish {
+  return {
+    name: String(row.name),
+    spec: fromBinary(RuntimeSpecSchema, row.spec as Uint8Array), // BLOB NOT NULL in a STRICT table.
+    specHash: String(row.spec_hash),
+    desired: row.desired as Wish["desired"], // The table's CHECK says so.
+    stage: row.stage as Wish["stage"], // Likewise.
+    commandId: String(row.command_id),
+    actingCommandId: String(row.acting_command_id),
+    keepVolume: row.keep_volume === 1,
+    createdAt: Number(row.created_at),
+    restarts: Number(row.restarts),
+    restartCommandId: String(row.restart_command_id),
+    restartOf: String(row.restart_of),
+    containerId: String(row.container_id),
+    started: String(row.started),
+    ended: String(row.ended),
+    endedByItself: row.ended_by_itself === 1,
+    exitCode: row.exit_code === null ? undefined : Number(row.exit_code),
+    removing: JSON.parse(String(row.removing)) as string[], // Only `update` writes it.
+    failure: toFailure(String(row.failure)),
+  };
+}
+
+function toEnded(row: Row): Ended {
+  return {
+    name: String(row.name),
+    commandId: String(row.command_id),
+    keepVolume: row.keep_volume === 1,
+    removed: JSON.parse(String(row.removed)) as string[], // Only `end` writes it.
+    failure: toFailure(String(row.failure)),
+  };
+}
+
+function columnOf(key: string): string {
+  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
+function toColumn(key: string, value: unknown): string | number | null {
+  if (value === undefined) return key === "exitCode" ? null : "";
+  if (typeof value === "boolean") return Number(value);
+  if (value instanceof Failure) return toText(value);
+  return typeof value === "string" || typeof value === "number" ? value : JSON.stringify(value);
+}
+
+function toText(failure: Failure | undefined): string {
+  return failure ? JSON.stringify({ kind: failure.kind, message: failure.message }) : "";
+}
+
+function toFailure(text: string): Failure | undefined {
+  if (text === "") return undefined;
+  const { kind, message } = JSON.parse(text) as { kind: FailureKind; message: string }; // `toText` wrote it.
+  return new Failure(kind, message);
+}
