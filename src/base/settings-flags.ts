@@ -1,11 +1,9 @@
 import { evidence } from "./evidence.ts";
 import { failure } from "./failure.ts";
-import { nearest } from "./nearest.ts";
-import { flagOf, type Settings } from "./settings.ts";
 
-/** What stands on the command line of a program that runs until it is stopped. */
+/** What stands on the command line of a program, read without knowing its settings: those refuse what they do not know. */
 export interface ProgramFlags {
-  /** Of settings, by name without dashes. */
+  /** By name without dashes. A flag without a value is `true`. */
   flags: Record<string, string>;
   /** `--config <path>`: the settings file. */
   config: string | undefined;
@@ -16,30 +14,26 @@ export interface ProgramFlags {
 }
 
 /**
- * Reads `--name value` and `--name=value` for every setting, and the three flags that every program has.
- * @throws {Failure} invalid: a flag that is not known, has no value, or a word that is no flag.
+ * Reads `--name value`, `--name=value` and `--name`, and the three flags that every program has. A value that begins with
+ * `--` is written with the equals sign.
+ * @throws {Failure} invalid: a word that is no flag, or `--config` without its value.
  */
-export function readProgramFlags(args: readonly string[], definitions: Settings): ProgramFlags {
-  const names = new Set(Object.keys(definitions).map(flagOf));
+export function readProgramFlags(args: readonly string[]): ProgramFlags {
   const read: ProgramFlags = { flags: {}, config: undefined, printConfig: false, json: false };
   for (let index = 0; index < args.length; index++) {
     const arg = args[index] ?? "";
     const [, name, inline] = /^--([^=]+)(?:=(.*))?$/s.exec(arg) ?? [];
     if (name === undefined) throw failure("invalid", `${evidence(arg)} is not expected here: only flags are`);
-    if ((name === "print-config" || name === "json") && inline === undefined) {
-      if (name === "json") read.json = true;
-      else read.printConfig = true;
-      continue;
-    }
-    if (name !== "config" && !names.has(name)) {
-      const near = nearest(name, [...names, "config", "print-config", "json"]);
-      const hint = near === undefined ? "--print-config lists all settings" : `did you mean --${near}?`;
-      throw failure("invalid", `${evidence(`--${name}`).slice(1, -1)} is not a known flag; ${hint}`);
-    }
-    const value = inline ?? args[++index];
-    if (value === undefined) throw failure("invalid", `--${name} needs a value after it`);
-    if (name === "config") read.config = value;
-    else read.flags[name] = value;
+    const isSwitch = inline === undefined && (name === "print-config" || name === "json");
+    const next = args[index + 1];
+    const takesNext = inline === undefined && !isSwitch && next !== undefined && !next.startsWith("--");
+    if (takesNext) index++;
+    const value = inline ?? (takesNext ? next : undefined);
+    if (isSwitch && name === "json") read.json = true;
+    else if (isSwitch) read.printConfig = true;
+    else if (name !== "config") read.flags[name] = value ?? "true";
+    else if (value === undefined) throw failure("invalid", "--config needs the path of a file after it");
+    else read.config = value;
   }
   return read;
 }

@@ -298,27 +298,18 @@ describe("settings", () => {
     }
   });
 
-  it("a program's flags are read with their near-misses", () => {
+  it("a program's flags are read without knowing them", () => {
     const args = ["--hub-line-port", "1", "--log-level=debug", "--config", "/x", "--print-config", "--json"];
-    assert.deepEqual(readProgramFlags(args, definitions), {
-      flags: { "hub-line-port": "1", "log-level": "debug" },
+    assert.deepEqual(readProgramFlags([...args, "--token", "-", "--force"]), {
+      flags: { "hub-line-port": "1", "log-level": "debug", token: "-", force: "true" },
       config: "/x",
       printConfig: true,
       json: true,
     });
-    const says = (...words: string[]) => {
-      try {
-        readProgramFlags(words, definitions);
-      } catch (thrown) {
-        return thrown instanceof Failure ? thrown.message : String(thrown);
-      }
-      return "";
-    };
-    assert.equal(
-      says("--hub-line-prot", "1"),
-      "--hub-line-prot is not a known flag; did you mean --hub-line-port?",
+    assert.throws(
+      () => readProgramFlags(["--config", "--json"]),
+      /--config needs the path of a file after it/,
     );
-    assert.equal(says("--config"), "--config needs a value after it");
-    assert.equal(says("start"), '"start" is not expected here: only flags are');
+    assert.throws(() => readProgramFlags(["start"]), /"start" is not expected here: only flags are/);
   });
 });
