@@ -1,73 +1,108 @@
 /**
  * `npm run check`: everything that can be said about the code without running it. All steps run, also after one failed, and
- * each prints its time; the output of a step is shown when it fails.
+ * each prints its time; what a step has to say is shown when it fails.
+ *
+ *   npm run check -- types knip     only steps whose name contains one of these
  */
 import { spawnSync } from "node:child_process";
-import { cpSync, globSync, mkdtempSync, rmSync } from "node:fs";
+import { globSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 const root = new URL("..", import.meta.url).pathname;
-const bin = (name: string) => `${root}node_modules/.bin/${name}`;
+const wanted = process.argv.slice(2);
 
-/** What a step found: nothing, a reason why there was nothing to look at, or the text of what is wrong. */
-type Finding = { is: "fine" } | { is: "nothing to check"; because: string } | { is: "wrong"; text: string };
+interface Finding {
+  isFine: boolean;
+  /** What is wrong, or else what a reader should know about how it was looked at. */
+  text: string;
+}
 
 const steps: Record<string, () => Finding> = {
-  "format and lint (biome)": () => command(bin("biome"), ["check", "--error-on-warnings", "."]),
-  "types (tsc)": () => command(bin("tsc"), ["--noEmit", "-p", "."]),
-  "lint with types (eslint)": () => command(bin("eslint"), ["--max-warnings", "0", "."]),
-  "proto lint (buf)": () => command(bin("buf"), ["lint"]),
-  "proto format (buf)": () => command(bin("buf"), ["format", "-d", "--exit-code"]),
-  "proto compatible with main (buf)": breaking,
-  "generated code is fresh (buf)": generatedIsFresh,
-  "nothing unused (knip)": () => command(bin("knip"), ["--no-progress"]),
+  "format and lint (biome)": () => command("biome", ["check", "--error-on-warnings", "."]),
+  "types (tsc)": () => command("tsc", ["--noEmit"]),
+  "lint with types (eslint)": () => command("eslint", ["--max-warnings", "0", "."]),
+  "proto lint (buf)": () => command("buf", ["lint"]),
+  "proto format (buf)": () => command("buf", ["format", "--diff", "--exit-code"]),
+  "proto compatible (buf breaking)": breaking,
+  "generated code is fresh (buf generate)": generatedIsFresh,
+  "nothing unused (knip)": () => command("knip", ["--no-progress"]),
   "shell scripts (shellcheck)": () =>
     command("shellcheck", [...globSync("{tools,install,test,bench}/**/*.sh", { cwd: root }), ".ci/run"]),
 };
 
-const failed = Object.entries(steps).filter(([name, step]) => {
+const chosen = Object.entries(steps).filter(
+  ([name]) => wanted.length === 0 || wanted.some((part) => name.includes(part)),
+);
+const failed = chosen.filter(([name, step]) => {
   const startedAt = performance.now();
-  const finding = step();
+  const { isFine, text } = step();
   const time = `${((performance.now() - startedAt) / 1000).toFixed(1).padStart(5)} s`;
-  console.log(`${finding.is === "wrong" ? "✖" : "✔"} ${time}  ${name}`);
-  if (finding.is === "nothing to check") console.log(`           not done: ${finding.because}`);
-  if (finding.is === "wrong") console.log(finding.text.trimEnd().replaceAll(/^/gm, "    "));
-  return finding.is === "wrong";
+  console.log(`${isFine ? "✔" : "✖"} ${time}  ${name}`);
+  if (text !== "") console.log(text.trimEnd().replaceAll(/^/gm, "           "));
+  return !isFine;
 });
-console.log(failed.length === 0 ? "All fine." : `${failed.length} of ${Object.keys(steps).length} failed.`);
-process.exitCode = failed.length === 0 ? 0 : 1;
+if (chosen.length === 0) console.error(`No step has ${wanted.join(" or ")} in its name.`);
+else if (failed.length === 0) console.log("All fine.");
+else console.log(`${failed.length} of ${chosen.length} failed: ${failed.map(([name]) => name).join(", ")}.`);
+process.exitCode = failed.length === 0 && chosen.length > 0 ? 0 : 1;
 
-function command(program: string, args: string[]): Finding {
-  const { status, stdout, stderr, error } = spawnSync(program, args, { cwd: root, encoding: "utf8" });
-  return status === 0 ? { is: "fine" } : { is: "wrong", text: error?.message ?? stdout + stderr };
+/** Runs a program, ours before the machine's. Quiet when it is content. */
+function command(program: string, args: string[], input?: Uint8Array): Finding {
+  const env = { ...process.env, PATH: `${root}node_modules/.bin:${process.env.PATH}` };
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    cwd: root,
+    env,
+    encoding: "utf8",
+    ...(input && { input }),
+  });
+  return { isFine: status === 0, text: status === 0 ? "" : (error?.message ?? stdout + stderr) };
 }
 
-/** Where continuous integration has no local branch main, the remote's is meant. */
+/**
+ * A change to the contract must not break a program that was built from the contract before: on a branch that is main, on
+ * main itself what was pushed or else the commit before. The base is taken out of the history by git and handed over as an
+ * archive, which works in a shallow clone, on a detached head and in a worktree alike.
+ */
 function breaking(): Finding {
-  const git = (...args: string[]) => spawnSync("git", args, { cwd: root, encoding: "utf8" });
-  const refs = ["main", "origin/main"];
-  const ref = refs.find((name) => git("rev-parse", "--verify", "--quiet", name).status === 0);
-  if (ref === undefined)
-    return { is: "wrong", text: "There is no branch main to compare with; fetch it first." };
-  if (git("ls-tree", ref, "proto").stdout === "") {
-    return { is: "nothing to check", because: `${ref} has no proto yet.` };
-  }
-  return command(bin("buf"), ["breaking", "--against", `.git#ref=${ref}`]);
+  const base = baseCommit();
+  if (base === undefined) return { isFine: true, text: "not done: this is no git checkout" };
+  const archive = spawnSync("git", ["archive", base.commit, "--", "proto", "buf.yaml"], { cwd: root });
+  if (archive.status !== 0) return { isFine: true, text: `not done: ${base.what} has no contract yet` };
+  const found = command("buf", ["breaking", "--against", "-#format=tar"], archive.stdout);
+  return { ...found, text: `${found.text}compared with ${base.what}` };
 }
 
-/** Generates anew in a copy of what the generator reads, and compares with what is committed. */
+function baseCommit(): { commit: string; what: string } | undefined {
+  const head = git("rev-parse", "HEAD");
+  if (head === undefined) return undefined;
+  for (const branch of ["origin/main", "main"]) {
+    const tip = git("rev-parse", "--verify", "--quiet", `${branch}^{commit}`);
+    if (tip === undefined || tip === head) continue;
+    const fork = git("merge-base", tip, head);
+    if (fork === head) continue; // We are behind it: what we have is part of it.
+    if (fork === undefined) return { commit: tip, what: `the tip of ${branch}` };
+    return { commit: fork, what: `${fork.slice(0, 8)}, where this left ${branch}` };
+  }
+  const before = git("rev-parse", "--verify", "--quiet", "HEAD~1^{commit}");
+  if (before) return { commit: before, what: `the commit before, ${before.slice(0, 8)}: this is main` };
+  return { commit: head, what: "HEAD, since the history here has nothing before it" };
+}
+
+function git(...args: string[]): string | undefined {
+  const { status, stdout } = spawnSync("git", args, { cwd: root, encoding: "utf8" });
+  return status === 0 ? stdout.trim() : undefined;
+}
+
+/** Generates anew beside the checkout and compares. */
 function generatedIsFresh(): Finding {
-  const copy = mkdtempSync(join(tmpdir(), "orchestrator-gen-"));
+  const made = mkdtempSync(join(tmpdir(), "orchestrator-gen-"));
   try {
-    for (const part of ["proto", "buf.yaml", "buf.gen.yaml"])
-      cpSync(join(root, part), join(copy, part), { recursive: true });
-    const env = { ...process.env, PATH: `${root}node_modules/.bin:${process.env.PATH}` };
-    const made = spawnSync(bin("buf"), ["generate"], { cwd: copy, env, encoding: "utf8" });
-    if (made.status !== 0) return { is: "wrong", text: made.stdout + made.stderr };
-    const finding = command("diff", ["-r", "gen", join(copy, "gen")]);
-    return finding.is === "wrong" ? { ...finding, text: `${finding.text}Run \`npm run gen\`.` } : finding;
+    const generated = command("buf", ["generate", "--output", made]);
+    if (!generated.isFine) return generated;
+    const found = command("diff", ["--recursive", "--brief", "gen", join(made, "gen")]);
+    return found.isFine ? found : { ...found, text: `${found.text}Run \`npm run gen\` and commit gen/.` };
   } finally {
-    rmSync(copy, { recursive: true });
+    rmSync(made, { recursive: true });
   }
 }
