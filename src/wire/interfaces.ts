@@ -75,11 +75,11 @@ export interface LinkHardware {
 export function readHardware(sysRoot: string, name: string, index: number): LinkHardware | undefined {
   const folder = join(sysRoot, "class/net", name);
   if (readText(join(folder, "ifindex")) !== String(index)) return undefined;
-  const speed = Number(readText(join(folder, "speed")) ?? 0);
+  const speed = Number(readText(join(folder, "speed"))) || 0; // -1 or EINVAL without a carrier.
   return {
     hasDevice: existsSync(join(folder, "device")),
     isWireless: existsSync(join(folder, "wireless")) || existsSync(join(folder, "phy80211")),
-    speedMbps: speed > 0 ? speed : 0,
+    speedMbps: Math.max(speed, 0),
   };
 }
 

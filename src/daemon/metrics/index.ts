@@ -2,5 +2,6 @@
  * How the machine and its runtimes do: sampled from the kernel at every beat, kept as history (every sample for 48 hours,
  * averages of five minutes for 30 days), and answered with as many points as were asked for.
  */
-export { schema } from "./history.ts";
+
 export { Metrics, type MetricsOptions, type MetricsQuery } from "./metrics.ts";
+export { schema } from "./store.ts";

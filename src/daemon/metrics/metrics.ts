@@ -4,7 +4,7 @@ import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
 import { runTasks } from "../../base/tasks.ts";
 import { History, type Point } from "./history.ts";
-import { type Sources, takeReading } from "./reading.ts";
+import { readingsOf, type Sources } from "./reading.ts";
 import { type Reading, sampleOf } from "./sample.ts";
 import { measuredOf } from "./slots.ts";
 
@@ -36,6 +36,7 @@ export interface MetricsQuery {
 export class Metrics {
   readonly #options: MetricsOptions;
   readonly #history: History;
+  readonly #read: (elapsedMs: number) => Reading;
   readonly #startedAt: number;
   #last: { reading: Reading; sample: Sample };
   #committedAt: number;
@@ -46,7 +47,8 @@ export class Metrics {
     this.#history = history;
     this.#startedAt = options.clock.elapsed();
     this.#committedAt = this.#startedAt;
-    const reading = takeReading(options.sources, this.#startedAt);
+    this.#read = readingsOf(options.sources);
+    const reading = this.#read(this.#startedAt);
     this.#last = { reading, sample: sampleOf(undefined, reading) };
   }
 
@@ -68,7 +70,7 @@ export class Metrics {
   }
 
   /** The newest sample of the node: not older than one interval while `run` runs. Costs nothing. */
-  sampleNow(): Sample {
+  latest(): Sample {
     return this.#last.sample;
   }
 
@@ -83,11 +85,11 @@ export class Metrics {
   }
 
   async #sampleNode(signal: AbortSignal): Promise<void> {
-    const { clock, sources, intervalMs, commitMs = 60_000 } = this.#options;
+    const { clock, intervalMs, commitMs = 60_000 } = this.#options;
     while (!signal.aborted) {
       await clock.sleep(intervalMs, signal);
       this.#attempt("the node cannot be measured", () => {
-        const reading = takeReading(sources, clock.elapsed());
+        const reading = this.#read(clock.elapsed());
         const sample = sampleOf(this.#last.reading, reading);
         this.#keep("", sample, reading.elapsedMs - this.#last.reading.elapsedMs);
         this.#last = { reading, sample };

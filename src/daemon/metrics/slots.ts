@@ -22,8 +22,10 @@ export interface Slot extends Omit<Measured, "at"> {
   lastAt: number;
 }
 
-const averaged = ["cpu", "memory", "disk", "received", "sent", "load"] as const;
-const newest = ["memoryTotal", "diskTotal", "uptime"] as const;
+/** What a point tells as the average of its samples. */
+export const averaged = ["cpu", "memory", "disk", "received", "sent", "load"] as const;
+/** What a point tells as it was in its newest sample. */
+export const newest = ["memoryTotal", "diskTotal", "uptime"] as const;
 
 export function measuredOf(sample: Sample, at: number): Measured {
   return {

@@ -1,68 +1,54 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
-import {
-  type GetInterfacesRequest,
-  type GetInterfacesResponse,
-  type GetMetricsRequest,
-  type GetMetricsResponse,
-  GetMetricsResponseSchema,
-  type GetNodeRequest,
-  type GetNodeResponse,
-  GetNodeResponseSchema,
-  type ListSerialDevicesRequest,
-  type ListSerialDevicesResponse,
-} from "../../../gen/edge/v1/node_pb.ts";
+import { GetMetricsResponseSchema, GetNodeResponseSchema } from "../../../gen/edge/v1/node_pb.ts";
 import { failure, invalidFields } from "../../base/failure.ts";
-import type { NodeFacts } from "./facts.ts";
+import type { Metrics } from "../metrics/index.ts";
+import type { Handler } from "../work/index.ts";
 import { readInterfaces } from "./interfaces.ts";
+import type { NodeRoom } from "./room.ts";
 import { readSerialDevices } from "./serial.ts";
 
+interface Rooms {
+  node: NodeRoom;
+}
+
+interface MetricsRooms extends Rooms {
+  metrics: Pick<Metrics, "query" | "hasSeries">;
+}
+
 /** What the machine is, and whether it is connected. */
-export async function getNode(
-  facts: NodeFacts,
-  _request: GetNodeRequest,
-  signal: AbortSignal,
-): Promise<GetNodeResponse> {
-  const [inventory, engine] = await Promise.all([facts.inventory, facts.engine(signal)]);
-  const identity = facts.identity();
-  const { connected, hubOffsetMs } = facts.link();
+export const getNode: Handler<Rooms, "getNode"> = async ({ node }, _request, { signal }) => {
+  const [inventory, engine] = await Promise.all([node.inventory, node.engine(signal)]);
+  const identity = node.identity();
+  const { connected, hubOffsetMs } = node.link();
   const offset = hubOffsetMs === undefined ? {} : { hubOffsetMs: BigInt(Math.round(hubOffsetMs)) };
   return create(GetNodeResponseSchema, {
     inventory,
     engine,
-    clock: { now: timestampFromMs(facts.now()), ...offset },
-    daemonVersion: facts.version,
-    daemonStartedAt: timestampFromMs(facts.startedAt),
+    clock: { now: timestampFromMs(node.now()), ...offset },
+    daemonVersion: node.version,
+    daemonStartedAt: timestampFromMs(node.startedAt),
     nodeId: identity?.nodeId ?? "",
     hubAddress: identity?.hubAddress ?? "",
     connected,
     nodeJsVersion: process.version,
   });
-}
+};
 
 /** The machine's own network interfaces, asked now. */
-export async function getInterfaces(
-  facts: NodeFacts,
-  _request: GetInterfacesRequest,
-): Promise<GetInterfacesResponse> {
-  return readInterfaces(facts.roots);
-}
+export const getInterfaces: Handler<Rooms, "getInterfaces"> = async ({ node }) => readInterfaces(node.roots);
 
 /** The machine's serial ports, asked now. */
-export async function listSerialDevices(
-  facts: NodeFacts,
-  _request: ListSerialDevicesRequest,
-): Promise<ListSerialDevicesResponse> {
-  return await readSerialDevices(facts.roots);
-}
+export const listSerialDevices: Handler<Rooms, "listSerialDevices"> = ({ node }) =>
+  readSerialDevices(node.roots);
 
 /**
  * Samples over a time range. A runtime that is gone still has its history.
  * @throws {Failure} invalid: the range is empty. not_found: neither a runtime nor a history has that name.
  */
-export async function getMetrics(facts: NodeFacts, request: GetMetricsRequest): Promise<GetMetricsResponse> {
+export const getMetrics: Handler<MetricsRooms, "getMetrics"> = async ({ node, metrics }, request) => {
   const { runtime } = request;
-  const until = request.until ? timestampMs(request.until) : facts.now();
+  const until = request.until ? timestampMs(request.until) : node.now();
   const since = request.since ? timestampMs(request.since) : until - defaultRangeMs;
   if (!(since < until)) {
     throw invalidFields([
@@ -70,10 +56,10 @@ export async function getMetrics(facts: NodeFacts, request: GetMetricsRequest): 
       { field: "until", message: `${timeText(until)} is not after since` },
     ]);
   }
-  if (runtime !== "" && !facts.hasRuntime(runtime) && !facts.metrics.hasSeries(runtime)) {
+  if (runtime !== "" && !node.hasRuntime(runtime) && !metrics.hasSeries(runtime)) {
     throw failure("not_found", `there is no runtime ${runtime}: list the runtimes to see their names`);
   }
-  const { points, resolutionMs } = facts.metrics.query({
+  const { points, resolutionMs } = metrics.query({
     ...(runtime === "" ? {} : { runtime }),
     since,
     until,
@@ -83,7 +69,7 @@ export async function getMetrics(facts: NodeFacts, request: GetMetricsRequest): 
     points: points.map(({ at, sample }) => ({ at: timestampFromMs(at), sample })),
     resolutionMs,
   });
-}
+};
 
 /** What the contract says for a request that does not say. */
 const defaultRangeMs = 3_600_000;

@@ -1,9 +1,8 @@
 import type { Engine, Inventory } from "../../../gen/edge/v1/node_pb.ts";
-import type { Metrics } from "../metrics/index.ts";
 import type { Roots } from "./roots.ts";
 
 /** What the handlers of this room ask others for. Made once by the daemon's wiring. */
-export interface NodeFacts {
+export interface NodeRoom {
   roots: Roots;
   /** Begun when the daemon starts; see `readInventory`. A failed one fails each GetNode. */
   inventory: Promise<Inventory>;
@@ -19,7 +18,6 @@ export interface NodeFacts {
   link: () => { connected: boolean; hubOffsetMs: number | undefined };
   /** The container engine, asked now. Tells in `problem` why it is not reachable, and does not reject for that. */
   engine: (signal: AbortSignal) => Promise<Engine>;
-  metrics: Pick<Metrics, "query" | "hasSeries">;
   /** Whether a runtime of this name is wished for. */
   hasRuntime: (name: string) => boolean;
 }
