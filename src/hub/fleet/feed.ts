@@ -1,0 +1,57 @@
+/**
+ * Tells watchers which nodes changed. A watcher holds a set of ids, not a queue of pictures: one that is slow finds each
+ * node once, as it is when it looks, and costs at most one id per node.
+ */
+export class Feed {
+  readonly #watches = new Set<Watch>();
+
+  /** Begins a watch: every change from now on is in it. Ends when it is disposed. */
+  watch(): Watch {
+    const watch = new Watch(() => this.#watches.delete(watch));
+    this.#watches.add(watch);
+    return watch;
+  }
+
+  /** Notes a change for every watcher. Costs nothing while nobody watches. */
+  touch(id: string): void {
+    for (const watch of this.#watches) watch.touch(id);
+  }
+}
+
+export class Watch implements Disposable {
+  readonly #close: () => void;
+  #dirty = new Set<string>();
+  #wake: (() => void) | undefined;
+
+  constructor(close: () => void) {
+    this.#close = close;
+  }
+
+  touch(id: string): void {
+    this.#dirty.add(id);
+    this.#wake?.();
+  }
+
+  /** The ids that changed since the last take, in the order of their first change; waits until there is one. */
+  async take(signal: AbortSignal): Promise<ReadonlySet<string>> {
+    while (this.#dirty.size === 0) {
+      signal.throwIfAborted();
+      await new Promise<void>((resolve) => {
+        const done = () => {
+          signal.removeEventListener("abort", done);
+          this.#wake = undefined;
+          resolve();
+        };
+        this.#wake = done;
+        signal.addEventListener("abort", done, { once: true });
+      });
+    }
+    const taken = this.#dirty;
+    this.#dirty = new Set();
+    return taken;
+  }
+
+  [Symbol.dispose](): void {
+    this.#close();
+  }
+}

@@ -1,0 +1,28 @@
+/** What a node says of itself when it connects, with what its certificate says. */
+export interface NodeHello {
+  /** Higher at each attempt of the node to connect. */
+  epoch: number;
+  /** Random at each start of the daemon. */
+  instanceId: string;
+  hostName: string;
+  daemonVersion: string;
+  certificateSerial: string;
+  /** Milliseconds since 1970. */
+  certificateExpiresAt: number;
+}
+
+/** Why a node may not come in. */
+export type Outcast = "unknown" | "removed" | "stale" | "cloned";
+
+/**
+ * Whether a claim to be a node is the newest one. The same epoch from the same instance is the node's own second try: the
+ * later stream is served. The same epoch from another instance means that two machines hold one identity.
+ */
+export function fence(
+  seen: { epoch: number; instanceId: string },
+  claim: { epoch: number; instanceId: string },
+): "newest" | "stale" | "cloned" {
+  if (claim.epoch > seen.epoch) return "newest";
+  if (claim.epoch < seen.epoch) return "stale";
+  return claim.instanceId === seen.instanceId ? "newest" : "cloned";
+}

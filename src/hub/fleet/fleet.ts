@@ -1,0 +1,339 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import { type Status, StatusSchema } from "../../../gen/edge/v1/control_pb.ts";
+import {
+  type FleetNode,
+  FleetNodeSchema,
+  type WatchNodesResponse,
+  WatchNodesResponseSchema,
+} from "../../../gen/edge/v1/fleet_pb.ts";
+import type { Sample } from "../../../gen/edge/v1/node_pb.ts";
+import type { Clock } from "../../base/clock.ts";
+import { failure } from "../../base/failure.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Store, Tx } from "../store/index.ts";
+import { Feed } from "./feed.ts";
+import { fence, type NodeHello, type Outcast } from "./fence.ts";
+import { type NodeRecord, newRecord, toRecord } from "./records.ts";
+import { toFleetNode } from "./view.ts";
+
+export interface FleetOptions {
+  store: Store;
+  clock: Clock;
+  log: Logger;
+  /** What changes within this time of a picture given to a watcher is gathered into the next, in milliseconds. */
+  watchPaceMs?: number;
+}
+
+/** What else must happen when a node is removed. */
+export interface RemovalWitness {
+  /** Within the transaction that removes it; what it returns is called after the commit. */
+  drop?(tx: Tx, nodeId: string): () => void;
+  /** After the commit: whatever is open to that node ends. */
+  cut?(nodeId: string): void;
+}
+
+/** All nodes of the hub, in memory, with what must survive the hub kept in the store. */
+export class Fleet {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #watchPaceMs: number;
+  readonly #records: Map<string, NodeRecord>;
+  readonly #removed: Set<string>;
+  readonly #feed = new Feed();
+  readonly #witnesses: RemovalWitness[] = [];
+  #unsaved = new Set<string>();
+  #saving: Promise<void> | undefined;
+
+  private constructor(options: FleetOptions, records: Map<string, NodeRecord>, removed: Set<string>) {
+    this.#store = options.store;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#watchPaceMs = options.watchPaceMs ?? 100;
+    this.#records = records;
+    this.#removed = removed;
+  }
+
+  /** The fleet as the store has it; nobody is connected yet. */
+  static async open(options: FleetOptions): Promise<Fleet> {
+    const nodes = await options.store.read("SELECT * FROM nodes ORDER BY id");
+    const removed = await options.store.read("SELECT id FROM removed_nodes");
+    return new Fleet(
+      options,
+      new Map(nodes.map((row) => [String(row.id), toRecord(row)])),
+      new Set(removed.map((row) => String(row.id))),
+    );
+  }
+
+  /** Whether a node belongs to the fleet. */
+  has(id: string): boolean {
+    return this.#records.has(id);
+  }
+
+  /** Whether a node's line is up. */
+  isConnected(id: string): boolean {
+    return this.#records.get(id)?.connected ?? false;
+  }
+
+  /** Nodes in the fleet. */
+  get size(): number {
+    return this.#records.size;
+  }
+
+  /** The nodes with these ids, or all, ordered by id. An id that is not there is left out. */
+  list(ids: readonly string[] = []): FleetNode[] {
+    const now = this.#clock.now();
+    const wanted = ids.length === 0 ? [...this.#records.keys()] : [...new Set(ids)];
+    return wanted
+      .sort()
+      .flatMap((id) => this.#records.get(id) ?? [])
+      .map((record) => toFleetNode(record, now));
+  }
+
+  /** One node. @throws {Failure} not_found. */
+  get(id: string): FleetNode {
+    return toFleetNode(this.#known(id), this.#clock.now());
+  }
+
+  /**
+   * All nodes now, then each that changes, as it is when the watcher looks. The last of the first has `caughtUp`, as has all
+   * that follows; of an empty fleet there is one message without a node. Ends when the signal is aborted.
+   */
+  async *watch(signal: AbortSignal): AsyncGenerator<WatchNodesResponse> {
+    using watch = this.#feed.watch();
+    const ids = [...this.#records.keys()].sort();
+    if (ids.length === 0) yield create(WatchNodesResponseSchema, { caughtUp: true });
+    for (const [at, id] of ids.entries()) yield this.#picture(id, at === ids.length - 1);
+    while (!signal.aborted) {
+      try {
+        await this.#clock.sleep(this.#watchPaceMs, signal);
+        for (const id of await watch.take(signal)) yield this.#picture(id, true);
+      } catch (thrown) {
+        if (signal.aborted) return;
+        throw thrown;
+      }
+    }
+  }
+
+  /** Takes a node in, or notes its new certificate. Durable when it resolves. Times in milliseconds since 1970. */
+  async enrolled(one: {
+    nodeId: string;
+    hostName: string;
+    serial: string;
+    expiresAt: number;
+    at: number;
+  }): Promise<void> {
+    await this.#store.write((tx) => {
+      tx.run("DELETE FROM removed_nodes WHERE id = $1", one.nodeId);
+      tx.run(
+        `INSERT INTO nodes (id, host_name, certificate_serial, certificate_expires_at, enrolled_at, daemon_version, epoch,
+           instance_id, warning, warned_at)
+         VALUES ($1, $2, $3, $4, $5, '', 0, '', '', 0)
+         ON CONFLICT (id) DO UPDATE SET host_name = excluded.host_name,
+           certificate_serial = excluded.certificate_serial, certificate_expires_at = excluded.certificate_expires_at`,
+        one.nodeId,
+        one.hostName,
+        one.serial,
+        one.expiresAt,
+        one.at,
+      );
+    });
+    this.#removed.delete(one.nodeId);
+    const record = this.#records.get(one.nodeId) ?? newRecord(one.nodeId, one.at);
+    record.hostName = one.hostName;
+    record.certificateSerial = one.serial;
+    record.certificateExpiresAt = one.expiresAt;
+    this.#records.set(one.nodeId, record);
+    this.#feed.touch(one.nodeId);
+  }
+
+  /**
+   * Takes a node out of the fleet for good: its line is cut, its queue dropped. From the call on it is nobody.
+   * @throws {Failure} not_found; exhausted or unavailable: it could not be written, and the node is as it was.
+   */
+  async remove(id: string): Promise<void> {
+    const record = this.#known(id);
+    this.#records.delete(id);
+    this.#removed.add(id);
+    let settle: (() => void)[];
+    try {
+      settle = await this.#store.write((tx) => {
+        tx.run("DELETE FROM nodes WHERE id = $1", id);
+        tx.run(
+          "INSERT INTO removed_nodes (id, removed_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING",
+          id,
+          this.#clock.now(),
+        );
+        return this.#witnesses.flatMap((one) => one.drop?.(tx, id) ?? []);
+      });
+    } catch (thrown) {
+      this.#removed.delete(id);
+      this.#records.set(id, record);
+      throw thrown;
+    }
+    for (const done of settle) done();
+    for (const witness of this.#witnesses) witness.cut?.(id);
+    this.#feed.touch(id);
+    this.#log.info({ node: id }, "node removed");
+  }
+
+  /** Has `witness` told of every removal. For the rooms that keep something of a node. */
+  witnessRemovals(witness: RemovalWitness): void {
+    this.#witnesses.push(witness);
+  }
+
+  /**
+   * Whether a node that says hello may come in. Decided at once, so that of two streams that race only one wins; the fence
+   * is then in memory, and on disk when `saved` is called next and resolves.
+   */
+  admit(id: string, hello: NodeHello): Outcast | undefined {
+    const record = this.#records.get(id);
+    if (!record) return this.#removed.has(id) ? "removed" : "unknown";
+    const verdict = fence(record, hello);
+    if (verdict === "cloned") {
+      this.warn(
+        id,
+        `another machine holds this node's identity: ${hello.hostName || "it did not say its name"}`,
+      );
+    }
+    if (verdict !== "newest") return verdict;
+    const { epoch, instanceId, hostName, daemonVersion, certificateSerial, certificateExpiresAt } = hello;
+    Object.assign(record, {
+      epoch,
+      instanceId,
+      hostName,
+      daemonVersion,
+      certificateSerial,
+      certificateExpiresAt,
+    });
+    return undefined;
+  }
+
+  /** A node's line came up. */
+  arrived(id: string): void {
+    this.#setConnected(id, true);
+  }
+
+  /** A node's line went down. Only the owner of the newest stream may say so. */
+  left(id: string): void {
+    this.#setConnected(id, false);
+  }
+
+  /** A node was heard. In memory only. */
+  heard(id: string, sample: Sample | undefined): void {
+    const record = this.#records.get(id);
+    if (!record) return;
+    record.seenAt = this.#clock.now();
+    if (!sample) return;
+    record.sample = sample;
+    this.#feed.touch(id);
+  }
+
+  /** A node said what is. Kept, when it is not what was known. */
+  said(id: string, status: Status): void {
+    const record = this.#records.get(id);
+    const bytes = toBinary(StatusSchema, status);
+    if (!record || (record.status && Buffer.compare(record.status, bytes) === 0)) return;
+    record.status = bytes;
+    this.#feed.touch(id);
+    this.#saveSoon(id);
+  }
+
+  /** Tells operators about something that they should look at, as a sentence. Shown for a day. */
+  warn(id: string, warning: string): void {
+    const record = this.#records.get(id);
+    if (!record) return;
+    this.#log.warn({ node: id, warning }, "node needs a look");
+    record.warning = warning;
+    record.warnedAt = this.#clock.now();
+    this.#feed.touch(id);
+    this.#saveSoon(id);
+  }
+
+  /** How many of a node's commands have no result. */
+  setPending(id: string, pending: number): void {
+    const record = this.#records.get(id);
+    if (!record || record.pending === pending) return;
+    record.pending = pending;
+    this.#feed.touch(id);
+  }
+
+  /**
+   * Puts on disk what is in memory of a node. All that is asked for in one turn is one write.
+   * @throws {Failure} exhausted, unavailable: it is tried again with the next.
+   */
+  saved(id: string): Promise<void> {
+    this.#unsaved.add(id);
+    this.#saving ??= this.#save();
+    return this.#saving;
+  }
+
+  async #save(): Promise<void> {
+    let batch = new Set<string>();
+    try {
+      await this.#store.write((tx) => {
+        batch = this.#unsaved;
+        this.#unsaved = new Set();
+        this.#saving = undefined;
+        for (const id of batch) saveRecord(tx, this.#records.get(id));
+      });
+    } catch (thrown) {
+      this.#saving = undefined;
+      for (const id of batch) this.#unsaved.add(id);
+      throw thrown;
+    }
+  }
+
+  #saveSoon(id: string): void {
+    this.saved(id).catch((error: unknown) => {
+      this.#log.error({ node: id, error }, "node could not be written, its newest is in memory only");
+    });
+  }
+
+  #setConnected(id: string, connected: boolean): void {
+    const record = this.#records.get(id);
+    if (!record) return;
+    const now = this.#clock.now();
+    record.connected = connected;
+    record.changedAt = now;
+    if (connected) record.seenAt = now;
+    else record.sample = undefined;
+    this.#feed.touch(id);
+    this.#saveSoon(id);
+  }
+
+  #known(id: string): NodeRecord {
+    const record = this.#records.get(id);
+    if (!record) throw failure("not_found", `node ${id} is not in the fleet: see \`orchestrator node list\``);
+    return record;
+  }
+
+  #picture(id: string, caughtUp: boolean): WatchNodesResponse {
+    const record = this.#records.get(id);
+    return create(WatchNodesResponseSchema, {
+      node: record ? toFleetNode(record, this.#clock.now()) : create(FleetNodeSchema, { id }),
+      removed: !record,
+      caughtUp,
+    });
+  }
+}
+
+function saveRecord(tx: Tx, record: NodeRecord | undefined): void {
+  if (!record) return;
+  tx.run(
+    `UPDATE nodes SET host_name = $2, certificate_serial = $3, certificate_expires_at = $4, changed_at = $5, seen_at = $6,
+       daemon_version = $7, epoch = $8, instance_id = $9, status = $10, warning = $11, warned_at = $12 WHERE id = $1`,
+    record.id,
+    record.hostName,
+    record.certificateSerial,
+    record.certificateExpiresAt,
+    record.changedAt,
+    record.seenAt,
+    record.daemonVersion,
+    record.epoch,
+    record.instanceId,
+    record.status ?? null,
+    record.warning,
+    record.warnedAt,
+  );
+}

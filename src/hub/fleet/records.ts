@@ -1,0 +1,89 @@
+import type { Sample } from "../../../gen/edge/v1/node_pb.ts";
+import type { Row, Schema } from "../../base/sql.ts";
+
+/** The tables of this room. */
+export const fleetSchema: Schema = {
+  room: "fleet",
+  migrations: [
+    `CREATE TABLE nodes (
+       id TEXT PRIMARY KEY,
+       host_name TEXT NOT NULL,
+       certificate_serial TEXT NOT NULL,
+       certificate_expires_at BIGINT NOT NULL,
+       enrolled_at BIGINT NOT NULL,
+       changed_at BIGINT,
+       seen_at BIGINT,
+       daemon_version TEXT NOT NULL,
+       epoch BIGINT NOT NULL,
+       instance_id TEXT NOT NULL,
+       status BLOB,
+       warning TEXT NOT NULL,
+       warned_at BIGINT NOT NULL
+     );
+     CREATE TABLE removed_nodes (id TEXT PRIMARY KEY, removed_at BIGINT NOT NULL);`,
+  ],
+};
+
+/** A node in memory. One per node for the life of the hub, so it is kept small: plain fields, the status as its bytes. */
+export interface NodeRecord {
+  id: string;
+  hostName: string;
+  certificateSerial: string;
+  certificateExpiresAt: number;
+  enrolledAt: number;
+  /** When its line came up or went down; 0 when it never connected. */
+  changedAt: number;
+  /** When it was last heard; 0 when it never was. */
+  seenAt: number;
+  daemonVersion: string;
+  /** The fence: the highest session epoch seen, and the instance that had it. */
+  epoch: number;
+  instanceId: string;
+  status: Uint8Array | undefined;
+  warning: string;
+  warnedAt: number;
+  connected: boolean;
+  sample: Sample | undefined;
+  /** Commands without a result. */
+  pending: number;
+}
+
+/** A record of a node that has never connected. */
+export function newRecord(id: string, at: number): NodeRecord {
+  return {
+    id,
+    hostName: "",
+    certificateSerial: "",
+    certificateExpiresAt: 0,
+    enrolledAt: at,
+    changedAt: 0,
+    seenAt: 0,
+    daemonVersion: "",
+    epoch: 0,
+    instanceId: "",
+    status: undefined,
+    warning: "",
+    warnedAt: 0,
+    connected: false,
+    sample: undefined,
+    pending: 0,
+  };
+}
+
+/** The record that a row of `nodes` tells. Nobody is connected to a hub that has just started. */
+export function toRecord(row: Row): NodeRecord {
+  return {
+    ...newRecord(String(row.id), Number(row.enrolled_at)),
+    hostName: String(row.host_name),
+    certificateSerial: String(row.certificate_serial),
+    certificateExpiresAt: Number(row.certificate_expires_at),
+    changedAt: Number(row.changed_at ?? 0),
+    seenAt: Number(row.seen_at ?? 0),
+    daemonVersion: String(row.daemon_version),
+    epoch: Number(row.epoch),
+    instanceId: String(row.instance_id),
+    status: row.status instanceof Uint8Array ? row.status : undefined,
+    warning: String(row.warning),
+    warnedAt: Number(row.warned_at),
+  };
+}

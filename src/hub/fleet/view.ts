@@ -1,0 +1,33 @@
+import { create, fromBinary } from "@bufbuild/protobuf";
+import { type Timestamp, timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { StatusSchema } from "../../../gen/edge/v1/control_pb.ts";
+import { type FleetNode, FleetNodeSchema } from "../../../gen/edge/v1/fleet_pb.ts";
+import type { NodeRecord } from "./records.ts";
+
+/** How long an operator is shown a warning, in milliseconds. It is in the hub's log for longer. */
+const warningMs = 24 * 3_600_000;
+
+/** A node as the API tells it. */
+export function toFleetNode(record: NodeRecord, now: number): FleetNode {
+  const node = create(FleetNodeSchema, {
+    id: record.id,
+    hostName: record.hostName,
+    connected: record.connected,
+    daemonVersion: record.daemonVersion,
+    pendingCommands: record.pending,
+    warning: now - record.warnedAt < warningMs ? record.warning : "",
+  });
+  set(node, "changedAt", record.changedAt);
+  set(node, "seenAt", record.seenAt);
+  set(node, "enrolledAt", record.enrolledAt);
+  set(node, "certificateExpiresAt", record.certificateExpiresAt);
+  if (record.sample) node.sample = record.sample;
+  if (record.status) node.status = fromBinary(StatusSchema, record.status);
+  return node;
+}
+
+type Times = "changedAt" | "seenAt" | "enrolledAt" | "certificateExpiresAt";
+
+function set(node: FleetNode, field: Times, ms: number): void {
+  if (ms > 0) (node as Record<Times, Timestamp>)[field] = timestampFromMs(ms);
+}
