@@ -1,0 +1,137 @@
+import { create } from "@bufbuild/protobuf";
+import { ConnectError } from "@connectrpc/connect";
+import { type Command, CommandSchema, type Result } from "../../gen/edge/v1/command_pb.ts";
+import { FailureSchema } from "../../gen/edge/v1/failure_pb.ts";
+import { CommandState, type WatchCommandResponse } from "../../gen/edge/v1/fleet_pb.ts";
+import { failure } from "../base/failure.ts";
+import { newId } from "../base/ids.ts";
+import type { CommandCase, RequestOf, ResponseOf } from "../wire/commands.ts";
+import { fromConnectError, fromFailureMessage } from "../wire/failures.ts";
+import type { Door } from "./door.ts";
+import { describeProgress, ProgressLine } from "./progress.ts";
+import type { Run } from "./run.ts";
+import { printable } from "./table.ts";
+import type { Target } from "./target.ts";
+
+/** How long a command at the local door may take when `--timeout` does not say: the node's own default. */
+const localTimeoutMs = 10 * 60_000;
+/** How long a lost hub is waited for, in milliseconds, and how often it is tried. */
+const hubPatience = { totalMs: 60_000, pauseMs: 1000 };
+const maxBudgetMs = 24 * 3_600_000;
+
+/** What became of a command: its response, or the command itself when nobody wanted to wait. */
+export type Outcome<C extends CommandCase> =
+  | { is: "answered"; response: ResponseOf<C> }
+  | { is: "submitted"; command: Command };
+
+/**
+ * Sends a command that changes something and waits for its response, showing progress; with `wait` false, only puts it into
+ * the node's queue. Ctrl-C and `--timeout` end the waiting, never the command, and say how to go on watching it.
+ * @throws {Failure} the command's own, or `unsupported` for not waiting at the local door, which has no queue.
+ */
+export async function carryOut<C extends CommandCase>(
+  run: Run,
+  door: Door,
+  target: Target,
+  name: C,
+  request: Omit<RequestOf<C>, "$typeName" | "$unknown">,
+  { wait }: { wait: boolean },
+): Promise<Outcome<C>> {
+  const id = newId("cmd");
+  const { timeout } = run.flags;
+  if (target === undefined) {
+    if (!wait)
+      throw failure("unsupported", "--no-wait needs the hub's queue: leave out --local or --no-wait");
+    using line = new ProgressLine(run);
+    line.show("waiting for the node ...");
+    const response = await door.ask(name, request, { commandId: id, timeoutMs: timeout ?? localTimeoutMs });
+    return { is: "answered", response };
+  }
+  const command = create(CommandSchema, {
+    id,
+    budgetMs: Math.min(timeout ?? 0, maxBudgetMs),
+    // A case and its own request: the compiler cannot see that the two belong together.
+    request: { case: name, value: request } as unknown as Command["request"],
+  });
+  const submit = { nodeId: target.id, command };
+  await door.fleet.submitCommand(submit, { signal: run.signal, timeoutMs: 30_000 });
+  if (!wait) return { is: "submitted", command };
+  if (!target.connected) {
+    run.terminal.err(`node ${target.id} is away: the command waits in its queue. Ctrl-C leaves it there.\n`);
+  }
+  const result = await watchToEnd(run, door, id);
+  return { is: "answered", response: responseOf(result, name) };
+}
+
+/** The response of a result. @throws {Failure} the result's own. */
+export function responseOf<C extends CommandCase>({ outcome }: Result, name: C): ResponseOf<C> {
+  if (outcome.case === "failure") throw fromFailureMessage(outcome.value);
+  if (outcome.case !== name) {
+    throw failure(
+      "unsupported",
+      "the answer is of a kind that this version does not know: update orchestrator",
+    );
+  }
+  return outcome.value as ResponseOf<C>; // The outcome of the same case.
+}
+
+/** Watches a command until it has a result, over interruptions of the hub; `seen` gets every picture of it. */
+export async function watchToEnd(
+  run: Run,
+  door: Door,
+  id: string,
+  seen: (update: WatchCommandResponse) => void = () => {},
+): Promise<Result> {
+  const { clock, signal, flags } = run;
+  const limit = flags.timeout === undefined ? undefined : AbortSignal.timeout(flags.timeout);
+  const stop = limit ? AbortSignal.any([signal, limit]) : signal;
+  using line = new ProgressLine(run);
+  let lostAt: number | undefined;
+  for (;;) {
+    try {
+      for await (const update of door.fleet.watchCommand({ id }, { signal: stop })) {
+        lostAt = undefined;
+        seen(update);
+        if (update.command?.result) return update.command.result;
+        const { progress } = update;
+        if (progress && progress.phase !== "")
+          line.show(describeProgress(progress), printable(progress.phase));
+        else line.show(describeState(update));
+      }
+    } catch (thrown) {
+      const follow = `follow it with \`orchestrator command watch ${id}\``;
+      if (signal.aborted)
+        throw failure("cancelled", `not waiting any longer; the command goes on: ${follow}`);
+      if (limit?.aborted) {
+        throw failure("deadline", `no result within the time of --timeout; the command goes on: ${follow}`);
+      }
+      if (!isLoss(thrown)) throw thrown;
+    }
+    lostAt ??= clock.elapsed();
+    if (clock.elapsed() - lostAt > hubPatience.totalMs) {
+      const sentence = `the hub is gone; the command goes on: follow it with \`orchestrator command watch ${id}\``;
+      throw failure("unavailable", sentence);
+    }
+    line.show("the hub is gone, waiting for it ...", "the hub is gone, waiting for it ...");
+    await clock.sleep(hubPatience.pauseMs, stop).catch(() => {});
+  }
+}
+
+/** Whether trying again may help: the hub said that it goes, or the stream broke on the way. */
+export function isLoss(thrown: unknown): boolean {
+  const { kind, cause } = fromConnectError(thrown);
+  if (kind === "unavailable") return true;
+  // The transport calls a connection that was cut `cancelled`, and some of its errors `internal`; those have a cause, and
+  // what the hub itself says has none.
+  return (
+    cause instanceof ConnectError &&
+    cause.findDetails(FailureSchema).length === 0 &&
+    isCut.test(cause.message)
+  );
+}
+
+const isCut = /closed|reset|premature|session|RST_STREAM|CANCEL|socket/i;
+
+function describeState({ command }: WatchCommandResponse): string {
+  return command?.state === CommandState.QUEUED ? "queued, not yet at the node ..." : "at work ...";
+}

@@ -1,0 +1,88 @@
+import { Argument, type Command } from "commander";
+import { RuntimePhase } from "../../gen/edge/v1/runtimes_pb.ts";
+import { word } from "./answer.ts";
+import { type Candidate, known, nextOf } from "./candidates.ts";
+import { type Door, withDoor } from "./door.ts";
+import type { Run } from "./run.ts";
+import { printable } from "./table.ts";
+import { findTarget } from "./target.ts";
+
+/** A person who presses Tab does not wait longer for a hub that does not answer, in milliseconds. */
+const patienceMs = 1000;
+
+/**
+ * What each shell is told once. All ask the program itself at each Tab, so that nothing in them grows old. The words never
+ * pass through `eval`.
+ */
+const scripts = {
+  bash: `# orchestrator completion for bash: put  source <(orchestrator completion bash)  into ~/.bashrc
+_orchestrator() {
+  local candidates
+  mapfile -t candidates < <("\${COMP_WORDS[0]}" complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
+  COMPREPLY=("\${candidates[@]%%$'\\t'*}")
+}
+complete -o default -F _orchestrator orchestrator
+`,
+  zsh: `#compdef orchestrator
+# orchestrator completion for zsh: put  source <(orchestrator completion zsh)  into ~/.zshrc, after compinit
+_orchestrator() {
+  local -a candidates
+  candidates=("\${(@f)$("\${words[1]}" complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  candidates=("\${(@)candidates//:/\\\\:}")
+  candidates=("\${(@)candidates/$'\\t'/:}")
+  _describe orchestrator candidates || _files
+}
+compdef _orchestrator orchestrator
+`,
+  fish: `# orchestrator completion for fish: orchestrator completion fish > ~/.config/fish/completions/orchestrator.fish
+complete -c orchestrator -f -a '(orchestrator complete -- (commandline -opc)[2..] (commandline -ct) 2>/dev/null)'
+`,
+} as const;
+
+/** What only a hub or a node knows, by the word that stands for it in the help. */
+const named: Record<string, (run: Run, door: Door) => Promise<Candidate[]>> = {
+  async node({ signal }, door) {
+    const { nodes } = await door.fleet.listNodes({}, { signal, timeoutMs: patienceMs });
+    return nodes.map(({ id, hostName }) => ({ word: id, description: hostName }));
+  },
+  async runtime(run, door) {
+    const target = await findTarget(run, door);
+    const { runtimes } = await door.ask("listRuntimes", {}, { nodeId: target?.id, timeoutMs: patienceMs });
+    return runtimes.map(({ spec, phase }) => ({
+      word: spec?.name ?? "",
+      description: word(RuntimePhase, phase),
+    }));
+  },
+};
+
+/** `orchestrator completion <shell>`, and the hidden `complete`, which the shells call. */
+export function defineCompletion(program: Command, run: Run): void {
+  program
+    .command("completion")
+    .description("print what makes a shell complete our command lines")
+    .addArgument(new Argument("<shell>", "your shell").choices(Object.keys(scripts)))
+    .action((shell: keyof typeof scripts) => run.terminal.out(scripts[shell]));
+
+  program
+    .command("complete", { hidden: true })
+    .argument("[words...]")
+    .action(async (words: string[]) => {
+      const candidates = await complete(program, words, run);
+      const lines = candidates.map(
+        ({ word, description }) => `${printable(word)}\t${printable(description)}\n`,
+      );
+      run.terminal.out(lines.join(""));
+    });
+}
+
+/** A failure is no candidates: at a Tab there is nobody to tell. */
+async function complete(program: Command, words: string[], run: Run): Promise<Candidate[]> {
+  const next = nextOf(program, words);
+  if (next.is === "known") return next.candidates;
+  const ask = named[next.what];
+  if (!ask) return [];
+  const signal = AbortSignal.any([run.signal, AbortSignal.timeout(patienceMs)]);
+  const asking: Run = { ...run, signal, flags: next.flags };
+  const all = await withDoor(asking, (door) => ask(asking, door)).catch(() => []);
+  return known(words.at(-1) ?? "", all).candidates;
+}

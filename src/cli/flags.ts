@@ -1,0 +1,30 @@
+import { InvalidArgumentError } from "commander";
+import { parseDuration } from "./quantity.ts";
+
+/** A flag's value by a parser that says what is allowed; what it refuses is a mistyped command line. */
+export function checked<T>(parse: (text: string) => T): (text: string) => T {
+  return (text) => {
+    try {
+      return parse(text);
+    } catch (thrown) {
+      throw new InvalidArgumentError(thrown instanceof Error ? `${thrown.message}.` : String(thrown));
+    }
+  };
+}
+
+/** A flag that may be given often: the list of its values. */
+export function collect<T>(parse: (text: string) => T): (text: string, before: T[]) => T[] {
+  return (text, before) => [...before, checked(parse)(text)];
+}
+
+/** A duration such as `15m`, in milliseconds. */
+export const duration = checked(parseDuration);
+
+/** A whole number within a range. */
+export function whole(min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN;
+    if (value >= min && value <= max) return value;
+    throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
+  };
+}

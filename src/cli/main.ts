@@ -1,0 +1,44 @@
+import { homedir } from "node:os";
+import { systemClock } from "../base/clock.ts";
+import { complain, interruptedExit } from "./complain.ts";
+import { defineProgram } from "./program.ts";
+import type { GlobalFlags, Run } from "./run.ts";
+import { openTerminal } from "./terminal.ts";
+
+/**
+ * The CLI: what people and scripts ask of a hub or of the daemon of this machine, in nouns and verbs. It keeps nothing, and
+ * says the same messages as every other caller. @returns the exit code, by the kind of failure.
+ */
+export async function main(
+  args: readonly string[],
+  { env, signal }: { env: NodeJS.ProcessEnv; signal: AbortSignal },
+): Promise<number> {
+  for (const stream of [process.stdout, process.stderr]) stream.on("error", endWithReader);
+  const terminal = openTerminal(process, env);
+  const run: Run = {
+    env,
+    cwd: process.cwd(),
+    uid: process.getuid?.() ?? 0,
+    home: homedir(),
+    terminal,
+    clock: systemClock,
+    signal,
+    get flags(): GlobalFlags {
+      return program.opts();
+    },
+  };
+  const program = defineProgram(run);
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return signal.aborted ? interruptedExit : 0;
+  } catch (thrown) {
+    const code = complain(thrown, terminal.err);
+    return signal.aborted ? interruptedExit : code;
+  }
+}
+
+/** Who reads us has gone, as `head` does: there is nobody left to tell, and nothing wrong. */
+function endWithReader(error: NodeJS.ErrnoException): void {
+  if (error.code === "EPIPE") process.exit(0);
+  throw error;
+}

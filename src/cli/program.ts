@@ -1,0 +1,50 @@
+import { Command } from "commander";
+import about from "../../package.json" with { type: "json" };
+import { defineCommand } from "./command.ts";
+import { defineCompletion } from "./completion.ts";
+import { defineDaemon } from "./daemon.ts";
+import { defineEvents } from "./events.ts";
+import { duration } from "./flags.ts";
+import { defineHub } from "./hub.ts";
+import { defineNode } from "./node.ts";
+import { definePrograms } from "./programs.ts";
+import type { Run } from "./run.ts";
+import { defineRuntime } from "./runtime.ts";
+
+/** Every noun, what it is, and who defines its verbs. */
+const nouns = [
+  ["hub", "the cloud control plane: tokens for nodes and operators", defineHub],
+  ["daemon", "the program that runs on a node", defineDaemon],
+  ["node", "the machines of the fleet", defineNode],
+  ["runtime", "long-lived containers on a node, such as a soft PLC", defineRuntime],
+  ["command", "what was asked of a node, and what became of it", defineCommand],
+  ["events", "what happened, whoever caused it", defineEvents],
+] as const;
+
+/** The whole command line as a tree. It never ends the process: what is wrong with a command line is thrown. */
+export function defineProgram(run: Run): Command {
+  const program = new Command("orchestrator")
+    .description("Runs vPLC runtimes on machines at the edge, under a hub's orchestration.")
+    .version(about.version, "-V, --version", "print the version")
+    .option("--json", "print for programs: protobuf's JSON, every field")
+    .option("--hub <url>", "the hub's API, as in https://hub.example.com:7444")
+    .option("--token-file <path>", "file that holds an operator token")
+    .option("--ca-file <path>", "file with the hub's CA certificate")
+    .option("--node <node>", "the node that is meant: an id, the beginning of one, or a host name")
+    .option("--local", "ask the daemon of this machine instead of a hub")
+    .option("--socket <path>", "the daemon's socket; means --local")
+    .option("--timeout <duration>", "give up after this long, as in 30s", duration)
+    .option("--config <path>", "settings file")
+    .helpOption("-h, --help", "show help")
+    .helpCommand(false)
+    .configureHelp({ showGlobalOptions: true })
+    .configureOutput({ writeOut: run.terminal.out, writeErr: run.terminal.err })
+    .showHelpAfterError("(--help shows what there is)")
+    .exitOverride();
+  for (const [name, description, define] of nouns) {
+    define(program.command(name).description(description).helpCommand(false), run);
+  }
+  definePrograms(program);
+  defineCompletion(program, run);
+  return program;
+}

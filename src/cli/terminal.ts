@@ -1,0 +1,63 @@
+import { createInterface } from "node:readline/promises";
+import type { Readable, Writable } from "node:stream";
+import { failure } from "../base/failure.ts";
+
+/** Where a person or a program reads us: results on `out`, everything else on `err`. */
+export interface Terminal {
+  /** Writes a result. */
+  out(text: string): void;
+  /** Writes what is not a result: progress, hints, errors. */
+  err(text: string): void;
+  /** Width for tables when a person reads; undefined in a pipe. */
+  columns: number | undefined;
+  /** Whether progress may be drawn over itself on `err`. */
+  animated: boolean;
+  /** Whether a person can be asked. */
+  asks: boolean;
+  style: Style;
+  /** Asks a question that is answered by y or n; anything but yes is no. @throws {Failure} when the signal aborts. */
+  confirm(question: string, signal: AbortSignal): Promise<boolean>;
+}
+
+/** Colours, or the text as it is. */
+export interface Style {
+  bold: (text: string) => string;
+  good: (text: string) => string;
+  bad: (text: string) => string;
+}
+
+export interface Streams {
+  stdin: Readable & { isTTY?: boolean };
+  stdout: Writable & { isTTY?: boolean; columns?: number };
+  stderr: Writable & { isTTY?: boolean };
+}
+
+/** The terminal of a process. Colours only for a person, and not when `NO_COLOR` is set or the terminal is dumb. */
+export function openTerminal({ stdin, stdout, stderr }: Streams, env: NodeJS.ProcessEnv): Terminal {
+  const plain = (env.NO_COLOR ?? "") !== "" || env.TERM === "dumb";
+  const coloured = stdout.isTTY === true && !plain;
+  return {
+    out: (text) => void stdout.write(text),
+    err: (text) => void stderr.write(text),
+    columns: stdout.isTTY ? (stdout.columns ?? 80) : undefined,
+    animated: stderr.isTTY === true && env.TERM !== "dumb",
+    asks: stdin.isTTY === true && stderr.isTTY === true,
+    style: coloured ? colours : noColours,
+    async confirm(question, signal) {
+      const lines = createInterface({ input: stdin, output: stderr });
+      try {
+        const answer = await lines.question(`${question} [y/N] `, { signal });
+        return /^y(es)?$/i.test(answer.trim());
+      } catch (cause) {
+        throw failure("cancelled", "not confirmed: nothing was done", { cause });
+      } finally {
+        lines.close();
+      }
+    },
+  };
+}
+
+const painted = (code: number) => (text: string) => (text === "" ? "" : `\x1b[${code}m${text}\x1b[0m`);
+const colours: Style = { bold: painted(1), good: painted(32), bad: painted(31) };
+const same = (text: string) => text;
+const noColours: Style = { bold: same, good: same, bad: same };
