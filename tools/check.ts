@@ -85,7 +85,7 @@ function baseCommit(): { commit: string; what: string } | undefined {
     return { commit: fork, what: `${fork.slice(0, 8)}, where this left ${branch}` };
   }
   const before = git("rev-parse", "--verify", "--quiet", "HEAD~1^{commit}");
-  if (before) return { commit: before, what: `the commit before, ${before.slice(0, 8)}: this is main` };
+  if (before) return { commit: before, what: `${before.slice(0, 8)}, the commit before: this is on main` };
   return { commit: head, what: "HEAD, since the history here has nothing before it" };
 }
 
