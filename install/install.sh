@@ -189,7 +189,7 @@ ensure_engine() {
 }
 
 enrol() {
-  if [ -f "$data/daemon/identity/certificate.pem" ] && [ -z "$token$token_file" ]; then
+  if [ -f "$data/daemon/identity.json" ] && [ -z "$token$token_file" ]; then
     say "this node is enrolled already"
     return
   fi

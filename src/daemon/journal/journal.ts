@@ -174,7 +174,7 @@ export class Journal {
    */
   acknowledge(through: number): void {
     if (through <= this.#acknowledged) return;
-    const last = this.#last();
+    const last = this.lastSequence;
     if (through > last) {
       throw failure(
         "conflict",
@@ -194,7 +194,8 @@ export class Journal {
     this.#id = id;
   }
 
-  #last(): number {
+  /** The last sequence number that was ever given, acknowledged or not; 0 before the first. */
+  get lastSequence(): number {
     return Number(this.#sql.get("SELECT MAX(sequence) AS last FROM journal_entries")?.last ?? 0);
   }
 

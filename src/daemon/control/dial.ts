@@ -1,0 +1,57 @@
+import { setTimeout as sleep } from "node:timers/promises";
+import { createSecureContext } from "node:tls";
+import { Client, credentials } from "@grpc/grpc-js";
+import { Control, type HubFrame, type NodeFrame } from "../../../gen/edge/v1/control_pb.ts";
+import { grpcMethod } from "../../wire/grpc.ts";
+import { maxTransportBytes } from "../../wire/limits.ts";
+import { minTlsVersion } from "../../wire/tls.ts";
+import type { Identity } from "../identity/index.ts";
+import type { Stream } from "./session.ts";
+
+export interface Dialled extends AsyncDisposable {
+  stream: Stream;
+}
+
+/** How long a last word may take to leave when the daemon stops, in milliseconds. */
+const lastWordMs = 500;
+
+/**
+ * Opens the stream to a hub. gRPC's own retries and reconnects are off: when to try again is decided in one place. A
+ * connection of its own for each attempt, which ends with it.
+ */
+export function dial(address: string, { caPem, keyPem, certificatePem }: Identity): Dialled {
+  const secure = createSecureContext({
+    ca: caPem,
+    key: keyPem,
+    cert: certificatePem,
+    minVersion: minTlsVersion,
+  });
+  const client = new Client(address, credentials.createFromSecureContext(secure), {
+    "grpc.use_local_subchannel_pool": 1,
+    "grpc.enable_retries": 0,
+    "grpc.max_receive_message_length": maxTransportBytes,
+    "grpc.max_send_message_length": maxTransportBytes,
+    // Only a help: the lease decides. It closes the socket below a session that the lease has ended.
+    "grpc.keepalive_time_ms": 20_000,
+    "grpc.keepalive_timeout_ms": 10_000,
+  });
+  const { path, requestSerialize, responseDeserialize } = grpcMethod(Control.method.connect);
+  // The method's descriptor says which messages these are.
+  const stream = client.makeBidiStreamRequest<NodeFrame, HubFrame>(
+    path,
+    requestSerialize,
+    (bytes) => responseDeserialize(bytes) as HubFrame,
+  );
+  stream.on("error", () => {}); // Whoever reads the stream hears of it; without any listener the process would end.
+  return {
+    stream,
+    async [Symbol.asyncDispose]() {
+      if (stream.writableEnded && !stream.closed) {
+        const left = new Promise<void>((resolve) => stream.once("status", () => resolve()));
+        await Promise.race([left, sleep(lastWordMs, undefined, { ref: false })]);
+      }
+      stream.cancel();
+      client.close();
+    },
+  };
+}

@@ -1,0 +1,113 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { Progress, Result } from "../../../gen/edge/v1/command_pb.ts";
+import { type NodeFrame, NodeFrameSchema, type Status } from "../../../gen/edge/v1/control_pb.ts";
+import type { Sample } from "../../../gen/edge/v1/node_pb.ts";
+import { Changes } from "../../base/changes.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { Journal, Kept } from "../journal/index.ts";
+import type { Work } from "../work/index.ts";
+
+/** Where the frames of a session come from. */
+export interface Sources {
+  journal: Journal;
+  work: Work;
+  clock: Clock;
+  /** What is, now. */
+  status: () => Status;
+  /** The newest sample of the node. */
+  sample: () => Sample;
+}
+
+/** Entries of the journal that are taken into memory at once. */
+const batch = 128;
+
+/**
+ * What the node has to say on this session, the most urgent first. Frames are made when the stream takes them and not
+ * before: a slow hub costs no memory, and what it reads then is what is true then.
+ */
+export class Outbox {
+  /** Told whenever `next` may have something. */
+  readonly wake = new Changes();
+  readonly #sources: Sources;
+  /** Highest journal sequence that was sent on this session. */
+  #sent: number;
+  #batch: Kept[] = [];
+  /** Bounded by the reads that `work` answers at once. */
+  #reads: Result[] = [];
+  #progress: Progress[] = [];
+  #ackIsDue = false;
+  #beatIsDue = true;
+  #statusIsDue = true;
+
+  /** `reportsThrough` is what the hub has on its disk, by Welcome. */
+  constructor(sources: Sources, reportsThrough: number) {
+    this.#sources = sources;
+    this.#sent = reportsThrough;
+  }
+
+  /** Commands were accepted and want to be acknowledged. */
+  accepted(): void {
+    this.#ackIsDue = true;
+    this.wake.notify();
+  }
+
+  beat(): void {
+    this.#beatIsDue = true;
+    this.wake.notify();
+  }
+
+  status(): void {
+    this.#statusIsDue = true;
+    this.wake.notify();
+  }
+
+  /** Takes up the newest progress of every command; what was not sent of older ones is replaced. */
+  progress(): void {
+    const newest = this.#sources.work.progress.take();
+    const ids = new Set(newest.map((one) => one.commandId));
+    this.#progress = [...this.#progress.filter((one) => !ids.has(one.commandId)), ...newest];
+    this.wake.notify();
+  }
+
+  /** The result of a read. */
+  answer(result: Result): void {
+    this.#reads.push(result);
+    this.wake.notify();
+  }
+
+  /** The next frame, or undefined when there is nothing to say. */
+  next(): NodeFrame | undefined {
+    const body = this.#nextBody();
+    return body && create(NodeFrameSchema, { body });
+  }
+
+  #nextBody(): MessageInitShape<typeof NodeFrameSchema>["body"] {
+    const { work, clock, sample, status } = this.#sources;
+    if (this.#ackIsDue) {
+      this.#ackIsDue = false;
+      return { case: "commandsAck", value: { throughSequence: BigInt(work.lastSequence) } };
+    }
+    if (this.#beatIsDue) {
+      this.#beatIsDue = false;
+      return { case: "beat", value: { sentAt: timestampFromMs(clock.now()), sample: sample() } };
+    }
+    const result = this.#reads.shift();
+    if (result) return { case: "report", value: { entry: { case: "result", value: result } } };
+    if (this.#statusIsDue) {
+      this.#statusIsDue = false;
+      return { case: "status", value: status() };
+    }
+    const kept = this.#nextKept();
+    if (kept) return { case: "report", value: { sequence: BigInt(kept.sequence), entry: kept.entry } };
+    const progress = this.#progress.shift();
+    return progress && { case: "progress", value: progress };
+  }
+
+  #nextKept(): Kept | undefined {
+    if (this.#batch.length === 0) this.#batch = this.#sources.journal.read(this.#sent, batch);
+    const kept = this.#batch.shift();
+    if (kept) this.#sent = kept.sequence;
+    return kept;
+  }
+}

@@ -1,0 +1,46 @@
+import type { Drain, Reject } from "../../../gen/edge/v1/control_pb.ts";
+import { backoffMs } from "../../base/backoff.ts";
+import { type Failure, failure } from "../../base/failure.ts";
+
+/** How an attempt to hold the line ended. */
+export type End =
+  | { how: "lost"; why: Failure }
+  | { how: "rejected"; reject: Reject }
+  | { how: "drained"; drain: Drain };
+
+/** An attempt, as the next one's pause depends on it. */
+export interface Attempt {
+  end: End;
+  /** How long the line had been up, in milliseconds; 0 when it never was. */
+  upMs: number;
+}
+
+/** A line that was up this long was a good one: the next pause counts from the beginning. */
+const stableMs = 60_000;
+/** Bounds of the pause after a failure; docs/protocol.md promises them. */
+const pause = { firstMs: 500, lastMs: 60_000 };
+/** What cannot succeed without somebody's help is tried rarely: help may come without a word. */
+const rare = { leastMs: 60_000, mostMs: 300_000 };
+
+/** Failures in a row, this attempt included: what the pause grows with. */
+export function failuresAfter(before: number, { end, upMs }: Attempt): number {
+  return end.how === "drained" || upMs >= stableMs ? 1 : before + 1;
+}
+
+/** How long to wait before the next attempt, in milliseconds. `random` is uniform in [0, 1). */
+export function pauseMs(end: End, failures: number, random: () => number): number {
+  if (end.how === "drained") return Math.floor(random() * end.drain.spreadMs);
+  if (end.how === "lost") return backoffMs(failures, { ...pause, random });
+  const { retryable, retryAfterMs } = end.reject;
+  if (retryable) return retryAfterMs + backoffMs(failures, { ...pause, random });
+  return Math.max(retryAfterMs, rare.leastMs + Math.floor(random() * (rare.mostMs - rare.leastMs)));
+}
+
+/** Why the line is down, for people. */
+export function whyOf(end: End): Failure {
+  if (end.how === "lost") return end.why;
+  if (end.how === "drained")
+    return failure("unavailable", `the hub goes away for a while: ${end.drain.reason}`);
+  const { retryable, message } = end.reject;
+  return failure(retryable ? "unavailable" : "denied", `the hub does not let this node in: ${message}`);
+}

@@ -1,0 +1,250 @@
+import { create } from "@bufbuild/protobuf";
+import { timestampMs } from "@bufbuild/protobuf/wkt";
+import type { ClientDuplexStream } from "@grpc/grpc-js";
+import {
+  type CommandDelivery,
+  type Hello,
+  type HubFrame,
+  type NodeFrame,
+  NodeFrameSchema,
+  type Welcome,
+} from "../../../gen/edge/v1/control_pb.ts";
+import type { Changes } from "../../base/changes.ts";
+import { asFailure, type Failure, failure } from "../../base/failure.ts";
+import type { Logger } from "../../base/log.ts";
+import { aborted, runTasks } from "../../base/tasks.ts";
+import { writeAndDrain } from "../../wire/grpc.ts";
+import { Outbox, type Sources } from "./outbox.ts";
+import type { End } from "./plan.ts";
+
+export type Stream = ClientDuplexStream<NodeFrame, HubFrame>;
+
+export interface SessionOptions extends Sources {
+  hello: Hello;
+  log: Logger;
+  statusChanges: Changes;
+  /** Called once, when the hub let the node in. */
+  onWelcome(welcome: Welcome): void;
+  /** Called at each word of the hub about its time: hub time minus node time in milliseconds. */
+  onHubTime(offsetMs: number): void;
+}
+
+/** How long the hub may take to say Welcome or Reject, connecting included, in milliseconds. */
+const welcomeMs = 20_000;
+/** Status and progress are sent at most this often, in milliseconds: nobody reads faster. */
+const levelPaceMs = 250;
+/** What a session asks for and a hub does not say. */
+const defaults = { leaseMs: 15_000, beatIntervalMs: 5_000 };
+
+/**
+ * Holds one session on an open stream until it ends, and says how. The signal ends it on purpose: the hub is told Bye.
+ * Never rejects.
+ */
+export async function holdSession(
+  stream: Stream,
+  options: SessionOptions,
+  signal: AbortSignal,
+): Promise<End> {
+  let end: End | undefined;
+  const done = new AbortController();
+  const finish = (how: End) => {
+    end ??= how;
+    done.abort();
+  };
+  const session = new Session(stream, options, { finish, stop: signal });
+  try {
+    await runTasks(
+      AbortSignal.any([signal, done.signal]),
+      (stop) => session.read(stop),
+      (stop) => session.watchLease(stop),
+      (stop) => session.write(stop),
+    );
+  } catch (thrown) {
+    end ??= { how: "lost", why: lostBecause(thrown) };
+  }
+  return end ?? { how: "lost", why: failure("cancelled", "the daemon stops") };
+}
+
+/** The tasks of a session and what they share. */
+class Session {
+  readonly #stream: Stream;
+  readonly #options: SessionOptions;
+  readonly #finish: (end: End) => void;
+  /** The daemon's end: the one reason to say Bye. */
+  readonly #stop: AbortSignal;
+  readonly #welcomed = Promise.withResolvers<Outbox>();
+  #outbox: Outbox | undefined;
+  #heardAt: number;
+  #leaseMs = welcomeMs;
+  #beatIntervalMs = defaults.beatIntervalMs;
+
+  constructor(
+    stream: Stream,
+    options: SessionOptions,
+    { finish, stop }: { finish: (end: End) => void; stop: AbortSignal },
+  ) {
+    this.#stream = stream;
+    this.#options = options;
+    this.#finish = finish;
+    this.#stop = stop;
+    this.#heardAt = options.clock.elapsed();
+  }
+
+  /** Takes what the hub says, until it ends the stream. */
+  async read(signal: AbortSignal): Promise<void> {
+    // Frames come by events: an iterator over a grpc-js stream would destroy it when we stop, before Bye is out.
+    await new Promise<void>((resolve, reject) => {
+      this.#stream.on("data", (frame: HubFrame) => {
+        if (signal.aborted) return;
+        this.#heardAt = this.#options.clock.elapsed();
+        try {
+          this.#take(frame, signal);
+        } catch (thrown) {
+          reject(thrown);
+        }
+      });
+      this.#stream.on("end", () => reject(failure("unavailable", "the hub ended the stream")));
+      this.#stream.on("error", reject);
+      signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+  }
+
+  /** Ends the session when nothing was heard for a whole lease. Nobody else would notice a cable that was pulled. */
+  async watchLease(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    for (;;) {
+      const silentMs = clock.elapsed() - this.#heardAt;
+      if (silentMs >= this.#leaseMs) {
+        throw failure("unavailable", `nothing was heard from the hub for ${Math.round(silentMs)} ms`);
+      }
+      await clock.sleep(this.#leaseMs - silentMs, signal);
+    }
+  }
+
+  /** Says Hello, then whatever there is to say, at the pace at which the hub takes it. On the signal: Bye. */
+  async write(signal: AbortSignal): Promise<void> {
+    const hello = create(NodeFrameSchema, { body: { case: "hello", value: this.#options.hello } });
+    await this.#say(hello, signal);
+    const outbox = await Promise.race([this.#welcomed.promise, aborted(signal)]);
+    if (outbox) await runTasks(signal, ...this.#speakers(outbox));
+    if (!this.#stop.aborted) return;
+    this.#stream.write(
+      create(NodeFrameSchema, { body: { case: "bye", value: { reason: "the daemon stops" } } }),
+    );
+    this.#stream.end();
+  }
+
+  #speakers(outbox: Outbox): ((signal: AbortSignal) => Promise<void>)[] {
+    const { journal, work, statusChanges } = this.#options;
+    return [
+      async (signal) => {
+        for await (const _ of outbox.wake.wakes(signal)) {
+          for (let frame = outbox.next(); frame; frame = outbox.next()) await this.#say(frame, signal);
+        }
+      },
+      async (signal) => {
+        for await (const _ of journal.changes.wakes(signal)) outbox.wake.notify();
+      },
+      (signal) => this.#paced(statusChanges, () => outbox.status(), signal),
+      (signal) => this.#paced(work.progress.changes, () => outbox.progress(), signal),
+      async (signal) => {
+        for (;;) {
+          await this.#options.clock.sleep(this.#beatIntervalMs, signal);
+          outbox.beat();
+        }
+      },
+    ];
+  }
+
+  async #paced(changes: Changes, tell: () => void, signal: AbortSignal): Promise<void> {
+    for await (const _ of changes.wakes(signal)) {
+      tell();
+      await this.#options.clock.sleep(levelPaceMs, signal);
+    }
+  }
+
+  #take({ body }: HubFrame, signal: AbortSignal): void {
+    if (body.case === "reject") this.#finish({ how: "rejected", reject: body.value });
+    else if (body.case === "welcome") this.#welcome(body.value);
+    else if (this.#outbox) this.#obey(body, this.#outbox, signal);
+    else throw failure("invalid", `the hub's first frame is ${body.case ?? "empty"}, not Welcome or Reject`);
+  }
+
+  #obey(body: HubFrame["body"], outbox: Outbox, signal: AbortSignal): void {
+    const { journal, work, log } = this.#options;
+    switch (body.case) {
+      case "command":
+        this.#command(body.value, outbox, signal);
+        break;
+      case "cancel":
+        work.cancel(body.value.commandId);
+        break;
+      case "reportsAck":
+        journal.acknowledge(Number(body.value.throughSequence));
+        break;
+      case "beat":
+        if (body.value.serverTime) this.#hubTime(timestampMs(body.value.serverTime));
+        break;
+      case "pace":
+        this.#beatIntervalMs = body.value.beatIntervalMs || this.#beatIntervalMs;
+        this.#leaseMs = body.value.leaseMs || this.#leaseMs;
+        break;
+      case "drain":
+        this.#finish({ how: "drained", drain: body.value });
+        break;
+      default:
+        log.debug("the hub said something that this version does not know");
+    }
+  }
+
+  #command({ sequence, command }: CommandDelivery, outbox: Outbox, signal: AbortSignal): void {
+    const { work, log } = this.#options;
+    if (!command) throw failure("invalid", "the hub delivered a command without content");
+    if (sequence > 0n) {
+      work.accept(Number(sequence), command);
+      outbox.accepted();
+      return;
+    }
+    work.read(command, signal).then(
+      (result) => outbox.answer(result),
+      (error: unknown) => log.error({ command: command.id, error }, "a read could not be answered"),
+    );
+  }
+
+  #welcome(welcome: Welcome): void {
+    if (this.#outbox) throw failure("invalid", "the hub said Welcome twice");
+    const { journal, onWelcome } = this.#options;
+    this.#leaseMs = welcome.leaseMs || defaults.leaseMs;
+    this.#beatIntervalMs = welcome.beatIntervalMs || defaults.beatIntervalMs;
+    if (welcome.serverTime) this.#hubTime(timestampMs(welcome.serverTime));
+    const through = Number(welcome.reportsThrough);
+    if (through > journal.lastSequence) {
+      const had = journal.id;
+      journal.renew();
+      throw failure(
+        "conflict",
+        `the hub has entry ${through} of journal ${had}, which ends at ${journal.lastSequence}: the state file was put back from a copy; its entries go out as a new journal`,
+      );
+    }
+    journal.acknowledge(through);
+    this.#outbox = new Outbox(this.#options, through);
+    this.#welcomed.resolve(this.#outbox);
+    onWelcome(welcome);
+  }
+
+  #hubTime(at: number): void {
+    this.#options.onHubTime(at - this.#options.clock.now());
+  }
+
+  #say(frame: NodeFrame, signal: AbortSignal): Promise<void> {
+    return writeAndDrain(this.#stream, frame, signal);
+  }
+}
+
+/** The failure behind what broke a stream; grpc-js puts its sentence into `details`. */
+function lostBecause(thrown: unknown): Failure {
+  if (thrown instanceof Error && "details" in thrown && typeof thrown.details === "string") {
+    return failure("unavailable", `the line to the hub broke: ${thrown.details}`, { cause: thrown });
+  }
+  return asFailure(thrown);
+}

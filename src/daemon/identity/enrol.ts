@@ -1,0 +1,129 @@
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import { unlink } from "node:fs/promises";
+import { join } from "node:path";
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import * as v from "valibot";
+import { type EnrollResponse, Enrolment as EnrolmentService } from "../../../gen/edge/v1/enrolment_pb.ts";
+import { asFailure, failure } from "../../base/failure.ts";
+import { writeWhole } from "../../base/files.ts";
+import { fromConnectError } from "../../wire/failures.ts";
+import { minTlsVersion } from "../../wire/tls.ts";
+import { readToken, type TokenContent } from "../../wire/token.ts";
+import { type Identity, readIdentity, readText, writeIdentity } from "./identity.ts";
+import { newKeyPem, signingRequest } from "./request.ts";
+import { findRoot } from "./root.ts";
+
+export interface EnrolOptions {
+  dataDir: string;
+  /** The enrolment token as the operator got it. */
+  token: string;
+  hostName: string;
+  /** Replaces an identity that is there. Without it, that one is kept. */
+  force: boolean;
+  signal: AbortSignal;
+}
+
+export interface Enrolment {
+  identity: Identity;
+  /** Whether it was there already and was kept. */
+  kept: boolean;
+}
+
+/** How long the hub may take to issue a certificate, in milliseconds. */
+const issueMs = 30_000;
+
+/**
+ * Exchanges a token for an identity and writes it down. The key is on disk before the hub is asked, so that asking again
+ * with the same token after a crash, or after an answer that got lost, ends with the same node and not with a used-up token.
+ * @throws {Failure} invalid: the token cannot be read. denied: the hub does not take it, or is another hub. unavailable:
+ * no address of the token answers. Nothing is changed then.
+ */
+export async function enrol(options: EnrolOptions): Promise<Enrolment> {
+  const { dataDir, hostName, signal } = options;
+  const there = options.force ? undefined : await readIdentity(dataDir);
+  if (there) return { identity: there, kept: true };
+  const token = readToken(options.token);
+  const keyPem = await keyFor(dataDir, token.id);
+  const csrDer = await signingRequest(keyPem, hostName);
+  const response = await firstAnswer(token, async (address) => {
+    const root = await findRoot(address, token.caSha256, signal);
+    return await ask(address, root, { token, csrDer, hostName }, signal);
+  });
+  const identity = checked(response, keyPem);
+  await writeIdentity(dataDir, identity);
+  await unlink(pendingFile(dataDir)).catch(() => {});
+  return { identity, kept: false };
+}
+
+/** Tries each address of the token. One that says no has the last word; one that is not there leaves it to the next. */
+async function firstAnswer<T>(token: TokenContent, attempt: (address: string) => Promise<T>): Promise<T> {
+  let last: unknown;
+  for (const address of token.addresses) {
+    try {
+      return await attempt(address);
+    } catch (thrown) {
+      last = thrown;
+      if (asFailure(thrown).kind !== "unavailable") break;
+    }
+  }
+  throw last;
+}
+
+async function ask(
+  address: string,
+  root: string,
+  { token, csrDer, hostName }: { token: TokenContent; csrDer: Uint8Array; hostName: string },
+  signal: AbortSignal,
+): Promise<EnrollResponse> {
+  const transport = createGrpcTransport({
+    baseUrl: `https://${address}`,
+    nodeOptions: { ca: root, minVersion: minTlsVersion },
+  });
+  const request = { tokenId: token.id, tokenSecret: token.secret, csrDer, hostName };
+  try {
+    return await createClient(EnrolmentService, transport).enroll(request, { signal, timeoutMs: issueMs });
+  } catch (thrown) {
+    signal.throwIfAborted();
+    const told = fromConnectError(thrown);
+    if (told.kind !== "unavailable") throw told;
+    throw failure("unavailable", `the hub at ${address} could not be asked: ${told.message}`, {
+      cause: thrown,
+    });
+  }
+}
+
+/** An answer is taken only when it fits the key: what is written down must work. */
+function checked({ nodeId, certificatePem, caPem, lineAddresses }: EnrollResponse, keyPem: string): Identity {
+  const isOurs = (() => {
+    try {
+      return new X509Certificate(certificatePem).checkPrivateKey(createPrivateKey(keyPem));
+    } catch {
+      return false; // No certificate at all.
+    }
+  })();
+  if (!isOurs || nodeId === "" || caPem === "" || lineAddresses.length === 0) {
+    throw failure(
+      "internal",
+      "the hub's answer lacks a certificate for this node's key, or the address of its line",
+    );
+  }
+  return { nodeId, keyPem, certificatePem, caPem, lineAddresses };
+}
+
+function pendingFile(dataDir: string): string {
+  return join(dataDir, "enrolling.json");
+}
+
+const pendingSchema = v.object({ tokenId: v.string(), keyPem: v.string() });
+
+/** The key that goes with a token: the same one, when the same token is tried again. */
+async function keyFor(dataDir: string, tokenId: string): Promise<string> {
+  const text = await readText(pendingFile(dataDir));
+  const pending =
+    text === undefined ? undefined : v.safeParse(v.pipe(v.string(), v.parseJson(), pendingSchema), text);
+  if (pending?.success && pending.output.tokenId === tokenId) return pending.output.keyPem;
+  const keyPem = await newKeyPem();
+  await writeWhole(pendingFile(dataDir), `${JSON.stringify({ tokenId, keyPem })}\n`);
+  return keyPem;
+}

@@ -1,0 +1,12 @@
+/**
+ * Who this node is: a key that never leaves it, the certificate that the hub issued for it, and the root that it trusts.
+ * One file, written whole, so that a key is never found beside another key's certificate.
+ */
+import type { Enrolment, EnrolOptions } from "./enrol.ts";
+
+export { expiryOf, type Identity, identityFile, readIdentity } from "./identity.ts";
+
+/** See `enrol.ts`, which is loaded when it is needed: a running daemon never makes a request and spares 25 MB. */
+export async function enrol(options: EnrolOptions): Promise<Enrolment> {
+  return (await import("./enrol.ts")).enrol(options);
+}

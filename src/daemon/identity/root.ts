@@ -1,0 +1,94 @@
+import { createHash, X509Certificate } from "node:crypto";
+import { connect, type DetailedPeerCertificate, type TLSSocket } from "node:tls";
+import { errorChain, type Failure, failure } from "../../base/failure.ts";
+import { minTlsVersion } from "../../wire/tls.ts";
+
+/** How long an address may take to show its certificate, in milliseconds. */
+const showMs = 10_000;
+
+/**
+ * Looks at the chain that a hub shows and returns its root as PEM, when that is the one that the token names. Nothing is
+ * said to the hub: only what is dialled afterwards, trusting this root alone, is believed.
+ * @throws {Failure} unavailable: nobody answers there. denied: it is another hub, or it does not show its root.
+ */
+export async function findRoot(
+  address: string,
+  wantedSha256: Uint8Array,
+  signal: AbortSignal,
+): Promise<string> {
+  const chain = await shownChain(address, signal);
+  const root = chain.at(-1);
+  if (!root?.checkIssued(root)) {
+    throw failure(
+      "denied",
+      `what answers at ${address} shows a certificate without its root: it is not the hub of this token, or something between changes TLS`,
+    );
+  }
+  const seen = sha256Of(root);
+  const wanted = Buffer.from(wantedSha256).toString("hex");
+  if (seen === wanted) return root.toString();
+  throw failure(
+    "denied",
+    `what answers at ${address} is not the hub of this token: its root has the fingerprint ${seen}, the token wants ${wanted}`,
+  );
+}
+
+async function shownChain(address: string, signal: AbortSignal): Promise<X509Certificate[]> {
+  const { hostname, port } = new URL(`https://${address}`);
+  const host = hostname.replace(/^\[(.*)\]$/, "$1");
+  // Not verified on purpose: the pin in the token is what it is held against, and nothing is sent.
+  const socket = connect({
+    host,
+    port: Number(port || 443),
+    minVersion: minTlsVersion,
+    rejectUnauthorized: false,
+  });
+  try {
+    await secured(socket, signal);
+    return chainOf(socket.getPeerCertificate(true));
+  } catch (thrown) {
+    signal.throwIfAborted();
+    throw notReached(address, thrown);
+  } finally {
+    socket.destroy();
+  }
+}
+
+function secured(socket: TLSSocket, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const stop = AbortSignal.any([signal, AbortSignal.timeout(showMs)]);
+    stop.addEventListener("abort", () => reject(stop.reason), { once: true });
+    socket.once("secureConnect", resolve);
+    socket.once("error", reject);
+    socket.once("close", () => reject(new Error("it closed the connection")));
+  });
+}
+
+function chainOf(first: DetailedPeerCertificate): X509Certificate[] {
+  const chain: X509Certificate[] = [];
+  for (let at = first; at.raw; at = at.issuerCertificate) {
+    chain.push(new X509Certificate(at.raw));
+    // A root is its own issuer; an issuer that was not shown is missing.
+    if (!at.issuerCertificate || at.issuerCertificate === at || chain.length > 8) break;
+  }
+  return chain;
+}
+
+function sha256Of(certificate: X509Certificate): string {
+  const spki = certificate.publicKey.export({ format: "der", type: "spki" });
+  return createHash("sha256").update(spki).digest("hex");
+}
+
+function notReached(address: string, thrown: unknown): Failure {
+  const why =
+    thrown instanceof Error && thrown.name === "TimeoutError"
+      ? `it did not answer within ${showMs / 1000} s`
+      : errorChain(thrown);
+  return failure(
+    "unavailable",
+    `no hub answers at ${address} (${why}): check the address, the network, and that it runs`,
+    {
+      cause: thrown,
+    },
+  );
+}
