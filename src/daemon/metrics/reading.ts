@@ -17,7 +17,7 @@ const lookAgainMs = 60_000;
 
 /**
  * Makes the function that reads everything now, given the monotonic time in milliseconds. It is synchronous: the kernel
- * answers from memory, in a fifth of a millisecond altogether.
+ * answers from memory, in a tenth of a millisecond altogether.
  */
 export function readingsOf({
   proc,

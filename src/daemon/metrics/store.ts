@@ -114,7 +114,7 @@ export class SampleStore {
     for (const [table, kept] of Object.entries(keptMs)) {
       // Rows are in order of age.
       this.#sql.run(
-        `DELETE FROM metrics_${table} WHERE id IN (SELECT id FROM metrics_${table} ORDER BY id LIMIT ?) AND ran_ms < ?`,
+        `DELETE FROM metrics_${table} WHERE id IN (SELECT id FROM metrics_${table} ORDER BY id LIMIT ?) AND ran_ms <= ?`,
         ...[most, ranMs - kept],
       );
     }
