@@ -1,9 +1,17 @@
 import type { Command, Progress, Result } from "../../../gen/edge/v1/command_pb.ts";
 import type { FleetCommand } from "../../../gen/edge/v1/fleet_pb.ts";
 import type { Clock } from "../../base/clock.ts";
+import { failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
+import { defaultExpiryMs } from "../../wire/limits.ts";
 import type { Fleet } from "../fleet/index.ts";
-import type { Store } from "../store/index.ts";
+import type { Store, Tx } from "../store/index.ts";
+import { Board } from "./board.ts";
+import { Deliveries } from "./deliveries.ts";
+import { callOff, unknownCommand } from "./finish.ts";
+import { expireDue, pendingOf } from "./queue.ts";
+import { selectCommands, toFleetCommand } from "./rows.ts";
+import { checkCommand, enqueue, mustBeKept } from "./submit.ts";
 
 export interface CommandsOptions {
   store: Store;
@@ -12,28 +20,81 @@ export interface CommandsOptions {
   log: Logger;
 }
 
-/** A command with its place in the node's queue. */
-export interface Delivery {
-  sequence: number;
-  command: Command;
-}
-
 /** A command as it is, with its newest progress if the node told any. */
 export interface CommandNews {
   command: FleetCommand;
   progress?: Progress;
 }
 
+/** How often the hub looks for commands whose time is over, in milliseconds. */
+const expireEveryMs = 1000;
+/** How often it looks for results that can be forgotten. */
+const forgetEveryMs = 3_600_000;
+/** How long a result is kept, in milliseconds. Of one node at most a thousand are. */
+const keepMs = 7 * 24 * 3_600_000;
+
 /** The queues of all nodes. */
 export class Commands {
-  /** The queues as the store has them. */
-  static async open(options: CommandsOptions): Promise<Commands> {
-    throw new Error(`not yet ${options.clock.now()}`);
+  /** The side that faces the nodes: for the line and for reports. */
+  readonly deliveries: Deliveries;
+  readonly #store: Store;
+  readonly #fleet: Fleet;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #board = new Board();
+
+  private constructor(options: CommandsOptions) {
+    this.#store = options.store;
+    this.#fleet = options.fleet;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.deliveries = new Deliveries({ ...options, board: this.#board });
+    this.#fleet.witnessRemovals({ drop: (tx, nodeId) => this.#drop(tx, nodeId) });
   }
 
-  /** Lets commands expire in time and forgets old ones, until the signal is aborted. */
+  /** The queues as the store has them. */
+  static async open(options: CommandsOptions): Promise<Commands> {
+    const commands = new Commands(options);
+    const waiting = await options.store.read(
+      "SELECT node_id, COUNT(*) AS n FROM commands WHERE finished_at IS NULL GROUP BY node_id",
+    );
+    for (const row of waiting) options.fleet.setPending(String(row.node_id), Number(row.n));
+    return commands;
+  }
+
+  /** Lets commands expire in time and forgets old results, until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    throw new Error(`not yet ${signal.aborted}`);
+    for (let forgetAt = 0; !signal.aborted; ) {
+      try {
+        await this.expire();
+        if (this.#clock.elapsed() >= forgetAt) {
+          forgetAt = this.#clock.elapsed() + forgetEveryMs;
+          await this.#forget();
+        }
+        await this.#clock.sleep(expireEveryMs, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        this.#log.error({ error }, "commands whose time is over could not be ended; it is tried again");
+        await this.#clock.sleep(expireEveryMs, signal).catch(() => {});
+      }
+    }
+  }
+
+  /** Ends the commands whose time is over now. */
+  async expire(): Promise<void> {
+    const now = this.#clock.now();
+    const [due] = await this.#store.read(
+      "SELECT 1 FROM commands WHERE finished_at IS NULL AND expires_at <= $1 LIMIT 1",
+      now,
+    );
+    if (!due) return;
+    const ended = await this.#store.write((tx) => {
+      const expired = expireDue(tx, now);
+      const nodes = new Set(expired.map(({ nodeId }) => nodeId));
+      return { expired, pending: [...nodes].map((nodeId) => ({ nodeId, n: pendingOf(tx, nodeId) })) };
+    });
+    for (const { nodeId, n } of ended.pending) this.#fleet.setPending(nodeId, n);
+    this.#board.touched(ended.expired.map(({ id }) => id));
   }
 
   /**
@@ -44,28 +105,64 @@ export class Commands {
    */
   async submit(
     nodeId: string,
-    command: Command,
-    options: { actor: string; expiresInMs: number },
+    asked: Command,
+    { actor, expiresInMs }: { actor: string; expiresInMs: number },
   ): Promise<FleetCommand> {
-    throw new Error(`not yet ${nodeId} ${command.id} ${options.actor}`);
+    const command = { ...asked, actor };
+    checkCommand(command);
+    mustBeKept(command);
+    this.#mustKnow(nodeId);
+    const now = this.#clock.now();
+    const { kept, pending, isNew } = await this.#store.write((tx) => {
+      this.#mustKnow(nodeId);
+      const attended = this.#board.isAttended(nodeId);
+      const expiresAt = now + (expiresInMs || defaultExpiryMs);
+      const isNew = enqueue(tx, nodeId, command, { now, expiresAt, attended }) === "added";
+      return { kept: read(tx, command.id), pending: pendingOf(tx, nodeId), isNew };
+    });
+    if (isNew) {
+      this.#fleet.setPending(nodeId, pending);
+      this.#board.wakeNode(nodeId);
+    }
+    return kept;
   }
 
   /** One command. @throws {Failure} not_found. */
   async get(id: string): Promise<FleetCommand> {
-    throw new Error(`not yet ${id}`);
+    const [row] = await this.#store.read(`${selectCommands} WHERE c.id = $1`, id);
+    if (!row) throw unknownCommand(id);
+    return toFleetCommand(row);
   }
 
   /** Commands of a node, newest first; limit 0 means 100. @throws {Failure} not_found: the node. */
-  async list(nodeId: string, options: { pendingOnly: boolean; limit: number }): Promise<FleetCommand[]> {
-    throw new Error(`not yet ${nodeId} ${options.limit}`);
+  async list(
+    nodeId: string,
+    { pendingOnly, limit }: { pendingOnly: boolean; limit: number },
+  ): Promise<FleetCommand[]> {
+    this.#mustKnow(nodeId);
+    const rows = await this.#store.read(
+      `${selectCommands} WHERE c.node_id = $1 ${pendingOnly ? "AND c.finished_at IS NULL" : ""}
+       ORDER BY c.sequence DESC LIMIT $2`,
+      nodeId,
+      limit || 100,
+    );
+    return rows.map(toFleetCommand);
   }
 
   /**
-   * Calls a command off. One that no node can have yet is finished at once; else the node is told, and its result follows.
+   * Calls a command off. One that the node cannot have is finished at once; else the node is told, now or when it is back,
+   * and its result follows. A finished one stays as it is.
    * @throws {Failure} not_found.
    */
   async cancel(id: string): Promise<FleetCommand> {
-    throw new Error(`not yet ${id}`);
+    const { nodeId, outcome, kept, pending } = await this.#store.write((tx) => {
+      const { nodeId, outcome } = callOff(tx, id, this.#clock.now());
+      return { nodeId, outcome, kept: read(tx, id), pending: pendingOf(tx, nodeId) };
+    });
+    this.#fleet.setPending(nodeId, pending);
+    if (outcome === "here") this.#board.touched([id]);
+    if (outcome === "node") this.#board.wakeNode(nodeId);
+    return kept;
   }
 
   /**
@@ -73,11 +170,44 @@ export class Commands {
    * @throws {Failure} not_found, also when the node is removed meanwhile.
    */
   async *watch(id: string, signal: AbortSignal): AsyncGenerator<CommandNews> {
-    throw new Error(`not yet ${id} ${signal.aborted}`);
+    for await (const _ of this.#board.wakes(id, signal)) {
+      const command = await this.get(id);
+      const progress = this.#board.progressOf(command.nodeId, id);
+      yield progress ? { command, progress } : { command };
+      if (command.result) return;
+    }
   }
 
   /** The command's result, as soon as there is one. Rejects with the signal's reason. @throws {Failure} as `watch`. */
   async result(id: string, signal: AbortSignal): Promise<Result> {
-    throw new Error(`not yet ${id} ${signal.aborted}`);
+    for await (const { command } of this.watch(id, signal)) {
+      if (command.result) return command.result;
+    }
+    signal.throwIfAborted();
+    throw new Error("a watch ended without a result");
   }
+
+  #mustKnow(nodeId: string): void {
+    if (this.#fleet.has(nodeId)) return;
+    throw failure("not_found", `node ${nodeId} is not in the fleet: see \`orchestrator node list\``);
+  }
+
+  /** A removed node's queue goes with it. Who waits for one of its commands is told that it is not there. */
+  #drop(tx: Tx, nodeId: string): () => void {
+    const waiting = tx.all("SELECT id FROM commands WHERE node_id = $1 AND finished_at IS NULL", nodeId);
+    tx.run("DELETE FROM commands WHERE node_id = $1", nodeId);
+    tx.run("DELETE FROM command_queues WHERE node_id = $1", nodeId);
+    return () => this.#board.touched(waiting.map((row) => String(row.id)));
+  }
+
+  async #forget(): Promise<void> {
+    const before = this.#clock.now() - keepMs;
+    await this.#store.write((tx) => tx.run("DELETE FROM commands WHERE finished_at < $1", before));
+  }
+}
+
+function read(tx: Tx, id: string): FleetCommand {
+  const row = tx.get(`${selectCommands} WHERE c.id = $1`, id);
+  if (!row) throw unknownCommand(id);
+  return toFleetCommand(row);
 }

@@ -1,6 +1,9 @@
 import type { Schema } from "../../base/sql.ts";
 
-/** The tables of this room. */
+/**
+ * The tables of this room. A queue is three numbers that only the resumption of a line may lower: `last` was given to a
+ * command, up to `handed` the node may have them, up to `accepted` it has said so.
+ */
 export const commandsSchema: Schema = {
   room: "commands",
   migrations: [
@@ -11,8 +14,8 @@ export const commandsSchema: Schema = {
        command BLOB NOT NULL,
        queued_at BIGINT NOT NULL,
        expires_at BIGINT NOT NULL,
-       cancelled_at BIGINT,
-       expired_at BIGINT,
+       called_off BIGINT NOT NULL,
+       expired BIGINT NOT NULL,
        finished_at BIGINT,
        result BLOB
      );

@@ -1,0 +1,99 @@
+import type { Progress } from "../../../gen/edge/v1/command_pb.ts";
+import { Changes } from "../../base/changes.ts";
+
+/** Of how many commands the newest progress is kept; over it, that which was told first is forgotten. */
+const progressLimit = 10_000;
+
+/** Who must hear of a change: those who watch a command, and the line of a node. In memory only. */
+export class Board {
+  readonly #commands = new Keyed();
+  readonly #nodes = new Keyed();
+  readonly #progress = new Map<string, { nodeId: string; progress: Progress }>();
+
+  /** Calls `listener` when something new waits for the node, until the returned function is called. */
+  listenNode(nodeId: string, listener: () => void): () => void {
+    return this.#nodes.listen(nodeId, listener);
+  }
+
+  /** Yields at once, then whenever the command may have changed; ends when the signal is aborted. */
+  wakes(commandId: string, signal: AbortSignal): AsyncGenerator<void> {
+    return this.#commands.wakes(commandId, signal);
+  }
+
+  wakeNode(nodeId: string): void {
+    this.#nodes.notify(nodeId);
+  }
+
+  touched(commandIds: readonly string[]): void {
+    for (const id of commandIds) this.#commands.notify(id);
+  }
+
+  /** Whether a node's line is up: what is submitted now may be on its way at once. */
+  isAttended(nodeId: string): boolean {
+    return this.#nodes.has(nodeId);
+  }
+
+  progressed(nodeId: string, progress: Progress): void {
+    const { commandId } = progress;
+    this.#progress.delete(commandId);
+    this.#progress.set(commandId, { nodeId, progress });
+    for (const [oldest] of this.#progress) {
+      if (this.#progress.size <= progressLimit) break;
+      this.#progress.delete(oldest);
+    }
+    this.#commands.notify(commandId);
+  }
+
+  /** The newest progress of a command, if its own node told any. */
+  progressOf(nodeId: string, commandId: string): Progress | undefined {
+    const told = this.#progress.get(commandId);
+    return told?.nodeId === nodeId ? told.progress : undefined;
+  }
+
+  forgetProgress(commandId: string): void {
+    this.#progress.delete(commandId);
+  }
+}
+
+/** Changes by key, which cost nothing where nobody listens. */
+class Keyed {
+  readonly #changes = new Map<string, { changes: Changes; listeners: number }>();
+
+  has(key: string): boolean {
+    return this.#changes.has(key);
+  }
+
+  notify(key: string): void {
+    this.#changes.get(key)?.changes.notify();
+  }
+
+  listen(key: string, listener: () => void): () => void {
+    const [changes, release] = this.#hold(key);
+    const stop = changes.listen(listener);
+    return () => {
+      stop();
+      release();
+    };
+  }
+
+  async *wakes(key: string, signal: AbortSignal): AsyncGenerator<void> {
+    const [changes, release] = this.#hold(key);
+    try {
+      yield* changes.wakes(signal);
+    } finally {
+      release();
+    }
+  }
+
+  #hold(key: string): [Changes, () => void] {
+    const held = this.#changes.get(key) ?? { changes: new Changes(), listeners: 0 };
+    this.#changes.set(key, held);
+    held.listeners++;
+    return [
+      held.changes,
+      () => {
+        if (--held.listeners === 0) this.#changes.delete(key);
+      },
+    ];
+  }
+}

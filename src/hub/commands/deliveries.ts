@@ -1,0 +1,136 @@
+import type { Command, Progress, Result } from "../../../gen/edge/v1/command_pb.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { Fleet } from "../fleet/index.ts";
+import type { Store, Tx } from "../store/index.ts";
+import type { Board } from "./board.ts";
+import { finishFromNode } from "./finish.ts";
+import { expireDue, pendingOf, queueOf, resume, saveQueue } from "./queue.ts";
+import { toCommand } from "./rows.ts";
+
+/** A command with its place in the node's queue. */
+export interface Delivery {
+  sequence: number;
+  command: Command;
+}
+
+/** The queues as a line sees them: what to send next, and what a node says about what it got. */
+export class Deliveries {
+  readonly #store: Store;
+  readonly #fleet: Fleet;
+  readonly #clock: Clock;
+  readonly #board: Board;
+
+  constructor({ store, fleet, clock, board }: { store: Store; fleet: Fleet; clock: Clock; board: Board }) {
+    this.#store = store;
+    this.#fleet = fleet;
+    this.#clock = clock;
+    this.#board = board;
+  }
+
+  /** Calls `listener` when something new waits for the node. To be called while its line is up, and ended with it. */
+  attend(nodeId: string, listener: () => void): () => void {
+    return this.#board.listenNode(nodeId, listener);
+  }
+
+  /** A node is back, and says the highest sequence number that is on its disk. See `resume`. */
+  async resumed(nodeId: string, lastOnNode: number): Promise<void> {
+    const { found, pending } = await this.#store.write((tx) => ({
+      found: resume(tx, nodeId, lastOnNode, this.#clock.now()),
+      pending: pendingOf(tx, nodeId),
+    }));
+    if (found.warning !== undefined) this.#fleet.warn(nodeId, found.warning);
+    this.#fleet.setPending(nodeId, pending);
+    this.#board.touched(found.touched);
+  }
+
+  /**
+   * The next commands after a sequence number, in order, at most `max`. That the node may have them is on disk when this
+   * resolves, so that none of them expires unseen while it is on its way.
+   */
+  async next(nodeId: string, after: number, max: number): Promise<Delivery[]> {
+    const rows = await this.#store.read(
+      `SELECT c.sequence, c.command, q.handed FROM commands c JOIN command_queues q ON q.node_id = c.node_id
+       WHERE c.node_id = $1 AND c.sequence > $2 AND c.finished_at IS NULL AND c.expires_at > $3
+       ORDER BY c.sequence LIMIT $4`,
+      nodeId,
+      after,
+      this.#clock.now(),
+      max,
+    );
+    const last = rows.at(-1);
+    if (!last) return [];
+    if (Number(last.sequence) > Number(last.handed)) return await this.#hand(nodeId, after, max);
+    return rows.map((row) => ({ sequence: Number(row.sequence), command: toCommand(row) }));
+  }
+
+  async #hand(nodeId: string, after: number, max: number): Promise<Delivery[]> {
+    const now = this.#clock.now();
+    const { handed, expired, pending } = await this.#store.write((tx) => {
+      const expired = expireDue(tx, now, nodeId);
+      const queue = queueOf(tx, nodeId);
+      const rows = tx.all(
+        `SELECT sequence, command FROM commands WHERE node_id = $1 AND sequence > $2 AND finished_at IS NULL
+           AND expires_at > $3 ORDER BY sequence LIMIT $4`,
+        nodeId,
+        after,
+        now,
+        max,
+      );
+      const handed = Math.max(queue.handed, Number(rows.at(-1)?.sequence ?? 0));
+      saveQueue(tx, nodeId, { ...queue, handed });
+      return { handed: rows, expired, pending: pendingOf(tx, nodeId) };
+    });
+    this.#fleet.setPending(nodeId, pending);
+    this.#board.touched(expired.map(({ id }) => id));
+    return handed.map((row) => ({ sequence: Number(row.sequence), command: toCommand(row) }));
+  }
+
+  /** Commands that were called off after the node may have had them, and that it has not answered. */
+  async calledOff(nodeId: string): Promise<{ id: string; sequence: number }[]> {
+    const rows = await this.#store.read(
+      "SELECT id, sequence FROM commands WHERE node_id = $1 AND finished_at IS NULL AND called_off = 1",
+      nodeId,
+    );
+    return rows.map((row) => ({ id: String(row.id), sequence: Number(row.sequence) }));
+  }
+
+  /** The node has all commands up to here on its disk. A number that was never handed out changes nothing beyond those. */
+  async acknowledged(nodeId: string, through: number): Promise<void> {
+    const touched = await this.#store.write((tx) => {
+      const queue = queueOf(tx, nodeId);
+      const accepted = Math.min(through, queue.handed);
+      if (accepted <= queue.accepted) return [];
+      saveQueue(tx, nodeId, { ...queue, accepted });
+      return tx.all(
+        "SELECT id FROM commands WHERE node_id = $1 AND sequence > $2 AND sequence <= $3 AND finished_at IS NULL",
+        nodeId,
+        queue.accepted,
+        accepted,
+      );
+    });
+    this.#board.touched(touched.map((row) => String(row.id)));
+  }
+
+  /**
+   * Takes a node's result within the transaction that keeps the report of it. `isKnown` is false when this hub has no such
+   * command of the node; `told` is to be called after the commit.
+   */
+  finished(tx: Tx, nodeId: string, result: Result): { isKnown: boolean; told: () => void } {
+    const outcome = finishFromNode(tx, nodeId, result, this.#clock.now());
+    const pending = outcome === "finished" ? pendingOf(tx, nodeId) : undefined;
+    return {
+      isKnown: outcome !== "unknown",
+      told: () => {
+        if (pending === undefined) return;
+        this.#fleet.setPending(nodeId, pending);
+        this.#board.forgetProgress(result.commandId);
+        this.#board.touched([result.commandId]);
+      },
+    };
+  }
+
+  /** A node says how far a command is. Only the newest counts, and none is kept. */
+  progressed(nodeId: string, progress: Progress): void {
+    this.#board.progressed(nodeId, progress);
+  }
+}

@@ -1,0 +1,167 @@
+import { type Failure, failure } from "../../base/failure.ts";
+import type { Row } from "../../base/sql.ts";
+import { defaultExpiryMs } from "../../wire/limits.ts";
+import type { Tx } from "../store/index.ts";
+import { hubResult } from "./rows.ts";
+
+/** How far a node's queue is. */
+export interface Queue {
+  /** The highest sequence number given to a command. */
+  last: number;
+  /** Up to here the node may have them: they were given to its line, or were about to be. */
+  handed: number;
+  /** Up to here it has said that it has them. */
+  accepted: number;
+}
+
+/** The queue of a node; of one that never had a command, an empty one. */
+export function queueOf(tx: Tx, nodeId: string): Queue {
+  const row = tx.get("SELECT * FROM command_queues WHERE node_id = $1", nodeId);
+  return {
+    last: Number(row?.last ?? 0),
+    handed: Number(row?.handed ?? 0),
+    accepted: Number(row?.accepted ?? 0),
+  };
+}
+
+export function saveQueue(tx: Tx, nodeId: string, { last, handed, accepted }: Queue): void {
+  tx.run(
+    `INSERT INTO command_queues (node_id, last, handed, accepted) VALUES ($1, $2, $3, $4)
+     ON CONFLICT (node_id) DO UPDATE SET last = excluded.last, handed = excluded.handed, accepted = excluded.accepted`,
+    nodeId,
+    last,
+    handed,
+    accepted,
+  );
+}
+
+/** Commands of a node without a result. */
+export function pendingOf(tx: Tx, nodeId: string): number {
+  const row = tx.get("SELECT COUNT(*) AS n FROM commands WHERE node_id = $1 AND finished_at IS NULL", nodeId);
+  return Number(row?.n);
+}
+
+/** Gives a command the result that the hub decides. */
+export function finishHere(
+  tx: Tx,
+  id: string,
+  { why, expired = false, now }: { why: Failure; expired?: boolean; now: number },
+): void {
+  tx.run(
+    "UPDATE commands SET result = $2, expired = $3, finished_at = $4 WHERE id = $1 AND finished_at IS NULL",
+    id,
+    hubResult(id, why, now),
+    expired ? 1 : 0,
+    now,
+  );
+}
+
+/**
+ * Ends the commands of a node, or of all, whose time is over and that no node can have. One that was handed to a line stays:
+ * it may be on the node's disk, and its expiry would be a lie. The node's next Hello tells. Returns which it ended.
+ */
+export function expireDue(tx: Tx, now: number, nodeId?: string): { id: string; nodeId: string }[] {
+  const due = tx.all(
+    `SELECT c.id, c.node_id FROM commands c JOIN command_queues q ON q.node_id = c.node_id
+     WHERE c.finished_at IS NULL AND c.expires_at <= $1 AND c.sequence > q.handed AND ($2 = '' OR c.node_id = $2)
+     ORDER BY c.expires_at LIMIT 1000`,
+    now,
+    nodeId ?? "",
+  );
+  return due.map((row) => {
+    const one = { id: String(row.id), nodeId: String(row.node_id) };
+    const why = failure(
+      "deadline",
+      `node ${one.nodeId} did not take the command in time, and never will: submit it again, under a new id, when the node is connected`,
+    );
+    finishHere(tx, one.id, { why, expired: true, now });
+    return one;
+  });
+}
+
+/** What a resumption found out. */
+export interface Resumed {
+  /** Commands whose state changed. */
+  touched: string[];
+  /** Something that an operator should look at. */
+  warning: string | undefined;
+}
+
+/**
+ * A node is back and says the highest sequence number that is on its disk: what was in doubt is so no longer.
+ *
+ * - Up to there it has them.
+ * - What comes after never reached it, and is sent again, unless it expired or was called off meanwhile.
+ * - If it had acknowledged more, it lost its state file. What it had and did not answer may have been done: it is not sent
+ *   again, but answered here with `unavailable`, which says so.
+ * - If it has more than it was ever handed, this hub was put back from a copy, or the node had another hub. What has no
+ *   result is numbered anew above that. The node knows by its id what it had already, and answers that again.
+ */
+export function resume(tx: Tx, nodeId: string, lastOnNode: number, now: number): Resumed {
+  const before = queueOf(tx, nodeId);
+  const found =
+    lastOnNode > before.handed
+      ? renumber(tx, nodeId, before, lastOnNode, now)
+      : settleDoubt(tx, nodeId, before, lastOnNode, now);
+  const expired = expireDue(tx, now, nodeId).map(({ id }) => id);
+  const after = queueOf(tx, nodeId);
+  const calledOff = pendingAfter(tx, nodeId, after.handed).filter((row) => Number(row.called_off) === 1);
+  for (const row of calledOff) finishHere(tx, String(row.id), { why: calledOffHere, now });
+  return {
+    warning: found.warning,
+    touched: [...found.touched, ...expired, ...calledOff.map((row) => String(row.id))],
+  };
+}
+
+/** Why a command has no result of a node although nothing failed. */
+export const calledOffHere = failure("cancelled", "it was called off before the node had it");
+
+function settleDoubt(tx: Tx, nodeId: string, before: Queue, lastOnNode: number, now: number): Resumed {
+  const lost = pendingAfter(tx, nodeId, lastOnNode).filter((row) => Number(row.sequence) <= before.accepted);
+  const why = failure(
+    "unavailable",
+    `node ${nodeId} had the command and lost its state since; whether it was carried out is not known: look at the node, then submit it again under a new id`,
+  );
+  for (const row of lost) finishHere(tx, String(row.id), { why, now });
+  const accepted = Math.max(before.accepted, lastOnNode);
+  saveQueue(tx, nodeId, { last: before.last, handed: accepted, accepted });
+  const touched = pendingAfter(tx, nodeId, 0)
+    .filter((row) => Number(row.sequence) > before.accepted && Number(row.sequence) <= accepted)
+    .concat(lost)
+    .map((row) => String(row.id));
+  const warning =
+    lost.length > 0
+      ? `the node lost its state: ${lost.length} of its commands have no answer, and may or may not have been carried out`
+      : undefined;
+  return { touched, warning };
+}
+
+function renumber(tx: Tx, nodeId: string, before: Queue, lastOnNode: number, now: number): Resumed {
+  const base = Math.max(before.last, lastOnNode);
+  const pending = pendingAfter(tx, nodeId, 0);
+  for (const [at, row] of pending.entries()) {
+    // What the node may have had is given a new day: it is sent only to learn its result.
+    const mayBeThere = Number(row.sequence) <= before.handed;
+    const expiresAt = mayBeThere ? now + defaultExpiryMs : Number(row.expires_at);
+    tx.run(
+      "UPDATE commands SET sequence = $2, expires_at = $3 WHERE id = $1",
+      String(row.id),
+      base + at + 1,
+      expiresAt,
+    );
+  }
+  saveQueue(tx, nodeId, { last: base + pending.length, handed: base, accepted: base });
+  return {
+    touched: pending.map((row) => String(row.id)),
+    warning: `the node has commands up to ${lastOnNode}, and this hub sent it ${before.handed}: the hub was put back from a copy, or the node had another hub before`,
+  };
+}
+
+function pendingAfter(tx: Tx, nodeId: string, sequence: number): Row[] {
+  return tx.all(
+    `SELECT id, sequence, expires_at, called_off FROM commands
+     WHERE node_id = $1 AND sequence > $2 AND finished_at IS NULL ORDER BY sequence`,
+    nodeId,
+    sequence,
+  );
+}

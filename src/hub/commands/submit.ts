@@ -1,0 +1,99 @@
+import { equals, toBinary } from "@bufbuild/protobuf";
+import { type Command, CommandSchema } from "../../../gen/edge/v1/command_pb.ts";
+import { failure, invalidField } from "../../base/failure.ts";
+import { capabilityOf } from "../../wire/commands.ts";
+import { maxFrameBytes } from "../../wire/limits.ts";
+import { validate } from "../../wire/validation.ts";
+import type { Tx } from "../store/index.ts";
+import { pendingOf, queueOf, saveQueue } from "./queue.ts";
+import { toCommand } from "./rows.ts";
+
+/** Commands without a result that one node may have: a node that is away for long must not fill the hub. */
+const pendingLimit = 1000;
+
+/** Results that are kept of one node, newest first. They are also forgotten after a week: see `Commands.run`. */
+const resultsOfNode = 1000;
+
+/** What the frame around a command takes, in bytes. */
+const envelopeBytes = 64;
+
+/**
+ * What a command must be before it is queued, or asked.
+ * @throws {Failure} unsupported, exhausted, invalid.
+ */
+export function checkCommand(command: Command): void {
+  if (!capabilityOf(command)) {
+    throw failure(
+      "unsupported",
+      "this hub does not know what the command asks: it is older than the caller, or the request is empty",
+    );
+  }
+  const sizeBytes = toBinary(CommandSchema, command).length + envelopeBytes;
+  if (sizeBytes > maxFrameBytes) {
+    throw failure(
+      "exhausted",
+      `the command is ${sizeBytes} bytes long; at most ${maxFrameBytes} are allowed`,
+    );
+  }
+  validate(CommandSchema, command);
+}
+
+/** A read is not queued: see docs/decisions/0004-reads-are-not-commands-to-keep.md. */
+export function mustBeKept(command: Command): void {
+  if (!capabilityOf(command)?.isRead) return;
+  throw invalidField(
+    "command.request",
+    `${command.request.case} is a read, which is never queued: call its own method, with the metadata edge-node`,
+  );
+}
+
+/**
+ * Puts a command at the end of a node's queue. `attended`: its line is up, so that the command may leave at any moment.
+ * @throws {Failure} conflict, exhausted.
+ */
+export function enqueue(
+  tx: Tx,
+  nodeId: string,
+  command: Command,
+  { now, expiresAt, attended }: { now: number; expiresAt: number; attended: boolean },
+): "added" | "known" {
+  const known = tx.get("SELECT node_id, command FROM commands WHERE id = $1", command.id);
+  if (known) {
+    if (String(known.node_id) === nodeId && isSameAsk(toCommand(known), command)) return "known";
+    throw failure("conflict", `the command id ${command.id} belongs to another command: choose a new one`);
+  }
+  if (pendingOf(tx, nodeId) >= pendingLimit) {
+    throw failure(
+      "exhausted",
+      `${pendingLimit} commands already wait for node ${nodeId}: try again when it has taken some, or call some off`,
+    );
+  }
+  const queue = queueOf(tx, nodeId);
+  const sequence = queue.last + 1;
+  tx.run(
+    `INSERT INTO commands (id, node_id, sequence, command, queued_at, expires_at, called_off, expired)
+     VALUES ($1, $2, $3, $4, $5, $6, 0, 0)`,
+    command.id,
+    nodeId,
+    sequence,
+    toBinary(CommandSchema, command),
+    now,
+    expiresAt,
+  );
+  const handed = attended && queue.handed === queue.last ? sequence : queue.handed;
+  saveQueue(tx, nodeId, { ...queue, last: sequence, handed });
+  if (sequence % 100 === 0) {
+    tx.run(
+      "DELETE FROM commands WHERE node_id = $1 AND finished_at IS NOT NULL AND sequence <= $2",
+      nodeId,
+      sequence - resultsOfNode,
+    );
+  }
+  return "added";
+}
+
+/** Whether two commands ask the same. Who asks and how long it may take do not matter. */
+function isSameAsk(one: Command, other: Command): boolean {
+  const plain = (command: Command): Command => ({ ...command, actor: "", budgetMs: 0 });
+  return equals(CommandSchema, plain(one), plain(other));
+}
