@@ -23,9 +23,10 @@ export function readInterfaces(
   return create(GetInterfacesResponseSchema, { interfaces });
 }
 
-/** An address with a label comes under `eth0:label`. */
+/** IPv4 first, else in the kernel's order. An address with a label comes under `eth0:label`. */
 function addressesOf(name: string, addresses: Addresses): string[] {
   return Object.entries(addresses)
     .filter(([key]) => key === name || key.startsWith(`${name}:`))
-    .flatMap(([, list]) => list?.flatMap(({ cidr }) => cidr ?? []) ?? []);
+    .flatMap(([, list]) => list?.flatMap(({ cidr }) => cidr ?? []) ?? [])
+    .sort((a, b) => Number(a.includes(":")) - Number(b.includes(":")));
 }

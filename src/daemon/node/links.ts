@@ -80,14 +80,16 @@ function kindOf(folder: string, { index, hardware, hasParentHere }: Looked): Int
   if (existsSync(join(folder, "tun_flags"))) return "tun";
   if (hardware.hasDevice) return "physical";
   if (driver !== undefined) return driver;
-  return isPaired(folder, index) && !hasParentHere ? "veth" : "other";
+  if (!pointsElsewhere(folder, index)) return "other";
+  return hasParentHere ? "macvlan" : "veth";
 }
 
 /**
- * Sysfs has no word for a veth. What it has: an Ethernet link without a device that points at another link and yet does not
- * stand upon one. A veth whose far end has the same index in another namespace does not show, and is `other`.
+ * Sysfs has no word for a macvlan and a veth. What it has: an Ethernet link without a device that points at another link,
+ * which it stands upon here (a macvlan), or which is somewhere else (the far end of a veth, and the parent of a macvlan that
+ * was moved here, which cannot be told apart). One whose other end has the same index in another namespace is `other`.
  */
-function isPaired(folder: string, index: number): boolean {
+function pointsElsewhere(folder: string, index: number): boolean {
   const isEthernet = readText(join(folder, "type")) === ethernetType;
   return isEthernet && readText(join(folder, "iflink")) !== String(index);
 }
