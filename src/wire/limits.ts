@@ -13,6 +13,9 @@ export const maxTransportBytes = 4 << 20;
 /** How long a command may take when it does not say, in milliseconds. A slow pull over a plant's uplink fits. */
 export const defaultBudgetMs = 10 * 60_000;
 
+/** How long a command may take at most, in milliseconds; `Command.budget_ms` says the same. */
+export const maxBudgetMs = 24 * 3_600_000;
+
 /** How long a command waits for a node that is away when it does not say, in milliseconds. */
 export const defaultExpiryMs = 24 * 3_600_000;
 

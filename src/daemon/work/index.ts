@@ -4,5 +4,6 @@
  * had accepted.
  */
 export type { Ask, Handler, Table } from "./ask.ts";
+export type { Dispatch } from "./carry-out.ts";
 export { schema } from "./store.ts";
 export { Work } from "./work.ts";

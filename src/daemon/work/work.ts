@@ -26,8 +26,9 @@ export interface WorkOptions {
 interface Running {
   command: Command;
   fromHub: boolean;
-  /** Aborts it: deadline, cancel, or the daemon's end. */
+  /** Aborts it: its deadline came, or it was called off. */
   abort: AbortController;
+  deadline?: NodeJS.Timeout;
   startedAt: number;
   usedBeforeMs: number;
   result: PromiseWithResolvers<Result>;
@@ -45,14 +46,8 @@ const noteUsedMs = 10_000;
 const rewriteMs = 2_000;
 /** Results between two looks at what can be forgotten. */
 const pruneEvery = 200;
-/** How long the daemon's end waits for handlers to hear of it, in milliseconds. */
-const settleMs = 2_000;
-
-/** Why commands are aborted at the daemon's end. They get no result: the next start takes them up again. */
-const daemonStops = failure("cancelled", "the daemon stops; it takes the command up again when it is back");
-
 /** Accepts commands from every door and carries each out once. */
-export class Work implements AsyncDisposable {
+export class Work implements Disposable {
   readonly progress = new ProgressBoard();
   readonly #sql: Sql;
   readonly #store: CommandStore;
@@ -168,15 +163,18 @@ export class Work implements AsyncDisposable {
     return unfinished.length;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
+  /**
+   * Lets go of what is running: it is neither aborted nor answered, because nobody called it off. The next start takes it up
+   * again. Call it when the rooms have stopped, and before the state file is closed.
+   */
+  [Symbol.dispose](): void {
     this.#stopping = true;
     clearInterval(this.#noting);
     this.#noteUsed();
-    for (const { abort, result } of this.#running.values()) {
-      abort.abort(daemonStops);
+    for (const { deadline, result } of this.#running.values()) {
+      clearTimeout(deadline);
       result.reject(failure("unavailable", "the daemon stops; the command goes on when it is back"));
     }
-    await Promise.race([this.#lanes.idle(), this.#clock.sleep(settleMs)]);
     this.#running.clear();
   }
 
@@ -197,7 +195,7 @@ export class Work implements AsyncDisposable {
   async #carryOut(running: Running): Promise<void> {
     const { command, abort } = running;
     const budgetMs = Math.max(0, (command.budgetMs || defaultBudgetMs) - running.usedBeforeMs);
-    const deadline = setTimeout(() => {
+    running.deadline = setTimeout(() => {
       const said = command.budgetMs || defaultBudgetMs;
       abort.abort(failure("deadline", `the command was not done within its budget of ${said} ms`));
     }, budgetMs);
@@ -214,7 +212,7 @@ export class Work implements AsyncDisposable {
       workload === undefined ? attempt() : this.#lanes.run(workload, attempt).catch(toOutcome),
       rejection(abort.signal).catch((thrown: unknown) => afterTurn(toOutcome(thrown))),
     ]);
-    clearTimeout(deadline);
+    clearTimeout(running.deadline);
     if (this.#stopping) return;
     const took = this.#clock.elapsed() - running.startedAt + running.usedBeforeMs;
     await this.#answer(running, resultOf(command, outcome, took, this.#clock));

@@ -36,7 +36,7 @@ function live(path: string, does: Does) {
   return {
     ...{ work, journal, results, reported },
     async [Symbol.asyncDispose]() {
-      await work[Symbol.asyncDispose]();
+      work[Symbol.dispose]();
       sql[Symbol.dispose]();
     },
   };

@@ -1,0 +1,48 @@
+import { failure } from "../base/failure.ts";
+import type { CommandCase } from "../wire/commands.ts";
+import type { Metrics } from "./metrics/index.ts";
+import { getInterfaces, getMetrics, getNode, listSerialDevices, type NodeRoom } from "./node/index.ts";
+import {
+  createRuntime,
+  deleteRuntime,
+  getRuntime,
+  listRuntimes,
+  type Runtimes,
+  restartRuntime,
+  startRuntime,
+  stopRuntime,
+} from "./runtimes/index.ts";
+import type { Dispatch, Handler, Table } from "./work/index.ts";
+
+/** What handlers reach. */
+export interface Rooms {
+  runtimes: Runtimes;
+  node: NodeRoom;
+  metrics: Metrics;
+}
+
+/** Every command of the contract and who carries it out. Forgetting one does not compile. */
+const commands: Table<Rooms> = {
+  createRuntime,
+  getRuntime,
+  listRuntimes,
+  startRuntime,
+  stopRuntime,
+  restartRuntime,
+  deleteRuntime,
+  getNode,
+  getInterfaces,
+  listSerialDevices,
+  getMetrics,
+};
+
+/** Calls the handler of whatever is asked. */
+export function dispatcher(rooms: Rooms): Dispatch {
+  return async (request, ask) => {
+    if (request.case === undefined) throw failure("invalid", "the command asks for nothing");
+    // The table gives each case a handler of its own request and response; a type cannot follow that through a variable.
+    const handle = commands[request.case] as Handler<Rooms, CommandCase>;
+    const value = await handle(rooms, request.value, ask);
+    return { case: request.case, value } as Awaited<ReturnType<Dispatch>>;
+  };
+}

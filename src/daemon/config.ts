@@ -1,0 +1,43 @@
+import * as v from "valibot";
+import { milliseconds, optional, path } from "../base/setting-kinds.ts";
+import type { Setting, Settings, SettingValues } from "../base/settings.ts";
+import { defaultStateFolder, logSettings } from "../wire/settings.ts";
+
+/** Who runs the daemon decides where it keeps its state when nobody says. */
+export interface Surroundings {
+  env: NodeJS.ProcessEnv;
+  uid: number;
+  home: string;
+}
+
+/** The daemon's settings: key, default, unit, what is allowed. */
+export function daemonSettings({ env, uid, home }: Surroundings) {
+  return {
+    "daemon.data_dir": path({
+      default: defaultStateFolder("daemon", env, uid, home),
+      doc: "Folder of the daemon's state and of the node's identity.",
+    }),
+    "daemon.socket": optional(
+      path({ default: "", doc: "The local socket; daemon.sock in daemon.data_dir when not set." }),
+    ),
+    "docker.host": engineHost({
+      default: "unix:///var/run/docker.sock",
+      doc: "Where the container engine is.",
+    }),
+    "metrics.interval_ms": milliseconds({
+      default: 5_000,
+      min: 1_000,
+      max: 300_000,
+      doc: "Time between two samples of the node and its runtimes, in milliseconds.",
+    }),
+    ...logSettings,
+  } satisfies Settings;
+}
+
+export type DaemonConfig = SettingValues<ReturnType<typeof daemonSettings>>;
+
+/** Only local engines and engines over TCP within a machine's own networks: an engine is root on its machine. */
+function engineHost({ default: byDefault, doc }: { default: string; doc: string }): Setting<string> {
+  const schema = v.pipe(v.string(), v.regex(/^(?:unix:\/\/\/[^\0]+|(?:tcp|https?):\/\/[^\s/]+\/?)$/));
+  return { schema, default: byDefault, doc, allowed: "unix:///path/of/a/socket, or tcp://host:port" };
+}

@@ -1,0 +1,116 @@
+import { readFile } from "node:fs/promises";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { create } from "@bufbuild/protobuf";
+import { DaemonStartedSchema, StateSetAsideSchema } from "../../gen/edge/v1/command_pb.ts";
+import { StatusSchema } from "../../gen/edge/v1/control_pb.ts";
+import type { Clock } from "../base/clock.ts";
+import { newId } from "../base/ids.ts";
+import type { Logger } from "../base/log.ts";
+import { Sql } from "../base/sql.ts";
+import { runTasks } from "../base/tasks.ts";
+import { version } from "../wire/version.ts";
+import { dispatcher } from "./commands.ts";
+import type { DaemonConfig } from "./config.ts";
+import { schema as controlSchema, Line } from "./control/index.ts";
+import { readIdentity } from "./identity/index.ts";
+import { Journal, schema as journalSchema } from "./journal/index.ts";
+import { openLocalDoor } from "./local/index.ts";
+import { Metrics, schema as metricsSchema } from "./metrics/index.ts";
+import { machineRoots, type NodeRoom, readInventory, trafficInterfaces } from "./node/index.ts";
+import { Runtimes, schema as runtimesSchema } from "./runtimes/index.ts";
+import { Work, schema as workSchema } from "./work/index.ts";
+
+export interface DaemonOptions {
+  config: DaemonConfig;
+  clock: Clock;
+  log: Logger;
+  /** Uniform in [0, 1). */
+  random: () => number;
+}
+
+/** A daemon that is open: its local door answers, accepted commands go on. */
+export interface Daemon extends AsyncDisposable {
+  readonly socket: string;
+  /** Keeps runtimes as wished, measures, and holds the line, until the signal is aborted. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * Makes every room of the daemon, in order, and takes them down in reverse. Wiring only.
+ * @throws {Failure} conflict: another daemon runs on this data directory. unavailable, exhausted: it cannot be written.
+ */
+export async function openDaemon({ config, clock, log, random }: DaemonOptions): Promise<Daemon> {
+  await using opened = new AsyncDisposableStack();
+  const dataDir = config["daemon.data_dir"];
+  const socket = config["daemon.socket"] ?? join(dataDir, "daemon.sock");
+  const bootId = (await readFile(join(machineRoots.proc, "sys/kernel/random/boot_id"), "utf8")).trim();
+
+  const schemas = [journalSchema, workSchema, runtimesSchema, controlSchema, metricsSchema];
+  const sql = opened.use(Sql.open(join(dataDir, "daemon.db"), schemas, clock.now));
+  const journal = Journal.open(sql, { now: clock.now });
+  if (sql.setAside) {
+    log.error({ ...sql.setAside }, "the state file could not be read and was set aside");
+    const value = create(StateSetAsideSchema, sql.setAside);
+    journal.record({ case: "stateSetAside", value }, { reason: "the state file could not be read" });
+  }
+  const runtimes = opened.use(Runtimes.open({ sql, journal, clock, log, host: config["docker.host"] }));
+  const metrics = Metrics.open({
+    sql,
+    clock,
+    log,
+    sources: {
+      proc: machineRoots.proc,
+      stateFolder: dataDir,
+      trafficInterfaces: () => trafficInterfaces(machineRoots),
+    },
+    runtimeSamples: (signal) => runtimes.stats(signal),
+    intervalMs: config["metrics.interval_ms"],
+  });
+
+  let identity = await readIdentity(dataDir).catch(() => undefined); // The line tells what is wrong with it.
+  const node: NodeRoom = {
+    roots: machineRoots,
+    inventory: readInventory({ roots: machineRoots, stateFolder: dataDir, now: clock.now }),
+    version,
+    startedAt: clock.now(),
+    now: clock.now,
+    identity: () => identity && { nodeId: identity.nodeId, hubAddress: identity.lineAddresses[0] ?? "" },
+    link: () => ({ connected: line.state.is === "up", hubOffsetMs: line.hubOffsetMs }),
+    engine: (signal) => runtimes.engineInfo(signal),
+    hasRuntime: (name) => runtimes.has(name),
+  };
+  const work = opened.use(
+    new Work({ sql, journal, clock, log, dispatch: dispatcher({ runtimes, node, metrics }) }),
+  );
+  const line = new Line({
+    ...{ sql, journal, work, clock, log, random },
+    identity: async () => {
+      identity = await readIdentity(dataDir);
+      return identity;
+    },
+    status: () => create(StatusSchema, runtimes.status()),
+    statusChanges: runtimes.changes,
+    sample: () => metrics.latest(),
+    wishesHash: () => runtimes.wishesHash(),
+    about: { version, hostName: hostname(), bootId, instanceId: newId("daemon") },
+  });
+
+  const resumedCommands = work.resume();
+  const value = create(DaemonStartedSchema, { version, bootId, resumedCommands });
+  journal.record({ case: "daemonStarted", value }, { reason: "the daemon started" });
+  opened.use(await openLocalDoor({ path: socket, work }));
+
+  const owned = opened.move();
+  return {
+    socket,
+    run: (signal) =>
+      runTasks(
+        signal,
+        (stop) => runtimes.run(stop),
+        (stop) => metrics.run(stop),
+        (stop) => line.run(stop),
+      ),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}

@@ -1,0 +1,54 @@
+import type { Message } from "@bufbuild/protobuf";
+import type { handleUnaryCall } from "@grpc/grpc-js";
+import { newId } from "../../base/ids.ts";
+import { type Capability, capabilities, nodeServices } from "../../wire/commands.ts";
+import { metadata as keys, toCommand, toResponse } from "../../wire/doors.ts";
+import { type CallContext, unaryHandler } from "../../wire/grpc.ts";
+import { HealthBoard } from "../../wire/health.ts";
+import { maxBudgetMs } from "../../wire/limits.ts";
+import { openSocketServer } from "../../wire/socket-server.ts";
+import type { Work } from "../work/index.ts";
+
+export interface LocalDoorOptions {
+  /** Where the socket is made. */
+  path: string;
+  work: Work;
+}
+
+/** Who owns the socket and its group may ask for anything; nobody else can connect. */
+const socketMode = 0o660;
+
+/**
+ * Opens the door. Health says that the daemon serves and never depends on the hub or the engine: a container's health check
+ * must not restart a daemon for what it cannot help.
+ * @throws {Failure} as `openSocketServer` does.
+ */
+export function openLocalDoor({ path, work }: LocalDoorOptions): Promise<AsyncDisposable> {
+  return openSocketServer({
+    path,
+    mode: socketMode,
+    services: nodeServices.map((service) => ({
+      service,
+      methods: Object.fromEntries(
+        capabilities
+          .filter(({ method }) => method.parent === service)
+          .map((capability) => [capability.method.localName, handlerOf(capability, work)]),
+      ),
+    })),
+    health: new HealthBoard(nodeServices.map(({ typeName }) => typeName)),
+  });
+}
+
+/** A caller's deadline is the command's budget; a caller that leaves ends its waiting, not the command. */
+function handlerOf(capability: Capability, work: Work): handleUnaryCall<Message, Message> {
+  return unaryHandler(async (request: Message, { metadata, signal, remainingMs = 0 }: CallContext) => {
+    const [named] = metadata.get(keys.commandId);
+    const command = toCommand(capability, request, {
+      id: named === undefined ? newId("local") : String(named),
+      budgetMs: Math.min(maxBudgetMs, Math.round(remainingMs)),
+      actor: "local",
+    });
+    const result = await (capability.isRead ? work.read(command, signal) : work.call(command, signal));
+    return toResponse(capability, result);
+  });
+}
