@@ -16,7 +16,7 @@ export interface InventoryOptions {
 
 /**
  * What the machine is made of, from the files where the kernel and the distribution say it. Takes about a millisecond and
- * blocks nobody; see docs/decisions/0030-inventory-from-the-source.md. What is not told is empty.
+ * blocks nobody; see docs/decisions/0006-inventory-from-the-source.md. What is not told is empty.
  */
 export async function readInventory({ roots, stateFolder, now }: InventoryOptions): Promise<Inventory> {
   const [system, model, disk] = await Promise.all([
