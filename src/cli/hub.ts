@@ -18,7 +18,10 @@ interface CreateFlags {
 
 /** `orchestrator hub ...`, but for `hub start`, which is a program of its own. */
 export function defineHub(noun: Command, run: Run): void {
-  const token = noun.command("token").description("one-time tokens that let a node into the fleet");
+  const token = noun
+    .command("token")
+    .description("one-time tokens that let a node into the fleet")
+    .helpCommand(false);
 
   token
     .command("create")
@@ -74,5 +77,8 @@ export function defineHub(noun: Command, run: Run): void {
       }),
     );
 
-  defineOperator(noun.command("operator").description("who may use the hub's API, and how far"), run);
+  defineOperator(
+    noun.command("operator").description("who may use the hub's API, and how far").helpCommand(false),
+    run,
+  );
 }

@@ -14,15 +14,21 @@ export async function main(
   { env, signal }: { env: NodeJS.ProcessEnv; signal: AbortSignal },
 ): Promise<number> {
   for (const stream of [process.stdout, process.stderr]) stream.on("error", endWithReader);
-  const terminal = openTerminal(process, env);
-  const run: Run = {
+  return await runCli(args, {
     env,
     cwd: process.cwd(),
     uid: process.getuid?.() ?? 0,
     home: homedir(),
-    terminal,
+    terminal: openTerminal(process, env),
     clock: systemClock,
     signal,
+  });
+}
+
+/** One command line, in a world that is given. @returns the exit code. */
+export async function runCli(args: readonly string[], world: Omit<Run, "flags">): Promise<number> {
+  const run: Run = {
+    ...world,
     get flags(): GlobalFlags {
       return program.opts();
     },
@@ -30,10 +36,10 @@ export async function main(
   const program = defineProgram(run);
   try {
     await program.parseAsync(args, { from: "user" });
-    return signal.aborted ? interruptedExit : 0;
+    return world.signal.aborted ? interruptedExit : 0;
   } catch (thrown) {
-    const code = complain(thrown, terminal.err);
-    return signal.aborted ? interruptedExit : code;
+    const code = complain(thrown, world.terminal.err);
+    return world.signal.aborted ? interruptedExit : code;
   }
 }
 

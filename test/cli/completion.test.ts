@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { existsSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { promisify } from "node:util";
+import { RuntimePhase, Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
+import { tempFolder } from "../fixtures/folder.ts";
+import { ask } from "./ask.ts";
+import { standInDaemon } from "./stand-in.ts";
+
+const run = promisify(execFile);
+const entry = new URL("../../src/orchestrator.ts", import.meta.url).pathname;
+
+/** Sourced twice, as it happens when a shell reads its settings again; then Tab is pressed after each line of words. */
+const script = `
+source <(orchestrator completion bash); source <(orchestrator completion bash)
+while IFS=$'\\t' read -r -a words; do
+  COMP_WORDS=(orchestrator "\${words[@]}"); COMP_CWORD=\${#words[@]}
+  _orchestrator </dev/null
+  echo "\${COMPREPLY[*]}"
+done`;
+
+test("bash completes nouns, verbs, flags, choices, and the names that a node knows", async () => {
+  using folder = tempFolder();
+  await using _daemon = await standInDaemon(join(folder.path, "d.sock"), (router) =>
+    router.service(Runtimes, {
+      listRuntimes: () => ({
+        runtimes: ["plc1", "plc2", "other"].map((name) => ({ spec: { name }, phase: RuntimePhase.RUNNING })),
+      }),
+    }),
+  );
+  const cases: [words: string[], offered: string][] = [
+    [["ru"], "runtime"],
+    [["--json", "hub", "token", "r"], "revoke"],
+    [["runtime", "list", "--js"], "--json"],
+    [["runtime", "create", "x", "--profile", "o"], "openplc"],
+    [["--socket", "d.sock", "runtime", "stop", "pl"], "plc1 plc2"],
+    [["runtime", "create", "pl"], ""],
+    [["node", "$(touch broken)"], ""],
+  ];
+  const wrapper = `#!/bin/sh\nexec "${process.execPath}" "${entry}" "$@"\n`;
+  writeFileSync(join(folder.path, "orchestrator"), wrapper, { mode: 0o755 });
+  const env = { PATH: `${folder.path}:${process.env.PATH}`, HOME: folder.path };
+  const bash = run("bash", ["-c", script], { env, cwd: folder.path });
+  bash.child.stdin?.end(cases.map(([words]) => `${words.join("\t")}\n`).join(""));
+  const { stdout, stderr } = await bash;
+  assert.deepEqual(
+    stdout.split("\n").slice(0, -1),
+    cases.map(([, offered]) => offered),
+    stderr,
+  );
+  assert.equal(stderr, "");
+  assert.equal(existsSync(join(folder.path, "broken")), false, "words are never run");
+});
+
+test("a hub that does not answer offers nothing, and says nothing", async () => {
+  using folder = tempFolder();
+  const seen = await ask(["complete", "--", "runtime", "get", ""], { folder: folder.path });
+  assert.deepEqual(seen, { code: 0, out: "", err: "" });
+});
