@@ -7,4 +7,4 @@ export { type EnrolOptions, enrol, type NewNode } from "./enrol.ts";
 export { keepAuthority, mustHaveAuthority } from "./keep.ts";
 export { schema } from "./schema.ts";
 export { ServerCertificate, type ServerIdentity, serverNames } from "./server.ts";
-export { openTokens, type TokenRecord, type Tokens } from "./tokens.ts";
+export { defaultTokenMs, openTokens, type TokenRecord, type Tokens } from "./tokens.ts";

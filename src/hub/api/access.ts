@@ -1,0 +1,93 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
+import { Enrolment } from "../../../gen/edge/v1/enrolment_pb.ts";
+import { FailureSchema } from "../../../gen/edge/v1/failure_pb.ts";
+import { Fleet } from "../../../gen/edge/v1/fleet_pb.ts";
+import { Failure, failure } from "../../base/failure.ts";
+import { capabilities } from "../../wire/commands.ts";
+import { toConnectError, toFailureMessage } from "../../wire/failures.ts";
+import { Health } from "../../wire/health.ts";
+import { ServerReflection } from "../../wire/reflection.ts";
+import { allows, type Caller, type Operators, type Role } from "../operators/index.ts";
+import { setCaller } from "./caller.ts";
+
+/** What each method of Fleet needs. A method that is missing here does not compile. */
+const fleetRoles = {
+  listNodes: "viewer",
+  watchNodes: "viewer",
+  removeNode: "admin",
+  watchEvents: "viewer",
+  submitCommand: "operator",
+  getCommand: "viewer",
+  listCommands: "viewer",
+  cancelCommand: "operator",
+  watchCommand: "viewer",
+  createEnrolmentToken: "admin",
+  listEnrolmentTokens: "admin",
+  revokeEnrolmentToken: "admin",
+  createOperatorToken: "admin",
+  listOperatorTokens: "admin",
+  revokeOperatorToken: "admin",
+  getHub: "viewer",
+} satisfies Record<keyof typeof Fleet.method, Role>;
+
+/**
+ * Services that need no token. Enrolment has its own. Health says no more than that the hub is there, and reflection no more
+ * than what is published in proto/.
+ */
+const openServices = [Enrolment, Health, ServerReflection];
+
+/** What every method of the API needs. A method that is not in it is refused. */
+export const access: ReadonlyMap<string, Role | "open"> = new Map<string, Role | "open">([
+  ...openServices.flatMap((service) => service.methods.map((method) => [pathOf(method), "open"] as const)),
+  // The keys of the table are those of the service, as its type says.
+  ...Object.entries(fleetRoles).map(
+    ([name, role]) => [pathOf(Fleet.method[name as keyof typeof fleetRoles]), role] as const,
+  ),
+  ...capabilities.map(({ method, isRead }) => [pathOf(method), isRead ? "viewer" : "operator"] as const),
+]);
+
+/** The method's place in a URL, which is also its name in the logs. */
+export function pathOf(method: DescMethod): string {
+  return `${method.parent.typeName}/${method.name}`;
+}
+
+/** Lets a call in, or refuses it before its body is read. */
+export function gate(operators: Operators): (context: HandlerContext) => Promise<void> {
+  return async (context) => {
+    const needed = access.get(pathOf(context.method));
+    if (needed === "open") return;
+    const caller = await authenticated(operators, context.requestHeader.get("authorization"));
+    if (needed === undefined || !allows(caller.role, needed)) {
+      const sentence =
+        `${context.method.name} needs the role ${needed ?? "of nobody"}, and the token of ${caller.name} has the role ` +
+        `${caller.role}: ask an admin for another token`;
+      throw toConnectError(failure("denied", sentence));
+    }
+    setCaller(context, caller);
+  };
+}
+
+async function authenticated(operators: Operators, header: string | null): Promise<Caller> {
+  try {
+    const [, token] = /^Bearer +(\S+)$/i.exec(header ?? "") ?? [];
+    if (token === undefined) {
+      throw failure(
+        "denied",
+        "an operator token is needed: send it as `authorization: Bearer op_...`. " +
+          "The first one is in admin.token in the hub's data directory",
+      );
+    }
+    return await operators.authenticate(token);
+  } catch (thrown) {
+    if (!(thrown instanceof Failure) || thrown.kind !== "denied") throw toConnectError(thrown);
+    throw unauthenticated(thrown);
+  }
+}
+
+/** A refusal of the caller's token: gRPC has a code of its own for it, which our kinds fold into `denied`. */
+function unauthenticated(refusal: Failure): ConnectError {
+  const details = [{ desc: FailureSchema, value: toFailureMessage(refusal) }];
+  const headers = { "www-authenticate": "Bearer" };
+  return new ConnectError(refusal.message, Code.Unauthenticated, headers, details, refusal);
+}

@@ -1,0 +1,60 @@
+import { ConnectError, type Interceptor } from "@connectrpc/connect";
+import { asFailure } from "../../base/failure.ts";
+import type { Logger } from "../../base/log.ts";
+import { toConnectError } from "../../wire/failures.ts";
+import { validate } from "../../wire/validation.ts";
+import { pathOf } from "./access.ts";
+import { whileAllowed } from "./caller.ts";
+
+/**
+ * Around every call: its request is checked by the rules of the contract before a handler sees it, it ends when its caller's
+ * token does, and what it throws leaves as a failure. A defect is logged whole; the caller learns only that there was one.
+ */
+export function aroundCalls(log: Logger): Interceptor {
+  return (next) => async (request) => {
+    const signal = whileAllowed(request.contextValues, request.signal);
+    const told = (thrown: unknown): ConnectError => {
+      const failed = asFailure(thrown);
+      if (!(thrown instanceof ConnectError) && failed !== thrown && failed.kind === "internal") {
+        log.error({ method: pathOf(request.method), error: thrown }, "call failed");
+      }
+      return toConnectError(thrown);
+    };
+    try {
+      if (!request.stream) {
+        validate(request.method.input, request.message);
+        return await next({ ...request, signal });
+      }
+      const { input } = request.method;
+      const message = each(request.message, (one) => validate(input, one));
+      const response = await next({ ...request, signal, message });
+      return response.stream ? { ...response, message: toItsEnd(response.message, signal, told) } : response;
+    } catch (thrown) {
+      throw told(thrown);
+    }
+  };
+}
+
+async function* each<T>(messages: AsyncIterable<T>, check: (message: T) => void): AsyncGenerator<T> {
+  for await (const message of messages) {
+    check(message);
+    yield message;
+  }
+}
+
+/**
+ * What a watcher is sent. A source ends quietly when its signal is aborted; the watcher must hear why: its token was revoked,
+ * the hub stops, its time is over.
+ */
+async function* toItsEnd<T>(
+  messages: AsyncIterable<T>,
+  signal: AbortSignal,
+  told: (thrown: unknown) => ConnectError,
+): AsyncGenerator<T> {
+  try {
+    yield* messages;
+    signal.throwIfAborted();
+  } catch (thrown) {
+    throw told(thrown);
+  }
+}

@@ -1,0 +1,48 @@
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { ServiceImpl } from "@connectrpc/connect";
+import type { Fleet } from "../../../gen/edge/v1/fleet_pb.ts";
+import { version } from "../../wire/version.ts";
+import { callerOf } from "./caller.ts";
+import { commandMethods } from "./commands.ts";
+import { enrolmentTokenMethods } from "./enrolment-tokens.ts";
+import { operatorTokenMethods, wireRole } from "./operator-tokens.ts";
+import type { Rooms } from "./rooms.ts";
+
+/** The hub's own service. A method that is missing does not compile. */
+export function fleetService(rooms: Rooms): ServiceImpl<typeof Fleet> {
+  const { fleet, reports, authority, clock, startedAt } = rooms;
+  return {
+    listNodes: ({ ids }) => ({ nodes: fleet.list(ids) }),
+
+    watchNodes: (_, { signal }) => fleet.watch(signal),
+
+    async removeNode({ id }) {
+      await fleet.remove(id);
+      return {};
+    },
+
+    watchEvents({ nodeId, afterPosition, last, stopWhenCaughtUp }, { signal }) {
+      if (nodeId !== "") fleet.get(nodeId);
+      return reports.watch(
+        { ...(nodeId !== "" && { nodeId }), afterPosition, last, stopWhenCaughtUp },
+        signal,
+      );
+    },
+
+    getHub(_, context) {
+      const caller = callerOf(context);
+      return {
+        version,
+        trustDomain: authority.trustDomain,
+        caller: caller.name,
+        role: wireRole[caller.role],
+        serverTime: timestampFromMs(clock.now()),
+        startedAt: timestampFromMs(startedAt),
+      };
+    },
+
+    ...commandMethods(rooms),
+    ...enrolmentTokenMethods(rooms),
+    ...operatorTokenMethods(rooms),
+  };
+}

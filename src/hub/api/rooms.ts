@@ -1,0 +1,25 @@
+import type { Clock } from "../../base/clock.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Commands } from "../commands/index.ts";
+import type { Authority, EnrolOptions, Tokens } from "../enrolment/index.ts";
+import type { Fleet } from "../fleet/index.ts";
+import type { Line } from "../line/index.ts";
+import type { Operators } from "../operators/index.ts";
+import type { Reports } from "../reports/index.ts";
+
+/** What the API needs of the hub's other rooms, and what it tells of the hub itself. */
+export interface Rooms {
+  fleet: Fleet;
+  commands: Commands;
+  reports: Reports;
+  line: Pick<Line, "read">;
+  tokens: Tokens;
+  operators: Operators;
+  authority: Authority;
+  enrolment: EnrolOptions;
+  /** Where nodes reach this hub, as `host:port`, in the order in which they shall try. */
+  addresses: { api(): string[]; line(): string[] };
+  startedAt: number;
+  clock: Clock;
+  log: Logger;
+}

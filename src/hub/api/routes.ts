@@ -1,0 +1,43 @@
+import { createConnectRouter, type ConnectRouter } from "@connectrpc/connect";
+import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
+import { Enrolment } from "../../../gen/edge/v1/enrolment_pb.ts";
+import { Fleet } from "../../../gen/edge/v1/fleet_pb.ts";
+import { nodeServices } from "../../wire/commands.ts";
+import { Health, HealthBoard, healthService } from "../../wire/health.ts";
+import { maxFrameBytes } from "../../wire/limits.ts";
+import { reflectionOf, reflectionService, ServerReflection } from "../../wire/reflection.ts";
+import { gate } from "./access.ts";
+import { aroundCalls } from "./calls.ts";
+import { enrolmentService } from "./enrolment.ts";
+import { fleetService } from "./fleet.ts";
+import { serveNodes } from "./node-door.ts";
+import type { Rooms } from "./rooms.ts";
+
+const services = [Fleet, Enrolment, ...nodeServices];
+
+/**
+ * Answers are compressed from this size on. Most are far smaller, and compressing them costs many times what sending them
+ * does; the picture of a large fleet is worth it.
+ */
+const compressMinBytes = 64 * 1024;
+
+/** Everything that the API serves, in gRPC, gRPC-Web and Connect. Calls that are under way end when `stopping` is aborted. */
+export function routesOf(rooms: Rooms, stopping: AbortSignal): ConnectRouter {
+  const health = new HealthBoard(services.map((service) => service.typeName));
+  const router = createConnectRouter({
+    requestGate: gate(rooms.operators),
+    interceptors: [aroundCalls(rooms.log)],
+    shutdownSignal: stopping,
+    acceptCompression: [compressionGzip, compressionBrotli],
+    compressMinBytes,
+    readMaxBytes: maxFrameBytes,
+    // A mistyped name in a request by hand is told, not passed over.
+    jsonOptions: { ignoreUnknownFields: false },
+  });
+  router.service(Fleet, fleetService(rooms));
+  router.service(Enrolment, enrolmentService(rooms));
+  serveNodes(router, rooms);
+  router.service(Health, healthService(health));
+  router.service(ServerReflection, reflectionService(reflectionOf([...services, Health, ServerReflection])));
+  return router;
+}

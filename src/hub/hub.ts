@@ -1,0 +1,132 @@
+import { hostname } from "node:os";
+import { join } from "node:path";
+import type { Clock } from "../base/clock.ts";
+import { writeWhole } from "../base/files.ts";
+import type { Logger } from "../base/log.ts";
+import { runTasks } from "../base/tasks.ts";
+import { type Api, openApi } from "./api/index.ts";
+import { Commands, commandsSchema } from "./commands/index.ts";
+import type { HubConfig } from "./config.ts";
+import {
+  schema as enrolmentSchema,
+  keepAuthority,
+  mustHaveAuthority,
+  openAuthority,
+  openTokens,
+  ServerCertificate,
+  serverNames,
+} from "./enrolment/index.ts";
+import { Fleet, fleetSchema } from "./fleet/index.ts";
+import { Line } from "./line/index.ts";
+import { advertisedHosts, hostPort, machineNames } from "./names.ts";
+import { Operators, schema as operatorsSchema } from "./operators/index.ts";
+import { Reports, reportsSchema } from "./reports/index.ts";
+import { Store } from "./store/index.ts";
+
+const schemas = [enrolmentSchema, operatorsSchema, fleetSchema, commandsSchema, reportsSchema];
+const dayMs = 24 * 3_600_000;
+
+/** A hub that listens. Closing it says so to nodes and callers, and frees its state. */
+export interface Hub extends AsyncDisposable {
+  /** Where the API and the line listen, as `host:port`. */
+  readonly api: string;
+  readonly line: string;
+  /** The file in which the first operator token is. */
+  readonly tokenFile: string;
+  /** Does what has to be done from time to time, until the signal is aborted. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/**
+ * Opens the rooms in order and listens.
+ * @throws {Failure} conflict: another hub has the data directory or a port, or the authority is lost. invalid: a setting
+ * cannot work here. unavailable: the data directory cannot be written.
+ */
+export async function openHub(
+  config: HubConfig,
+  { clock, log }: { clock: Clock; log: Logger },
+): Promise<Hub> {
+  await using opened = new AsyncDisposableStack();
+  const now = () => clock.now();
+  const folder = config["hub.data_dir"];
+  const host = config["hub.listen"];
+  const stateFile = join(folder, "hub.db");
+  const store = opened.use(Store.open(stateFile, schemas, now));
+  if (store.setAside) log.error({ ...store.setAside }, "state file could not be read and was set aside");
+
+  const authority = await ownAuthority(config, store, now);
+  const tokens = openTokens(store, now);
+  const operators = opened.use(new Operators(store, clock));
+  const tokenFile = join(folder, "admin.token");
+  if (await operators.ensureAdmin(tokenFile)) log.info({ file: tokenFile }, "admin token made");
+
+  const hosts = advertisedHosts(config, machineNames);
+  const names = serverNames(hosts, hostname());
+  const certificate = await ServerCertificate.open({ authority, folder: join(folder, "tls"), names, clock });
+
+  const fleet = await Fleet.open({ store, clock, log });
+  const commands = await Commands.open({ store, fleet, clock, log });
+  const reports = await Reports.open({ store, fleet, commands, clock, log });
+  const line = opened.use(
+    await Line.open({
+      ...{ host, port: config["hub.line.port"], beatMs: config["hub.beat_interval_ms"] },
+      ...{ authority, certificate, fleet, commands, reports, clock, log },
+    }),
+  );
+  opened.defer(() => line.drain("the hub stops"));
+
+  const enrolment = {
+    ...{ authority, tokens, now },
+    certificateMs: config["hub.node_certificate_days"] * dayMs,
+    admit: (node: Parameters<Fleet["enrolled"]>[0]) => fleet.enrolled(node),
+    isKnown: async (id: string) => fleet.has(id),
+  };
+  const addresses = {
+    api: () => hosts.map((one) => hostPort(one, api.port)),
+    line: () => hosts.map((one) => hostPort(one, line.port)),
+  };
+  const startedAt = now();
+  const rooms = { fleet, commands, reports, line, tokens, operators, authority, enrolment };
+  const api: Api = opened.use(
+    await openApi({
+      ...{ host, port: config["hub.api.port"], certificate },
+      rooms: { ...rooms, addresses, startedAt, clock, log },
+    }),
+  );
+
+  const owned = opened.move();
+  return {
+    api: hostPort(host, api.port),
+    line: hostPort(host, line.port),
+    tokenFile,
+    run: (signal) =>
+      runTasks(
+        signal,
+        (stop) => line.run(stop),
+        (stop) => commands.run(stop),
+        (stop) => operators.run(stop),
+        (stop) => certificate.run(stop),
+      ),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** The authority of this hub: its own or the operator's, and the one that it had at every start before. */
+async function ownAuthority(config: HubConfig, store: Store, now: () => number) {
+  const folder = join(config["hub.data_dir"], "ca");
+  const certificateFile = config["hub.ca.certificate_file"];
+  const keyFile = config["hub.ca.key_file"];
+  const isGiven = certificateFile !== undefined && keyFile !== undefined;
+  const mustExist = await mustHaveAuthority(store, join(config["hub.data_dir"], "hub.db"));
+  const authority = await openAuthority({
+    folder,
+    trustDomain: config["hub.trust_domain"] ?? "",
+    ...(isGiven && { given: { certificateFile, keyFile } }),
+    ...(mustExist !== undefined && { mustExist }),
+    now,
+  });
+  await keepAuthority(store, authority);
+  // Clients on this machine find the root in one place, whoever made it.
+  if (isGiven) await writeWhole(join(folder, "ca.pem"), authority.rootPem, 0o644);
+  return authority;
+}
