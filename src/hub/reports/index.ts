@@ -2,5 +2,6 @@
  * What nodes report, taken to disk before it is acknowledged: results go to their commands, events are kept, bounded, for
  * whoever watches. Each report is stored once, however often it comes.
  */
+export type { Intake } from "./intake.ts";
 export { Reports, type ReportsOptions, type WatchEvents } from "./reports.ts";
 export { reportsSchema } from "./schema.ts";

@@ -1,9 +1,13 @@
 import type { WatchEventsResponse } from "../../../gen/edge/v1/fleet_pb.ts";
+import { Changes } from "../../base/changes.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Commands } from "../commands/index.ts";
 import type { Fleet } from "../fleet/index.ts";
 import type { Store } from "../store/index.ts";
+import { type JournalClaim, openCursor } from "./cursors.ts";
+import { eventsAfter, lastPosition, positionBefore } from "./events.ts";
+import { Desk, Intake } from "./intake.ts";
 
 export interface ReportsOptions {
   store: Store;
@@ -11,11 +15,13 @@ export interface ReportsOptions {
   commands: Commands;
   clock: Clock;
   log: Logger;
+  /** Events that are kept of all nodes together; the oldest go first. */
+  eventLimit?: number;
 }
 
 /** Which events to watch, as in WatchEventsRequest. */
 export interface WatchEvents {
-  /** Only those of this node. */
+  /** Only those of this node; absent or empty: of all. */
   nodeId?: string;
   /** Begin after this position; absent or 0: with what comes from now on. */
   afterPosition?: bigint;
@@ -25,11 +31,64 @@ export interface WatchEvents {
   stopWhenCaughtUp: boolean;
 }
 
+/** A busy fleet of a thousand nodes keeps a day or two in it, in about 30 MB. */
+const defaultEventLimit = 100_000;
+
+/** Events that a watcher holds in memory at once. */
+const pageSize = 256;
+
 /** Takes reports of all nodes and shows their events. */
 export class Reports {
+  readonly #store: Store;
+  readonly #fleet: Fleet;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #desk: Desk;
+  readonly #arrived = new Changes();
+
+  private constructor({
+    store,
+    fleet,
+    commands,
+    clock,
+    log,
+    eventLimit = defaultEventLimit,
+  }: ReportsOptions) {
+    this.#store = store;
+    this.#fleet = fleet;
+    this.#clock = clock;
+    this.#log = log;
+    this.#desk = new Desk({
+      store,
+      deliveries: commands.deliveries,
+      eventLimit,
+      onEvents: () => this.#arrived.notify(),
+      onStray: (nodeId, commandId) => this.#stray(nodeId, commandId),
+    });
+    fleet.witnessRemovals({
+      drop: (tx, nodeId) => {
+        tx.run("DELETE FROM report_cursors WHERE node_id = $1", nodeId);
+        return () => {};
+      },
+    });
+  }
+
   /** The reports as the store has them. */
   static async open(options: ReportsOptions): Promise<Reports> {
-    throw new Error(`not yet ${options.clock.now()}`);
+    return new Reports(options);
+  }
+
+  /** Begins to take the reports of a stream, where the journal was left. */
+  async intake(claim: JournalClaim): Promise<Intake> {
+    const { nodeId, journalId } = claim;
+    const { through, lost } = await this.#store.write((tx) => openCursor(tx, claim, this.#clock.now()));
+    if (lost > 0) {
+      this.#fleet.warn(
+        nodeId,
+        `the node's journal began anew: ${lost} entries of the one before never came and are lost`,
+      );
+    }
+    return new Intake(this.#desk, { nodeId, journalId, through });
   }
 
   /**
@@ -37,6 +96,31 @@ export class Reports {
    * kept goes on with the oldest that is left. Ends when the signal is aborted.
    */
   async *watch(which: WatchEvents, signal: AbortSignal): AsyncGenerator<WatchEventsResponse> {
-    throw new Error(`not yet ${which.nodeId} ${signal.aborted}`);
+    const nodeId = which.nodeId ?? "";
+    let at = await this.#begin(nodeId, which);
+    for await (const _ of this.#arrived.wakes(signal)) {
+      for (let page = pageSize; page === pageSize; ) {
+        const events = await eventsAfter(this.#store, nodeId, at, pageSize);
+        page = events.length;
+        for (const event of events) {
+          if (signal.aborted) return;
+          at = Number(event.position);
+          yield event;
+        }
+      }
+      if (which.stopWhenCaughtUp) return;
+    }
+  }
+
+  async #begin(nodeId: string, { afterPosition, last }: WatchEvents): Promise<number> {
+    if (!afterPosition && last) return await positionBefore(this.#store, nodeId, last);
+    const newest = await lastPosition(this.#store);
+    // A position from before this hub was put back from a copy is beyond all that it has: it would wait for ever.
+    return afterPosition ? Math.min(Number(afterPosition), newest) : newest;
+  }
+
+  #stray(node: string, command: string): void {
+    this.#log.warn({ node, command }, "result of a command that this hub does not have");
+    this.#fleet.warn(node, `the node answered the command ${command}, which this hub does not have`);
   }
 }

@@ -1,0 +1,69 @@
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { type Event, EventSchema } from "../../../gen/edge/v1/command_pb.ts";
+import { type WatchEventsResponse, WatchEventsResponseSchema } from "../../../gen/edge/v1/fleet_pb.ts";
+import type { Row } from "../../base/sql.ts";
+import type { Store, Tx } from "../store/index.ts";
+
+/** Room is made for this many at once, so that a full table does not pay for it at each event. */
+const pruneEvery = 1000;
+
+/** Keeps an event and says its position. Of all nodes together about `limit` are kept, the newest. */
+export function keepEvent(
+  tx: Tx,
+  { nodeId, sequence, event }: { nodeId: string; sequence: number; event: Event },
+  limit: number,
+): number {
+  const row = tx.get("UPDATE event_positions SET last = last + 1 WHERE one = 1 RETURNING last");
+  const position = Number(row?.last);
+  tx.run(
+    "INSERT INTO events (position, node_id, sequence, event) VALUES ($1, $2, $3, $4)",
+    position,
+    nodeId,
+    sequence,
+    toBinary(EventSchema, event),
+  );
+  if (position % pruneEvery === 0) tx.run("DELETE FROM events WHERE position <= $1", position - limit);
+  return position;
+}
+
+/** The newest position that was given to an event. */
+export async function lastPosition(store: Store): Promise<number> {
+  const [row] = await store.read("SELECT last FROM event_positions WHERE one = 1");
+  return Number(row?.last);
+}
+
+/** The position before the newest `count` events, of one node or of all. */
+export async function positionBefore(store: Store, nodeId: string, count: number): Promise<number> {
+  const [row] = await store.read(
+    `SELECT position FROM events WHERE ($1 = '' OR node_id = $1) ORDER BY position DESC LIMIT 1 OFFSET $2`,
+    nodeId,
+    count,
+  );
+  return Number(row?.position ?? 0);
+}
+
+/** Events after a position, in order, at most `max`. */
+export async function eventsAfter(
+  store: Store,
+  nodeId: string,
+  position: number,
+  max: number,
+): Promise<WatchEventsResponse[]> {
+  const [only, ...one] = nodeId === "" ? [""] : ["AND node_id = $3", nodeId];
+  const rows = await store.read(
+    `SELECT * FROM events WHERE position > $1 ${only} ORDER BY position LIMIT $2`,
+    position,
+    max,
+    ...one,
+  );
+  return rows.map(toResponse);
+}
+
+function toResponse(row: Row): WatchEventsResponse {
+  return create(WatchEventsResponseSchema, {
+    position: BigInt(Number(row.position)),
+    nodeId: String(row.node_id),
+    sequence: BigInt(Number(row.sequence)),
+    event: fromBinary(EventSchema, row.event as Uint8Array), // BLOB NOT NULL.
+  });
+}
