@@ -3,8 +3,8 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import type { Enrolment } from "../../../gen/edge/v1/enrolment_pb.ts";
 import { Failure } from "../../base/failure.ts";
 import { enrol } from "../enrolment/index.ts";
-import { addressOf } from "./caller.ts";
 import { Attempts } from "./attempts.ts";
+import { addressOf } from "./caller.ts";
 import type { Rooms } from "./rooms.ts";
 
 /** How nodes get in. Nobody is known yet here: the token in the request is what lets them in. */

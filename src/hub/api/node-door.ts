@@ -5,6 +5,7 @@ import { invalidField } from "../../base/failure.ts";
 import { newId } from "../../base/ids.ts";
 import { type Capability, capabilities } from "../../wire/commands.ts";
 import { metadata, toCommand, toResponse } from "../../wire/doors.ts";
+import { maxBudgetMs } from "../../wire/limits.ts";
 import { actorOf } from "./caller.ts";
 import type { Rooms } from "./rooms.ts";
 
@@ -59,13 +60,11 @@ function commandIdOf(header: Headers): string {
   throw invalidField(metadata.commandId, `${evidence(id)} must be 1 to 64 letters, digits, '-' or '_'`);
 }
 
-const longestBudgetMs = 24 * 3_600_000;
-
 /**
  * The caller's time as a budget; 0 when it set none. In whole seconds, because what is left of it when we look differs from
  * one try to the next, and the next try shall be the same command.
  */
 function budgetMsOf({ timeoutMs }: HandlerContext): number {
   const leftMs = timeoutMs();
-  return leftMs === undefined ? 0 : Math.min(Math.max(1, Math.ceil(leftMs / 1000)) * 1000, longestBudgetMs);
+  return leftMs === undefined ? 0 : Math.min(Math.max(1, Math.ceil(leftMs / 1000)) * 1000, maxBudgetMs);
 }

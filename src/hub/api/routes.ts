@@ -1,4 +1,4 @@
-import { createConnectRouter, type ConnectRouter } from "@connectrpc/connect";
+import { type ConnectRouter, createConnectRouter } from "@connectrpc/connect";
 import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import { Enrolment } from "../../../gen/edge/v1/enrolment_pb.ts";
 import { Fleet } from "../../../gen/edge/v1/fleet_pb.ts";

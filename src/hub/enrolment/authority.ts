@@ -131,7 +131,7 @@ async function readAuthority(
     intermediatesPem: chain.slice(0, -1).map(pem).join(""),
     issuer: {
       certificate: new x509.X509Certificate(issuer.raw),
-      key: await key.toCryptoKey(signingAlgorithm(key, keyFile), false, ["sign"]),
+      key: key.toCryptoKey(signingAlgorithm(key, keyFile), false, ["sign"]),
     },
   };
 }

@@ -60,7 +60,7 @@ export class ServerCertificate {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.renewIfDue();
-      await this.#clock.sleep(lookEveryMs, signal).catch((thrown) => {
+      await this.#clock.sleep(lookEveryMs, signal).catch((thrown: unknown) => {
         if (!signal.aborted) throw thrown;
       });
     }

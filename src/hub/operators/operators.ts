@@ -148,7 +148,7 @@ export class Operators implements AsyncDisposable {
   /** Writes last uses now and then, until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.#clock.sleep(flushEveryMs, signal).catch((thrown) => {
+      await this.#clock.sleep(flushEveryMs, signal).catch((thrown: unknown) => {
         if (!signal.aborted) throw thrown;
       });
       await this.flush();
