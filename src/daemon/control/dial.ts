@@ -1,5 +1,6 @@
+import { isIP } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
-import { createSecureContext } from "node:tls";
+import { checkServerIdentity, createSecureContext, type PeerCertificate } from "node:tls";
 import { Client, credentials } from "@grpc/grpc-js";
 import { Control, type HubFrame, type NodeFrame } from "../../../gen/edge/v1/control_pb.ts";
 import { grpcMethod } from "../../wire/grpc.ts";
@@ -26,15 +27,21 @@ export function dial(address: string, { caPem, keyPem, certificatePem }: Identit
     cert: certificatePem,
     minVersion: minTlsVersion,
   });
-  const client = new Client(address, credentials.createFromSecureContext(secure), {
-    "grpc.use_local_subchannel_pool": 1,
-    "grpc.enable_retries": 0,
-    "grpc.max_receive_message_length": maxTransportBytes,
-    "grpc.max_send_message_length": maxTransportBytes,
-    // Only a help: the lease decides. It closes the socket below a session that the lease has ended.
-    "grpc.keepalive_time_ms": 20_000,
-    "grpc.keepalive_timeout_ms": 10_000,
-  });
+  const { checkServerIdentity: check, options } = naming(address);
+  const client = new Client(
+    address,
+    credentials.createFromSecureContext(secure, { checkServerIdentity: check }),
+    {
+      ...options,
+      "grpc.use_local_subchannel_pool": 1,
+      "grpc.enable_retries": 0,
+      "grpc.max_receive_message_length": maxTransportBytes,
+      "grpc.max_send_message_length": maxTransportBytes,
+      // Only a help: the lease decides. It closes the socket below a session that the lease has ended.
+      "grpc.keepalive_time_ms": 20_000,
+      "grpc.keepalive_timeout_ms": 10_000,
+    },
+  );
   const { path, requestSerialize, responseDeserialize } = grpcMethod(Control.method.connect);
   // The method's descriptor says which messages these are.
   const stream = client.makeBidiStreamRequest<NodeFrame, HubFrame>(
@@ -53,5 +60,18 @@ export function dial(address: string, { caPem, keyPem, certificatePem }: Identit
       stream.cancel();
       client.close();
     },
+  };
+}
+
+/**
+ * How the hub's certificate is held against an address. An IP address may not stand in the server name of TLS (RFC 6066,
+ * section 3; Node warns of it), and grpc-js would put it there: another name takes its place, and the address is checked.
+ */
+function naming(address: string) {
+  const host = address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+  return {
+    checkServerIdentity: (_name: string, certificate: PeerCertificate) =>
+      checkServerIdentity(host, certificate),
+    options: isIP(host) === 0 ? {} : { "grpc.ssl_target_name_override": "hub.invalid" },
   };
 }

@@ -75,7 +75,7 @@ class Session {
   readonly #welcomed = Promise.withResolvers<Outbox>();
   #outbox: Outbox | undefined;
   #heardAt: number;
-  #leaseMs = welcomeMs;
+  #leaseMs = defaults.leaseMs;
   #beatIntervalMs = defaults.beatIntervalMs;
 
   constructor(
@@ -109,9 +109,14 @@ class Session {
     });
   }
 
-  /** Ends the session when nothing was heard for a whole lease. Nobody else would notice a cable that was pulled. */
+  /**
+   * Ends the session when the hub does not answer Hello, or when nothing was heard for a whole lease: nobody else would
+   * notice a cable that was pulled. A shorter lease counts when the present one is over.
+   */
   async watchLease(signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
+    const welcomed = await Promise.race([this.#welcomed.promise, clock.sleep(welcomeMs, signal)]);
+    if (!welcomed) throw failure("unavailable", `the hub did not answer within ${welcomeMs / 1000} s`);
     for (;;) {
       const silentMs = clock.elapsed() - this.#heardAt;
       if (silentMs >= this.#leaseMs) {

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { describe, it } from "node:test";
+import { create } from "@bufbuild/protobuf";
+import { DrainSchema, RejectSchema } from "../../../gen/edge/v1/control_pb.ts";
+import { failure } from "../../../src/base/failure.ts";
+import { type End, failuresAfter, pauseMs } from "../../../src/daemon/control/plan.ts";
+
+const lost: End = { how: "lost", why: failure("unavailable", "gone") };
+const highest = () => 0.999_999;
+
+describe("the pause before the next attempt", () => {
+  it("doubles from half a second to a minute, jittered down to nothing", () => {
+    const bounds = [1, 2, 3, 8, 9, 1000].map((failures) => Math.ceil(pauseMs(lost, failures, highest) / 500));
+    assert.deepEqual(bounds, [1, 2, 4, 120, 120, 120]);
+    assert.equal(
+      pauseMs(lost, 1000, () => 0),
+      0,
+    );
+  });
+
+  it("is not shorter than the hub asks for", () => {
+    const busy: End = {
+      how: "rejected",
+      reject: create(RejectSchema, { retryable: true, retryAfterMs: 7_000 }),
+    };
+    assert.equal(
+      pauseMs(busy, 1, () => 0),
+      7_000,
+    );
+  });
+
+  it("is long when only a person can help", () => {
+    const removed: End = { how: "rejected", reject: create(RejectSchema, { retryable: false }) };
+    assert.equal(
+      pauseMs(removed, 1, () => 0),
+      60_000,
+    );
+    assert.ok(pauseMs(removed, 1, highest) <= 300_000);
+  });
+
+  it("is a random part of the spread after a drain", () => {
+    const drained: End = { how: "drained", drain: create(DrainSchema, { spreadMs: 10_000 }) };
+    assert.equal(
+      pauseMs(drained, 1, () => 0.5),
+      5_000,
+    );
+  });
+
+  it("counts from the beginning again only after a line that was stable", () => {
+    assert.equal(failuresAfter(5, { end: lost, upMs: 59_000 }), 6);
+    assert.equal(failuresAfter(5, { end: lost, upMs: 61_000 }), 1);
+  });
+});
