@@ -1,0 +1,36 @@
+import { join } from "node:path";
+import { milliseconds, path } from "../base/setting-kinds.ts";
+import type { Settings, SettingValues } from "../base/settings.ts";
+import { defaultStateFolder, logSettings } from "../wire/settings.ts";
+
+/** Who runs netmon decides where its socket is when nobody says. */
+export interface Surroundings {
+  env: NodeJS.ProcessEnv;
+  uid: number;
+  home: string;
+}
+
+/** Netmon's settings: key, default, unit, what is allowed. */
+export function netmonSettings({ env, uid, home }: Surroundings) {
+  return {
+    "netmon.socket": path({
+      default: join(defaultStateFolder("netmon", env, uid, home), "netmon.sock"),
+      doc: "The unix socket where netmon tells of the network.",
+    }),
+    "netmon.settle_ms": milliseconds({
+      default: 50,
+      min: 0,
+      max: 10_000,
+      doc: "How long a change may go on before it is looked at, in milliseconds: one cable makes a dozen notices.",
+    }),
+    "netmon.look_every_ms": milliseconds({
+      default: 30_000,
+      min: 1_000,
+      max: 3_600_000,
+      doc: "How often netmon looks although the kernel gave no notice, in milliseconds.",
+    }),
+    ...logSettings,
+  } satisfies Settings;
+}
+
+export type NetmonConfig = SettingValues<ReturnType<typeof netmonSettings>>;

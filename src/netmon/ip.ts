@@ -1,0 +1,89 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
+import * as v from "valibot";
+import { failure } from "../base/failure.ts";
+
+/** What we use of what `ip -json -details address show` says of a link. */
+const linkSchema = v.object({
+  ifindex: v.number(),
+  ifname: v.string(),
+  flags: v.array(v.string()),
+  mtu: v.optional(v.number(), 0),
+  operstate: v.optional(v.string(), "UNKNOWN"),
+  /** `ether`, `loopback`, `none`, ... */
+  link_type: v.optional(v.string()),
+  /** The MAC address. Point-to-point links have none, or another kind. */
+  address: v.optional(v.string(), ""),
+  /** Name of the bridge or bond whose port it is. */
+  master: v.optional(v.string()),
+  /** Name of the link that it points at, when that is in this network namespace: its parent, or a veth's far end. */
+  link: v.optional(v.string()),
+  linkinfo: v.optional(v.object({ info_kind: v.optional(v.string()) })),
+  addr_info: v.optional(
+    v.array(v.object({ local: v.optional(v.string()), prefixlen: v.optional(v.number()) })),
+    [],
+  ),
+});
+
+const hop = {
+  dev: v.optional(v.string()),
+  gateway: v.optional(v.string()),
+  /** The gateway, when it is of the other address family. */
+  via: v.optional(v.object({ host: v.string() })),
+};
+
+/** What we use of what `ip -json -details route show` says of a route. */
+const routeSchema = v.object({
+  ...hop,
+  table: v.optional(v.string(), "main"),
+  metric: v.optional(v.number(), 0),
+  nexthops: v.optional(v.array(v.object(hop)), []),
+});
+
+export type IpLink = v.InferOutput<typeof linkSchema>;
+export type IpRoute = v.InferOutput<typeof routeSchema>;
+
+/** Every link of this network namespace with its addresses. @throws {Failure} unavailable: ip(8) does not tell. */
+export function askLinks(signal: AbortSignal): Promise<IpLink[]> {
+  return ask(linkSchema, ["address", "show"], signal);
+}
+
+/** The default routes of all tables and both families. @throws {Failure} unavailable: ip(8) does not tell. */
+export function askDefaultRoutes(signal: AbortSignal): Promise<IpRoute[]> {
+  return ask(routeSchema, ["route", "show", "table", "all", "default"], signal);
+}
+
+/** The kernel answers at once; a machine that is swapping may take its time. */
+const timeoutMs = 10_000;
+/** A thousand links are a megabyte. */
+const maxBuffer = 64 << 20;
+
+async function ask<T>(
+  schema: v.GenericSchema<unknown, T>,
+  args: readonly string[],
+  signal: AbortSignal,
+): Promise<T[]> {
+  try {
+    const all = ["-json", "-details", ...args];
+    const { stdout } = await promisify(execFile)("ip", all, { signal, maxBuffer, timeout: timeoutMs });
+    // Without any entry some versions print nothing; -details leaves an empty object in place of what it filters out.
+    const entries = v.parse(v.array(v.unknown()), JSON.parse(stdout.trim() || "[]"));
+    return entries.filter((one) => !isEmpty(one)).map((one) => v.parse(schema, one));
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw asUnavailable(cause, `ip ${args.join(" ")}`);
+  }
+}
+
+/** What went wrong with ip(8), with the next step. */
+export function asUnavailable(cause: unknown, asked: string) {
+  const isMissing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
+  const sentence = isMissing
+    ? "the program ip is not here: install iproute2"
+    : `\`${asked}\` gave no answer that can be read: the log has it`;
+  return failure("unavailable", sentence, { cause });
+}
+
+function isEmpty(entry: unknown): boolean {
+  return typeof entry === "object" && entry !== null && Object.keys(entry).length === 0;
+}

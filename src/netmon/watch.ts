@@ -1,0 +1,63 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { backoffMs } from "../base/backoff.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Logger } from "../base/log.ts";
+import { asUnavailable } from "./ip.ts";
+
+export interface WatchOptions {
+  /** Called whenever the network may have changed. Must be cheap: one cable makes a dozen notices. */
+  notice: () => void;
+  clock: Clock;
+  log: Logger;
+  /** Uniform in [0, 1). */
+  random: () => number;
+}
+
+const args = ["-o", "-t", "monitor", "link", "address", "route"];
+
+/** Longest pauses before it is started again; one that ran for a while begins anew with the shortest. */
+const pauseMs = { firstMs: 200, lastMs: 10_000 };
+const stableMs = 10_000;
+/** It needs a moment to listen. What changed in it is seen by a look afterwards, in milliseconds. */
+const listensAfterMs = 1_000;
+
+/**
+ * Listens to the kernel's notices until the signal is aborted. They are taken as "look again" and never as what changed: an
+ * overrun loses some, and a link that goes down takes its IPv4 routes along without one.
+ */
+export async function watchKernel(
+  { notice, clock, log, random }: WatchOptions,
+  signal: AbortSignal,
+): Promise<void> {
+  for (let attempt = 1; !signal.aborted; attempt++) {
+    const startedAt = clock.elapsed();
+    const error = await listen(notice, clock, signal);
+    if (signal.aborted) return;
+    notice(); // Whatever comes until it listens again.
+    log.warn({ error }, "the kernel's notices ended and are listened to again");
+    if (clock.elapsed() - startedAt >= stableMs) attempt = 1;
+    await clock.sleep(backoffMs(attempt, { ...pauseMs, random }), signal);
+  }
+}
+
+/** Resolves with why it ended. */
+async function listen(notice: () => void, clock: Clock, signal: AbortSignal): Promise<unknown> {
+  const child = spawn("ip", args, { stdio: ["ignore", "pipe", "pipe"] });
+  const stop = new AbortController();
+  const kill = () => void child.kill();
+  signal.addEventListener("abort", kill, { once: true });
+  // Standard error tells of an overrun, which is a notice too.
+  child.stdout.on("data", notice);
+  child.stderr.on("data", notice);
+  clock.sleep(listensAfterMs, stop.signal).then(notice, () => {}); // It ended before.
+  try {
+    await once(child, "close");
+    return asUnavailable(new Error(`exit ${child.exitCode ?? child.signalCode}`), `ip ${args.join(" ")}`);
+  } catch (thrown) {
+    return asUnavailable(thrown, `ip ${args.join(" ")}`);
+  } finally {
+    stop.abort();
+    signal.removeEventListener("abort", kill);
+  }
+}
