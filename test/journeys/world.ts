@@ -8,10 +8,9 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import type Docker from "dockerode";
 import { Fleet, type WatchEventsResponse } from "../../gen/edge/v1/fleet_pb.ts";
 import { Node } from "../../gen/edge/v1/node_pb.ts";
-import { Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
 import { type EngineAddress, startEngine } from "../fixtures/engine.ts";
 import { type Folder, tempFolder } from "../fixtures/folder.ts";
-import { busyboxImage } from "../fixtures/images.ts";
+import { idleImage } from "../fixtures/images.ts";
 import { type Program, program, type Ran, runOnce } from "./program.ts";
 import { until } from "./until.ts";
 
@@ -63,7 +62,7 @@ export async function makeWorld({ env: extra = {}, engine: given }: WorldOptions
   await using opened = new AsyncDisposableStack();
   const folder: Folder = opened.use(tempFolder());
   const engine = given ?? opened.use(await startEngine({ name: "journey" }));
-  const image = await busyboxImage(engine);
+  const image = await idleImage(engine);
   const [apiPort, linePort] = [await freePort(), await freePort()];
   const hubDir = join(folder.path, "hub");
   const daemonDir = join(folder.path, "daemon");

@@ -16,8 +16,8 @@ import { findRoot } from "./root.ts";
 
 export interface EnrolOptions {
   dataDir: string;
-  /** The enrolment token as the operator got it. */
-  token: string;
+  /** Gets the enrolment token as the operator got it; not asked when an identity is kept. */
+  token: () => Promise<string>;
   hostName: string;
   /** Replaces an identity that is there. Without it, that one is kept. */
   force: boolean;
@@ -43,7 +43,7 @@ export async function enrol(options: EnrolOptions): Promise<Enrolment> {
   const { dataDir, hostName, signal } = options;
   const there = options.force ? undefined : await readIdentity(dataDir);
   if (there) return { identity: there, kept: true };
-  const token = readToken(options.token);
+  const token = readToken(await options.token());
   const keyPem = await keyFor(dataDir, token.id);
   const csrDer = await signingRequest(keyPem, hostName);
   const response = await firstAnswer(token, async (address) => {
