@@ -1,10 +1,26 @@
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Command, Result } from "../../../gen/edge/v1/command_pb.ts";
+import {
+  DrainSchema,
+  type Hello,
+  type NodeFrame,
+  RejectCode,
+  WelcomeSchema,
+} from "../../../gen/edge/v1/control_pb.ts";
 import type { Clock } from "../../base/clock.ts";
+import { failure } from "../../base/failure.ts";
+import { newId } from "../../base/ids.ts";
 import type { Logger } from "../../base/log.ts";
-import type { Commands } from "../commands/index.ts";
+import { commandWindow, defaultBeatMs, leaseMsOf, maxFrameBytes } from "../../wire/limits.ts";
+import { checkCommand, type Commands } from "../commands/index.ts";
 import type { Authority, ServerCertificate } from "../enrolment/index.ts";
 import type { Fleet } from "../fleet/index.ts";
 import type { Reports } from "../reports/index.ts";
+import { type Admission, admission, reject, rejectOutcast, superseded } from "./admission.ts";
+import { Door, type NodeStream, type Visitor } from "./door.ts";
+import { beatMsFor, Turnstile } from "./pace.ts";
+import { Session } from "./session.ts";
 
 export interface LineOptions {
   /** Address to listen at; `::` for all. */
@@ -26,42 +42,220 @@ export interface LineOptions {
   random?: () => number;
 }
 
+/** A hello costs about 3 ms with its handshake: this is a little over half of one core. */
+const defaultAcceptPerSecond = 200;
+
+/** How long the hub's end waits for nodes to go, in milliseconds. */
+const drainMs = 5_000;
+
 /** The listener and its sessions. */
 export class Line implements AsyncDisposable {
+  readonly #options: LineOptions;
+  readonly #beatMs: number;
+  readonly #acceptPerSecond: number;
+  readonly #turnstile: Turnstile;
+  /** All streams, also those that have said nothing yet and those that are being rejected. */
+  readonly #streams = new Set<Session>();
+  /** The newest stream of each node: the only one that is served. */
+  readonly #newest = new Map<string, Session>();
+  #door: Door | undefined;
+  #drained: PromiseWithResolvers<void> | undefined;
+
+  private constructor(options: LineOptions) {
+    this.#options = options;
+    this.#beatMs = options.beatMs ?? defaultBeatMs;
+    this.#acceptPerSecond = options.acceptPerSecond ?? defaultAcceptPerSecond;
+    this.#turnstile = new Turnstile({
+      perSecond: this.#acceptPerSecond,
+      random: options.random ?? Math.random,
+    });
+    options.fleet.witnessRemovals({
+      cut: (nodeId) => this.#newest.get(nodeId)?.reject(rejectOutcast("removed", nodeId)),
+    });
+  }
+
   /** Listens when it resolves. @throws {Failure} conflict: the port is taken. unavailable: the address is not ours. */
   static async open(options: LineOptions): Promise<Line> {
-    throw new Error(`not yet ${options.port}`);
+    const line = new Line(options);
+    line.#door = await Door.open({
+      ...options,
+      onStream: (stream, visitor) => line.#arrive(stream, visitor),
+    });
+    return line;
   }
 
   /** Where it listens. */
   get port(): number {
-    return 0;
+    return this.#door?.port ?? 0;
   }
 
   /** Nodes that are connected. */
   get connected(): number {
-    return 0;
+    return this.#newest.size;
   }
 
   /** Beats, and cuts the lines of nodes that are not heard, until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
-    throw new Error(`not yet ${signal.aborted}`);
+    const tickMs = Math.min(1000, Math.max(20, this.#beatMs / 5));
+    while (!signal.aborted) {
+      this.#tick();
+      await this.#options.clock.sleep(tickMs, signal).catch((thrown: unknown) => {
+        if (!signal.aborted) throw thrown;
+      });
+    }
   }
 
   /**
    * Asks a connected node for something that changes nothing; neither kept nor repeated.
-   * @throws {Failure} not_found: the node. unavailable: it is away, or went away. exhausted: too many reads of it at once.
-   * deadline: it did not answer within the command's budget. Rejects with the signal's reason.
+   * @throws {Failure} not_found: the node. invalid, unsupported: the command. unavailable: the node is away, or went away.
+   * exhausted: too many reads of it at once. deadline: no answer within the command's budget. Rejects with the signal's
+   * reason.
    */
   async read(nodeId: string, command: Command, signal: AbortSignal): Promise<Result> {
-    throw new Error(`not yet ${nodeId} ${command.id} ${signal.aborted}`);
+    checkCommand(command);
+    const { fleet } = this.#options;
+    if (!fleet.has(nodeId)) {
+      throw failure("not_found", `node ${nodeId} is not in the fleet: see \`orchestrator node list\``);
+    }
+    const session = this.#newest.get(nodeId);
+    if (!session?.isOpen) {
+      throw failure("unavailable", `node ${nodeId} is not connected: ask again when it is`);
+    }
+    signal.throwIfAborted();
+    return await session.read(command, signal);
   }
 
   /** Lets nobody in any more, tells all nodes to come back later, and resolves when they are gone or 5 seconds are over. */
   async drain(reason: string): Promise<void> {
-    throw new Error(`not yet ${reason}`);
+    this.#door?.close();
+    this.#drained = Promise.withResolvers<void>();
+    for (const session of this.#newest.values()) {
+      session.drain(create(DrainSchema, { spreadMs: this.#spreadMs(), reason }));
+    }
+    if (this.#newest.size === 0) return;
+    const waiting = new AbortController();
+    await Promise.race([
+      this.#drained.promise,
+      this.#options.clock.sleep(drainMs, waiting.signal).catch(() => {}),
+    ]);
+    waiting.abort();
   }
 
   /** Cuts what is left and frees the port. */
-  async [Symbol.asyncDispose](): Promise<void> {}
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const session of [...this.#streams]) session.cut("the hub stops");
+    await this.#door?.[Symbol.asyncDispose]();
+  }
+
+  #arrive(stream: NodeStream, visitor: Visitor): void {
+    const { fleet, commands, clock, log } = this.#options;
+    const session = new Session({
+      stream,
+      visitor,
+      fleet,
+      deliveries: commands.deliveries,
+      clock,
+      log,
+      onHello: (session, frame) => this.#hello(session, frame),
+      onEnd: (session) => this.#ended(session),
+    });
+    this.#streams.add(session);
+  }
+
+  #hello(session: Session, frame: NodeFrame): void {
+    const admitted = this.#admit(session, admission(frame.body));
+    if ("reject" in admitted) {
+      session.reject(admitted.reject);
+      return;
+    }
+    const { nodeId } = session;
+    const former = this.#newest.get(nodeId);
+    this.#newest.set(nodeId, session);
+    former?.reject(superseded());
+    session.admit();
+    this.#letIn(session, admitted.hello, admitted.protocol).catch((error: unknown) => {
+      this.#options.log.error({ node: nodeId, error }, "node could not be let in");
+      session.fail(error);
+    });
+  }
+
+  /** Decides at once whether a hello that can be served is, so that of two streams that race only one is. */
+  #admit({ nodeId, visitor }: Session, admitted: Admission): Admission {
+    if ("reject" in admitted) return admitted;
+    const { fleet, clock, log } = this.#options;
+    const retryAfterMs = this.#drained ? this.#spreadMs() : this.#turnstile.enter(clock.elapsed());
+    if (retryAfterMs > 0) {
+      const why = this.#drained ? "this hub is about to stop" : "many nodes connect at once";
+      return { reject: reject(RejectCode.BUSY, `${why}: come back later`, retryAfterMs) };
+    }
+    const { sessionEpoch, instanceId, hostName, daemonVersion } = admitted.hello;
+    const { certificateSerial, certificateExpiresAt, socket } = visitor;
+    const epoch = Number(sessionEpoch);
+    const claim = { epoch, instanceId, hostName, daemonVersion, certificateSerial, certificateExpiresAt };
+    const outcast = fleet.admit(nodeId, claim);
+    if (!outcast) return admitted;
+    log.warn({ node: nodeId, outcast, from: socket.remoteAddress }, "node refused");
+    return { reject: rejectOutcast(outcast, nodeId) };
+  }
+
+  async #letIn(session: Session, hello: Hello, protocol: number): Promise<void> {
+    const { fleet, commands, reports, clock, log } = this.#options;
+    const { nodeId } = session;
+    const lastCommand = Number(hello.lastCommandSequence);
+    // Asked for in one turn: one commit, and no other stream of this node can come in between.
+    const [intake] = await Promise.all([
+      reports.intake({ nodeId, journalId: hello.journalId, lastSequence: Number(hello.journalLastSequence) }),
+      commands.deliveries.resumed(nodeId, lastCommand),
+      fleet.saved(nodeId),
+    ]);
+    if (this.#newest.get(nodeId) !== session) return;
+    const beatMs = beatMsFor(this.#beatMs, this.connected);
+    const sessionId = newId("session");
+    const welcome = create(WelcomeSchema, {
+      sessionId,
+      protocol,
+      leaseMs: leaseMsOf(beatMs),
+      beatIntervalMs: beatMs,
+      serverTime: timestampFromMs(clock.now()),
+      reportsThrough: BigInt(intake.through),
+      commandWindow,
+      maxFrameBytes,
+      nodeId,
+    });
+    fleet.arrived(nodeId);
+    session.open(welcome, intake, lastCommand);
+    log.info(
+      { node: nodeId, session: sessionId, epoch: Number(hello.sessionEpoch), attempt: hello.attempt },
+      "line is up",
+    );
+  }
+
+  #ended(session: Session): void {
+    this.#streams.delete(session);
+    if (this.#newest.get(session.nodeId) !== session) return;
+    this.#newest.delete(session.nodeId);
+    this.#options.fleet.left(session.nodeId);
+    if (this.#newest.size === 0) this.#drained?.resolve();
+  }
+
+  #tick(): void {
+    const now = this.#options.clock.elapsed();
+    const beatMs = beatMsFor(this.#beatMs, this.connected);
+    for (const session of [...this.#streams]) {
+      if (session.tick(now, beatMs) === "lost") this.#lost(session);
+    }
+  }
+
+  /** A connection that another stream of the node still uses is well; then only the silent stream ends. */
+  #lost(session: Session): void {
+    const newest = this.#newest.get(session.nodeId);
+    if (newest !== session && newest?.visitor === session.visitor)
+      session.fail(failure("deadline", "nothing was heard"));
+    else session.cut("nothing was heard for the time of the lease");
+  }
+
+  /** Time that the nodes which are here take to come back at the rate at which they are let in, in milliseconds. */
+  #spreadMs(): number {
+    return Math.max(1000, Math.ceil((this.connected * 1000) / this.#acceptPerSecond));
+  }
 }

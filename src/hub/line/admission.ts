@@ -1,0 +1,87 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type Hello,
+  type NodeFrame,
+  type Reject,
+  RejectCode,
+  RejectSchema,
+} from "../../../gen/edge/v1/control_pb.ts";
+import { protocol } from "../../wire/limits.ts";
+import type { Outcast } from "../fleet/index.ts";
+
+/** Whether the same identity and version may try again. docs/protocol.md tells what a node does with each. */
+const retryable: Record<RejectCode, boolean> = {
+  [RejectCode.UNSPECIFIED]: false,
+  [RejectCode.PROTOCOL]: false,
+  [RejectCode.REMOVED]: false,
+  [RejectCode.STALE_EPOCH]: true,
+  [RejectCode.CLONED]: false,
+  [RejectCode.BUSY]: true,
+  [RejectCode.BAD_HELLO]: false,
+  [RejectCode.SUPERSEDED]: false,
+};
+
+/** A refusal with its sentence. */
+export function reject(code: RejectCode, message: string, retryAfterMs = 0): Reject {
+  return create(RejectSchema, { code, message, retryable: retryable[code], retryAfterMs });
+}
+
+/** What a first frame says that can be served: the hello, and the protocol version to speak. */
+export type Admission = { hello: Hello; protocol: number } | { reject: Reject };
+
+/** Decides by the first frame alone. Whether the node belongs to the fleet, and is the newest of its kind, the fleet knows. */
+export function admission(body: NodeFrame["body"]): Admission {
+  if (body.case !== "hello")
+    return bad(`the first frame is ${body.case ?? "of a kind unknown here"}, not Hello`);
+  const hello = body.value;
+  if (hello.protocolMin > hello.protocolMax || hello.protocolMax === 0) {
+    return bad(`protocol_min ${hello.protocolMin} and protocol_max ${hello.protocolMax} are no range`);
+  }
+  if (hello.protocolMin > protocol.max || hello.protocolMax < protocol.min) {
+    return {
+      reject: reject(
+        RejectCode.PROTOCOL,
+        `the node speaks protocol ${hello.protocolMin} to ${hello.protocolMax}, this hub ${protocol.min} to ${protocol.max}: upgrade ${hello.protocolMax < protocol.min ? "the daemon" : "the hub"}`,
+      ),
+    };
+  }
+  if (hello.sessionEpoch === 0n) return bad("session_epoch is 0; the first attempt has 1");
+  if (hello.instanceId === "") return bad("instance_id is empty");
+  if (hello.journalId === "") return bad("journal_id is empty");
+  const numbers = [hello.sessionEpoch, hello.lastCommandSequence, hello.journalLastSequence];
+  if (numbers.some((number) => number > Number.MAX_SAFE_INTEGER))
+    return bad("a sequence or epoch is over 2^53");
+  return { hello, protocol: Math.min(hello.protocolMax, protocol.max) };
+}
+
+function bad(what: string): Admission {
+  return { reject: reject(RejectCode.BAD_HELLO, `the hello is wrong: ${what}`) };
+}
+
+/** What a node is told that the fleet does not let in. */
+export function rejectOutcast(outcast: Outcast, nodeId: string): Reject {
+  switch (outcast) {
+    case "removed":
+      return reject(
+        RejectCode.REMOVED,
+        `node ${nodeId} was removed from the fleet: enrol it again to take it back`,
+      );
+    case "unknown":
+      return reject(RejectCode.REMOVED, `this hub does not know node ${nodeId}: enrol it here`);
+    case "stale":
+      return reject(
+        RejectCode.STALE_EPOCH,
+        "a later session epoch of this node was already seen: raise it and try again",
+      );
+    case "cloned":
+      return reject(
+        RejectCode.CLONED,
+        "another running daemon has this node's identity: stop one of the two, and enrol it with a token of its own",
+      );
+  }
+}
+
+/** What a stream is told when a newer one of the same node came. */
+export function superseded(): Reject {
+  return reject(RejectCode.SUPERSEDED, "a newer stream of this node took over");
+}

@@ -1,0 +1,200 @@
+import { constants, type X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import type { AddressInfo } from "node:net";
+import { createServer, type Server as TlsServer, type TLSSocket, type TlsOptions } from "node:tls";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
+import {
+  Control,
+  type HubFrame,
+  HubFrameSchema,
+  type NodeFrame,
+  NodeFrameSchema,
+} from "../../../gen/edge/v1/control_pb.ts";
+import { failure } from "../../base/failure.ts";
+import type { Logger } from "../../base/log.ts";
+import { grpcMethod } from "../../wire/grpc.ts";
+import { maxTransportBytes } from "../../wire/limits.ts";
+import { minTlsVersion, nodeIdOf } from "../../wire/tls.ts";
+import type { Authority, ServerCertificate } from "../enrolment/index.ts";
+
+/** A frame of a node, with its size on the wire. */
+export interface Incoming {
+  frame: NodeFrame;
+  sizeBytes: number;
+}
+
+export type NodeStream = ServerDuplexStream<Incoming, HubFrame>;
+
+/** Who is at the other end of a connection, as its certificate says. */
+export interface Visitor {
+  nodeId: string;
+  certificateSerial: string;
+  /** Milliseconds since 1970. */
+  certificateExpiresAt: number;
+  socket: TLSSocket;
+}
+
+export interface DoorOptions {
+  host: string;
+  port: number;
+  authority: Pick<Authority, "rootPem" | "trustDomain">;
+  certificate: Pick<ServerCertificate, "current" | "onChange">;
+  log: Logger;
+  /** A node opened a stream. */
+  onStream: (stream: NodeStream, visitor: Visitor) => void;
+}
+
+/** How long a handshake may take, in milliseconds: a node at the far end of a bad radio link needs some seconds. */
+const handshakeMs = 15_000;
+
+/** A connection without a stream is a mistake or an attack, and ends after this long, in milliseconds. */
+const idleMs = 30_000;
+
+/**
+ * The listener of the line. TLS is ours and not grpc-js's: its server can neither ask for TLS 1.3 nor change its certificate,
+ * and a connection whose lease is over must be destroyed, which needs the socket.
+ */
+export class Door implements AsyncDisposable {
+  readonly #tls: TlsServer;
+  readonly #grpc: Server;
+  readonly #visitors: Map<string, Visitor>;
+  readonly #stopRenewing: () => void;
+
+  private constructor(
+    tls: TlsServer,
+    grpc: Server,
+    visitors: Map<string, Visitor>,
+    stopRenewing: () => void,
+  ) {
+    this.#tls = tls;
+    this.#grpc = grpc;
+    this.#visitors = visitors;
+    this.#stopRenewing = stopRenewing;
+  }
+
+  /** Listens when it resolves. @throws {Failure} conflict: the port is taken. unavailable: the address is not ours. */
+  static async open({ host, port, authority, certificate, log, onStream }: DoorOptions): Promise<Door> {
+    const visitors = new Map<string, Visitor>();
+    const grpc = grpcServer((stream) => {
+      const visitor = visitors.get(stream.getPeer());
+      if (visitor) onStream(stream, visitor);
+      else stream.destroy();
+    });
+    const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
+    const options = (): TlsOptions => tlsOptions(authority.rootPem, certificate.current);
+    const tls = createServer(options());
+    tls.on("tlsClientError", (error, socket) => {
+      log.debug({ from: socket.remoteAddress, error }, "handshake failed");
+    });
+    tls.on("secureConnection", (socket) => {
+      socket.on("error", (error) => log.debug({ from: socket.remoteAddress, error }, "connection broke"));
+      const visitor = visitorOn(socket, authority.trustDomain);
+      if (!visitor) {
+        log.warn(
+          { from: socket.remoteAddress },
+          "a certificate of this authority that is no node's was refused",
+        );
+        socket.destroy();
+        return;
+      }
+      const peer = `${socket.remoteAddress}:${socket.remotePort}`;
+      visitors.set(peer, visitor);
+      socket.once("close", () => visitors.delete(peer));
+      injector.injectConnection(socket);
+    });
+    tls.listen(port, host);
+    try {
+      await once(tls, "listening");
+    } catch (thrown) {
+      grpc.forceShutdown();
+      throw cannotListen(host, port, thrown);
+    }
+    const stopRenewing = certificate.onChange(() => tls.setSecureContext(options()));
+    return new Door(tls, grpc, visitors, stopRenewing);
+  }
+
+  get port(): number {
+    return (this.#tls.address() as AddressInfo).port; // It listens on TCP.
+  }
+
+  /** Takes no new connections. Those that are open go on. */
+  close(): void {
+    if (this.#tls.listening) this.#tls.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopRenewing();
+    const closed = this.#tls.listening ? once(this.#tls, "close") : undefined;
+    this.close();
+    for (const { socket } of this.#visitors.values()) socket.destroy();
+    this.#grpc.forceShutdown();
+    await closed;
+  }
+}
+
+function tlsOptions(rootPem: string, { key, cert }: ServerCertificate["current"]): TlsOptions {
+  return {
+    key,
+    cert,
+    ca: rootPem,
+    minVersion: minTlsVersion,
+    requestCert: true,
+    rejectUnauthorized: true,
+    ALPNProtocols: ["h2"],
+    handshakeTimeout: handshakeMs,
+    // No session tickets: with one, a certificate that has expired since would not be looked at again.
+    secureOptions: constants.SSL_OP_NO_TICKET,
+  };
+}
+
+function visitorOn(socket: TLSSocket, trustDomain: string): Visitor | undefined {
+  const certificate: X509Certificate | undefined = socket.getPeerX509Certificate();
+  const nodeId = certificate && nodeIdOf(certificate, trustDomain);
+  if (!certificate || nodeId === undefined) return undefined;
+  return {
+    nodeId,
+    certificateSerial: certificate.serialNumber,
+    certificateExpiresAt: certificate.validToDate.getTime(),
+    socket,
+  };
+}
+
+function grpcServer(onStream: (stream: NodeStream) => void): Server {
+  const server = new Server({
+    "grpc.max_receive_message_length": maxTransportBytes,
+    "grpc.max_send_message_length": maxTransportBytes,
+    "grpc.max_concurrent_streams": 8,
+    "grpc.max_connection_idle_ms": idleMs,
+    "grpc.enable_channelz": 0,
+  });
+  const { path } = grpcMethod(Control.method.connect);
+  server.addService(
+    {
+      connect: {
+        path,
+        requestStream: true,
+        responseStream: true,
+        requestDeserialize: (bytes: Buffer): Incoming => ({
+          frame: fromBinary(NodeFrameSchema, bytes),
+          sizeBytes: bytes.length,
+        }),
+        requestSerialize: ({ frame }: Incoming) => Buffer.from(toBinary(NodeFrameSchema, frame)),
+        responseSerialize: (frame: HubFrame) => Buffer.from(toBinary(HubFrameSchema, frame)),
+        responseDeserialize: (bytes: Buffer) => fromBinary(HubFrameSchema, bytes),
+      },
+    },
+    { connect: onStream },
+  );
+  return server;
+}
+
+function cannotListen(host: string, port: number, thrown: unknown): unknown {
+  const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
+  if (code === "EADDRINUSE") {
+    return failure("conflict", `port ${port} is taken: stop the other program, or set hub.line_port`, {
+      cause: thrown,
+    });
+  }
+  return failure("unavailable", `cannot listen at ${host} port ${port}`, { cause: thrown });
+}

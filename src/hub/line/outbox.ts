@@ -1,0 +1,87 @@
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { Command } from "../../../gen/edge/v1/command_pb.ts";
+import {
+  type Drain,
+  type HubFrame,
+  HubFrameSchema,
+  type Pace,
+  type Reject,
+  type Welcome,
+} from "../../../gen/edge/v1/control_pb.ts";
+
+type Said = NonNullable<MessageInitShape<typeof HubFrameSchema>["body"]>;
+
+/**
+ * What one node is to be sent, as levels and short lists, not as a queue of frames: a node that reads slowly costs no more
+ * than one that reads fast, and what is urgent does not stand behind what is large. Commands come from the `Sender`, when
+ * there is nothing here.
+ */
+export class Outbox {
+  /** Reads to be asked. The session bounds them. */
+  readonly #reads: Command[] = [];
+  #first: Said | undefined;
+  #drain: Drain | undefined;
+  #pace: Pace | undefined;
+  #isBeatDue = false;
+  #stored = 0;
+  #acknowledged = 0;
+
+  /** The answer to the hello, or the refusal that ends the stream: nothing else is sent before it. */
+  answer(body: { case: "welcome"; value: Welcome } | { case: "reject"; value: Reject }): void {
+    this.#first = body;
+  }
+
+  /** Reports up to here are on disk. */
+  stored(through: number): void {
+    this.#stored = Math.max(this.#stored, through);
+  }
+
+  beat(): void {
+    this.#isBeatDue = true;
+  }
+
+  pace(pace: Pace): void {
+    this.#pace = pace;
+  }
+
+  drain(drain: Drain): void {
+    this.#drain = drain;
+  }
+
+  read(command: Command): void {
+    this.#reads.push(command);
+  }
+
+  /** The next frame, most urgent first; undefined when there is nothing to say. `now` is the hub's wall time. */
+  next(now: number): HubFrame | undefined {
+    const body = this.#next(now);
+    return body && create(HubFrameSchema, { body });
+  }
+
+  #next(now: number): Said | undefined {
+    const [first, drain, pace] = [this.#first, this.#drain, this.#pace];
+    if (first) {
+      this.#first = undefined;
+      return first;
+    }
+    if (drain) {
+      this.#drain = undefined;
+      return { case: "drain", value: drain };
+    }
+    if (this.#stored > this.#acknowledged) {
+      this.#acknowledged = this.#stored;
+      return { case: "reportsAck", value: { throughSequence: BigInt(this.#stored) } };
+    }
+    if (this.#isBeatDue) {
+      this.#isBeatDue = false;
+      return { case: "beat", value: { serverTime: timestampFromMs(now) } };
+    }
+    if (pace) {
+      this.#pace = undefined;
+      return { case: "pace", value: pace };
+    }
+    const read = this.#reads.shift();
+    return read && { case: "command", value: { sequence: 0n, command: read } };
+  }
+}

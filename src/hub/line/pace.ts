@@ -1,0 +1,46 @@
+/** Beats that a hub takes in a second, of all nodes together: about a tenth of one core. */
+const beatsPerSecond = 1000;
+
+/**
+ * Time between the beats of each node of a fleet with this many connected nodes, in milliseconds. Stretched so that beats of
+ * all nodes together never cost more than a part of the hub: twenty thousand nodes beat every 20 seconds.
+ */
+export function beatMsFor(baseMs: number, connected: number): number {
+  return Math.max(baseMs, Math.ceil((connected * 1000) / beatsPerSecond));
+}
+
+/** Whether a node should be told another pace. Small changes are not worth a frame to everybody. */
+export function isOtherPace(toldMs: number, wantedMs: number): boolean {
+  return wantedMs > toldMs * 1.25 || wantedMs < toldMs * 0.75;
+}
+
+/** Lets in so many streams a second, and a short burst at once. The others are given times at which they fit in. */
+export class Turnstile {
+  readonly #intervalMs: number;
+  readonly #burstMs: number;
+  readonly #random: () => number;
+  /** When the streams that were let in are paid for. */
+  #paidAt = 0;
+  /** Up to when those who were sent away are expected back. */
+  #promisedUntil = 0;
+
+  constructor({ perSecond, random }: { perSecond: number; random: () => number }) {
+    this.#intervalMs = 1000 / perSecond;
+    this.#burstMs = 1000;
+    this.#random = random;
+  }
+
+  /**
+   * 0 when a stream may come in at `now` (elapsed milliseconds), else after how many milliseconds to try again: those who are
+   * sent away are spread over the time that serving them takes, with a second of jitter.
+   */
+  enter(now: number): number {
+    const paidAt = Math.max(this.#paidAt, now);
+    if (paidAt - now < this.#burstMs) {
+      this.#paidAt = paidAt + this.#intervalMs;
+      return 0;
+    }
+    this.#promisedUntil = Math.max(this.#promisedUntil, paidAt) + this.#intervalMs;
+    return Math.ceil(this.#promisedUntil - now + this.#random() * 1000);
+  }
+}

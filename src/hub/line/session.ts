@@ -1,0 +1,231 @@
+import { create } from "@bufbuild/protobuf";
+import type { Command, Result } from "../../../gen/edge/v1/command_pb.ts";
+import {
+  type Drain,
+  type NodeFrame,
+  PaceSchema,
+  type Reject,
+  type Report,
+  type Welcome,
+} from "../../../gen/edge/v1/control_pb.ts";
+import type { Clock } from "../../base/clock.ts";
+import { failure } from "../../base/failure.ts";
+import type { Logger } from "../../base/log.ts";
+import { toServiceError } from "../../wire/grpc.ts";
+import { leaseMsOf, maxFrameBytes } from "../../wire/limits.ts";
+import type { Deliveries } from "../commands/index.ts";
+import type { Fleet } from "../fleet/index.ts";
+import type { Intake } from "../reports/index.ts";
+import type { Incoming, NodeStream, Visitor } from "./door.ts";
+import { isOtherPace } from "./pace.ts";
+import { Reads } from "./reads.ts";
+import { Sender } from "./sender.ts";
+import { Writer } from "./writer.ts";
+
+/** How long a stream may be open and say nothing, in milliseconds. */
+const greetingMs = 15_000;
+
+/** Reports on their way to the disk; with more, the stream is not read, and the node's flow control waits. */
+const intakeLimit = 256;
+
+/**
+ * Where a stream is. `admitted`: its hello is good and the fence is on its way to the disk. `closing`: its last frame was
+ * said. Only what comes while it is `open` changes anything.
+ */
+type State = "greeting" | "admitted" | "open" | "closing" | "ended";
+
+export interface SessionOptions {
+  stream: NodeStream;
+  visitor: Visitor;
+  fleet: Fleet;
+  deliveries: Deliveries;
+  clock: Clock;
+  log: Logger;
+  onHello: (session: Session, frame: NodeFrame) => void;
+  onEnd: (session: Session) => void;
+}
+
+/** One stream of one node, from its first frame to its end. */
+export class Session {
+  readonly visitor: Visitor;
+  readonly #options: SessionOptions;
+  readonly #writer: Writer;
+  readonly #reads = new Reads();
+  readonly #abort = new AbortController();
+  #state: State = "greeting";
+  #sender: Sender | undefined;
+  #intake: Intake | undefined;
+  #taking = 0;
+  /** Elapsed milliseconds. */
+  #heardAt: number;
+  #beatAt = Number.POSITIVE_INFINITY;
+  #beatMs = 0;
+  #leaseMs = greetingMs;
+
+  constructor(options: SessionOptions) {
+    const { stream, visitor, clock } = options;
+    this.visitor = visitor;
+    this.#options = options;
+    this.#heardAt = clock.elapsed();
+    this.#writer = new Writer(stream, clock);
+    stream.on("data", (incoming: Incoming) => this.#onFrame(incoming));
+    // Without a listener for errors, a node that breaks its stream would end the hub.
+    stream.on("error", (error: Error) => this.#end("the stream broke", error));
+    stream.on("cancelled", () => this.#end("the node left"));
+    stream.on("end", () => {
+      stream.end();
+      this.#end("the node left");
+    });
+    this.#writer.run(this.#abort.signal).catch((error: unknown) => {
+      this.#end("the stream cannot be written", error);
+    });
+  }
+
+  get nodeId(): string {
+    return this.visitor.nodeId;
+  }
+
+  get isOpen(): boolean {
+    return this.#state === "open";
+  }
+
+  /** The hello is good: nothing more is read until `open`. */
+  admit(): void {
+    this.#state = "admitted";
+    this.#options.stream.pause();
+  }
+
+  /** Says welcome, and begins to take reports and to send commands after `lastCommand`. */
+  open(welcome: Welcome, intake: Intake, lastCommand: number): void {
+    if (this.#state !== "admitted") return;
+    const { clock, deliveries, log, stream } = this.#options;
+    this.#state = "open";
+    this.#intake = intake;
+    this.#beatMs = welcome.beatIntervalMs;
+    this.#leaseMs = welcome.leaseMs;
+    this.#heardAt = clock.elapsed();
+    this.#beatAt = this.#heardAt + this.#beatMs;
+    const wake = () => this.#writer.wake();
+    this.#sender = new Sender({ nodeId: this.nodeId, deliveries, log, lastCommand, wake });
+    this.#writer.outbox.answer({ case: "welcome", value: welcome });
+    this.#writer.serve(this.#sender);
+    stream.resume();
+    wake();
+  }
+
+  /** Refuses or supersedes the stream, as its last frame. */
+  reject(reason: Reject): void {
+    if (this.#state === "ended" || this.#state === "closing") return;
+    this.#state = "closing";
+    this.#stopServing();
+    this.#writer.outbox.answer({ case: "reject", value: reason });
+    this.#writer.close();
+  }
+
+  /** Asks the node to close the stream and come back later. */
+  drain(drain: Drain): void {
+    this.#writer.outbox.drain(drain);
+    this.#writer.wake();
+  }
+
+  /** Ends the stream with a failure as its status. */
+  fail(thrown: unknown): void {
+    if (this.#state !== "ended") this.#options.stream.emit("error", toServiceError(thrown));
+  }
+
+  /** Destroys the connection, without waiting for the other side to agree. */
+  cut(why: string): void {
+    this.visitor.socket.destroy();
+    this.#end(why);
+  }
+
+  /** Asks the node something that changes nothing. Fails as `Line.read` does. */
+  read(command: Command, signal: AbortSignal): Promise<Result> {
+    const answer = this.#reads.answerTo(command, this.#options.clock.elapsed(), signal);
+    this.#writer.outbox.read(command);
+    this.#writer.wake();
+    return answer;
+  }
+
+  /** What time alone brings: a beat, another pace, reads that are late. Says whether the lease is over. */
+  tick(now: number, beatMs: number): "alive" | "lost" {
+    if (now - this.#heardAt > this.#leaseMs) return "lost";
+    if (this.#state !== "open") return "alive";
+    this.#reads.expire(now);
+    this.#sender?.retry();
+    const { outbox } = this.#writer;
+    if (isOtherPace(this.#beatMs, beatMs)) {
+      this.#beatMs = beatMs;
+      // It never shrinks: the node may learn of the new pace long after we said it.
+      this.#leaseMs = Math.max(this.#leaseMs, leaseMsOf(beatMs));
+      outbox.pace(create(PaceSchema, { beatIntervalMs: beatMs, leaseMs: leaseMsOf(beatMs) }));
+      this.#writer.wake();
+    }
+    if (now >= this.#beatAt) {
+      this.#beatAt = now + this.#beatMs;
+      outbox.beat();
+      this.#writer.wake();
+    }
+    return "alive";
+  }
+
+  #onFrame({ frame, sizeBytes }: Incoming): void {
+    if (this.#state !== "greeting" && this.#state !== "open") return;
+    this.#heardAt = this.#options.clock.elapsed();
+    if (sizeBytes > maxFrameBytes) {
+      this.fail(
+        failure("exhausted", `a frame of ${sizeBytes} bytes came; at most ${maxFrameBytes} are allowed`),
+      );
+    } else if (this.#state === "greeting") this.#options.onHello(this, frame);
+    else this.#take(frame.body);
+  }
+
+  #take(body: NodeFrame["body"]): void {
+    const { fleet, deliveries, log } = this.#options;
+    const { nodeId } = this;
+    if (body.case === "beat") fleet.heard(nodeId, body.value.sample);
+    else if (body.case === "status") fleet.said(nodeId, body.value);
+    else if (body.case === "progress") deliveries.progressed(nodeId, body.value);
+    else if (body.case === "commandsAck") this.#sender?.acknowledged(Number(body.value.throughSequence));
+    else if (body.case === "report") this.#report(body.value);
+    else if (body.case === "bye") log.info({ node: nodeId, reason: body.value.reason }, "node says goodbye");
+    else if (body.case === "hello") {
+      this.fail(failure("invalid", "a second hello came: it is the first frame of a stream, and only that"));
+    }
+    // Anything else is a frame of a newer node, and is ignored: see "Growing" in docs/protocol.md.
+  }
+
+  #report(report: Report): void {
+    const intake = this.#intake;
+    if (report.sequence === 0n) {
+      if (report.entry.case === "result") this.#reads.answer(report.entry.value);
+      return;
+    }
+    if (!intake) return;
+    const { stream } = this.#options;
+    if (++this.#taking >= intakeLimit) stream.pause();
+    intake.take(report).then(
+      () => {
+        if (--this.#taking < intakeLimit && stream.isPaused()) stream.resume();
+        this.#writer.outbox.stored(Math.max(Number(report.sequence), intake.through));
+        this.#writer.wake();
+      },
+      (thrown: unknown) => this.fail(thrown),
+    );
+  }
+
+  #stopServing(): void {
+    this.#sender?.stop();
+    this.#reads.fail(failure("unavailable", `node ${this.nodeId} left: try again when it is connected`));
+  }
+
+  #end(why: string, error?: unknown): void {
+    if (this.#state === "ended") return;
+    const wasOpen = this.#state === "open";
+    this.#state = "ended";
+    this.#stopServing();
+    this.#abort.abort(failure("unavailable", why, { cause: error }));
+    if (wasOpen) this.#options.log.info({ node: this.nodeId, why, error }, "line is down");
+    this.#options.onEnd(this);
+  }
+}
