@@ -126,7 +126,7 @@ test("no tracked file names a place on somebody's machine", () => {
   assert.deepEqual(found, nothing);
 });
 
-/** As git sees them; where there is no git, what is in the folders of ours. */
+/** As git sees them; a deletion that is not committed yet counts. */
 function trackedFiles(): string[] {
   return execFileSync("git", ["ls-files", "-z"], { cwd: root, encoding: "utf8" })
     .split("\0")
