@@ -1,18 +1,16 @@
 import type { Clock } from "../../base/clock.ts";
 import { failure } from "../../base/failure.ts";
-import type { Engine } from "./engine.ts";
-import { EngineFailure, isNotFound } from "./engine-failures.ts";
+import { EngineFailure } from "./engine-failures.ts";
 import type { Gate } from "./gate.ts";
-import { label, objectName } from "./names.ts";
+import { fullReference, label, objectName } from "./names.ts";
 import type { Step } from "./plan.ts";
 import { containerOptions, labelsOf, networkOptions, type Rlimit } from "./profile.ts";
 import { pull } from "./pull.ts";
-import { fullReference } from "./spec.ts";
+import { type RemovingHands, remove } from "./remove.ts";
 import type { Wish } from "./store.ts";
 
 /** What a step needs besides itself. */
-export interface Hands {
-  engine: Engine;
+export interface Hands extends RemovingHands {
   instanceId: string;
   wish: Wish;
   refused: ReadonlySet<Rlimit>;
@@ -25,15 +23,16 @@ export interface Hands {
   pulls: Gate;
   /** Ends what may be left half done: pulls and waits. */
   waiting: AbortSignal;
-  /** Ends everything, when the program stops. */
-  signal: AbortSignal;
-  progress: (phase: string, doneBytes?: number, totalBytes?: number) => void;
 }
 
+/** Every step that touches the engine. */
+export type Act = Exclude<Step, { do: "forget" }>;
+
+/** How one kind of step is done. */
 type Does<D extends Step["do"]> = (hands: Hands, step: Extract<Step, { do: D }>) => Promise<void>;
 
-/** How each step of a plan is done. `forget` is not here: it is about the wish and touches no engine. */
-export const apply: { [D in Exclude<Step["do"], "forget">]: Does<D> } = {
+/** How each act is done. */
+export const apply: { [D in Act["do"]]: Does<D> } = {
   async ensureImage(hands) {
     const { engine, wish, clock, waiting, progress } = hands;
     const { image } = wish.spec;
@@ -61,7 +60,9 @@ export const apply: { [D in Exclude<Step["do"], "forget">]: Does<D> } = {
       return "Labels" in made ? made : await docker.getVolume(name).inspect({ abortSignal });
     });
     const theirs = there.Labels as Record<string, string> | null;
-    if (theirs?.[label.instance] !== instanceId) throw taken("volume", name);
+    if (theirs?.[label.instance] === instanceId) return;
+    const sentence = `the engine already has a volume named ${name} that is not this daemon's`;
+    throw failure("conflict", `${sentence}: remove it, or choose another name`);
   },
 
   async createContainer({ engine, instanceId, wish, refused, signal }) {
@@ -115,46 +116,5 @@ export const apply: { [D in Exclude<Step["do"], "forget">]: Does<D> } = {
     await engine.stop(container, graceMs, signal);
   },
 
-  async removeContainer({ engine, signal, progress }, { container }) {
-    progress("removing");
-    await gone("remove the container", engine, signal, (docker, abortSignal) =>
-      docker.getContainer(container).remove({ force: true, v: true, abortSignal }),
-    );
-  },
-
-  async removeNetwork({ engine, signal }, { network }) {
-    const doing = "remove the network";
-    await gone(doing, engine, signal, async (docker, abortSignal) => {
-      const { Containers } = await docker.getNetwork(network).inspect();
-      // Somebody's own container in our network, perhaps to look into it: it loses the network and nothing else.
-      for (const Container of Object.keys(Containers ?? {})) {
-        await docker.getNetwork(network).disconnect({ Container, Force: true, abortSignal });
-      }
-      await docker.getNetwork(network).remove({ abortSignal });
-    });
-  },
-
-  async removeVolume({ engine, signal }, { volume }) {
-    await gone("remove the volume", engine, signal, (docker, abortSignal) =>
-      docker.getVolume(volume).remove({ abortSignal }),
-    );
-  },
+  ...remove,
 };
-
-/** The failure when an object of this name is there and is not ours. It is never touched. */
-export function taken(kind: "container" | "network" | "volume", name: string): Error {
-  return failure(
-    "conflict",
-    `the engine already has a ${kind} named ${name} that is not this daemon's: remove it, or choose another name`,
-  );
-}
-
-/** What is gone already is the same success. */
-async function gone(doing: string, engine: Engine, signal: AbortSignal, work: Parameters<Engine["call"]>[2]) {
-  try {
-    await engine.call(doing, signal, work);
-  } catch (thrown) {
-    const isUnderWay = thrown instanceof EngineFailure && /already in progress/.test(thrown.message);
-    if (!isNotFound(thrown) && !isUnderWay) throw thrown;
-  }
-}

@@ -106,6 +106,13 @@ const rules: readonly Rule[] = [
     sentence: (said) => `a port of the node is taken by another program: ${said}`,
   },
   {
+    // Ours, when the engine had answered with an error and made it all the same: the next look tells.
+    says: /(?:container name ".*" is already in use|network with name .* already exists)/i,
+    kind: "conflict",
+    retry: "few",
+    sentence: (said) => `the engine already has an object of this name, and it is not this daemon's: ${said}`,
+  },
+  {
     says: /non-overlapping IPv4 address pool|predefined address pools have been fully subnetted/i,
     kind: "exhausted",
     retry: "never",

@@ -136,6 +136,25 @@ export class Engine implements Disposable {
     );
   }
 
+  /** What a container uses now, without the second's wait that makes the engine compute rates. */
+  async stats(id: string, signal: AbortSignal): Promise<Docker.ContainerStats> {
+    return await this.call(
+      "measure the container",
+      signal,
+      (docker, abortSignal) => {
+        const options = { stream: false as const, "one-shot": true, abortSignal };
+        return docker.getContainer(id).stats(options);
+      },
+      this.#timeouts.ask,
+    );
+  }
+
+  /** The engine's storage driver, as in `overlay2`. */
+  async storageDriver(signal: AbortSignal): Promise<string> {
+    const info = (docker: Docker) => docker.info() as Promise<{ Driver?: string }>; // The library's type is `any`.
+    return (await this.call("tell its storage driver", signal, info, this.#timeouts.ask)).Driver ?? "";
+  }
+
   /** The last lines that a container wrote: at most ten, at most a kilobyte, and nothing that steers a terminal. */
   async lastLines(id: string, signal: AbortSignal): Promise<string> {
     const options = { stdout: true, stderr: true, tail: 10, follow: false as const };

@@ -16,3 +16,9 @@ export const reservedPrefix = "edge.";
 export function objectName(instanceId: string, runtime: string): string {
   return `edge-${instanceId.slice(0, 8)}-${runtime}`;
 }
+
+/** The image reference with the tag that is meant when there is neither tag nor digest. */
+export function fullReference(image: string): string {
+  const name = image.slice(image.lastIndexOf("/") + 1);
+  return name.includes(":") || name.includes("@") ? image : `${image}:latest`;
+}

@@ -75,10 +75,10 @@ export function news(wish: Wish, seen: ObservedContainer | undefined, causes: Ca
 }
 
 function endOf(wish: Wish, seen: ObservedContainer): Change {
-  const isAsked = wish.desired === "stopped" || (wish.restartOf !== "" && wish.restartOf === wish.started);
+  const isRestart = wish.restartOf !== "" && wish.restartOf === wish.started;
   const base = { containerId: seen.id, exitCode: seen.exitCode, outOfMemory: seen.outOfMemory };
-  if (isAsked) {
-    const reason = wish.desired === "stopped" ? "it should be stopped" : "a restart was asked for";
+  if (wish.desired !== "running" || isRestart) {
+    const reason = wish.desired === "running" ? "a restart was asked for" : `it should be ${wish.desired}`;
     return { ...base, kind: RuntimeChangeKind.STOPPED, reason, commandId: wish.actingCommandId };
   }
   const memory = seen.outOfMemory ? ", killed for want of memory" : "";

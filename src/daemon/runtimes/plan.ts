@@ -10,7 +10,8 @@ export type Step = { reason: string } & (
   | { do: "createVolume" }
   | { do: "createContainer" }
   | { do: "attachNetwork"; container: string }
-  | { do: "startContainer"; container: string }
+  /** `isAsked`: a command asked for this start; else the loop mends. */
+  | { do: "startContainer"; container: string; isAsked: boolean }
   | { do: "verify"; container: string }
   | { do: "stopContainer"; container: string; graceMs: number }
   | { do: "removeContainer"; container: string; name: string }
@@ -18,6 +19,9 @@ export type Step = { reason: string } & (
   | { do: "removeVolume"; volume: string }
   | { do: "forget" }
 );
+
+/** A step that removes something. */
+export type Removal = Extract<Step, { do: "removeContainer" | "removeNetwork" | "removeVolume" }>;
 
 /** What else decides: whose objects these are, and which limits this engine refuses to raise. */
 export interface Ground {
@@ -60,17 +64,19 @@ export function isUp({ state }: ObservedContainer): boolean {
  * What to remove of a runtime that has no wish: only what its remembered end would have removed, had the engine not been
  * late. Anything else may be somebody's work that this state file does not know, and stays.
  */
-export function planSweep(ended: Ended, observed: Observed): Step[] {
+export function planSweep(ended: Ended, observed: Observed): Removal[] {
   const reason = "its runtime was removed, and the engine finished making it afterwards";
   const isOurs = ({ commandId }: { commandId: string }) => !ended.failure || commandId === ended.commandId;
+  const volumes = ended.keepVolume ? [] : observed.volumes.filter(isOurs);
+  return removals({ ...observed, volumes }, reason);
+}
+
+/** Containers first: what they use cannot be removed before them. */
+function removals({ containers, networks, volumes }: Observed, reason: string): Removal[] {
   return [
-    ...observed.containers.map(
-      ({ id, name }): Step => ({ do: "removeContainer", container: id, name, reason }),
-    ),
-    ...observed.networks.map(({ id, name }): Step => ({ do: "removeNetwork", network: id, name, reason })),
-    ...(ended.keepVolume ? [] : observed.volumes.filter(isOurs)).map(
-      ({ name }): Step => ({ do: "removeVolume", volume: name, reason }),
-    ),
+    ...containers.map(({ id, name }): Removal => ({ do: "removeContainer", container: id, name, reason })),
+    ...networks.map(({ id, name }): Removal => ({ do: "removeNetwork", network: id, name, reason })),
+    ...volumes.map(({ name }): Removal => ({ do: "removeVolume", volume: name, reason })),
   ];
 }
 
@@ -82,52 +88,42 @@ function planRunning(
 ): Step[] {
   const name = objectName(ground.instanceId, wish.name);
   const isNew = wish.stage === "creating";
+  const why = (vanished: string) => (isNew ? "it is created" : `its ${vanished}`);
   const steps: Step[] = [];
   if (!kept) steps.push({ do: "ensureImage", reason: "its container is made from it" });
   const network = observed.networks.find((one) => one.name === name);
-  if (!network)
-    steps.push({ do: "createNetwork", reason: isNew ? "it is created" : "its network had vanished" });
+  if (!network) steps.push({ do: "createNetwork", reason: why("network had vanished") });
   if (!observed.volumes.some((one) => one.name === name)) {
-    steps.push({
-      do: "createVolume",
-      reason: isNew ? "it is created" : "its volume had vanished, with its data",
-    });
+    steps.push({ do: "createVolume", reason: why("volume had vanished, with its data") });
   }
-  if (!kept) {
-    const reason = isNew ? "it is created" : "its container had vanished";
-    steps.push({ do: "createContainer", reason }, { do: "startContainer", container: name, reason });
-  } else {
-    const isRestart = isUp(kept) && wish.restartOf !== "" && wish.restartOf === kept.startedAt;
-    if (isRestart) steps.push(stopStep(wish, kept, "a restart was asked for"));
-    if (!isAttached(kept, name, network?.id)) {
-      steps.push({ do: "attachNetwork", container: kept.id, reason: "its network had been made again" });
-    }
-    if (isRestart || !isUp(kept)) {
-      steps.push({ do: "startContainer", container: kept.id, reason: whyStarted(wish, kept) });
-    }
+  const isAttachedNow = kept && isAttached(kept, name, network?.id);
+  if (!kept) steps.push({ do: "createContainer", reason: why("container had vanished") });
+  const isRestart = kept && isUp(kept) && isToRestart(wish, kept);
+  if (isRestart) steps.push(stopStep(wish, kept, "a restart was asked for"));
+  if (kept && !isAttachedNow) {
+    steps.push({ do: "attachNetwork", container: kept.id, reason: "its network had been made again" });
   }
-  if (isNew)
-    steps.push({ do: "verify", container: kept?.id ?? name, reason: "a create waits until it runs" });
+  const container = kept?.id ?? name;
+  const isAsked = isNew || isStartAsked(wish, kept);
+  if (!kept || !isUp(kept) || isRestart) {
+    const reason = kept ? whyStarted(wish, kept) : why("container had vanished");
+    steps.push({ do: "startContainer", container, isAsked, reason });
+    if (isAsked) steps.push({ do: "verify", container, reason: "who asked for it waits until it runs" });
+  } else if (isNew) {
+    steps.push({ do: "verify", container, reason: "a create waits until it runs" });
+  }
   return steps;
 }
 
 function planAbsent(wish: Wish, observed: Observed): Step[] {
   const isUndone = wish.stage === "undoing";
   const reason = isUndone ? "creating it failed" : "it is deleted";
-  const steps: Step[] = [];
-  for (const one of observed.containers) {
-    if (isUp(one) && !isUndone) steps.push(stopStep(wish, one, reason));
-    steps.push({ do: "removeContainer", container: one.id, name: one.name, reason });
-  }
-  for (const { id, name } of observed.networks)
-    steps.push({ do: "removeNetwork", network: id, name, reason });
-  for (const { name, commandId } of observed.volumes) {
-    // A volume that another command made is a user's data, taken up by the create that failed.
-    if (isUndone ? commandId === wish.commandId : !wish.keepVolume) {
-      steps.push({ do: "removeVolume", volume: name, reason });
-    }
-  }
-  return [...steps, { do: "forget", reason }];
+  // A volume that another command made is a user's data, taken up by the create that failed.
+  const isToGo = ({ commandId }: { commandId: string }) =>
+    isUndone ? commandId === wish.commandId : !wish.keepVolume;
+  const stops = isUndone ? [] : observed.containers.filter(isUp).map((one) => stopStep(wish, one, reason));
+  const removed = removals({ ...observed, volumes: observed.volumes.filter(isToGo) }, reason);
+  return [...stops, ...removed, { do: "forget", reason }];
 }
 
 function stopStep(wish: Wish, { id }: ObservedContainer, reason: string): Step {
@@ -147,8 +143,18 @@ function whyReplaced(wish: Wish, one: ObservedContainer, { refused }: Ground): s
   return `it asks for ${limits.join(" and ")}, which the engine may not raise on this machine`;
 }
 
+/** A restart is over when the container has another start than the one that it was asked of. */
+function isToRestart(wish: Wish, { startedAt }: ObservedContainer): boolean {
+  return wish.restartOf !== "" && wish.restartOf === startedAt;
+}
+
+/** Whether a command asked for the start of a made runtime: else it ended or vanished on its own. */
+function isStartAsked(wish: Wish, kept: ObservedContainer | undefined): boolean {
+  return kept !== undefined && (isToRestart(wish, kept) || !wish.endedByItself);
+}
+
 function whyStarted(wish: Wish, kept: ObservedContainer): string {
-  if (wish.restartOf !== "" && wish.restartOf === kept.startedAt) return "a restart was asked for";
+  if (isToRestart(wish, kept)) return "a restart was asked for";
   if (kept.state === "created") return "it was made and not started";
   if (!wish.endedByItself) return "a start was asked for";
   return `it had ended on its own with exit code ${kept.exitCode}`;

@@ -1,7 +1,6 @@
 import type Docker from "dockerode";
 import { RuntimeProfile, type RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
-import { label, objectName } from "./names.ts";
-import { fullReference } from "./spec.ts";
+import { fullReference, label, objectName } from "./names.ts";
 
 /** A limit of processes that an engine may refuse to raise. */
 export type Rlimit = "rtprio" | "memlock";
@@ -24,6 +23,11 @@ const openplc: Profile = {
 };
 
 const plain: Profile = { stopGraceMs: 10_000, volumePath: "/data", capabilities: [], rlimits: {} };
+
+/** Whether a number that came over the wire is a profile: proto3 lets any number through. */
+export function isKnownProfile(profile: RuntimeProfile): boolean {
+  return profile in RuntimeProfile;
+}
 
 export function profileOf({ profile }: RuntimeSpec): Profile {
   return profile === RuntimeProfile.PLAIN ? plain : openplc;

@@ -1,7 +1,7 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Engine } from "./engine.ts";
 import { EngineFailure, saidInStream, translated } from "./engine-failures.ts";
-import { fullReference } from "./spec.ts";
+import { fullReference } from "./names.ts";
 
 /** A pull of which nothing was heard for so long is given up, and tried again while its command lasts. */
 export const silenceMs = 60_000;

@@ -6,6 +6,7 @@ import {
   type RuntimeSpec,
   RuntimeSpecSchema,
 } from "../../../gen/edge/v1/runtimes_pb.ts";
+import { fullReference } from "./names.ts";
 import { profileOf } from "./profile.ts";
 
 /**
@@ -45,12 +46,6 @@ export function differences(one: RuntimeSpec, other: RuntimeSpec): string[] {
       return !equals(RuntimeSpecSchema, only(left), only(right));
     })
     .map((field) => `spec.${field.name}`);
-}
-
-/** The reference with the tag that is meant when there is neither tag nor digest. */
-export function fullReference(image: string): string {
-  const name = image.slice(image.lastIndexOf("/") + 1);
-  return name.includes(":") || name.includes("@") ? image : `${image}:latest`;
 }
 
 function by<T>(key: (item: T) => string): (one: T, other: T) => number {

@@ -1,0 +1,172 @@
+import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
+import type { Clock } from "../../base/clock.ts";
+import { asFailure, type Failure, failure } from "../../base/failure.ts";
+import type { Ask } from "../work/index.ts";
+import { checkSpec } from "./check.ts";
+import type { Loop } from "./loop.ts";
+import { undo } from "./round.ts";
+import { differences, hashOf } from "./spec.ts";
+import type { Books } from "./record.ts";
+import type { Store, Wish } from "./store.ts";
+import { isSettled, settled, waitFor } from "./wait.ts";
+
+/**
+ * What commands do: they change a wish and wait for the loop. Each may be carried out again after a crash, under the same id,
+ * and comes to the same answer. One that is called off leaves its wish as it changed it, but for a create, which is undone.
+ */
+export interface Room extends Books {
+  loop: Loop;
+  clock: Clock;
+}
+
+/** How long a create that is called off waits until it is undone; what is left then is undone without anybody waiting. */
+const undoMs = 60_000;
+
+/** Creates a runtime and waits until it runs. @returns whether this command made it. */
+export async function create(room: Room, spec: RuntimeSpec, ask: Ask): Promise<{ created: boolean }> {
+  const { store, loop } = room;
+  checkSpec(spec);
+  const earlier = store.endedBy(ask.id)?.failure;
+  if (earlier) throw earlier;
+  await untilNotLeaving(room, spec.name, ask);
+  const there = store.get(spec.name);
+  if (there) refuseDifferent(there, spec);
+  else addWish(room, spec, ask);
+  loop.ask(spec.name);
+  try {
+    await untilMade(room, spec.name, there?.commandId ?? ask.id, ask);
+    if (there?.desired === "running") await settled(loop, spec.name, ask);
+  } catch (thrown) {
+    throw await callOff(room, spec.name, ask, asFailure(thrown));
+  }
+  return { created: there === undefined || there.commandId === ask.id };
+}
+
+/** Starts a runtime and waits until it runs. One that was asked to start goes on being tried when this fails. */
+export async function start(room: Room, name: string, ask: Ask): Promise<void> {
+  await theMade(room, name, ask);
+  change(room, name, ask, { desired: "running" });
+  await settled(room.loop, name, ask);
+}
+
+/** Stops a runtime and waits until it has stopped. It stays stopped, whatever becomes of the waiting. */
+export async function stop(room: Room, name: string, ask: Ask): Promise<void> {
+  await theMade(room, name, ask);
+  change(room, name, ask, { desired: "stopped", restartOf: "" });
+  await settled(room.loop, name, ask);
+}
+
+/** Stops and starts a runtime, once, and waits until it runs. One that is stopped is started. */
+export async function restart(room: Room, name: string, ask: Ask): Promise<void> {
+  const { store, loop } = room;
+  const wish = await theMade(room, name, ask);
+  if (wish.restartCommandId !== ask.id) {
+    // A fresh look first: the start that is asked to end is the one that is.
+    const number = loop.ask(name);
+    await waitFor(loop, name, ask, ({ answered }) => answered >= number || undefined);
+    const restartOf = wish.desired === "running" ? (store.get(name)?.started ?? "") : "";
+    change(room, name, ask, { desired: "running", restartCommandId: ask.id, restartOf });
+  }
+  await settled(loop, name, ask);
+}
+
+/** Deletes a runtime and waits until nothing of it is left. @returns what was removed. */
+export async function remove(
+  room: Room,
+  { name, keepVolume }: { name: string; keepVolume: boolean },
+  ask: Ask,
+): Promise<readonly string[]> {
+  const { store, loop } = room;
+  const earlier = store.endedBy(ask.id);
+  if (earlier) return earlier.removed;
+  const there = store.get(name);
+  if (!there) throw notThere(name);
+  if (there.stage === "undoing") {
+    await untilNotLeaving(room, name, ask);
+    throw notThere(name);
+  }
+  change(room, name, ask, { desired: "absent", keepVolume });
+  const number = loop.ask(name);
+  return await waitFor(loop, name, ask, (tended) => {
+    const isOver = isSettled(tended, number) && !store.get(name);
+    return isOver ? (store.endedBy(ask.id)?.removed ?? []) : undefined;
+  });
+}
+
+function notThere(name: string): Error {
+  return failure("not_found", `there is no runtime ${name}: list the runtimes to see their names`);
+}
+
+/** A wish that is already stored and means the same is fine. @throws {Failure} conflict. */
+function refuseDifferent(there: Wish, spec: RuntimeSpec): void {
+  const fields = differences(there.spec, spec);
+  if (fields.length === 0) return;
+  const sentence = `runtime ${spec.name} exists with another ${fields.join(", ")}`;
+  throw failure("conflict", `${sentence}: delete it first, or choose another name`);
+}
+
+function addWish({ store, loop, clock }: Room, spec: RuntimeSpec, ask: Ask): void {
+  const { name } = spec;
+  ask.signal.throwIfAborted();
+  store.add({ name, spec, specHash: hashOf(spec), commandId: ask.id, createdAt: clock.now() });
+  loop.tended(name).isTouched = false;
+}
+
+/** Changes a wish on behalf of a command; what the loop was waiting for is out of date with that. */
+function change({ store, loop }: Room, name: string, ask: Ask, update: Parameters<Store["update"]>[1]): void {
+  store.update(name, { ...update, actingCommandId: ask.id, endedByItself: false });
+  loop.tended(name).waiting.abort(failure("cancelled", "the wish changed"));
+}
+
+/** The wish of this name. @throws {Failure} not_found. */
+export function theWish(store: Store, name: string): Wish {
+  const wish = store.get(name);
+  if (!wish) throw notThere(name);
+  return wish;
+}
+
+/** The wish of this name when it ran once. @throws {Failure} not_found. */
+async function theMade(room: Room, name: string, ask: Ask): Promise<Wish> {
+  const there = room.store.get(name);
+  if (!there || there.desired === "absent") throw notThere(name);
+  return there.stage === "made" ? there : await untilMade(room, name, there.commandId, ask);
+}
+
+/** Waits until what a command creates runs. @throws {Failure} how it ended instead. */
+async function untilMade({ store, loop }: Room, name: string, creator: string, ask: Ask): Promise<Wish> {
+  return await waitFor(loop, name, ask, () => {
+    const wish = store.get(name);
+    if (wish?.commandId === creator) return wish.stage === "made" ? wish : undefined;
+    throw store.endedBy(creator)?.failure ?? failure("conflict", `runtime ${name} was deleted before it ran`);
+  });
+}
+
+/**
+ * Undoes what this command created and what did not come to run; waits until nothing of it is left, or the engine is away.
+ * A daemon that stops calls nothing off: it takes the command up again.
+ * @returns why the create failed.
+ */
+async function callOff(room: Room, name: string, ask: Ask, why: Failure): Promise<Failure> {
+  const { store, loop } = room;
+  const wish = store.get(name);
+  if (loop.signal.aborted || wish?.commandId !== ask.id || wish.stage === "made") return why;
+  const tended = loop.tended(name);
+  if (wish.stage === "creating" && wish.desired === "running") undo(room, tended, wish, why);
+  tended.waiting.abort(why);
+  loop.ask(name);
+  const patience = {
+    signal: AbortSignal.any([loop.signal, AbortSignal.timeout(undoMs)]),
+    progress: ask.progress,
+  };
+  const isOver = () => store.get(name)?.commandId !== ask.id || loop.engine.at === "away" || undefined;
+  await waitFor(loop, name, patience, isOver).catch(() => {}); // The loop goes on undoing when nobody waits.
+  return wish.failure ?? why;
+}
+
+/** Waits while a runtime of this name is being removed. */
+async function untilNotLeaving({ store, loop }: Room, name: string, ask: Ask): Promise<void> {
+  const leaving = store.get(name);
+  if (leaving?.desired !== "absent") return;
+  loop.ask(name);
+  await waitFor(loop, name, ask, () => store.get(name)?.commandId !== leaving.commandId || undefined);
+}

@@ -1,0 +1,17 @@
+/**
+ * Runtimes: what should run on this node, what runs, and the loop that closes the gap. Wishes are on disk; what the engine
+ * knows is asked. Commands change wishes; the loop changes the world: `plan` decides, `apply` does one step, and each object
+ * on the engine carries labels by which it is known again after any crash.
+ */
+export {
+  createRuntime,
+  deleteRuntime,
+  getRuntime,
+  listRuntimes,
+  restartRuntime,
+  startRuntime,
+  stopRuntime,
+} from "./handlers.ts";
+export { defaultHost } from "./host.ts";
+export { Runtimes, type RuntimesOptions } from "./runtimes.ts";
+export { schema } from "./store.ts";

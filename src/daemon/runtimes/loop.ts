@@ -1,0 +1,232 @@
+import { backoffMs } from "../../base/backoff.ts";
+import { Changes } from "../../base/changes.ts";
+import { asFailure, type Failure, failure } from "../../base/failure.ts";
+import { runTasks } from "../../base/tasks.ts";
+import { isEngineAway } from "./engine-failures.ts";
+import { followEvents } from "./events.ts";
+import { news } from "./news.ts";
+import { nothing, type Observed } from "./observed.ts";
+import { plan, planSweep, theContainer } from "./plan.ts";
+import { type Engineness, Reach } from "./reach.ts";
+import { recordFailed } from "./record.ts";
+import { groundOf, round, type Tools } from "./round.ts";
+import { newTended, type Tended } from "./tended.ts";
+
+/** A look at everything when nothing was heard, in milliseconds: events can be lost. */
+const safetyMs = 30_000;
+/** Between two looks at everything: one start makes five events. */
+const coalesceMs = 100;
+/** Between two rounds of a runtime that fail. */
+const retryMs = { firstMs: 1_000, lastMs: 60_000 };
+/** Between two looks at an engine that is away. */
+const awayMs = { firstMs: 500, lastMs: 5_000 };
+
+const stops = failure("cancelled", "the daemon stops; its loop goes on when it is back");
+
+/**
+ * Closes the gap between wishes and engine, for each runtime on its own: at the start, when a command changed a wish, when
+ * the engine told of something, when it came back, and every 30 s. What fails is tried again after longer and longer pauses.
+ */
+export class Loop implements AsyncDisposable {
+  /** What can be said of a runtime or of the engine may have changed. */
+  readonly changes = new Changes();
+  readonly #tools: Tools;
+  readonly #random: () => number;
+  readonly #reach: Reach;
+  readonly #stop = new AbortController();
+  readonly #tended = new Map<string, Tended>();
+  readonly #looks = new Changes();
+  readonly #tasks = new Set<Promise<void>>();
+  #rounds = 0;
+
+  constructor(tools: Omit<Tools, "notify" | "signal">, { random }: { random: () => number }) {
+    this.#tools = { ...tools, signal: this.#stop.signal, notify: () => this.changes.notify() };
+    this.#random = random;
+    this.#reach = new Reach(tools);
+  }
+
+  /** Aborted when the loop ends: from then on nothing is changed any more, neither wishes nor world. */
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  get engine(): Engineness {
+    return this.#reach.engine;
+  }
+
+  /** Watches the engine until the signal is aborted; with it, all rounds end, and what they were at is taken up next time. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { engine, store, clock } = this.#tools;
+    const wake = () => this.#looks.notify();
+    const events = { engine, instanceId: store.instanceId, clock, random: this.#random, wake };
+    const stop = () => this.#stop.abort(stops);
+    signal.addEventListener("abort", stop, { once: true });
+    if (signal.aborted) stop();
+    await runTasks(
+      this.#stop.signal,
+      (all) => followEvents(events, all),
+      (all) => this.#lookAgainAndAgain(all),
+      (all) => this.#remind(all),
+    );
+    await this[Symbol.asyncDispose]();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(stops);
+    await Promise.all(this.#tasks);
+  }
+
+  /** What is remembered of a runtime. */
+  tended(name: string): Tended {
+    const known = this.#tended.get(name) ?? newTended(name, { isTouched: true });
+    this.#tended.set(name, known);
+    return known;
+  }
+
+  /** Asks for a round that begins after this call, now and without a pause. It is over when `answered` reaches the number. */
+  ask(name: string): number {
+    const tended = this.tended(name);
+    tended.notBefore = 0;
+    tended.quickEnds = 0;
+    tended.asked++;
+    this.#begin(tended);
+    this.changes.notify();
+    return tended.asked;
+  }
+
+  async #remind(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await this.#tools.clock.sleep(safetyMs, signal);
+      this.#looks.notify();
+    }
+  }
+
+  async #lookAgainAndAgain(signal: AbortSignal): Promise<void> {
+    const { clock } = this.#tools;
+    let failures = 0;
+    for await (const _ of this.#looks.wakes(signal)) {
+      const isThere = await this.#look(signal);
+      failures = isThere ? 0 : failures + 1;
+      await clock.sleep(
+        isThere ? coalesceMs : backoffMs(failures, { ...awayMs, random: this.#random }),
+        signal,
+      );
+      if (!isThere) this.#looks.notify();
+    }
+  }
+
+  /** Looks at everything, and begins rounds where something is to do. */
+  async #look(signal: AbortSignal): Promise<boolean> {
+    const { engine, store } = this.#tools;
+    const before = this.#rounds;
+    let seen: Map<string, Observed>;
+    try {
+      seen = await engine.look(store.instanceId, undefined, signal);
+    } catch (thrown) {
+      signal.throwIfAborted();
+      this.#reach.lost(asFailure(thrown));
+      return false;
+    }
+    this.#reach.reached();
+    const names = new Set([...store.list().map(({ name }) => name), ...seen.keys()]);
+    for (const name of names) this.#consider(name, seen.get(name) ?? nothing, before);
+    this.changes.notify();
+    return true;
+  }
+
+  /** Begins a round if what was seen asks for one. What a round may have changed since the look is looked at again. */
+  #consider(name: string, observed: Observed, before: number): void {
+    const tended = this.tended(name);
+    if (tended.isBusy || tended.lastRound > before) tended.asked++;
+    else {
+      tended.seen = observed;
+      if (this.#isToDo(tended, observed)) tended.asked++;
+    }
+    this.#begin(tended);
+    this.#forgetIfOver(tended);
+  }
+
+  #isToDo({ name, causes }: Tended, observed: Observed): boolean {
+    const { store } = this.#tools;
+    const ground = groundOf(this.#tools);
+    const wish = store.get(name);
+    if (wish) {
+      const { changes } = news(wish, theContainer(wish, observed, ground), causes);
+      return changes.length > 0 || plan(wish, observed, ground).length > 0;
+    }
+    const ended = store.lastEndOf(name);
+    return ended !== undefined && planSweep(ended, observed).length > 0;
+  }
+
+  #begin(tended: Tended): void {
+    if (tended.isBusy || tended.asked <= tended.answered || this.signal.aborted) return;
+    if (this.#tools.clock.elapsed() < tended.notBefore) return;
+    tended.isBusy = true;
+    this.#keep(this.#roundOf(tended));
+  }
+
+  /** A round, and another one for what was asked meanwhile. */
+  async #roundOf(tended: Tended): Promise<void> {
+    const number = tended.asked;
+    tended.lastRound = ++this.#rounds;
+    let isOver = true;
+    try {
+      this.#end(tended, await round(this.#tools, tended));
+    } catch (thrown) {
+      isOver = !this.signal.aborted && this.#fail(tended, thrown);
+    }
+    tended.isBusy = false;
+    if (isOver) tended.answered = number;
+    this.changes.notify();
+    if (isOver) this.#begin(tended);
+    this.#forgetIfOver(tended);
+  }
+
+  /** A round came to its end: all is as wished, or the next start must wait. */
+  #end(tended: Tended, problem: Failure | undefined): void {
+    this.#reach.reached();
+    tended.failures = 0;
+    tended.problem = problem;
+    if (problem) this.#pause(tended, tended.quickEnds);
+  }
+
+  /** A round failed. Says whether that answers those who wait: an engine that is away answers nobody. */
+  #fail(tended: Tended, thrown: unknown): boolean {
+    const { log } = this.#tools;
+    const problem = asFailure(thrown);
+    if (isEngineAway(thrown)) {
+      this.#reach.lost(problem);
+      this.#looks.notify();
+      return false;
+    }
+    const isNew = tended.problem?.message !== problem.message;
+    tended.problem = problem;
+    this.#pause(tended, ++tended.failures);
+    if (isNew) {
+      log.warn({ runtime: tended.name, error: thrown }, "a runtime is not as wished");
+      recordFailed(this.#tools, tended.name, problem);
+    }
+    return true;
+  }
+
+  #pause(tended: Tended, failures: number): void {
+    const { clock, signal } = this.#tools;
+    const ms = backoffMs(failures, { ...retryMs, random: this.#random });
+    tended.notBefore = clock.elapsed() + ms;
+    const again = () => {
+      if (tended.problem) tended.asked++;
+      this.#begin(tended);
+    };
+    this.#keep(clock.sleep(ms + 1, signal).then(again, () => {})); // One more, because timers round down.
+  }
+
+  #forgetIfOver(tended: Tended): void {
+    const { name, isBusy, tellers } = tended;
+    if (!isBusy && tellers.size === 0 && !this.#tools.store.get(name)) this.#tended.delete(name);
+  }
+
+  #keep(task: Promise<void>): void {
+    this.#tasks.add(task);
+    void task.finally(() => this.#tasks.delete(task));
+  }
+}

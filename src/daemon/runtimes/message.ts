@@ -1,0 +1,45 @@
+import { create } from "@bufbuild/protobuf";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { type RuntimeStatus, RuntimeStatusSchema } from "../../../gen/edge/v1/control_pb.ts";
+import { type Runtime, RuntimeSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
+import { nothing, type Observed } from "./observed.ts";
+import { type Known, phaseOf } from "./phase.ts";
+import { type Ground, theContainer } from "./plan.ts";
+import type { Wish } from "./store.ts";
+
+/** A runtime as the contract tells it. What the engine knows is told as it was seen, and left out while it cannot be asked. */
+export function toRuntime(wish: Wish, seen: Observed | undefined, known: Known, ground: Ground): Runtime {
+  const container = shown(wish, seen, ground);
+  const exitCode = container && container.finishedAt !== "" ? container.exitCode : wish.exitCode;
+  return create(RuntimeSchema, {
+    spec: wish.spec,
+    ...phaseOf(wish, container, known),
+    containerId: container?.id ?? "",
+    imageId: container?.imageId ?? "",
+    addresses: (container?.networks ?? [])
+      .filter(({ address }) => address !== "")
+      .map(({ name, address, mac }) => ({ network: name, address, mac })),
+    createdAt: timestampFromMs(wish.createdAt),
+    ...(container?.startedAt && { startedAt: timestampFromMs(Date.parse(container.startedAt)) }),
+    restarts: wish.restarts,
+    ...(exitCode !== undefined && { exitCode }),
+    specHash: wish.specHash,
+  });
+}
+
+/** A runtime in short. */
+export function toStatus(
+  wish: Wish,
+  seen: Observed | undefined,
+  known: Known,
+  ground: Ground,
+): RuntimeStatus {
+  const { name, restarts, spec } = wish;
+  const phase = phaseOf(wish, shown(wish, seen, ground), known);
+  return create(RuntimeStatusSchema, { name, restarts, image: spec.image, ...phase });
+}
+
+/** The container that counts, or one that is about to be replaced. */
+function shown(wish: Wish, { containers } = nothing, ground: Ground) {
+  return theContainer(wish, { ...nothing, containers }, ground) ?? containers[0];
+}

@@ -1,0 +1,89 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type RuntimeChange,
+  RuntimeChangeKind,
+  RuntimeChangeSchema,
+} from "../../../gen/edge/v1/command_pb.ts";
+import { type Failure, failure } from "../../base/failure.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Journal } from "../journal/index.ts";
+import { type Causes, type Change, news } from "./news.ts";
+import type { ObservedContainer } from "./observed.ts";
+import type { Store, Wish } from "./store.ts";
+
+/** Where facts and wishes are kept; one transaction covers both. */
+export interface Books {
+  store: Store;
+  journal: Journal;
+}
+
+/** Records what is new about a runtime, and returns its wish as it stands after that. */
+export function recordNews(
+  { store, journal }: Books,
+  wish: Wish,
+  seen: ObservedContainer | undefined,
+  causes: Causes,
+): { wish: Wish; changes: readonly Change[] } {
+  const { changes, update } = news(wish, seen, causes);
+  if (changes.length > 0) {
+    store.atomically(() => {
+      for (const change of changes) recordChange(journal, wish.name, change);
+      store.update(wish.name, update);
+    });
+  }
+  return { wish: { ...wish, ...update }, changes };
+}
+
+/** A runtime ran for the first time: from now on it is kept alive. */
+export function recordMade({ store, journal }: Books, wish: Wish, seen: ObservedContainer): Wish {
+  const made: Wish = { ...wish, stage: "made", containerId: seen.id };
+  const cause = { reason: "it was created", commandId: wish.commandId };
+  return store.atomically(() => {
+    const kind = RuntimeChangeKind.CREATED;
+    recordChange(journal, wish.name, { kind, containerId: seen.id, ...cause });
+    store.update(wish.name, { stage: "made", containerId: seen.id });
+    return recordNews({ store, journal }, made, seen, { started: cause }).wish;
+  });
+}
+
+/** A wish cannot be fulfilled: nothing of it may be left. */
+export function recordUndoing({ store }: Books, wish: Wish, why: Failure): void {
+  store.update(wish.name, { desired: "absent", stage: "undoing", failure: why });
+}
+
+/** A made runtime should run and cannot. A fact that the disk does not take is only logged: the loop goes on. */
+export function recordFailed(
+  { store, journal, log }: Books & { log: Logger },
+  name: string,
+  why: Failure,
+): void {
+  try {
+    const wish = store.get(name);
+    if (wish?.desired !== "running" || wish.stage !== "made") return;
+    const kind = RuntimeChangeKind.FAILED;
+    recordChange(journal, name, { kind, containerId: wish.containerId, reason: why.message, commandId: "" });
+  } catch (error) {
+    log.error({ runtime: name, error }, "a fact about a runtime cannot be written");
+  }
+}
+
+/** Nothing is left of a runtime. */
+export function recordEnd({ store, journal }: Books, wish: Wish): void {
+  const { name, keepVolume, removing: removed } = wish;
+  const isUndone = wish.stage === "undoing";
+  const why = wish.failure ?? failure("internal", "creating it failed, and nobody said why");
+  const commandId = isUndone ? wish.commandId : wish.actingCommandId;
+  store.atomically(() => {
+    recordChange(journal, name, {
+      kind: isUndone ? RuntimeChangeKind.UNDONE : RuntimeChangeKind.DELETED,
+      reason: isUndone ? why.message : "it was deleted",
+      ...{ containerId: "", commandId },
+    });
+    store.end(name, { commandId, keepVolume, removed, failure: isUndone ? why : undefined });
+  });
+}
+
+function recordChange(journal: Journal, name: string, { reason, commandId, ...change }: Change): void {
+  const value: RuntimeChange = create(RuntimeChangeSchema, { name, ...change });
+  journal.record({ case: "runtime", value }, { reason, commandId });
+}

@@ -1,0 +1,203 @@
+import { RuntimeChangeKind } from "../../../gen/edge/v1/command_pb.ts";
+import { asFailure, type Failure, failure } from "../../base/failure.ts";
+import type { Logger } from "../../base/log.ts";
+import { type Act, apply, type Hands } from "./apply.ts";
+import { EngineFailure, isEngineAway } from "./engine-failures.ts";
+import type { Change } from "./news.ts";
+import { nothing, type Observed } from "./observed.ts";
+import { plan, planSweep, type Removal, type Step, theContainer } from "./plan.ts";
+import type { Rlimit } from "./profile.ts";
+import { type Books, recordEnd, recordMade, recordNews, recordUndoing } from "./record.ts";
+import { remove } from "./remove.ts";
+import type { Wish } from "./store.ts";
+import type { Tended } from "./tended.ts";
+
+/** What rounds share. */
+export interface Tools
+  extends Books,
+    Omit<Hands, "wish" | "refused" | "waiting" | "progress" | "instanceId"> {
+  /** Limits that this engine refused to raise; rounds add to it. */
+  refused: Set<Rlimit>;
+  log: Logger;
+  /** Called when what is being done changes. */
+  notify: () => void;
+}
+
+/** Looks that a round takes at most: with more, somebody else works against it. */
+const maxTurns = 12;
+/** A program that ended sooner than this after its start may do so again, in milliseconds. */
+const stableMs = 60_000;
+/** Attempts of a create at what an engine answers both to a hiccup and to what will never work. */
+const fewAttempts = 3;
+
+/**
+ * One round for one runtime: look, record what is new, take the missing steps, until nothing is missing. Returns why the next
+ * start must wait, when its program ended too soon.
+ * @throws {Failure} why a step cannot be done. A create that cannot be fulfilled is undone instead.
+ */
+export async function round(tools: Tools, tended: Tended): Promise<Failure | undefined> {
+  let isVerified = false;
+  for (let turn = 0; turn < maxTurns; turn++) {
+    const observed = await look(tools, tended);
+    const kept = tools.store.get(tended.name);
+    if (!kept) {
+      await sweep(tools, tended, observed);
+      return undefined;
+    }
+    const { wish, changes } = takeUp(tools, tended, { wish: kept, observed, isVerified });
+    const ended = endedTooSoon(tended, wish, changes, theContainer(wish, observed, groundOf(tools)));
+    if (ended) return ended;
+    const steps = plan(wish, observed, groundOf(tools));
+    if (steps.length === 0) return undefined;
+    isVerified = (await takeAll(tools, tended, wish, steps)) === "verified";
+  }
+  throw failure("conflict", `something else keeps changing the container of runtime ${tended.name}`);
+}
+
+export function groundOf({ store, refused }: Pick<Tools, "store" | "refused">) {
+  return { instanceId: store.instanceId, refused };
+}
+
+async function look({ engine, store, signal }: Tools, tended: Tended): Promise<Observed> {
+  const { name } = tended;
+  tended.seen = (await engine.look(store.instanceId, name, signal)).get(name) ?? nothing;
+  return tended.seen;
+}
+
+/** Takes up what is seen into the wish: that a created one runs, and all that is new of a made one. */
+function takeUp(
+  tools: Tools,
+  tended: Tended,
+  { wish, observed, isVerified }: { wish: Wish; observed: Observed; isVerified: boolean },
+): { wish: Wish; changes: readonly Change[] } {
+  const seen = theContainer(wish, observed, groundOf(tools));
+  if (wish.stage === "creating" && isVerified && seen?.state === "running") {
+    return { wish: recordMade(tools, wish, seen), changes: [] };
+  }
+  const { causes } = tended;
+  tended.causes = {};
+  return recordNews(tools, wish, seen, causes);
+}
+
+/** A program that ended by itself is started again; at once if it ran for a while, later and later if it did not. */
+function endedTooSoon(
+  tended: Tended,
+  wish: Wish,
+  changes: readonly Change[],
+  seen: { startedAt: string; finishedAt: string } | undefined,
+): Failure | undefined {
+  const end = changes.findLast(({ kind }) => kind === RuntimeChangeKind.EXITED);
+  if (!end || !seen || wish.desired !== "running") return undefined;
+  const ranMs = Date.parse(seen.finishedAt) - Date.parse(seen.startedAt);
+  tended.quickEnds = ranMs < stableMs ? tended.quickEnds + 1 : 0;
+  return tended.quickEnds > 0 ? failure("unavailable", `its program: ${end.reason}`) : undefined;
+}
+
+/** Takes the steps in order, for as long as the wish stays what they were planned from. */
+async function takeAll(
+  tools: Tools,
+  tended: Tended,
+  wish: Wish,
+  steps: readonly Step[],
+): Promise<"verified" | "done"> {
+  rememberRemovals(tools, wish, steps);
+  tended.waiting = new AbortController();
+  const waiting = AbortSignal.any([tools.signal, tended.waiting.signal]);
+  const progress: Hands["progress"] = (phase, ...bytes) => {
+    for (const tell of tended.tellers) tell(phase, ...bytes);
+    if (tended.doing === phase) return;
+    tended.doing = phase;
+    tools.notify();
+  };
+  const hands: Hands = { ...tools, ...groundOf(tools), wish, waiting, progress };
+  const isSame = () => isSameWish(wish, tools.store.get(wish.name));
+  let verified = false;
+  try {
+    for (const step of steps) {
+      if (!isSame()) return "done";
+      if (step.do === "forget") recordEnd(tools, tools.store.get(wish.name) ?? wish);
+      else await take(tools, tended, hands, step);
+      verified ||= step.do === "verify";
+    }
+  } catch (thrown) {
+    tools.signal.throwIfAborted();
+    if (isSame()) meet(thrown, tools, tended, wish); // Else the wish changed, and the steps are out of date.
+  } finally {
+    tended.doing = "";
+  }
+  return verified ? "verified" : "done";
+}
+
+async function take(tools: Tools, tended: Tended, hands: Hands, step: Act): Promise<void> {
+  const { wish } = hands;
+  tools.log.info({ runtime: wish.name, step: step.do, reason: step.reason }, "taking a step");
+  if (step.do !== "ensureImage") tended.isTouched = true;
+  if (step.do === "createContainer") tended.causes.recreated = { reason: step.reason, commandId: "" };
+  if (step.do === "startContainer") {
+    const commandId = step.isAsked ? wish.actingCommandId : "";
+    tended.causes.started = { reason: step.reason, commandId };
+  }
+  const does = apply[step.do] as (hands: Hands, step: Act) => Promise<void>; // The key is the step's own.
+  await does(hands, step);
+}
+
+/** What to do about a step that failed: something else, undo the create, or tell. */
+function meet(thrown: unknown, tools: Tools, tended: Tended, wish: Wish): void {
+  if (thrown instanceof EngineFailure && thrown.rlimit && !tools.refused.has(thrown.rlimit)) {
+    tools.refused.add(thrown.rlimit);
+    tools.log.warn({ limit: thrown.rlimit }, "the engine may not raise a limit; runtimes do without it");
+    return;
+  }
+  const isCreated = wish.stage === "creating" && wish.desired === "running";
+  if (!isCreated || isWorthAnother(thrown, tended.failures)) throw thrown;
+  undo(tools, tended, wish, asFailure(thrown));
+}
+
+/** Whether to try again what failed for the `failures + 1`st time in a row, or to give up. */
+export function isWorthAnother(thrown: unknown, failures: number): boolean {
+  if (!(thrown instanceof EngineFailure)) return false;
+  return (
+    thrown.retry === "later" || isEngineAway(thrown) || (thrown.retry === "few" && failures + 1 < fewAttempts)
+  );
+}
+
+/** Begins to undo a create. One that has not touched the engine is over with that. */
+export function undo(books: Books, { isTouched }: Tended, wish: Wish, why: Failure): void {
+  recordUndoing(books, wish, why);
+  const undone = books.store.get(wish.name);
+  if (undone && !isTouched) recordEnd(books, undone);
+}
+
+/** Removes what the engine finished making of a runtime after it had been ended. */
+async function sweep(tools: Tools, tended: Tended, observed: Observed): Promise<void> {
+  const ended = tools.store.lastEndOf(tended.name);
+  const hands = { engine: tools.engine, signal: tools.signal, progress: () => {} };
+  for (const step of ended ? planSweep(ended, observed) : []) {
+    tools.log.info({ runtime: tended.name, step: step.do, reason: step.reason }, "taking a step");
+    const removes = remove[step.do] as (on: typeof hands, step: Removal) => Promise<void>; // The key is the step's own.
+    await removes(hands, step);
+  }
+}
+
+/** Writes what is going to be removed before it is removed: the answer to a delete names it, whatever crashes. */
+function rememberRemovals({ store }: Tools, wish: Wish, steps: readonly Step[]): void {
+  if (wish.desired !== "absent") return;
+  const named = steps.flatMap((step) => {
+    if (step.do === "removeContainer") return `container/${step.name}`;
+    if (step.do === "removeNetwork") return `network/${step.name}`;
+    return step.do === "removeVolume" ? `volume/${step.volume}` : [];
+  });
+  const removing = [...new Set([...wish.removing, ...named])];
+  if (removing.length > wish.removing.length) store.update(wish.name, { removing });
+}
+
+function isSameWish(one: Wish, other: Wish | undefined): boolean {
+  return (
+    other !== undefined &&
+    one.commandId === other.commandId &&
+    one.actingCommandId === other.actingCommandId &&
+    one.desired === other.desired &&
+    one.stage === other.stage &&
+    one.keepVolume === other.keepVolume
+  );
+}

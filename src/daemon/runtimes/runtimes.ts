@@ -1,0 +1,212 @@
+import { createHash } from "node:crypto";
+import { create as message } from "@bufbuild/protobuf";
+import type { RuntimeStatus } from "../../../gen/edge/v1/control_pb.ts";
+import { type Engine as EngineInfo, EngineSchema, type Sample } from "../../../gen/edge/v1/node_pb.ts";
+import type { Runtime, RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
+import type { Changes } from "../../base/changes.ts";
+import type { Clock } from "../../base/clock.ts";
+import { asFailure, type Failure } from "../../base/failure.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Sql } from "../../base/sql.ts";
+import type { Journal } from "../journal/index.ts";
+import type { Ask } from "../work/index.ts";
+import * as commands from "./commands.ts";
+import { Engine, type EngineTimeouts } from "./engine.ts";
+import { Gate } from "./gate.ts";
+import { Loop } from "./loop.ts";
+import { toRuntime, toStatus } from "./message.ts";
+import { nothing, type Observed } from "./observed.ts";
+import type { Known } from "./phase.ts";
+import { theContainer } from "./plan.ts";
+import { groundOf } from "./round.ts";
+import { Stats } from "./stats.ts";
+import { Store, type Wish } from "./store.ts";
+
+export interface RuntimesOptions {
+  /** The daemon's state file, opened with this room's `schema`. */
+  sql: Sql;
+  journal: Journal;
+  clock: Clock;
+  log: Logger;
+  /** `docker.host`: where the engine listens, as in `unix:///var/run/docker.sock`. It need not be there yet. */
+  host: string;
+  /** How long a created runtime must run before it counts as running, in milliseconds. 500 when absent. */
+  settleMs?: number;
+  /** How long the engine may take to answer, in milliseconds. */
+  timeouts?: Partial<EngineTimeouts>;
+  /** Uniform in [0, 1), for pauses. */
+  random?: () => number;
+}
+
+/** Starts at once on a small machine: more are slower in total. */
+const startsAtOnce = 4;
+/** Pulls at once: one registry that hangs must not keep the others waiting. */
+const pullsAtOnce = 3;
+
+/** What should run on this node, what runs, and the loop that closes the gap. */
+export class Runtimes implements AsyncDisposable {
+  readonly #engine: Engine;
+  readonly #room: commands.Room;
+  readonly #ground: ReturnType<typeof groundOf>;
+  readonly #stats: Stats;
+
+  private constructor({ sql, journal, clock, log, host, ...options }: RuntimesOptions) {
+    const { settleMs = 500, timeouts = {}, random = Math.random } = options;
+    const store = new Store(sql);
+    this.#engine = new Engine(host, timeouts);
+    const tools = {
+      ...{ engine: this.#engine, store, journal, clock, log, settleMs },
+      refused: new Set<never>(),
+    };
+    const gates = { starts: new Gate(startsAtOnce), pulls: new Gate(pullsAtOnce) };
+    const loop = new Loop({ ...tools, ...gates }, { random });
+    this.#room = { store, journal, loop, clock };
+    this.#ground = groundOf(tools);
+    this.#stats = new Stats(this.#engine, () => clock.elapsed());
+  }
+
+  /** @throws {Failure} invalid: the host is not one. */
+  static open(options: RuntimesOptions): Runtimes {
+    return new Runtimes(options);
+  }
+
+  /** Closes the gap for as long as the signal lets it. An engine that is away ends nothing. Ended once, it stays ended. */
+  async run(signal: AbortSignal): Promise<void> {
+    await this.#room.loop.run(signal);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#room.loop[Symbol.asyncDispose]();
+    this.#engine[Symbol.dispose]();
+  }
+
+  /** Told when `status` may have changed. */
+  get changes(): Changes {
+    return this.#room.loop.changes;
+  }
+
+  /** Creates a runtime and waits until it runs; see the contract. @returns whether this command made it. */
+  async create(spec: RuntimeSpec, ask: Ask): Promise<{ runtime: Runtime; created: boolean }> {
+    const { created } = await commands.create(this.#room, spec, ask);
+    return { runtime: this.#known(spec.name), created };
+  }
+
+  async start(name: string, ask: Ask): Promise<Runtime> {
+    await commands.start(this.#room, name, ask);
+    return this.#known(name);
+  }
+
+  async stop(name: string, ask: Ask): Promise<Runtime> {
+    await commands.stop(this.#room, name, ask);
+    return this.#known(name);
+  }
+
+  async restart(name: string, ask: Ask): Promise<Runtime> {
+    await commands.restart(this.#room, name, ask);
+    return this.#known(name);
+  }
+
+  /** @returns the names of the engine's objects that were removed. */
+  async delete(name: string, { keepVolume }: { keepVolume: boolean }, ask: Ask): Promise<readonly string[]> {
+    return await commands.remove(this.#room, { name, keepVolume }, ask);
+  }
+
+  /** One runtime, as the engine tells now. @throws {Failure} not_found. */
+  async get(name: string, signal: AbortSignal): Promise<Runtime> {
+    const wish = commands.theWish(this.#room.store, name);
+    const { seen, away } = await this.#look(name, signal);
+    return this.#toRuntime(wish, seen?.get(name) ?? nothing, away);
+  }
+
+  /** All runtimes by name, as the engine tells now. */
+  async list(signal: AbortSignal): Promise<Runtime[]> {
+    const { seen, away } = await this.#look(undefined, signal);
+    return this.#room.store
+      .list()
+      .map((wish) => this.#toRuntime(wish, seen?.get(wish.name) ?? nothing, away));
+  }
+
+  /** Whether a runtime of this name is wished for. */
+  has(name: string): boolean {
+    return this.#room.store.get(name) !== undefined;
+  }
+
+  /** What is, as it was seen last. Asks nobody. */
+  status(): { runtimes: RuntimeStatus[]; engineReachable: boolean; problem?: Failure } {
+    const { store, loop } = this.#room;
+    const away = this.#away();
+    const runtimes = store
+      .list()
+      .map((wish) => toStatus(wish, loop.tended(wish.name).seen, this.#knownOf(wish, away), this.#ground));
+    return { runtimes, engineReachable: loop.engine.at === "there", ...(away && { problem: away }) };
+  }
+
+  /** Equal for equal wishes: a hub that knows it need not ask for them again. */
+  wishesHash(): string {
+    const hash = createHash("sha256");
+    for (const { name, specHash, desired } of this.#room.store.list()) {
+      hash.update(`${name} ${specHash} ${desired}\n`);
+    }
+    return hash.digest("hex");
+  }
+
+  /** The engine, asked now. One that cannot be asked is an answer, too. */
+  async engineInfo(signal: AbortSignal): Promise<EngineInfo> {
+    const { host } = this.#engine;
+    try {
+      const { version, api } = await this.#engine.version(signal);
+      const storageDriver = await this.#engine.storageDriver(signal);
+      return message(EngineSchema, { reachable: true, version, apiVersion: api, storageDriver, host });
+    } catch (thrown) {
+      signal.throwIfAborted();
+      return message(EngineSchema, { reachable: false, problem: asFailure(thrown).message, host });
+    }
+  }
+
+  /** What each running runtime uses, by its name. @throws {Failure} unavailable. */
+  async stats(signal: AbortSignal): Promise<Map<string, Sample>> {
+    const { store, loop } = this.#room;
+    const running = store.list().flatMap((wish) => {
+      const seen = theContainer(wish, loop.tended(wish.name).seen ?? nothing, this.#ground);
+      if (seen?.state !== "running") return [];
+      const memoryLimitBytes = Number(wish.spec.resources?.memoryBytes ?? 0n);
+      return { name: wish.name, id: seen.id, startedAt: seen.startedAt, memoryLimitBytes };
+    });
+    return await this.#stats.take(running, signal);
+  }
+
+  /** A look for a reader. When the engine is known to be away it is not asked: the loop finds out when it is back. */
+  async #look(
+    name: string | undefined,
+    signal: AbortSignal,
+  ): Promise<{ seen?: Map<string, Observed>; away?: Failure }> {
+    const away = this.#away();
+    if (away) return { away };
+    try {
+      return { seen: await this.#engine.look(this.#ground.instanceId, name, signal) };
+    } catch (thrown) {
+      signal.throwIfAborted();
+      return { away: asFailure(thrown) };
+    }
+  }
+
+  /** A runtime as the loop saw it last: just now, for a command that waited for it. */
+  #known(name: string): Runtime {
+    const wish = commands.theWish(this.#room.store, name);
+    return this.#toRuntime(wish, this.#room.loop.tended(name).seen, this.#away());
+  }
+
+  #toRuntime(wish: Wish, seen: Observed | undefined, away: Failure | undefined): Runtime {
+    return toRuntime(wish, seen, this.#knownOf(wish, away), this.#ground);
+  }
+
+  #knownOf({ name }: Wish, away: Failure | undefined): Known {
+    const { doing, problem } = this.#room.loop.tended(name);
+    return { away, doing, problem };
+  }
+
+  #away(): Failure | undefined {
+    const { engine } = this.#room.loop;
+    return engine.at === "away" ? engine.problem : undefined;
+  }
+}

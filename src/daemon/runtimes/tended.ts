@@ -1,0 +1,45 @@
+import type { Failure } from "../../base/failure.ts";
+import type { Ask } from "../work/index.ts";
+import type { Causes } from "./news.ts";
+import type { Observed } from "./observed.ts";
+
+/** What the loop remembers of one runtime between rounds. In memory only: a new life of the daemon learns it again. */
+export interface Tended {
+  readonly name: string;
+  /** Rounds that were asked for, counted; and the count that the last finished round answered. */
+  asked: number;
+  answered: number;
+  /** Whether a round is under way. */
+  isBusy: boolean;
+  /** The number of its last round, among those of all runtimes. */
+  lastRound: number;
+  /** What was seen last; undefined until the first look. */
+  seen: Observed | undefined;
+  /** Whether something may have been made on the engine: until then, undoing is forgetting. */
+  isTouched: boolean;
+  /** What is being done, as in `pulling image`; empty when nothing is. */
+  doing: string;
+  /** Why the last steps were done, for the facts that will be seen of them. */
+  causes: Causes;
+  /** Why it is not as wished, since the last round that failed. */
+  problem: Failure | undefined;
+  /** Rounds that failed, in a row. */
+  failures: number;
+  /** Ends of its program, in a row, so soon after the start that the next start must wait. */
+  quickEnds: number;
+  /** Not tried again before this moment of the monotonic clock, unless a command asks. */
+  notBefore: number;
+  /** Ends what the round may leave half done; a new one for each turn. */
+  waiting: AbortController;
+  /** Commands that wait for it and want to know how far it is. */
+  readonly tellers: Set<Ask["progress"]>;
+}
+
+export function newTended(name: string, { isTouched }: { isTouched: boolean }): Tended {
+  return {
+    ...{ name, isTouched, asked: 0, answered: 0, isBusy: false, lastRound: 0, seen: undefined, doing: "" },
+    ...{ causes: {}, problem: undefined, failures: 0, quickEnds: 0, notBefore: 0 },
+    waiting: new AbortController(),
+    tellers: new Set(),
+  };
+}
