@@ -8,33 +8,27 @@ import { addressOf } from "./caller.ts";
 import type { Rooms } from "./rooms.ts";
 
 /** How nodes get in. Nobody is known yet here: the token in the request is what lets them in. */
-export function enrolmentService({ enrolment, addresses, clock, log }: Rooms): ServiceImpl<typeof Enrolment> {
-  const refused = new Attempts(clock);
+export function enrolmentService(rooms: Rooms): ServiceImpl<typeof Enrolment> {
+  const { enrolment, addresses, clock, log } = rooms;
+  const attempts = new Attempts(clock);
   return {
     async enroll(request, context) {
+      const { tokenId, hostName } = request;
       const address = addressOf(context);
-      refused.check(address);
-      try {
-        const enrolled = await enrol(enrolment, request);
-        const { nodeId, certificatePem, caPem, expiresAt } = enrolled;
-        log.info({ node: nodeId, host: request.hostName, address }, "node enrolled");
-        return {
-          nodeId,
-          certificatePem,
-          caPem,
-          lineAddresses: addresses.line(),
-          expiresAt: timestampFromMs(expiresAt),
-        };
-      } catch (thrown) {
-        if (thrown instanceof Failure && thrown.kind === "denied") {
-          refused.note(address);
-          log.warn(
-            { token_id: request.tokenId, host: request.hostName, address, reason: thrown.message },
-            "enrolment refused",
-          );
-        }
-        throw thrown;
-      }
+      const isRefusal = (thrown: unknown) => {
+        if (!(thrown instanceof Failure) || thrown.kind !== "denied") return false;
+        log.warn({ token_id: tokenId, host: hostName, address, reason: thrown.message }, "enrolment refused");
+        return true;
+      };
+      const enrolled = await attempts.make(
+        `${address} ${tokenId}`,
+        () => enrol(enrolment, request),
+        isRefusal,
+      );
+      const { nodeId, certificatePem, caPem, expiresAt } = enrolled;
+      log.info({ node: nodeId, host: hostName, address }, "node enrolled");
+      const lineAddresses = addresses.line();
+      return { nodeId, certificatePem, caPem, lineAddresses, expiresAt: timestampFromMs(expiresAt) };
     },
   };
 }
