@@ -9,21 +9,12 @@ import {
 import { protocol } from "../../wire/limits.ts";
 import type { Outcast } from "../fleet/index.ts";
 
-/** Whether the same identity and version may try again. docs/protocol.md tells what a node does with each. */
-const retryable: Record<RejectCode, boolean> = {
-  [RejectCode.UNSPECIFIED]: false,
-  [RejectCode.PROTOCOL]: false,
-  [RejectCode.REMOVED]: false,
-  [RejectCode.STALE_EPOCH]: true,
-  [RejectCode.CLONED]: false,
-  [RejectCode.BUSY]: true,
-  [RejectCode.BAD_HELLO]: false,
-  [RejectCode.SUPERSEDED]: false,
-};
+/** After these, the same identity and version may try again. docs/protocol.md tells what a node does with each code. */
+const retryable: ReadonlySet<RejectCode> = new Set([RejectCode.STALE_EPOCH, RejectCode.BUSY]);
 
 /** A refusal with its sentence. */
 export function reject(code: RejectCode, message: string, retryAfterMs = 0): Reject {
-  return create(RejectSchema, { code, message, retryable: retryable[code], retryAfterMs });
+  return create(RejectSchema, { code, message, retryable: retryable.has(code), retryAfterMs });
 }
 
 /** What a first frame says that can be served: the hello, and the protocol version to speak. */
