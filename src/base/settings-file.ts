@@ -12,7 +12,8 @@ const maxFileBytes = 1 << 20;
 export async function readSettingsFile(path: string): Promise<Map<unknown, unknown>> {
   const text = await readText(path);
   // Loaded only when there is a file: it is 15 MB of a program that must be small.
-  const { parseDocument } = await import("yaml");
+  // By its default: a bundle gives a CommonJS module that is loaded late no names of its own.
+  const { parseDocument } = (await import("yaml")).default;
   let document: ReturnType<typeof parseDocument>;
   try {
     document = parseDocument(text, { uniqueKeys: true, prettyErrors: true, logLevel: "error" });
