@@ -1,5 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
-import { failure } from "../../base/failure.ts";
+import { Failure, failure } from "../../base/failure.ts";
 
 const windowMs = 60_000;
 /** Refusals within a minute: a person who mistypes never gets there. */
@@ -23,16 +23,16 @@ export class Attempts {
   }
 
   /**
-   * Makes an attempt. One that fails and `isRefusal` counts against `who`.
+   * Makes an attempt. One that ends with `denied` counts against `who`.
    * @throws {Failure} exhausted: `who` was refused too often, or too many attempts are under way.
    */
-  async make<T>(who: string, attempt: () => Promise<T>, isRefusal: (thrown: unknown) => boolean): Promise<T> {
+  async make<T>(who: string, attempt: () => Promise<T>): Promise<T> {
     this.#check(who);
     this.#atOnce++;
     try {
       return await attempt();
     } catch (thrown) {
-      if (isRefusal(thrown)) this.#note(who);
+      if (thrown instanceof Failure && thrown.kind === "denied") this.#note(who);
       throw thrown;
     } finally {
       this.#atOnce--;

@@ -1,7 +1,7 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { Enrolment } from "../../../gen/edge/v1/enrolment_pb.ts";
-import { Failure } from "../../base/failure.ts";
+import { asFailure } from "../../base/failure.ts";
 import { enrol } from "../enrolment/index.ts";
 import { Attempts } from "./attempts.ts";
 import { addressOf } from "./caller.ts";
@@ -15,16 +15,17 @@ export function enrolmentService(rooms: Rooms): ServiceImpl<typeof Enrolment> {
     async enroll(request, context) {
       const { tokenId, hostName } = request;
       const address = addressOf(context);
-      const isRefusal = (thrown: unknown) => {
-        if (!(thrown instanceof Failure) || thrown.kind !== "denied") return false;
-        log.warn({ token_id: tokenId, host: hostName, address, reason: thrown.message }, "enrolment refused");
-        return true;
-      };
-      const enrolled = await attempts.make(
-        `${address} ${tokenId}`,
-        () => enrol(enrolment, request),
-        isRefusal,
-      );
+      const enrolled = await attempts.make(`${address} ${tokenId}`, async () => {
+        try {
+          return await enrol(enrolment, request);
+        } catch (thrown) {
+          const { kind, message: reason } = asFailure(thrown);
+          if (kind === "denied") {
+            log.warn({ token_id: tokenId, host: hostName, address, reason }, "enrolment refused");
+          }
+          throw thrown;
+        }
+      });
       const { nodeId, certificatePem, caPem, expiresAt } = enrolled;
       log.info({ node: nodeId, host: hostName, address }, "node enrolled");
       const lineAddresses = addresses.line();
