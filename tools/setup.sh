@@ -1,6 +1,6 @@
 #!/bin/sh
-# Makes this checkout runnable: the Node packages always, and the Debian packages that tests (--tests) or checks (--check)
-# need. Every npm script calls it first, so it says nothing and takes a moment when all is there.
+# Makes this checkout runnable: the Node packages always, and the Debian packages that tests (--tests), checks (--check) or a
+# container engine of one's own (--engine) need. Every npm script calls it first, so it says nothing and takes a moment when all is there.
 #
 # It installs programs and starts none: an engine that package scripts would start is kept from starting.
 set -eu
@@ -72,6 +72,7 @@ protobuf-compiler protoc
 protobuf-compiler-grpc grpc_python_plugin
 openssl openssl
 curl curl
+faketime faketime
 END
 }
 
@@ -81,14 +82,20 @@ shellcheck shellcheck
 END
 }
 
+for_engine() {
+  missing_packages <<END
+docker.io dockerd
+END
+}
+
 install_debian_packages() {
   purpose=$1
   missing=$(echo "$2" | tr '\n' ' ' | sed 's/ *$//')
   [ -n "$missing" ] || return 0
   command="apt-get install -y --no-install-recommends $missing"
   command -v apt-get >/dev/null ||
-    refuse "the $purpose need programs of the Debian packages $missing, and there is no apt-get here. Install them by the means of this system."
-  [ "$(id -u)" = 0 ] || refuse "the $purpose need Debian packages that are missing. Run as root: $command"
+    refuse "for the $purpose there must be programs of the Debian packages $missing, and there is no apt-get here. Install them by the means of this system."
+  [ "$(id -u)" = 0 ] || refuse "Debian packages for the $purpose are missing. Run as root: $command"
   say "installing Debian packages for the $purpose: $missing"
   hold_services
   export DEBIAN_FRONTEND=noninteractive
@@ -135,6 +142,7 @@ for need in "$@"; do
   case $need in
   --tests) install_debian_packages tests "$(for_tests)" ;;
   --check) install_debian_packages checks "$(for_checks)" ;;
-  *) refuse "unknown option $need; there are --tests and --check." ;;
+  --engine) install_debian_packages "container engine" "$(for_engine)" ;;
+  *) refuse "unknown option $need; there are --tests, --check and --engine." ;;
   esac
 done

@@ -1,0 +1,54 @@
+/** A daemon from the bundle at a scripted hub, for benchmarks. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { mkdir, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { type FakeHub, type HubStream, startFakeHub } from "../test/fakes/hub.ts";
+import { tempFolder } from "../test/fixtures/folder.ts";
+
+const bundle = new URL("../dist/orchestrator.js", import.meta.url).pathname;
+
+export interface BenchNode extends AsyncDisposable {
+  hub: FakeHub;
+  dataDir: string;
+  /** Starts the daemon and returns its stream before Hello was answered. */
+  start(): Promise<{ process: ChildProcess; stream: HubStream; startedAt: number }>;
+  stop(): Promise<void>;
+}
+
+export async function benchNode({ dockerHost }: { dockerHost: string }): Promise<BenchNode> {
+  await using opened = new AsyncDisposableStack();
+  const folder = opened.use(tempFolder());
+  const hub = opened.use(await startFakeHub(join(folder.path, "ca")));
+  const dataDir = join(folder.path, "daemon");
+  await mkdir(dataDir);
+  await writeFile(join(dataDir, "identity.json"), JSON.stringify(hub.identity), { mode: 0o600 });
+  let child: ChildProcess | undefined;
+  const stop = async () => {
+    const ended =
+      child && child.exitCode === null ? new Promise((resolve) => child?.once("exit", resolve)) : undefined;
+    child?.kill("SIGTERM");
+    await ended;
+    child = undefined;
+  };
+  opened.defer(stop);
+  const env = {
+    PATH: process.env.PATH ?? "",
+    ORCHESTRATOR_DAEMON_DATA_DIR: dataDir,
+    ORCHESTRATOR_DOCKER_HOST: dockerHost,
+    ORCHESTRATOR_LOG_LEVEL: "warn",
+  };
+  const owned = opened.move();
+  return {
+    ...{ hub, dataDir, stop },
+    async start() {
+      const startedAt = performance.now();
+      child = spawn(process.execPath, [bundle, "daemon", "start"], {
+        env,
+        stdio: ["ignore", "ignore", "inherit"],
+      });
+      const stream = await hub.nextStream();
+      return { process: child, stream, startedAt };
+    },
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
