@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import about from "../../package.json" with { type: "json" };
+import { version } from "../wire/version.ts";
 import { defineCommand } from "./command.ts";
 import { defineCompletion } from "./completion.ts";
 import { defineDaemon } from "./daemon.ts";
@@ -25,7 +25,7 @@ const nouns = [
 export function defineProgram(run: Run): Command {
   const program = new Command("orchestrator")
     .description("Runs vPLC runtimes on machines at the edge, under a hub's orchestration.")
-    .version(about.version, "-V, --version", "print the version")
+    .version(version, "-V, --version", "print the version")
     .option("--json", "print for programs: protobuf's JSON, every field")
     .option("--hub <url>", "the hub's API, as in https://hub.example.com:7444")
     .option("--token-file <path>", "file that holds an operator token")

@@ -1,0 +1,66 @@
+import { rm } from "node:fs/promises";
+import { join } from "node:path";
+import { buildAll } from "../build.ts";
+import { sampleImage } from "../sample-image.ts";
+import { engineAt, whyNoAnswer } from "./ask-engine.ts";
+import { removeOwnEngine, startOwnEngine } from "./own-engine.ts";
+import { checkout, folder, type Record, readRecord } from "./place.ts";
+import { end } from "./processes.ts";
+import { endLeftPrograms, orchestrator, otherStart, startProgram } from "./programs.ts";
+import { type Say, stage, Trouble } from "./say.ts";
+
+/** Longer than npm start takes to stop its programs. */
+const startEndsMs = 60_000;
+
+/** `npm run clean`: undoes all that npm start made here, and says what it leaves to those who may want it. */
+export async function clean(signal: AbortSignal): Promise<void> {
+  const record = await readRecord();
+  await stage("Programs", async (say) => {
+    const other = await otherStart();
+    if (other !== undefined) {
+      say(`ending npm start (process ${other})`);
+      await end(other, startEndsMs);
+    }
+    await endLeftPrograms();
+    say("none runs");
+  });
+  if (record) await stage("Runtimes", (say) => removeRuntimes(record, say, signal));
+  if (record) await stage("Container engine", (say) => removeFromEngine(record, say));
+  await stage("Files", async (say) => {
+    await rm(folder, { recursive: true, force: true });
+    await rm(join(checkout, "dist"), { recursive: true, force: true });
+    say(`${folder} and ${checkout}/dist are gone; node_modules and Debian packages stay`);
+  });
+}
+
+/** By the daemon that made them: it knows what is its own, and removes exactly that. */
+async function removeRuntimes({ engine }: Record, say: Say, signal: AbortSignal): Promise<void> {
+  try {
+    if (engine.isOurs) await startOwnEngine(say);
+    await buildAll(); // The daemon may have changed, or its build be gone, since it made them.
+    const status = () => orchestrator(["daemon", "status", "--json"]);
+    await using _daemon = await startProgram("daemon", status, signal);
+    const names = (await orchestrator(["runtime", "list", "--local", "--quiet"])).split("\n").filter(Boolean);
+    for (const name of names) {
+      await orchestrator(["runtime", "delete", name, "--local", "--yes"], { signal });
+      say(`runtime ${name} is gone: its container, network and volume`);
+    }
+    if (names.length === 0) say("there are none");
+  } catch (thrown) {
+    if (!(thrown instanceof Trouble)) throw thrown;
+    say(thrown.message);
+    if (!engine.isOurs) say(`what is left in ${engine.host}: docker ps -a --filter label=edge.runtime`);
+  }
+}
+
+async function removeFromEngine({ engine, madeImage }: Record, say: Say): Promise<void> {
+  if (engine.isOurs) {
+    await removeOwnEngine();
+    say("the engine of this checkout is stopped and gone, with its images");
+    return;
+  }
+  if (madeImage && (await whyNoAnswer(engine.host)) === undefined) {
+    await engineAt(engine.host).getImage(sampleImage).remove({ force: true });
+    say(`image ${sampleImage} is gone from ${engine.host}`);
+  } else say(`${engine.host} is as it was`);
+}

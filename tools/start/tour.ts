@@ -1,0 +1,178 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { buildAll } from "../build.ts";
+import { buildSampleImage } from "../sample-image.ts";
+import { type Engine, ensureEngine } from "./engine.ts";
+import { checkout, keepRecord, place, type Record, readRecord } from "./place.ts";
+import { freePort, isFree } from "./ports.ts";
+import {
+  endLeftPrograms,
+  leftPrograms,
+  orchestrator,
+  otherStart,
+  type Program,
+  startProgram,
+} from "./programs.ts";
+import { bold, stage, Trouble } from "./say.ts";
+
+const runtimeName = "openplc-sample";
+
+const connectMs = 30_000;
+
+export interface TourOptions {
+  /** Stop everything but the workload after the tour. */
+  once: boolean;
+  /** A real image, instead of the sample that is made here. */
+  image: string | undefined;
+  /** Aborted by Ctrl-C. */
+  signal: AbortSignal;
+}
+
+/** What npm start does, stage by stage. Everything it starts ends with it, but for the engine and the workload. */
+export async function tour({ once, image, signal }: TourOptions): Promise<void> {
+  const other = await otherStart();
+  if (other !== undefined) {
+    throw new Trouble(
+      `npm start already runs here (process ${other}): end that one with Ctrl-C, or use it from a second terminal`,
+    );
+  }
+  console.log(bold("Orchestrator Agent: a hub, a node and a soft PLC on this machine"));
+  const kept = await readRecord();
+  await using opened = new AsyncDisposableStack();
+
+  await stage("1 of 6: programs", async (say) => {
+    const left = await leftPrograms();
+    if (left.length > 0) say("ending programs that an interrupted npm start left behind");
+    await endLeftPrograms();
+    await buildAll();
+    say(`built in ${checkout}/dist`);
+  });
+  signal.throwIfAborted();
+
+  const engine = await stage("2 of 6: container engine", (say) => ensureEngine(kept?.engine, say));
+  const record = await keepChoices(kept, engine);
+  signal.throwIfAborted();
+
+  const runs = await stage("3 of 6: image of the runtime", async (say) => {
+    if (image !== undefined) {
+      say(`${image}; the node pulls it when the engine does not have it`);
+      return image;
+    }
+    const { tag, made } = await buildSampleImage(engine.docker, { onProgress: say, signal });
+    if (made) await keepRecord({ ...record, madeImage: true });
+    return tag;
+  });
+
+  const hub = await stage("4 of 6: hub", async (say) => {
+    const program = opened.use(
+      await startProgram("hub", () => orchestrator(["node", "list", "--json"]), signal),
+    );
+    say(
+      `API https://127.0.0.1:${record.ports.api}, line 127.0.0.1:${record.ports.line}, state in ${place.hub}`,
+    );
+    return program;
+  });
+
+  const daemon = await stage("5 of 6: node", async (say) => {
+    say(await enrol(signal));
+    const program = opened.use(
+      await startProgram("daemon", () => orchestrator(["daemon", "status", "--json"]), signal),
+    );
+    const id = await untilConnected(signal);
+    say(`node ${id} is connected to the hub, state in ${place.daemon}`);
+    return program;
+  });
+
+  await stage(`6 of 6: runtime ${runtimeName}, created through the hub`, async (say) => {
+    const ports = `${record.ports.runtime}:8443`;
+    const words = ["runtime", "create", runtimeName, "--image", runs, "--publish", ports];
+    say(`orchestrator ${words.join(" ")}`);
+    const told = await orchestrator(words, { signal });
+    say(told.split("\n")[0] ?? "");
+  });
+
+  await summary(record);
+  if (once) return;
+  console.log(
+    `\nCtrl-C stops hub and daemon; ${runtimeName} goes on running. npm run clean removes everything.`,
+  );
+  await untilEnd(signal, [hub, daemon]);
+}
+
+/** The ports are chosen once: the node's identity says where its hub is. */
+async function keepChoices(kept: Record | undefined, engine: Engine): Promise<Record> {
+  const ports = kept?.ports ?? {
+    api: await freePort(7444),
+    line: await freePort(7443),
+    runtime: await freePort(18_443),
+  };
+  for (const [what, port] of Object.entries({ API: ports.api, line: ports.line })) {
+    if (kept && !(await isFree(port))) {
+      throw new Trouble(
+        `port ${port} of the hub's ${what} is taken by another program: end that one, or begin anew with npm run clean`,
+      );
+    }
+  }
+  const record = {
+    engine: { host: engine.host, isOurs: engine.isOurs },
+    ports,
+    madeImage: kept?.madeImage ?? false,
+  };
+  await keepRecord(record);
+  return record;
+}
+
+/** With a token of the hub, as an operator does it; a node that has an identity keeps it. */
+async function enrol(signal: AbortSignal): Promise<string> {
+  const isEnrolled = existsSync(join(place.daemon, "identity"));
+  const input = isEnrolled ? "" : await orchestrator(["hub", "token", "create"], { signal });
+  const told = await orchestrator(["daemon", "enroll", "--token", "-"], { input, signal });
+  return told.split("\n")[0] ?? "";
+}
+
+async function untilConnected(signal: AbortSignal): Promise<string> {
+  const deadline = performance.now() + connectMs;
+  for (;;) {
+    const { nodes } = JSON.parse(await orchestrator(["node", "list", "--json"], { signal })) as {
+      nodes: { id: string; connected: boolean }[];
+    };
+    const connected = nodes.find((node) => node.connected);
+    if (connected) return connected.id;
+    if (performance.now() > deadline) {
+      throw new Trouble(
+        `the node did not connect to the hub within ${connectMs / 1000} s; see ${place.log("daemon")}`,
+      );
+    }
+    await sleep(100, undefined, { signal });
+  }
+}
+
+/** What runs, where it is, and what to try next: all of it works in a second terminal as it stands here. */
+async function summary({ ports }: Record): Promise<void> {
+  console.log(`\n${bold("What is running")}`);
+  process.stdout.write(await orchestrator(["node", "list"]));
+  process.stdout.write(`\n${await orchestrator(["runtime", "list"])}`);
+  console.log(`
+${bold("Addresses")}
+  hub's API   https://127.0.0.1:${ports.api}      (token in ${place.hub}/admin.token, CA in ${place.hub}/ca/ca.pem)
+  hub's line  127.0.0.1:${ports.line}
+  daemon      ${place.daemon}/daemon.sock
+  runtime     https://127.0.0.1:${ports.runtime}     (try: curl -k https://127.0.0.1:${ports.runtime}/api/version)
+
+${bold("Try in a second terminal")}, in ${checkout}
+  npx orchestrator runtime get ${runtimeName}
+  npx orchestrator runtime restart ${runtimeName}
+  npx orchestrator events watch`);
+}
+
+/** Waits for Ctrl-C. @throws {Trouble} when a program ends first. */
+async function untilEnd(signal: AbortSignal, programs: Program[]): Promise<void> {
+  const asked = new Promise<undefined>((resolve) => {
+    if (signal.aborted) resolve(undefined);
+    signal.addEventListener("abort", () => resolve(undefined), { once: true });
+  });
+  const sentence = await Promise.race([asked, ...programs.map((one) => one.ended)]);
+  if (sentence !== undefined) throw new Trouble(sentence);
+  console.log(`\nStopping hub and daemon; ${runtimeName} goes on running. npm start takes it up again.`);
+}
