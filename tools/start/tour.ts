@@ -102,11 +102,7 @@ export async function tour({ once, image, signal }: TourOptions): Promise<void> 
 
 /** The ports are chosen once: the node's identity says where its hub is. */
 async function keepChoices(kept: Record | undefined, engine: Engine): Promise<Record> {
-  const ports = kept?.ports ?? {
-    api: await freePort(7444),
-    line: await freePort(7443),
-    runtime: await freePort(18_443),
-  };
+  const ports = kept?.ports ?? (await choosePorts());
   for (const [what, port] of Object.entries({ API: ports.api, line: ports.line })) {
     if (kept && !(await isFree(port))) {
       throw new Trouble(
@@ -129,6 +125,11 @@ async function enrol(signal: AbortSignal): Promise<string> {
   const input = isEnrolled ? "" : await orchestrator(["hub", "token", "create"], { signal });
   const told = await orchestrator(["daemon", "enroll", "--token", "-"], { input, signal });
   return told.split("\n")[0] ?? "";
+}
+
+async function choosePorts(): Promise<Record["ports"]> {
+  const line = await freePort(7443);
+  return { line, api: await freePort(line + 1), runtime: await freePort(18_443) };
 }
 
 async function untilConnected(signal: AbortSignal): Promise<string> {
