@@ -1,17 +1,21 @@
 /**
  * `npm test`: runs the tests under `test/`, each file in a process of its own, two at a time, over a fresh build and one
- * engine for all that share it. A skipped test is a failure: a part that is missing must be said, not passed over.
+ * engine for all that share it. It fails also when a test was passed over, and when anything is left behind.
  *
  *   npm test -- journal runtimes/plan     only files whose path contains one of these
  *   npm test -- --name="sent twice"       only tests whose name matches this expression
  */
 import { globSync, readFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { parseArgs } from "node:util";
-import { type EngineAddress, sharedEngineVariable, startEngine } from "../test/fixtures/engine.ts";
+import { sharedEngineVariable, startEngine } from "../test/fixtures/engine.ts";
 import { busyboxImage } from "../test/fixtures/images.ts";
 import { buildAll } from "./build.ts";
+import { missingKernelFeatures } from "./kernel.ts";
+import { leftBehind, leftInEngine } from "./leftovers.ts";
 
 /** More files at once than cores make every wait in them longer, and the whole no shorter. */
 const concurrency = 2;
@@ -24,62 +28,98 @@ const { values: options, positionals: wanted } = parseArgs({
   allowPositionals: true,
   options: { name: { type: "string" } },
 });
-
 const files = globSync("test/**/*.test.ts", { cwd: root })
   .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
   .sort();
-if (files.length === 0) {
+process.exitCode = files.length === 0 ? noSuchFile() : await testAll();
+
+function noSuchFile(): number {
   console.error(`No test file has ${wanted.join(" or ")} in its path.`);
-  process.exit(1);
+  return 1;
 }
 
-const startedAt = performance.now();
-await buildAll();
-{
-  await using opened = new AsyncDisposableStack();
-  if (files.some((file) => readFileSync(`${root}${file}`, "utf8").includes("sharedEngine"))) {
-    const engine: EngineAddress = opened.use(await startEngine({ name: "shared" }));
-    await busyboxImage(engine);
-    process.env[sharedEngineVariable] = engine.socketPath;
+async function testAll(): Promise<number> {
+  const startedAt = Date.now();
+  const missing = await missingKernelFeatures();
+  if (missing.length > 0) console.log(`This kernel lacks, or this user may not use: ${missing.join(", ")}.`);
+  await buildAll();
+  // Short, because sockets live below it and a socket's path has 107 bytes.
+  const folder = await mkdtemp("/tmp/ot-");
+  process.env.TMPDIR = folder;
+
+  const left: string[] = [];
+  let outcome: Outcome;
+  {
+    await using opened = new AsyncDisposableStack();
+    if (files.some((file) => readFileSync(join(root, file), "utf8").includes("sharedEngine"))) {
+      const engine = opened.use(await startEngine({ name: "shared" }));
+      await busyboxImage(engine);
+      process.env[sharedEngineVariable] = engine.socketPath;
+      outcome = await runFiles();
+      left.push(...(await leftInEngine(engine.docker)));
+    } else {
+      outcome = await runFiles();
+    }
   }
-  process.exitCode = await runFiles();
+  left.push(...(await leftBehind({ folder, startedAt })));
+  if (left.length === 0) await rm(folder, { recursive: true });
+
+  const excused = outcome.passedOver.filter(({ why }) => missing.some((feature) => why.includes(feature)));
+  const passedOver = outcome.passedOver.filter((one) => !excused.includes(one));
+  tellSlowest(outcome.durations);
+  console.log(`${seconds(Date.now() - startedAt)}  all, with the build and the shared engine`);
+  tell("Not tried with its real part, because this kernel lacks it", excused.map(inWords));
+  tell("Passed over, which counts as failing", passedOver.map(inWords));
+  tell("Left behind, which counts as failing", left);
+  return outcome.isSuccess && passedOver.length === 0 && left.length === 0 ? 0 : 1;
 }
 
-/** Runs the files, prints what came out and where the time went, and returns the exit code. */
-async function runFiles(): Promise<number> {
+interface Outcome {
+  isSuccess: boolean;
+  durations: Map<string, number>;
+  passedOver: { name: string; why: string }[];
+}
+
+/** Runs the files and prints each test as it ends. */
+async function runFiles(): Promise<Outcome> {
   const interrupted = new AbortController();
   process.once("SIGINT", () => interrupted.abort());
   process.once("SIGTERM", () => interrupted.abort());
-
   const stream = run({
-    files: files.map((file) => `${root}${file}`),
+    files: files.map((file) => join(root, file)),
     cwd: root,
     concurrency,
     timeout: fileTimeoutMs,
     signal: interrupted.signal,
     ...(options.name !== undefined && { testNamePatterns: [new RegExp(options.name)] }),
   });
-  const durations = new Map<string, number>();
-  const passedOver: string[] = [];
-  let isSuccess = false;
+  const outcome: Outcome = { isSuccess: false, durations: new Map(), passedOver: [] };
   stream.on("test:summary", ({ file, duration_ms: durationMs, success }) => {
-    if (file === undefined) isSuccess = success;
-    else durations.set(file, durationMs);
+    if (file === undefined) outcome.isSuccess = success;
+    else outcome.durations.set(file, durationMs);
   });
   const note = ({ name, skip, todo }: { name: string; skip?: string | boolean; todo?: string | boolean }) => {
-    if (skip !== undefined || todo !== undefined) passedOver.push(name);
+    const why = skip ?? todo;
+    if (why !== undefined) outcome.passedOver.push({ name, why: typeof why === "string" ? why : "" });
   };
   stream.on("test:pass", note);
   stream.on("test:fail", note);
   for await (const text of stream.compose(spec)) process.stdout.write(String(text));
+  return { ...outcome, isSuccess: outcome.isSuccess && !interrupted.signal.aborted };
+}
 
-  const slowest = [...durations].sort(([, one], [, other]) => other - one).slice(0, slowestShown);
+function tellSlowest(durations: Map<string, number>): void {
   console.log(`\nThe slowest of ${durations.size} files:`);
+  const slowest = [...durations].sort(([, one], [, other]) => other - one).slice(0, slowestShown);
   for (const [file, ms] of slowest) console.log(`${seconds(ms)}  ${file.replace(root, "")}`);
-  console.log(`${seconds(performance.now() - startedAt)}  all, with the build and the shared engine`);
-  if (passedOver.length > 0)
-    console.error(`\nPassed over, which counts as failing: ${passedOver.join("; ")}`);
-  return isSuccess && passedOver.length === 0 && !interrupted.signal.aborted ? 0 : 1;
+}
+
+function tell(what: string, lines: readonly string[]): void {
+  if (lines.length > 0) console.error([`\n${what}:`, ...lines.map((line) => `  ${line}`)].join("\n"));
+}
+
+function inWords({ name, why }: { name: string; why: string }): string {
+  return why === "" ? name : `${name} (${why})`;
 }
 
 function seconds(ms: number): string {
