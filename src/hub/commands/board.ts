@@ -8,7 +8,8 @@ const progressLimit = 10_000;
 export class Board {
   readonly #commands = new Keyed();
   readonly #nodes = new Keyed();
-  readonly #progress = new Map<string, { nodeId: string; progress: Progress }>();
+  /** By node and command: a node that speaks of another's command is not heard. */
+  readonly #progress = new Map<string, Progress>();
 
   /** Calls `listener` when something new waits for the node, until the returned function is called. */
   listenNode(nodeId: string, listener: () => void): () => void {
@@ -34,24 +35,24 @@ export class Board {
   }
 
   progressed(nodeId: string, progress: Progress): void {
-    const { commandId } = progress;
-    this.#progress.delete(commandId);
-    this.#progress.set(commandId, { nodeId, progress });
-    for (const [oldest] of this.#progress) {
+    const key = `${nodeId}/${progress.commandId}`;
+    this.#progress.delete(key);
+    this.#progress.set(key, progress);
+    for (const oldest of this.#progress.keys()) {
       if (this.#progress.size <= progressLimit) break;
       this.#progress.delete(oldest);
     }
-    this.#commands.notify(commandId);
+    this.#commands.notify(progress.commandId);
   }
 
   /** The newest progress of a command, if its own node told any. */
   progressOf(nodeId: string, commandId: string): Progress | undefined {
-    const told = this.#progress.get(commandId);
-    return told?.nodeId === nodeId ? told.progress : undefined;
+    return this.#progress.get(`${nodeId}/${commandId}`);
   }
 
-  forgetProgress(commandId: string): void {
-    this.#progress.delete(commandId);
+  /** A command that has its result makes no progress any more. */
+  forgetProgress(nodeId: string, commandId: string): void {
+    this.#progress.delete(`${nodeId}/${commandId}`);
   }
 }
 

@@ -123,7 +123,7 @@ export class Deliveries {
       told: () => {
         if (pending === undefined) return;
         this.#fleet.setPending(nodeId, pending);
-        this.#board.forgetProgress(result.commandId);
+        this.#board.forgetProgress(nodeId, result.commandId);
         this.#board.touched([result.commandId]);
       },
     };
