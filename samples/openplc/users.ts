@@ -71,8 +71,8 @@ function visible({ id, username, role }: StoredUser): User {
 }
 
 async function load(file: string, report: (sentence: string) => void): Promise<StoredUser[]> {
-  const text = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
-    if (cause.code === "ENOENT") return "[]";
+  const text = await readFile(file, "utf8").catch((cause: unknown) => {
+    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return "[]";
     throw cause;
   });
   try {

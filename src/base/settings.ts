@@ -97,7 +97,7 @@ export async function loadSettings<D extends Settings>(
   // Every key of the definitions was given its default or what its own schema made.
   return {
     values: Object.freeze(values) as SettingValues<D>,
-    origin: Object.freeze(origin) as LoadedSettings<D>["origin"],
+    origin: Object.freeze(origin),
   };
 }
 

@@ -226,7 +226,7 @@ describe("settings", () => {
     );
     await fc.assert(
       fc.asyncProperty(fc.json(), async (json) => {
-        await load({ file: await file(json) }).catch((thrown) => {
+        await load({ file: await file(json) }).catch((thrown: unknown) => {
           assert.ok(thrown instanceof Failure && thrown.kind === "invalid", String(thrown));
         });
       }),

@@ -124,7 +124,7 @@ export class FakeNode implements Disposable {
   async next<C extends Case>(kind: C): Promise<ValueOf<C>> {
     const deadline = AbortSignal.timeout(patienceMs);
     let end: End | undefined;
-    this.ended.then((ended) => {
+    void this.ended.then((ended) => {
       end = ended;
       this.#wake?.();
     });

@@ -17,8 +17,8 @@ export async function newKeyPem(): Promise<string> {
 export async function signingRequest(keyPem: string, hostName: string): Promise<Uint8Array> {
   const privateKey = createPrivateKey(keyPem);
   const keys = {
-    privateKey: await cryptoKey(privateKey, ["sign"]),
-    publicKey: await cryptoKey(createPublicKey(privateKey), ["verify"]),
+    privateKey: cryptoKey(privateKey, ["sign"]),
+    publicKey: cryptoKey(createPublicKey(privateKey), ["verify"]),
   };
   const request = await x509.Pkcs10CertificateRequestGenerator.create({
     name: [{ CN: [hostName || "node"] }],

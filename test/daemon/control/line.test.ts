@@ -206,7 +206,7 @@ describe("the line", () => {
   });
 
   it("believes no hub of another authority", async () => {
-    await using folder = tempFolder();
+    using folder = tempFolder();
     await using hub = await startFakeHub(join(folder.path, "ca"));
     await using other = await startFakeHub(join(folder.path, "other"));
     const identity = { ...hub.identity, lineAddresses: [other.address] };

@@ -106,7 +106,7 @@ describe("the local door", () => {
       kind: "conflict",
       message: `another program serves on ${door.path}: stop that one first`,
     });
-    await using folder = tempFolder();
+    using folder = tempFolder();
     const path = join(folder.path, "left.sock");
     // What kill -9 leaves: a socket file that nobody listens on.
     const left = `const s = require("node:net").createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, "SIGKILL"));`;
@@ -117,7 +117,7 @@ describe("the local door", () => {
 
   it("refuses a path that is no socket, or too long for one", async () => {
     await using door = await opened(answers);
-    await using folder = tempFolder();
+    using folder = tempFolder();
     const path = join(folder.path, "file");
     writeFileSync(path, "mine");
     await assert.rejects(openLocalDoor({ path, work: door.work }), /is there and is not a socket/);

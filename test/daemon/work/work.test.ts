@@ -196,7 +196,7 @@ test("a result that does not fit into a frame becomes exhausted", async () => {
   const sql = Sql.open(join(folder.path, "db"), [journalSchema, schema], () => 0);
   const journal = Journal.open(sql, { now: () => 0 });
   const log = openLog({ program: "test", level: "silent", format: "json" });
-  await using work = new Work({
+  using work = new Work({
     ...{ sql, journal, clock: systemClock, log },
     dispatch: () =>
       Promise.resolve({

@@ -25,7 +25,7 @@ export async function openssl(...args: string[]): Promise<string> {
       );
     }
     if (thrown instanceof Error && "stdout" in thrown && "stderr" in thrown) {
-      throw new Error(`openssl ${args[0]}: ${thrown.stdout}${thrown.stderr}`);
+      throw new Error(`openssl ${args[0]}: ${String(thrown.stdout)}${String(thrown.stderr)}`);
     }
     throw thrown;
   }
