@@ -28,6 +28,8 @@ export default tseslint.config(
         "error",
         { allowThrowingAny: true, allowThrowingUnknown: true },
       ],
+      // Connect and grpc-js each have an enum of the same numbers: gRPC's own.
+      "@typescript-eslint/no-unsafe-enum-assignment": "off",
       // What `String(...)` is asked about is unknown, and anything is better than nothing in a log.
       "@typescript-eslint/no-base-to-string": "off",
       // Objects made of closures have methods without `this`; a class uses #private fields and fails at once without it.

@@ -8,7 +8,6 @@ import {
   type MethodDefinition,
   type ServiceDefinition,
   type ServiceError,
-  type status,
 } from "@grpc/grpc-js";
 import { failure } from "../base/failure.ts";
 import { statusDetailsKey, toStatusDetails } from "./failures.ts";
@@ -37,7 +36,7 @@ export function toServiceError(thrown: unknown): Partial<ServiceError> {
   const { code, message, details } = toStatusDetails(thrown);
   const metadata = new Metadata();
   metadata.set(statusDetailsKey, Buffer.from(details));
-  return { code: code as status, details: message, metadata }; // Connect and grpc-js name gRPC's own numbers.
+  return { code, details: message, metadata };
 }
 
 /** What of a stream is used here; `write` takes whatever message the stream is for. */
