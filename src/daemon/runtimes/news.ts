@@ -1,5 +1,6 @@
 import { RuntimeChangeKind } from "../../../gen/edge/v1/command_pb.ts";
 import type { ObservedContainer } from "./observed.ts";
+import { isUp } from "./plan.ts";
 import type { Wish } from "./store.ts";
 
 /** A fact about a runtime, before it is recorded. */
@@ -62,8 +63,8 @@ export function news(wish: Wish, seen: ObservedContainer | undefined, causes: Ca
     [ended, endedByItself] = [seen.finishedAt, change.kind === RuntimeChangeKind.EXITED];
     update.exitCode = seen.exitCode;
   };
-  const wasEndedFirst = Date.parse(seen.finishedAt) < Date.parse(seen.startedAt);
-  if (wasEndedFirst) {
+  // The moments do not tell which came first: of a program that ends at once, the engine notes the end before the start.
+  if (isUp(seen)) {
     end();
     start();
   } else {

@@ -26,7 +26,7 @@ const plain: Profile = { stopGraceMs: 10_000, volumePath: "/data", capabilities:
 
 /** Whether a number that came over the wire is a profile: proto3 lets any number through. */
 export function isKnownProfile(profile: RuntimeProfile): boolean {
-  return profile in RuntimeProfile;
+  return Object.values<number>(RuntimeProfile).includes(profile);
 }
 
 export function profileOf({ profile }: RuntimeSpec): Profile {

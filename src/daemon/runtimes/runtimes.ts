@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { create as message } from "@bufbuild/protobuf";
 import type { RuntimeStatus } from "../../../gen/edge/v1/control_pb.ts";
+import type { Failure as FailureMessage } from "../../../gen/edge/v1/failure_pb.ts";
 import { type Engine as EngineInfo, EngineSchema, type Sample } from "../../../gen/edge/v1/node_pb.ts";
 import type { Runtime, RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import type { Changes } from "../../base/changes.ts";
@@ -8,6 +9,7 @@ import type { Clock } from "../../base/clock.ts";
 import { asFailure, type Failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
+import { toFailureMessage } from "../../wire/failures.ts";
 import type { Journal } from "../journal/index.ts";
 import type { Ask } from "../work/index.ts";
 import * as commands from "./commands.ts";
@@ -132,13 +134,17 @@ export class Runtimes implements AsyncDisposable {
   }
 
   /** What is, as it was seen last. Asks nobody. */
-  status(): { runtimes: RuntimeStatus[]; engineReachable: boolean; problem?: Failure } {
+  status(): { runtimes: RuntimeStatus[]; engineReachable: boolean; problem?: FailureMessage } {
     const { store, loop } = this.#room;
     const away = this.#away();
     const runtimes = store
       .list()
       .map((wish) => toStatus(wish, loop.tended(wish.name).seen, this.#knownOf(wish, away), this.#ground));
-    return { runtimes, engineReachable: loop.engine.at === "there", ...(away && { problem: away }) };
+    return {
+      runtimes,
+      engineReachable: loop.engine.at === "there",
+      ...(away && { problem: toFailureMessage(away) }),
+    };
   }
 
   /** Equal for equal wishes: a hub that knows it need not ask for them again. */

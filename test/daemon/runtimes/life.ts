@@ -1,0 +1,79 @@
+import { join } from "node:path";
+import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { type Event, type RuntimeChange, RuntimeChangeKind } from "../../../gen/edge/v1/command_pb.ts";
+import { RuntimeProfile, type RuntimeSpec, RuntimeSpecSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
+import { systemClock } from "../../../src/base/clock.ts";
+import { newId } from "../../../src/base/ids.ts";
+import { openLog } from "../../../src/base/log.ts";
+import { Sql } from "../../../src/base/sql.ts";
+import { Journal, schema as journalSchema } from "../../../src/daemon/journal/index.ts";
+import { Runtimes, type RuntimesOptions, schema } from "../../../src/daemon/runtimes/index.ts";
+import type { Ask } from "../../../src/daemon/work/index.ts";
+
+export type Life = ReturnType<typeof live>;
+
+/** A life of the daemon's runtimes on the state in a folder: the next one takes up what this one left. */
+export function live(folder: string, socketPath: string, options: Partial<RuntimesOptions> = {}) {
+  const sql = Sql.open(join(folder, "daemon.db"), [journalSchema, schema], () => Date.now());
+  const journal = Journal.open(sql, { now: () => Date.now() });
+  const log = openLog({ program: "test", level: logLevel, format: "pretty" });
+  const runtimes = Runtimes.open({
+    ...{ sql, journal, clock: systemClock, log, host: `unix://${socketPath}`, settleMs: 150 },
+    random: () => 0.1, // Short pauses.
+    ...options,
+  });
+  const end = new AbortController();
+  const running = runtimes.run(end.signal);
+  const events = (): Event[] =>
+    journal.read(0, 1000).flatMap(({ entry }) => (entry.case === "event" ? entry.value : []));
+  return {
+    runtimes,
+    events,
+    /** What was recorded of a runtime, as words. */
+    changes: (name: string) => changesOf(events(), name).map(({ kind }) => kindNames[kind]),
+    /** Ends it at once, as a crash would: nothing is said to whoever waits. */
+    async [Symbol.asyncDispose]() {
+      end.abort();
+      await running;
+      await runtimes[Symbol.asyncDispose]();
+      sql[Symbol.dispose]();
+    },
+  };
+}
+
+const kindNames = Object.fromEntries(Object.entries(RuntimeChangeKind).map(([name, kind]) => [kind, name]));
+
+/** `ORCHESTRATOR_TEST_LOG=info` shows what the loop does. */
+const logLevel = process.env.ORCHESTRATOR_TEST_LOG === "info" ? "info" : "silent";
+
+function changesOf(events: readonly Event[], name: string): RuntimeChange[] {
+  return events.flatMap(({ fact }) =>
+    fact.case === "runtime" && fact.value.name === name ? fact.value : [],
+  );
+}
+
+/** One who asks, and patiently. */
+export function ask(init: Partial<Ask> = {}): Ask {
+  return {
+    id: newId("cmd"),
+    actor: "test",
+    signal: AbortSignal.timeout(60_000),
+    progress: () => {},
+    ...init,
+  };
+}
+
+/** A program of a few words in busybox, that ends when it is told to. */
+export function spec(
+  image: string,
+  init: MessageInitShape<typeof RuntimeSpecSchema> & { name: string },
+): RuntimeSpec {
+  return create(RuntimeSpecSchema, { image, profile: RuntimeProfile.PLAIN, stopGraceMs: 1000, ...init });
+}
+
+let names = 0;
+
+/** A name that no other test on the same engine has. */
+export function newName(): string {
+  return `t${process.pid}-${++names}`;
+}
