@@ -21,6 +21,8 @@ export interface ApiOptions {
 /** How long callers have to take their last answers when the hub stops, in milliseconds. */
 const closeMs = 2_000;
 const handshakeTimeoutMs = 10_000;
+/** Calls at once on one connection; more wait at the caller. */
+const maxConcurrentStreams = 1_000;
 /** After so long without a word, the kernel asks whether a caller still is there. */
 const keepAliveMs = 30_000;
 
@@ -40,6 +42,7 @@ export async function openApi({ host, port, certificate, rooms }: ApiOptions): P
     ...secureContext(certificate.current),
     allowHTTP1: true,
     handshakeTimeout: handshakeTimeoutMs,
+    settings: { maxConcurrentStreams },
   });
   server.on("request", answering(routesOf(rooms, stopping.signal), rooms.log));
   server.on("tlsClientError", (error) => rooms.log.debug({ error }, "caller could not connect"));

@@ -2,7 +2,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { Fleet } from "../../../gen/edge/v1/fleet_pb.ts";
 import { version } from "../../wire/version.ts";
-import { callerOf } from "./caller.ts";
+import { actorOf, callerOf } from "./caller.ts";
 import { commandMethods } from "./commands.ts";
 import { enrolmentTokenMethods } from "./enrolment-tokens.ts";
 import { operatorTokenMethods, wireRole } from "./operator-tokens.ts";
@@ -10,14 +10,15 @@ import type { Rooms } from "./rooms.ts";
 
 /** The hub's own service. A method that is missing does not compile. */
 export function fleetService(rooms: Rooms): ServiceImpl<typeof Fleet> {
-  const { fleet, reports, authority, clock, startedAt } = rooms;
+  const { fleet, reports, authority, clock, startedAt, log } = rooms;
   return {
     listNodes: ({ ids }) => ({ nodes: fleet.list(ids) }),
 
     watchNodes: (_, { signal }) => fleet.watch(signal),
 
-    async removeNode({ id }) {
+    async removeNode({ id }, context) {
       await fleet.remove(id);
+      log.info({ node: id, actor: actorOf(context) }, "node removed by an operator");
       return {};
     },
 

@@ -8,6 +8,7 @@ import {
 } from "../../../gen/edge/v1/fleet_pb.ts";
 import { invalidField } from "../../base/failure.ts";
 import { type OperatorRecord, type Role, roleNames } from "../operators/index.ts";
+import { actorOf } from "./caller.ts";
 import type { Rooms } from "./rooms.ts";
 
 /** Roles as they travel. */
@@ -23,9 +24,12 @@ type TokenMethod = "createOperatorToken" | "listOperatorTokens" | "revokeOperato
 const longestMs = 1000 * 365 * 24 * 3_600_000;
 
 /** The part of Fleet that lets operators in. */
-export function operatorTokenMethods({ operators }: Rooms): Pick<ServiceImpl<typeof Fleet>, TokenMethod> {
+export function operatorTokenMethods({
+  operators,
+  log,
+}: Rooms): Pick<ServiceImpl<typeof Fleet>, TokenMethod> {
   return {
-    async createOperatorToken({ name, role: asked, validForMs }) {
+    async createOperatorToken({ name, role: asked, validForMs }, context) {
       const role = roleNames.find((one) => wireRole[one] === asked);
       if (!role) throw invalidField("role", `${asked} is not a role; viewer, operator and admin are`);
       if (validForMs > longestMs) {
@@ -35,6 +39,7 @@ export function operatorTokenMethods({ operators }: Rooms): Pick<ServiceImpl<typ
         );
       }
       const { token, record } = await operators.create({ name, role, validForMs: Number(validForMs) });
+      log.info({ token_id: record.id, name, role, actor: actorOf(context) }, "operator token made");
       return { token, record: toMessage(record) };
     },
 
@@ -42,8 +47,9 @@ export function operatorTokenMethods({ operators }: Rooms): Pick<ServiceImpl<typ
       return { tokens: (await operators.list()).map(toMessage) };
     },
 
-    async revokeOperatorToken({ id }) {
+    async revokeOperatorToken({ id }, context) {
       await operators.revoke(id);
+      log.info({ token_id: id, actor: actorOf(context) }, "operator token revoked");
       return {};
     },
   };
