@@ -100,4 +100,17 @@ describe("access to the hub's API", () => {
       /valid_for_ms: is 9223372036854775808; at most/,
     );
   });
+
+  it("a hub that stops tells those who watch", async () => {
+    const stopping = await startHub();
+    const watch = stopping.client(Fleet).watchNodes({})[Symbol.asyncIterator]();
+    await watch.next();
+    const next = refusal(watch.next());
+    await stopping[Symbol.asyncDispose]();
+    assert.deepEqual(await next, {
+      code: Code.Unavailable,
+      kind: "unavailable",
+      message: "the hub is stopping: try again in a moment",
+    });
+  });
 });

@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { type Clock, systemClock } from "../../../src/base/clock.ts";
+import { aborted } from "../../../src/base/tasks.ts";
+import { Operators, schema } from "../../../src/hub/operators/index.ts";
+import { Store } from "../../../src/hub/store/index.ts";
+import { tempFolder } from "../../fixtures/folder.ts";
+
+/** Operators in a folder, at a time that the test sets. */
+function open(path: string, time: { now: number }) {
+  const clock: Clock = { ...systemClock, now: () => time.now };
+  const opened = new AsyncDisposableStack();
+  const store = opened.use(Store.open(join(path, "hub.db"), [schema], clock.now));
+  const operators = opened.use(new Operators(store, clock));
+  return { store, operators, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+const hourMs = 3_600_000;
+
+test("there is always one way in: an admin token is made at first, and again when the last has expired", async () => {
+  using folder = tempFolder();
+  const time = { now: Date.parse("2026-01-01T00:00:00Z") };
+  const file = join(folder.path, "admin.token");
+  await using hub = open(folder.path, time);
+  const { operators } = hub;
+
+  assert.equal(await operators.ensureAdmin(file), true);
+  const first = readFileSync(file, "utf8").trim();
+  assert.equal(await operators.ensureAdmin(file), false);
+  const { tokenId } = await operators.authenticate(first);
+  await operators.create({ name: "short", role: "admin", validForMs: hourMs });
+  await operators.revoke(tokenId);
+  assert.equal(await operators.ensureAdmin(file), false);
+  time.now += hourMs;
+  assert.equal(await operators.ensureAdmin(file), true);
+  assert.equal((await operators.authenticate(readFileSync(file, "utf8").trim())).role, "admin");
+});
+
+test("the last use of a token is kept to the minute, over a restart", async () => {
+  using folder = tempFolder();
+  const time = { now: Date.parse("2026-01-01T10:20:30Z") };
+  const before = open(folder.path, time);
+  const { token } = await before.operators.create({ name: "ci", role: "viewer", validForMs: 0 });
+  await before.operators.authenticate(token);
+  await before[Symbol.asyncDispose]();
+
+  await using after = open(folder.path, time);
+  const [record] = await after.operators.list();
+  assert.equal(record?.usedAt, Date.parse("2026-01-01T10:20:00Z"));
+  const [row] = await after.store.read("SELECT * FROM operator_tokens");
+  assert.equal(
+    JSON.stringify(row).includes(token.split("_")[2] ?? token),
+    false,
+    "the secret is kept nowhere",
+  );
+});
+
+test("who watches with a token hears when it expires", async () => {
+  using folder = tempFolder();
+  await using store = Store.open(join(folder.path, "hub.db"), [schema], systemClock.now);
+  await using operators = new Operators(store, systemClock);
+  const { token } = await operators.create({ name: "brief", role: "viewer", validForMs: 200 });
+
+  const { signal } = await operators.authenticate(token);
+  await aborted(signal);
+
+  assert.match(String(signal.reason), /this operator token expired at 20/);
+  await assert.rejects(operators.authenticate(token), { kind: "denied", message: /expired at 20/ });
+});
