@@ -156,11 +156,6 @@ export class FakeNode implements Disposable {
     this.#session.close();
   }
 
-  /** Stops reading and writing without telling anybody: what a cut cable looks like from the hub. */
-  freeze(): void {
-    this.#session.socket.pause();
-  }
-
   [Symbol.dispose](): void {
     this.#session.destroy();
   }
@@ -184,6 +179,8 @@ export class FakeNode implements Disposable {
       this.#stream.on("error", (error: Error) => {
         if (end.code === -1) end = { code: -1, message: error.message };
       });
+      // As every gRPC client does: when the status is here, the call is over, whatever was still to be sent.
+      this.#stream.on("end", () => this.#stream.close());
       this.#stream.on("close", () => resolve(end));
     });
   }

@@ -56,6 +56,7 @@ const idleMs = 30_000;
  * and a connection whose lease is over must be destroyed, which needs the socket.
  */
 export class Door implements AsyncDisposable {
+  readonly port: number;
   readonly #tls: TlsServer;
   readonly #grpc: Server;
   readonly #visitors: Map<string, Visitor>;
@@ -71,6 +72,7 @@ export class Door implements AsyncDisposable {
     this.#grpc = grpc;
     this.#visitors = visitors;
     this.#stopRenewing = stopRenewing;
+    this.port = (tls.address() as AddressInfo).port; // It listens on TCP.
   }
 
   /** Listens when it resolves. @throws {Failure} conflict: the port is taken. unavailable: the address is not ours. */
@@ -112,10 +114,6 @@ export class Door implements AsyncDisposable {
     }
     const stopRenewing = certificate.onChange(() => tls.setSecureContext(options()));
     return new Door(tls, grpc, visitors, stopRenewing);
-  }
-
-  get port(): number {
-    return (this.#tls.address() as AddressInfo).port; // It listens on TCP.
   }
 
   /** Takes no new connections. Those that are open go on. */

@@ -5,6 +5,7 @@ import {
   DrainSchema,
   type Hello,
   type NodeFrame,
+  type Reject,
   RejectCode,
   WelcomeSchema,
 } from "../../../gen/edge/v1/control_pb.ts";
@@ -129,8 +130,10 @@ export class Line implements AsyncDisposable {
   async drain(reason: string): Promise<void> {
     this.#door?.close();
     this.#drained = Promise.withResolvers<void>();
+    const spreadMs = this.#spreadMs();
     for (const session of this.#newest.values()) {
-      session.drain(create(DrainSchema, { spreadMs: this.#spreadMs(), reason }));
+      if (session.isOpen) session.drain(create(DrainSchema, { spreadMs, reason }));
+      else session.reject(aboutToStop(spreadMs));
     }
     if (this.#newest.size === 0) return;
     const waiting = new AbortController();
@@ -183,10 +186,10 @@ export class Line implements AsyncDisposable {
   #admit({ nodeId, visitor }: Session, admitted: Admission): Admission {
     if ("reject" in admitted) return admitted;
     const { fleet, clock, log } = this.#options;
-    const retryAfterMs = this.#drained ? this.#spreadMs() : this.#turnstile.enter(clock.elapsed());
+    if (this.#drained) return { reject: aboutToStop(this.#spreadMs()) };
+    const retryAfterMs = this.#turnstile.enter(clock.elapsed());
     if (retryAfterMs > 0) {
-      const why = this.#drained ? "this hub is about to stop" : "many nodes connect at once";
-      return { reject: reject(RejectCode.BUSY, `${why}: come back later`, retryAfterMs) };
+      return { reject: reject(RejectCode.BUSY, "many nodes connect at once: come back later", retryAfterMs) };
     }
     const { sessionEpoch, instanceId, hostName, daemonVersion } = admitted.hello;
     const { certificateSerial, certificateExpiresAt, socket } = visitor;
@@ -222,8 +225,8 @@ export class Line implements AsyncDisposable {
       maxFrameBytes,
       nodeId,
     });
+    if (!session.open(welcome, intake, lastCommand)) return;
     fleet.arrived(nodeId);
-    session.open(welcome, intake, lastCommand);
     log.info(
       { node: nodeId, session: sessionId, epoch: Number(hello.sessionEpoch), attempt: hello.attempt },
       "line is up",
@@ -258,4 +261,8 @@ export class Line implements AsyncDisposable {
   #spreadMs(): number {
     return Math.max(1000, Math.ceil((this.connected * 1000) / this.#acceptPerSecond));
   }
+}
+
+function aboutToStop(retryAfterMs: number): Reject {
+  return reject(RejectCode.BUSY, "this hub is about to stop: come back later", retryAfterMs);
 }

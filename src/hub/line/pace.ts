@@ -26,7 +26,7 @@ export class Turnstile {
 
   constructor({ perSecond, random }: { perSecond: number; random: () => number }) {
     this.#intervalMs = 1000 / perSecond;
-    this.#burstMs = 1000;
+    this.#burstMs = Math.max(1000, this.#intervalMs);
     this.#random = random;
   }
 
@@ -36,7 +36,7 @@ export class Turnstile {
    */
   enter(now: number): number {
     const paidAt = Math.max(this.#paidAt, now);
-    if (paidAt - now < this.#burstMs) {
+    if (paidAt + this.#intervalMs - now <= this.#burstMs) {
       this.#paidAt = paidAt + this.#intervalMs;
       return 0;
     }

@@ -95,9 +95,12 @@ export class Session {
     this.#options.stream.pause();
   }
 
-  /** Says welcome, and begins to take reports and to send commands after `lastCommand`. */
-  open(welcome: Welcome, intake: Intake, lastCommand: number): void {
-    if (this.#state !== "admitted") return;
+  /**
+   * Says welcome, and begins to take reports and to send commands after `lastCommand`. False when the stream ended or was
+   * refused meanwhile.
+   */
+  open(welcome: Welcome, intake: Intake, lastCommand: number): boolean {
+    if (this.#state !== "admitted") return false;
     const { clock, deliveries, log, stream } = this.#options;
     this.#state = "open";
     this.#intake = intake;
@@ -111,6 +114,7 @@ export class Session {
     this.#writer.serve(this.#sender);
     stream.resume();
     wake();
+    return true;
   }
 
   /** Refuses or supersedes the stream, as its last frame. */

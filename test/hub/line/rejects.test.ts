@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { RejectCode } from "../../../gen/edge/v1/control_pb.ts";
+import { newIdentity } from "../../fakes/node.ts";
+import { startHub, startPlc } from "./hub.ts";
+import { until } from "./until.ts";
+
+test("a first frame that is no hello is refused, and so is a protocol of the future", async () => {
+  await using hub = await startHub();
+  const identity = await hub.enrol("n-a");
+  using mute = hub.dial(identity);
+  mute.send({ case: "beat", value: {} });
+  assert.equal((await mute.next("reject")).code, RejectCode.BAD_HELLO);
+  assert.equal((await mute.ended).code, 0, "the stream ends in order after a reject");
+
+  using newer = hub.dial(identity);
+  newer.hello({ protocolMin: 9, protocolMax: 9 });
+  assert.equal((await newer.next("reject")).code, RejectCode.PROTOCOL);
+  assert.equal(hub.fleet.isConnected("n-a"), false);
+});
+
+test("a removed node is cut at once and refused from then on, as is one that this hub never knew", async () => {
+  await using hub = await startHub();
+  const identity = await hub.enrol("n-a");
+  using node = await hub.connect(identity);
+  await hub.fleet.remove("n-a");
+  assert.equal((await node.next("reject")).code, RejectCode.REMOVED);
+  await node.ended;
+
+  using again = hub.dial(identity);
+  again.hello({ sessionEpoch: 2n });
+  const reject = await again.next("reject");
+  assert.deepEqual([reject.code, reject.retryable], [RejectCode.REMOVED, false]);
+  using stranger = hub.dial(await newIdentity(hub.authority, "n-stranger"));
+  stranger.hello();
+  assert.match(
+    (await stranger.next("reject")).message,
+    /this hub does not know node n-stranger: enrol it here/,
+  );
+});
+
+test("the highest epoch is served: the older stream is told, and its late frames and its end change nothing", async () => {
+  await using hub = await startHub();
+  const identity = await hub.enrol("n-a");
+  using older = await hub.connect(identity, { sessionEpoch: 1n });
+  using newer = await hub.connect(identity, { sessionEpoch: 2n, instanceId: "i2" });
+  assert.equal((await older.next("reject")).code, RejectCode.SUPERSEDED);
+  older.send({ case: "status", value: { engineReachable: true, runtimes: [{ name: "late" }] } });
+  older.send({
+    case: "report",
+    value: { sequence: 1n, entry: { case: "event", value: { reason: "late" } } },
+  });
+  await older.ended;
+
+  newer.send({ case: "status", value: { runtimes: [{ name: "plc1" }] } });
+  await until("the status is here", () => hub.fleet.get("n-a").status !== undefined);
+  assert.equal(hub.fleet.get("n-a").status?.runtimes[0]?.name, "plc1");
+  assert.equal(hub.fleet.isConnected("n-a"), true);
+  assert.equal(older.count("reportsAck"), 0);
+
+  using stale = hub.dial(identity);
+  stale.hello({ sessionEpoch: 1n });
+  const reject = await stale.next("reject");
+  assert.deepEqual([reject.code, reject.retryable], [RejectCode.STALE_EPOCH, true]);
+});
+
+test("two machines with one identity: the second is refused, an operator is told, and the first goes on", async () => {
+  await using hub = await startHub();
+  const identity = await hub.enrol("n-a");
+  using first = await hub.connect(identity, { sessionEpoch: 5n, instanceId: "one" });
+  using second = hub.dial(identity);
+  second.hello({ sessionEpoch: 5n, instanceId: "two", hostName: "the-copy" });
+  assert.equal((await second.next("reject")).code, RejectCode.CLONED);
+  assert.match(hub.fleet.get("n-a").warning, /another machine holds this node's identity: the-copy/);
+  await hub.commands.submit("n-a", startPlc("c1"), { actor: "operator/t", expiresInMs: 0 });
+  assert.equal((await first.next("command")).command?.id, "c1");
+});
+
+test("more streams than the hub lets in are told when to come back", async () => {
+  await using hub = await startHub({ acceptPerSecond: 1, random: () => 0 });
+  using first = await hub.connect(await hub.enrol("n-a"));
+  using second = hub.dial(await hub.enrol("n-b"));
+  second.hello();
+  const reject = await second.next("reject");
+  assert.deepEqual([reject.code, reject.retryable], [RejectCode.BUSY, true]);
+  assert.ok(reject.retryAfterMs > 0);
+  assert.equal(first.count("reject"), 0);
+  assert.equal(hub.fleet.get("n-b").hostName, "n-b", "its epoch was not used up");
+});
