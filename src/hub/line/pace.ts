@@ -36,7 +36,7 @@ export class Turnstile {
    */
   enter(now: number): number {
     const paidAt = Math.max(this.#paidAt, now);
-    if (paidAt + this.#intervalMs - now <= this.#burstMs) {
+    if (paidAt - now <= this.#burstMs - this.#intervalMs) {
       this.#paidAt = paidAt + this.#intervalMs;
       return 0;
     }
