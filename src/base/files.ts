@@ -1,6 +1,21 @@
 import { randomUUID } from "node:crypto";
-import { mkdir, open, rename, unlink } from "node:fs/promises";
+import { existsSync, mkdirSync, statSync } from "node:fs";
+import { open, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
+
+/**
+ * Makes a folder and those above it; one that is there stays as it is. Not with mkdir's `recursive`: below a folder that takes
+ * nothing and says ENOENT, as /proc does, Node 24 tries for ever (the test below /proc tells when it has learned better).
+ */
+export function makeFolder(path: string, mode: number): void {
+  const above = dirname(path);
+  if (!existsSync(above)) makeFolder(above, mode);
+  try {
+    mkdirSync(path, { mode });
+  } catch (thrown) {
+    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw thrown;
+  }
+}
 
 /**
  * Writes a file that matters: whole beside the old one, synced, renamed, directory synced. Whoever reads it sees the old
@@ -8,7 +23,7 @@ import { dirname, join } from "node:path";
  */
 export async function writeWhole(path: string, content: string | Uint8Array, mode = 0o600): Promise<void> {
   const folder = dirname(path);
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  makeFolder(folder, 0o700);
   const draft = join(folder, `.${randomUUID()}.draft`);
   try {
     const file = await open(draft, "wx", mode);

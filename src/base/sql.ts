@@ -1,7 +1,8 @@
-import { existsSync, mkdirSync, renameSync } from "node:fs";
+import { existsSync, renameSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
 import { failure } from "./failure.ts";
+import { makeFolder } from "./files.ts";
 
 /** A room's tables: migration `n` brings them from version `n` to `n + 1`. Migrations are added, never changed. */
 export interface Schema {
@@ -42,7 +43,7 @@ export class Sql implements Disposable {
    */
   static open(path: string, schemas: readonly Schema[], now: () => number): Sql {
     try {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+      makeFolder(dirname(path), 0o700);
     } catch (thrown) {
       throw failure("unavailable", `cannot make the folder ${dirname(path)}: check its owner and its mode`, {
         cause: thrown,

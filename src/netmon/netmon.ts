@@ -1,8 +1,8 @@
-import { mkdir } from "node:fs/promises";
 import { dirname } from "node:path";
 import { NetMon } from "../../gen/edge/v1/netmon_pb.ts";
 import type { Clock } from "../base/clock.ts";
 import { errorChain, failure } from "../base/failure.ts";
+import { makeFolder } from "../base/files.ts";
 import type { Logger } from "../base/log.ts";
 import { runTasks } from "../base/tasks.ts";
 import { HealthBoard } from "../wire/health.ts";
@@ -43,7 +43,7 @@ export async function openNetmon(options: NetmonOptions, signal: AbortSignal): P
   network.changes.listen(() => health.set(NetMon.typeName, network.isSeen));
 
   const socket = config["netmon.socket"];
-  await makeFolder(dirname(socket));
+  socketFolder(dirname(socket));
   const door = await openDoor(socket, network, health);
   return {
     run: (stop) =>
@@ -56,9 +56,9 @@ export async function openNetmon(options: NetmonOptions, signal: AbortSignal): P
   };
 }
 
-async function makeFolder(folder: string): Promise<void> {
+function socketFolder(folder: string): void {
   try {
-    await mkdir(folder, { recursive: true, mode: 0o750 });
+    makeFolder(folder, 0o750);
   } catch (cause) {
     throw failure("unavailable", `cannot make the folder ${folder}: ${errorChain(cause)}`, { cause });
   }

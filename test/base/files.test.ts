@@ -3,7 +3,7 @@ import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { asFailure, errorChain, failure, invalidFields } from "../../src/base/failure.ts";
-import { writeWhole } from "../../src/base/files.ts";
+import { makeFolder, writeWhole } from "../../src/base/files.ts";
 import { smallDisk, tempFolder } from "../fixtures/folder.ts";
 
 test("a file is replaced whole, private, and leaves no draft behind", async () => {
@@ -23,6 +23,16 @@ test("a write that does not fit leaves the old file and no draft", async () => {
   await assert.rejects(writeWhole(path, Buffer.alloc(1 << 20)), /ENOSPC/);
   assert.equal(readFileSync(path, "utf8"), "old");
   assert.deepEqual(readdirSync(disk.path), ["state"]);
+});
+
+test("folders are made down to the last, and what cannot be made ends with why", () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "a", "b", "c");
+  makeFolder(path, 0o700);
+  makeFolder(path, 0o755);
+  assert.equal(statSync(path).mode & 0o777, 0o700);
+  assert.throws(() => makeFolder("/proc/nowhere/deep", 0o700), { code: "ENOENT" });
+  assert.throws(() => makeFolder("/dev/null/x", 0o700), { code: "ENOTDIR" });
 });
 
 test("what nobody translated is internal and keeps its story for the log", () => {
