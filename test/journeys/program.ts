@@ -6,6 +6,8 @@ const entry = new URL("../../src/orchestrator.ts", import.meta.url).pathname;
 
 /** How long a program of ours may take to end when asked politely. */
 const stopTimeoutMs = 10_000;
+/** How long a command that ends on its own may take. */
+const runTimeoutMs = 60_000;
 
 export interface Program extends AsyncDisposable {
   /** Starts it; returns at once. */
@@ -40,7 +42,7 @@ export function program(args: string[], { env, under = [] }: ProgramOptions): Pr
     start() {
       const [command = process.execPath, ...rest] = [...under, process.execPath, entry, ...args];
       child = spawn(command, rest, {
-        env: { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", ...env },
+        env: { PATH: process.env.PATH ?? "", HOME: "/nonexistent", ...env },
         stdio: ["ignore", "pipe", "pipe"],
       });
       for (const stream of [child.stdout, child.stderr]) {
@@ -87,7 +89,7 @@ export interface Ran {
 export async function runOnce(args: string[], options: ProgramOptions & { stdin?: string }): Promise<Ran> {
   const [command = process.execPath, ...rest] = [...(options.under ?? []), process.execPath, entry, ...args];
   const child = spawn(command, rest, {
-    env: { PATH: process.env["PATH"] ?? "", HOME: "/nonexistent", ...options.env },
+    env: { PATH: process.env.PATH ?? "", HOME: "/nonexistent", ...options.env },
   });
   const ran = { code: -1, stdout: "", stderr: "" };
   child.stdout.on("data", (text: Buffer) => {
@@ -97,6 +99,9 @@ export async function runOnce(args: string[], options: ProgramOptions & { stdin?
     ran.stderr += text.toString();
   });
   child.stdin.end(options.stdin ?? "");
+  // A command that should have refused and serves instead must not hold up the whole suite.
+  const late = setTimeout(() => child.kill("SIGKILL"), runTimeoutMs);
   const [code] = (await once(child, "close")) as [number | null];
+  clearTimeout(late);
   return { ...ran, code: code ?? -1 };
 }

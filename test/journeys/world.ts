@@ -131,7 +131,7 @@ export async function makeWorld({ env: extra = {}, engine: given }: WorldOptions
     },
     fleet: () => createClient(Fleet, transport({})),
     remote: (service) => createClient(service, transport({ "edge-node": world.nodeId })),
-    local: (service) => createClient(service, socketTransport(localSocket)),
+    local: (service) => serviceAt(localSocket, service),
     async events() {
       const all: WatchEventsResponse[] = [];
       for await (const one of world.fleet().watchEvents({ last: 10_000, stopWhenCaughtUp: true }))
@@ -168,6 +168,11 @@ function withHeaders(headers: Record<string, string>): Interceptor {
     for (const [name, value] of Object.entries(headers)) request.header.set(name, value);
     return next(request);
   };
+}
+
+/** A service on a unix socket. */
+export function serviceAt<S extends DescService>(path: string, service: S): Client<S> {
+  return createClient(service, socketTransport(path));
 }
 
 export function socketTransport(path: string): Transport {
