@@ -60,7 +60,8 @@ async function watch(run: Run, door: Door, { last, after, follow }: WatchFlags):
 
 function lineOf({ nodeId, event }: WatchEventsResponse): string {
   if (!event) return "";
-  const reason = event.reason === "" ? "" : `: ${event.reason}`;
+  // That a daemon started is the whole story.
+  const reason = event.reason === "" || event.fact.case === "daemonStarted" ? "" : `: ${event.reason}`;
   const by = event.commandId === "" ? "" : ` (${event.commandId})`;
   return `${moment(event.at)}  ${printable(`${nodeId}  ${factOf(event)}${reason}${by}`)}\n`;
 }

@@ -206,8 +206,12 @@ export function describeNode(node: GetNodeResponse, now: number): string {
     ["memory", formatBytes(inventory?.memoryBytes ?? 0n)],
     ["disk", formatBytes(inventory?.diskBytes ?? 0n)],
     ["booted", moment(inventory?.bootedAt)],
-    ["clock", `${moment(clock?.now)}${offset === undefined ? "" : `, the hub's is ${offset} ms ahead`}`],
+    ["clock", moment(clock?.now) + (offset === undefined ? "" : hubClock(offset))],
   ]);
+}
+
+function hubClock(offsetMs: bigint): string {
+  return offsetMs < 0n ? `, the hub's is ${-offsetMs} ms behind` : `, the hub's is ${offsetMs} ms ahead`;
 }
 
 async function metrics(

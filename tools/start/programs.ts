@@ -1,11 +1,12 @@
-import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { promisify } from "node:util";
 import { checkout, place } from "./place.ts";
 import { end, processes, type Running } from "./processes.ts";
-import { Trouble } from "./say.ts";
+import { type Say, Trouble } from "./say.ts";
 
 const program = join(checkout, "dist/orchestrator.js");
 
@@ -52,24 +53,31 @@ export async function startProgram(
   }
 }
 
-/** Runs `orchestrator <args>` to its end. @throws {Trouble} with what it said on standard error. */
+/** Runs `orchestrator <args>` to its end; `say` gets what it tells on the way. @throws {Trouble} as which it failed. */
 export async function orchestrator(
   args: string[],
-  { input, signal }: { input?: string; signal?: AbortSignal } = {},
-) {
-  const all = [program, "--config", place.settings, ...args];
-  const words =
-    args[0] === "daemon" && args[1] === "enroll" ? [program, ...args, "--config", place.settings] : all;
-  const running = promisify(execFile)(process.execPath, words, { cwd: checkout, ...(signal && { signal }) });
-  running.child.stdin?.end(input ?? "");
-  try {
-    return (await running).stdout;
-  } catch (thrown) {
+  { input = "", say = () => {}, signal }: { input?: string; say?: Say; signal?: AbortSignal } = {},
+): Promise<string> {
+  const words = [program, ...args, "--config", place.settings];
+  const child = spawn(process.execPath, words, { cwd: checkout, detached: true, ...(signal && { signal }) });
+  child.stdin.end(input);
+  const complaints: string[] = [];
+  const [out, code] = await Promise.all([
+    text(child.stdout),
+    once(child, "close").then(() => child.exitCode),
+    (async () => {
+      for await (const line of createInterface(child.stderr)) {
+        if (complaints.length > 0 || line.startsWith("error: ") || line.startsWith("orchestrator "))
+          complaints.push(line);
+        else say(line);
+      }
+    })(),
+  ]).catch((thrown: unknown) => {
     signal?.throwIfAborted();
-    const told =
-      thrown instanceof Error && "stderr" in thrown ? String(thrown.stderr).trim() : String(thrown);
-    throw new Trouble(told.replace(/^error: /, ""));
-  }
+    throw thrown;
+  });
+  if (code === 0) return out;
+  throw new Trouble(complaints.join("\n").replace(/^error: /, ""));
 }
 
 /** Programs of this checkout that an npm start which was killed left behind. */

@@ -59,7 +59,15 @@ export async function tour({ once, image, signal }: TourOptions): Promise<void> 
       say(`${image}; the node pulls it when the engine does not have it`);
       return image;
     }
-    const { tag, made } = await buildSampleImage(engine.docker, { onProgress: say, signal });
+    const { tag, made } = await buildSampleImage(engine.docker, { onProgress: say, signal }).catch(
+      (cause: unknown) => {
+        signal.throwIfAborted();
+        const why = cause instanceof Error ? cause.message.trim() : String(cause);
+        throw new Trouble(
+          `the engine did not take the image (${why}): look at its log, then run npm start again`,
+        );
+      },
+    );
     if (made) await keepRecord({ ...record, madeImage: true });
     return tag;
   });
@@ -88,7 +96,7 @@ export async function tour({ once, image, signal }: TourOptions): Promise<void> 
     const ports = `${record.ports.runtime}:8443`;
     const words = ["runtime", "create", runtimeName, "--image", runs, "--publish", ports];
     say(`orchestrator ${words.join(" ")}`);
-    const told = await orchestrator(words, { signal });
+    const told = await orchestrator(words, { say, signal });
     say(told.split("\n")[0] ?? "");
   });
 
