@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 
 /**
  * Makes a folder and those above it; one that is there stays as it is. Not with mkdir's `recursive`: below a folder that takes
- * nothing and says ENOENT, as /proc does, Node 24 tries for ever (the test below /proc tells when it has learned better).
+ * nothing and says ENOENT, as /proc does, Node 24 tries for ever.
  */
 export function makeFolder(path: string, mode: number): void {
   const above = dirname(path);

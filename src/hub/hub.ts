@@ -8,6 +8,7 @@ import { type Api, openApi } from "./api/index.ts";
 import { Commands, commandsSchema } from "./commands/index.ts";
 import type { HubConfig } from "./config.ts";
 import {
+  type EnrolOptions,
   schema as enrolmentSchema,
   keepAuthority,
   mustHaveAuthority,
@@ -75,11 +76,11 @@ export async function openHub(
   );
   opened.defer(() => line.drain("the hub stops"));
 
-  const enrolment = {
+  const enrolment: EnrolOptions = {
     ...{ authority, tokens, now },
     certificateMs: config["hub.node_certificate_days"] * dayMs,
-    admit: (node: Parameters<Fleet["enrolled"]>[0]) => fleet.enrolled(node),
-    isKnown: async (id: string) => fleet.has(id),
+    admit: (node) => fleet.enrolled(node),
+    isKnown: async (id) => fleet.has(id),
   };
   const addresses = {
     api: () => hosts.map((one) => hostPort(one, api.port)),

@@ -3,5 +3,4 @@
  * it says who may call what, checks requests, and asks the other rooms. The services of nodes are made from the contract, so
  * that a new command needs nothing here.
  */
-export { type Api, type ApiOptions, openApi } from "./api.ts";
-export type { Rooms } from "./rooms.ts";
+export { type Api, openApi } from "./api.ts";

@@ -2,8 +2,8 @@
  * How nodes and the hub get their certificates: the fleet's certificate authority (made here at the first start, or given
  * by the operator), one-time enrolment tokens, and the exchange of a token and a signing request for an identity.
  */
-export { type Authority, type AuthorityOptions, openAuthority } from "./authority.ts";
-export { type EnrolOptions, enrol, type NewNode } from "./enrol.ts";
+export { type Authority, openAuthority } from "./authority.ts";
+export { type EnrolOptions, enrol } from "./enrol.ts";
 export { keepAuthority, mustHaveAuthority } from "./keep.ts";
 export { schema } from "./schema.ts";
 export { ServerCertificate, type ServerIdentity, serverNames } from "./server.ts";
