@@ -13,7 +13,15 @@ import type { Logger } from "../../base/log.ts";
 import type { Store, Tx } from "../store/index.ts";
 import { Feed } from "./feed.ts";
 import { fence, type NodeHello, type Outcast } from "./fence.ts";
-import { type NodeRecord, newRecord, toRecord } from "./records.ts";
+import {
+  deleteNode,
+  type EnrolledNode,
+  insertNode,
+  type NodeRecord,
+  newRecord,
+  toRecord,
+} from "./records.ts";
+import { Saving } from "./saving.ts";
 import { toFleetNode } from "./view.ts";
 
 export interface FleetOptions {
@@ -42,8 +50,7 @@ export class Fleet {
   readonly #removed: Set<string>;
   readonly #feed = new Feed();
   readonly #witnesses: RemovalWitness[] = [];
-  #unsaved = new Set<string>();
-  #saving: Promise<void> | undefined;
+  readonly #saving: Saving;
 
   private constructor(options: FleetOptions, records: Map<string, NodeRecord>, removed: Set<string>) {
     this.#store = options.store;
@@ -52,6 +59,7 @@ export class Fleet {
     this.#watchPaceMs = options.watchPaceMs ?? 100;
     this.#records = records;
     this.#removed = removed;
+    this.#saving = new Saving(options.store, (id) => records.get(id));
   }
 
   /** The fleet as the store has it; nobody is connected yet. */
@@ -115,29 +123,9 @@ export class Fleet {
     }
   }
 
-  /** Takes a node in, or notes its new certificate. Durable when it resolves. Times in milliseconds since 1970. */
-  async enrolled(one: {
-    nodeId: string;
-    hostName: string;
-    serial: string;
-    expiresAt: number;
-    at: number;
-  }): Promise<void> {
-    await this.#store.write((tx) => {
-      tx.run("DELETE FROM removed_nodes WHERE id = $1", one.nodeId);
-      tx.run(
-        `INSERT INTO nodes (id, host_name, certificate_serial, certificate_expires_at, enrolled_at, daemon_version, epoch,
-           instance_id, warning, warned_at)
-         VALUES ($1, $2, $3, $4, $5, '', 0, '', '', 0)
-         ON CONFLICT (id) DO UPDATE SET host_name = excluded.host_name,
-           certificate_serial = excluded.certificate_serial, certificate_expires_at = excluded.certificate_expires_at`,
-        one.nodeId,
-        one.hostName,
-        one.serial,
-        one.expiresAt,
-        one.at,
-      );
-    });
+  /** Takes a node in, or notes its new certificate. Durable when it resolves. */
+  async enrolled(one: EnrolledNode): Promise<void> {
+    await this.#store.write((tx) => insertNode(tx, one));
     this.#removed.delete(one.nodeId);
     const record = this.#records.get(one.nodeId) ?? newRecord(one.nodeId, one.at);
     record.hostName = one.hostName;
@@ -158,12 +146,7 @@ export class Fleet {
     let settle: (() => void)[];
     try {
       settle = await this.#store.write((tx) => {
-        tx.run("DELETE FROM nodes WHERE id = $1", id);
-        tx.run(
-          "INSERT INTO removed_nodes (id, removed_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING",
-          id,
-          this.#clock.now(),
-        );
+        deleteNode(tx, id, this.#clock.now());
         return this.#witnesses.flatMap((one) => one.drop?.(tx, id) ?? []);
       });
     } catch (thrown) {
@@ -263,25 +246,7 @@ export class Fleet {
    * @throws {Failure} exhausted, unavailable: it is tried again with the next.
    */
   saved(id: string): Promise<void> {
-    this.#unsaved.add(id);
-    this.#saving ??= this.#save();
-    return this.#saving;
-  }
-
-  async #save(): Promise<void> {
-    let batch = new Set<string>();
-    try {
-      await this.#store.write((tx) => {
-        batch = this.#unsaved;
-        this.#unsaved = new Set();
-        this.#saving = undefined;
-        for (const id of batch) saveRecord(tx, this.#records.get(id));
-      });
-    } catch (thrown) {
-      this.#saving = undefined;
-      for (const id of batch) this.#unsaved.add(id);
-      throw thrown;
-    }
+    return this.#saving.save(id);
   }
 
   #saveSoon(id: string): void {
@@ -316,24 +281,4 @@ export class Fleet {
       caughtUp,
     });
   }
-}
-
-function saveRecord(tx: Tx, record: NodeRecord | undefined): void {
-  if (!record) return;
-  tx.run(
-    `UPDATE nodes SET host_name = $2, certificate_serial = $3, certificate_expires_at = $4, changed_at = $5, seen_at = $6,
-       daemon_version = $7, epoch = $8, instance_id = $9, status = $10, warning = $11, warned_at = $12 WHERE id = $1`,
-    record.id,
-    record.hostName,
-    record.certificateSerial,
-    record.certificateExpiresAt,
-    record.changedAt,
-    record.seenAt,
-    record.daemonVersion,
-    record.epoch,
-    record.instanceId,
-    record.status ?? null,
-    record.warning,
-    record.warnedAt,
-  );
 }

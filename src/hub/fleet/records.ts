@@ -1,5 +1,6 @@
 import type { Sample } from "../../../gen/edge/v1/node_pb.ts";
 import type { Row, Schema } from "../../base/sql.ts";
+import type { Tx } from "../store/index.ts";
 
 /** The tables of this room. */
 export const fleetSchema: Schema = {
@@ -86,4 +87,54 @@ export function toRecord(row: Row): NodeRecord {
     warning: String(row.warning),
     warnedAt: Number(row.warned_at),
   };
+}
+
+/** A node that was let in, or let in again with a new certificate. Times in milliseconds since 1970. */
+export interface EnrolledNode {
+  nodeId: string;
+  hostName: string;
+  serial: string;
+  expiresAt: number;
+  at: number;
+}
+
+export function insertNode(tx: Tx, { nodeId, hostName, serial, expiresAt, at }: EnrolledNode): void {
+  tx.run("DELETE FROM removed_nodes WHERE id = $1", nodeId);
+  tx.run(
+    `INSERT INTO nodes (id, host_name, certificate_serial, certificate_expires_at, enrolled_at, daemon_version, epoch,
+       instance_id, warning, warned_at)
+     VALUES ($1, $2, $3, $4, $5, '', 0, '', '', 0)
+     ON CONFLICT (id) DO UPDATE SET host_name = excluded.host_name,
+       certificate_serial = excluded.certificate_serial, certificate_expires_at = excluded.certificate_expires_at`,
+    nodeId,
+    hostName,
+    serial,
+    expiresAt,
+    at,
+  );
+}
+
+/** Takes a node out, and remembers that it was one: its certificate is still good. */
+export function deleteNode(tx: Tx, id: string, at: number): void {
+  tx.run("DELETE FROM nodes WHERE id = $1", id);
+  tx.run("INSERT INTO removed_nodes (id, removed_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING", id, at);
+}
+
+export function updateNode(tx: Tx, record: NodeRecord): void {
+  tx.run(
+    `UPDATE nodes SET host_name = $2, certificate_serial = $3, certificate_expires_at = $4, changed_at = $5, seen_at = $6,
+       daemon_version = $7, epoch = $8, instance_id = $9, status = $10, warning = $11, warned_at = $12 WHERE id = $1`,
+    record.id,
+    record.hostName,
+    record.certificateSerial,
+    record.certificateExpiresAt,
+    record.changedAt,
+    record.seenAt,
+    record.daemonVersion,
+    record.epoch,
+    record.instanceId,
+    record.status ?? null,
+    record.warning,
+    record.warnedAt,
+  );
 }
