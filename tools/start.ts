@@ -4,6 +4,7 @@
  *   npm start                       until Ctrl-C, which leaves the workload running
  *   npm start -- --once             the same, and ends after the tour
  *   npm start -- --image REF        a real image instead of the sample
+ *   npm start -- --own-engine       an engine of this checkout's own, also where the machine has one
  *   npm run clean                   removes everything that npm start made
  */
 import { parseArgs } from "node:util";
@@ -21,11 +22,18 @@ try {
     options: {
       once: { type: "boolean", default: false },
       image: { type: "string" },
+      "own-engine": { type: "boolean", default: false },
       clean: { type: "boolean" },
     },
   });
   if (values.clean) await clean(stop.signal);
-  else await tour({ once: values.once, image: values.image, signal: stop.signal });
+  else
+    await tour({
+      once: values.once,
+      image: values.image,
+      ownEngine: values["own-engine"],
+      signal: stop.signal,
+    });
 } catch (thrown) {
   if (stop.signal.aborted) process.exitCode = interruptedExit;
   else if (thrown instanceof Trouble || isMistyped(thrown)) {

@@ -17,9 +17,16 @@ export interface Engine {
   docker: Docker;
 }
 
-/** The engine of an earlier start, or the machine's, or one of our own; it answers. @throws {Trouble} with the fix. */
-export async function ensureEngine(kept: Record["engine"] | undefined, say: Say): Promise<Engine> {
-  if (kept?.isOurs) return await ownEngine(say);
+/**
+ * The engine of an earlier start, or the machine's, or one of our own (at once with `own`); it answers.
+ * @throws {Trouble} with the fix.
+ */
+export async function ensureEngine(
+  kept: Record["engine"] | undefined,
+  own: boolean,
+  say: Say,
+): Promise<Engine> {
+  if (kept ? kept.isOurs : own) return await ownEngine(say);
   const asked = kept?.host ?? process.env.DOCKER_HOST;
   const host = asked ?? machineHost;
   const docker = engineAt(host);

@@ -25,12 +25,14 @@ export interface TourOptions {
   once: boolean;
   /** A real image, instead of the sample that is made here. */
   image: string | undefined;
+  /** An engine of this checkout's own, whatever there is. */
+  ownEngine: boolean;
   /** Aborted by Ctrl-C. */
   signal: AbortSignal;
 }
 
 /** What npm start does, stage by stage. Everything it starts ends with it, but for the engine and the workload. */
-export async function tour({ once, image, signal }: TourOptions): Promise<void> {
+export async function tour({ once, image, ownEngine, signal }: TourOptions): Promise<void> {
   const other = await otherStart();
   if (other !== undefined) {
     throw new Trouble(
@@ -50,7 +52,7 @@ export async function tour({ once, image, signal }: TourOptions): Promise<void> 
   });
   signal.throwIfAborted();
 
-  const engine = await stage("2 of 6: container engine", (say) => ensureEngine(kept?.engine, say));
+  const engine = await stage("2 of 6: container engine", (say) => ensureEngine(kept?.engine, ownEngine, say));
   const record = await keepChoices(kept, engine);
   signal.throwIfAborted();
 
