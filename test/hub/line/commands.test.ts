@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { CommandState } from "../../../gen/edge/v1/fleet_pb.ts";
 import { commandWindow } from "../../../src/wire/limits.ts";
-import { tempFolder } from "../../fixtures/folder.ts";
+import { smallDisk, tempFolder } from "../../fixtures/folder.ts";
+import { fill } from "../reports/fill.ts";
 import { type Hub, listRuntimes, startHub, startPlc } from "./hub.ts";
 import { until } from "./until.ts";
 
@@ -134,4 +135,25 @@ test("a node that reports faster than the disk is slowed down, and every report 
   }
   assert.equal(expected, count + 1);
   assert.ok(hub.store.commits < count, "many share a commit");
+});
+
+test("what the hub's disk does not take is not acknowledged: the stream ends with the reason, and it comes again", async () => {
+  using disk = smallDisk(4 << 20);
+  await using hub = await startHub({ path: disk.path });
+  const identity = await hub.enrol("n-a");
+  using first = await hub.connect(identity);
+  const release = fill(disk.path);
+  const entry = { case: "event" as const, value: { reason: "x".repeat(900_000) } };
+  first.send({ case: "report", value: { sequence: 1n, entry } });
+  const { code, message } = await first.ended;
+  assert.equal(code, 8, "RESOURCE_EXHAUSTED");
+  assert.match(message, /no space left for .*hub\.db/);
+  assert.equal(first.count("reportsAck"), 0);
+
+  release();
+  using second = hub.dial(identity);
+  second.hello({ sessionEpoch: 2n });
+  assert.equal((await second.next("welcome")).reportsThrough, 0n);
+  second.send({ case: "report", value: { sequence: 1n, entry } });
+  assert.equal((await second.next("reportsAck")).throughSequence, 1n);
 });

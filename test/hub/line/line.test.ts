@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
-import { connect } from "node:tls";
 import { test } from "node:test";
+import { connect } from "node:tls";
 import { openAuthority } from "../../../src/hub/enrolment/index.ts";
 import { issueServer } from "../../../src/hub/enrolment/issue.ts";
 import { FakeNode, type Identity, newIdentity } from "../../fakes/node.ts";

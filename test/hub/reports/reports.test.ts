@@ -1,13 +1,12 @@
 import assert from "node:assert/strict";
-import { appendFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
-import { type Report, ReportSchema } from "../../../gen/edge/v1/control_pb.ts";
 import { CommandSchema } from "../../../gen/edge/v1/command_pb.ts";
+import { type Report, ReportSchema } from "../../../gen/edge/v1/control_pb.ts";
 import type { WatchEvents } from "../../../src/hub/reports/index.ts";
 import { smallDisk, tempFolder } from "../../fixtures/folder.ts";
 import { openRooms, type Rooms } from "../fleet/rooms.ts";
+import { fill } from "./fill.ts";
 
 const event = (sequence: number, reason = `event ${sequence}`): Report =>
   create(ReportSchema, { sequence: BigInt(sequence), entry: { case: "event", value: { reason } } });
@@ -78,19 +77,6 @@ test("what the disk does not take is not acknowledged, nor is what comes after i
   await again.take(event(2));
   assert.deepEqual(await kept(rooms), ["n-a:1 event 1", "n-a:2 event 2"]);
 });
-
-/** Takes all room that a disk has left, until the returned function is called. */
-function fill(path: string): () => void {
-  const file = join(path, "filler");
-  for (let bytes = 1 << 20; bytes >= 1024; ) {
-    try {
-      appendFileSync(file, Buffer.alloc(bytes));
-    } catch {
-      bytes /= 2;
-    }
-  }
-  return () => rmSync(file);
-}
 
 test("a journal that begins anew has its own numbers, and a disk that is put back finds its old ones", async () => {
   await using rooms = await openRooms();
