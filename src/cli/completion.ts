@@ -28,6 +28,7 @@ complete -o default -F _orchestrator orchestrator
 _orchestrator() {
   local -a candidates
   candidates=("\${(@f)$("\${words[1]}" complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  candidates=("\${(@)candidates:#}")
   candidates=("\${(@)candidates//:/\\\\:}")
   candidates=("\${(@)candidates/$'\\t'/:}")
   _describe orchestrator candidates || _files
