@@ -31,7 +31,9 @@ LEASE_MS = 6000
 
 
 def say(kind, **what):
-    print(json.dumps({"what": kind, **what}), flush=True)
+    # One write: lines of two threads must not run into each other.
+    sys.stdout.write(json.dumps({"what": kind, **what}) + "\n")
+    sys.stdout.flush()
 
 
 def frame(direction, message):
