@@ -1,5 +1,5 @@
 import { ConnectError, type Interceptor } from "@connectrpc/connect";
-import { asFailure } from "../../base/failure.ts";
+import { asFailure, Failure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import { toConnectError } from "../../wire/failures.ts";
 import { validate } from "../../wire/validation.ts";
@@ -35,10 +35,16 @@ export function aroundCalls(log: Logger): Interceptor {
   };
 }
 
+/** What a caller sends, checked. That its connection breaks while it does is no defect of ours. */
 async function* each<T>(messages: AsyncIterable<T>, check: (message: T) => void): AsyncGenerator<T> {
-  for await (const message of messages) {
-    check(message);
-    yield message;
+  try {
+    for await (const message of messages) {
+      check(message);
+      yield message;
+    }
+  } catch (thrown) {
+    if (thrown instanceof Failure || thrown instanceof ConnectError) throw thrown;
+    throw failure("cancelled", "the request broke off", { cause: thrown });
   }
 }
 

@@ -10,12 +10,11 @@ export type Listener = (request: Http2ServerRequest, response: Http2ServerRespon
  * Answers HTTP requests by the router's handlers. Connect's own adapter does the same but for two things: a `Host` that
  * cannot be part of an URL would end the process, and callers that leave would be told to standard error.
  */
-export function answering(router: ConnectRouter, log: Logger): Listener {
-  const byPath = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
-  return (request, response) => {
+export function answering({ handlers }: ConnectRouter, log: Logger): Listener {
+  const byPath = new Map(handlers.map((handler) => [handler.requestPath, handler]));
+  const answer: (...of: Parameters<Listener>) => Promise<void> = async (request, response) => {
     const [path = ""] = request.url.split("?", 1);
     const handler = byPath.get(path);
-    const address = request.socket.remoteAddress;
     if (!handler) {
       refuse(
         response,
@@ -23,18 +22,19 @@ export function answering(router: ConnectRouter, log: Logger): Listener {
         "unimplemented",
         "there is no such method here: ask reflection for what there is",
       );
-      return;
-    }
-    if (!URL.canParse(`https://${request.authority || request.headers.host || ""}`)) {
+    } else if (!URL.canParse(`https://${request.authority || request.headers.host || ""}`)) {
       refuse(response, 400, "invalid_argument", "the request names no host, or one that cannot be");
-      return;
+    } else {
+      const from = fromAddress(request.socket.remoteAddress);
+      const asked = universalRequestFromNodeRequest(request, response, undefined, from);
+      await universalResponseToNodeResponse(await handler(asked), response);
     }
-    handler(universalRequestFromNodeRequest(request, response, undefined, fromAddress(address)))
-      .then((answer) => universalResponseToNodeResponse(answer, response))
-      .catch((error: unknown) => {
-        log.debug({ path, address, error }, "answer could not be sent");
-        response.stream?.destroy();
-      });
+  };
+  return (request, response) => {
+    answer(request, response).catch((error: unknown) => {
+      log.debug({ path: request.url, error }, "answer could not be sent");
+      response.stream?.destroy();
+    });
   };
 }
 
