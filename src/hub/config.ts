@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import * as v from "valibot";
-import { hosts, milliseconds, optional, path, port, whole } from "../base/setting-kinds.ts";
-import type { Setting, SettingValues, Settings } from "../base/settings.ts";
+import { hosts, milliseconds, optional, path, port, toggle, whole } from "../base/setting-kinds.ts";
+import type { Setting, Settings, SettingValues } from "../base/settings.ts";
 import { defaultBeatMs } from "../wire/limits.ts";
 import { defaultStateFolder, logSettings } from "../wire/settings.ts";
 import { isTrustDomain } from "../wire/tls.ts";
@@ -34,6 +34,10 @@ export function hubSettings({ env, uid, home }: Surroundings) {
       schema: v.pipe(v.string(), v.check(isTrustDomain)),
       doc: "Name of this fleet in every certificate; fixed at the first start.",
       allowed: "a name of lower-case letters, digits, '.' and '-'",
+    }),
+    "hub.new_admin_token": toggle({
+      default: false,
+      doc: "Whether this start makes a new admin token, in admin.token: for who has lost them all.",
     }),
     "hub.ca.certificate_file": optional(
       path({

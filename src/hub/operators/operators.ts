@@ -131,12 +131,12 @@ export class Operators implements AsyncDisposable {
 
   /**
    * Makes an admin token and writes it to `file` (mode 0600) when no valid one exists: at the first start, or when the last
-   * one expired. Says whether it did.
+   * one expired; with `anyway` even if there is one, for who has lost them all. Says whether it did.
    */
-  async ensureAdmin(file: string): Promise<boolean> {
+  async ensureAdmin(file: string, { anyway = false } = {}): Promise<boolean> {
     const at = this.#clock.now();
     const admins = await this.#store.write((tx) => liveAdmins(tx, at));
-    if (admins > 0) return false;
+    if (admins > 0 && !anyway) return false;
     const made = newOperatorToken();
     // The file first: a token that is kept and written nowhere would be a locked door without a key.
     await writeWhole(file, `${made.text}\n`, 0o600);
