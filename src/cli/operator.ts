@@ -62,7 +62,7 @@ export function defineOperator(noun: Command, run: Run): void {
               word(Role, one.role),
               `${ago(one.createdAt, now)} ago`,
               moment(one.expiresAt) || "for ever",
-              one.usedAt ? `${ago(one.usedAt, now)} ago` : "never",
+              moment(one.usedAt) || "never",
             ]),
             { columns: run.terminal.columns, bold: run.terminal.style.bold },
           ),
