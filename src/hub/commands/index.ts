@@ -2,7 +2,7 @@
  * Commands on their way to nodes: one durable queue per node, in which a command waits for the node, is sent until the node
  * has it on its disk, and is kept with its one result.
  */
-export { type CommandNews, Commands, type CommandsOptions } from "./commands.ts";
+export { Commands } from "./commands.ts";
 export type { Deliveries, Delivery } from "./deliveries.ts";
 export { commandsSchema } from "./schema.ts";
 export { checkCommand } from "./submit.ts";

@@ -3,6 +3,6 @@
  * all that for watchers. Presence, beats and samples are in memory only; membership, fences and last statuses are in the
  * store.
  */
-export type { NodeHello, Outcast } from "./fence.ts";
-export { Fleet, type RemovalWitness } from "./fleet.ts";
+export type { Outcast } from "./fence.ts";
+export { Fleet } from "./fleet.ts";
 export { fleetSchema } from "./records.ts";

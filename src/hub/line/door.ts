@@ -1,7 +1,7 @@
 import { constants, type X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import type { AddressInfo } from "node:net";
-import { createServer, type Server as TlsServer, type TLSSocket, type TlsOptions } from "node:tls";
+import { createServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from "node:tls";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
 import {

@@ -14,7 +14,7 @@ import { failure } from "../../base/failure.ts";
 import { newId } from "../../base/ids.ts";
 import type { Logger } from "../../base/log.ts";
 import { commandWindow, defaultBeatMs, leaseMsOf, maxFrameBytes } from "../../wire/limits.ts";
-import { checkCommand, type Commands } from "../commands/index.ts";
+import { type Commands, checkCommand } from "../commands/index.ts";
 import type { Authority, ServerCertificate } from "../enrolment/index.ts";
 import type { Fleet } from "../fleet/index.ts";
 import type { Reports } from "../reports/index.ts";

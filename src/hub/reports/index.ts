@@ -3,5 +3,5 @@
  * whoever watches. Each report is stored once, however often it comes.
  */
 export type { Intake } from "./intake.ts";
-export { Reports, type ReportsOptions, type WatchEvents } from "./reports.ts";
+export { Reports, type WatchEvents } from "./reports.ts";
 export { reportsSchema } from "./schema.ts";

@@ -120,6 +120,21 @@ test("a command that is called off after it went down is told to the node, also 
   assert.equal((await second.next("cancel")).commandId, "c1");
 });
 
+test("a command that is called off while it waits behind the window goes down before its calling off", async () => {
+  await using hub = await startHub();
+  using node = await hub.connect(await hub.enrol("n-a"));
+  await Promise.all(Array.from({ length: commandWindow + 1 }, (_, at) => submit(hub, `c${at + 1}`)));
+  for (let got = 0; got < commandWindow; got++) await node.next("command");
+  await hub.commands.cancel(`c${commandWindow + 1}`);
+  await hub.commands.cancel("c1");
+  assert.equal((await node.next("cancel")).commandId, "c1");
+  assert.equal(node.count("cancel"), 0);
+
+  node.send({ case: "commandsAck", value: { throughSequence: 1n } });
+  assert.equal((await node.next("cancel")).commandId, `c${commandWindow + 1}`);
+  assert.equal(node.count("command"), 1, "the command itself was there before");
+});
+
 test("a node that reports faster than the disk is slowed down, and every report is kept once and in order", async () => {
   await using hub = await startHub();
   using node = await hub.connect(await hub.enrol("n-a"));
