@@ -190,7 +190,7 @@ function grpcServer(onStream: (stream: NodeStream) => void): Server {
 function cannotListen(host: string, port: number, thrown: unknown): unknown {
   const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
   if (code === "EADDRINUSE") {
-    return failure("conflict", `port ${port} is taken: stop the other program, or set hub.line_port`, {
+    return failure("conflict", `port ${port} is taken: stop the other program, or set hub.line.port`, {
       cause: thrown,
     });
   }
