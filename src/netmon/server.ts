@@ -34,7 +34,7 @@ export function openDoor(
 export async function* watchNetwork(
   network: Pick<Network, "picture" | "changes">,
   signal: AbortSignal,
-): AsyncGenerator<WatchNetworkResponse> {
+): AsyncGenerator<WatchNetworkResponse, void> {
   let told: Picture | undefined;
   for await (const _ of network.changes.wakes(signal)) {
     const { picture } = network;

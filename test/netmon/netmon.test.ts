@@ -1,0 +1,181 @@
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { statSync, writeFileSync } from "node:fs";
+import { connect } from "node:net";
+import { join } from "node:path";
+import { test } from "node:test";
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { NetMon, type NetworkPicture } from "../../gen/edge/v1/netmon_pb.ts";
+import { HealthCheckResponse_ServingStatus as Status } from "../../gen/health/v1/health_pb.ts";
+import { Health } from "../../src/wire/health.ts";
+import { tempFolder } from "../fixtures/folder.ts";
+import { ownNetwork } from "../fixtures/network.ts";
+import { program, runOnce } from "../journeys/program.ts";
+import { until } from "../journeys/until.ts";
+
+/** A machine with one cable to a LAN, and netmon running on it as a program of its own. */
+async function machine() {
+  const folder = tempFolder();
+  const [lan, network] = [ownNetwork(), ownNetwork()];
+  network.ip(`link add eth0 type veth peer name port0 netns ${lan.name}`, "link set eth0 up");
+  lan.ip("link set port0 up");
+  const socket = join(folder.path, "run", "netmon.sock");
+  const env = { ORCHESTRATOR_NETMON_SOCKET: socket, ORCHESTRATOR_NETMON_LOOK_EVERY_MS: "3600000" };
+  const under = ["ip", "netns", "exec", network.name];
+  const netmon = program(["netmon", "start"], { env, under });
+  netmon.start();
+  await until("netmon is up", () => netmon.output().includes("netmon is up"));
+  const transport = createGrpcTransport({
+    baseUrl: "http://netmon",
+    nodeOptions: { createConnection: () => connect(socket) },
+  });
+  return {
+    ...{ lan, network, socket, env, under, netmon },
+    client: createClient(NetMon, transport),
+    health: createClient(Health, transport),
+    async [Symbol.asyncDispose]() {
+      await netmon[Symbol.asyncDispose]();
+      for (const one of [network, lan, folder]) one[Symbol.dispose]();
+    },
+  };
+}
+
+/** Follows the pictures until one is as wanted, and tells it. */
+function follow(client: Awaited<ReturnType<typeof machine>>["client"], signal: AbortSignal) {
+  const pictures: NetworkPicture[] = [];
+  const changed: string[][] = [];
+  const following = (async () => {
+    for await (const next of client.watchNetwork({}, { signal })) {
+      if (next.picture) pictures.push(next.picture);
+      changed.push(next.changed);
+    }
+  })().catch((thrown: unknown) => signal.aborted || assert.fail(String(thrown)));
+  const named = (name: string) => pictures.at(-1)?.interfaces.find((one) => one.name === name);
+  return {
+    ...{ pictures, changed, named, following },
+    when: (what: string, isSo: () => boolean | undefined) => until(what, () => isSo() && pictures.at(-1)),
+  };
+}
+
+test("a watcher sees cables, addresses and routes come and go, and nothing of guests", async () => {
+  await using on = await machine();
+  const { network, lan } = on;
+  const stop = new AbortController();
+  const { pictures, changed, named, when, following } = follow(on.client, stop.signal);
+  await when("a first picture", () => pictures.length > 0);
+  assert.deepEqual(changed[0], ["eth0"]);
+
+  await when("the cable", () => named("eth0")?.carrier && named("eth0")?.operstate === "up");
+  network.ip("address add 192.0.2.10/24 dev eth0", "address add 2001:db8::10/64 dev eth0 nodad");
+  await when("addresses", () => named("eth0")?.addresses.includes("2001:db8::10/64"));
+  assert.equal(named("eth0")?.addresses[0], "192.0.2.10/24", "IPv4 first");
+  network.ip("route add default via 192.0.2.1");
+  await when("a gateway", () => named("eth0")?.gateways.join() === "192.0.2.1");
+  network.ip("route replace default via 192.0.2.2");
+  await when("another gateway", () => named("eth0")?.gateways.join() === "192.0.2.2");
+
+  // Guests' things make notices, and are in no picture.
+  network.ip(
+    "link add docker0 type bridge",
+    "address add 172.17.0.1/16 dev docker0",
+    `link add veth1a2b master docker0 type veth peer name guest0 netns ${lan.name}`,
+    "link add probe0 link eth0 type macvlan",
+    "address del 192.0.2.10/24 dev eth0",
+  );
+  await when("an address less", () => named("eth0")?.addresses.includes("192.0.2.10/24") === false);
+  const names = pictures.flatMap(({ interfaces }) => interfaces.map(({ name }) => name));
+  assert.deepEqual([...new Set(names)], ["eth0"]);
+
+  lan.ip("link set port0 down");
+  await when("the cable is out", () => named("eth0")?.carrier === false);
+  assert.deepEqual(
+    named("eth0")?.gateways,
+    [],
+    "the kernel says nothing of IPv4 routes that a dead link takes along",
+  );
+  network.ip(`link add usb0 type veth peer name port1 netns ${lan.name}`);
+  await when("an interface more", () => named("usb0") !== undefined);
+  assert.ok(changed.some((names) => names.includes("usb0")));
+  network.ip("link del eth0");
+  await when("an interface less", () => named("eth0") === undefined);
+
+  const generations = pictures.map(({ generation }) => generation);
+  assert.deepEqual(
+    generations,
+    [...new Set(generations)].sort((a, b) => Number(a - b)),
+    "each higher than the one before",
+  );
+  const { picture } = await on.client.getNetwork({});
+  await when(
+    "what a caller who does not watch gets",
+    () => pictures.at(-1)?.generation === picture?.generation,
+  );
+  assert.deepEqual(picture, pictures.at(-1));
+  assert.ok(picture?.takenAt && Math.abs(Number(picture.takenAt.seconds) - Date.now() / 1000) < 60);
+  stop.abort();
+  await following;
+});
+
+test("when the kernel's notices end, netmon listens again; when it is asked to end, nothing of it stays", async () => {
+  await using on = await machine();
+  const monitors = () =>
+    execFileSync("ip", ["netns", "pids", on.network.name], { encoding: "utf8" })
+      .split("\n")
+      .filter(
+        (pid) =>
+          pid !== "" &&
+          execFileSync("ps", ["-o", "args=", "-p", pid], { encoding: "utf8" }).includes("monitor"),
+      );
+  const [first] = await until("it listens", () => monitors().length === 1 && monitors());
+  process.kill(Number(first), "SIGKILL");
+  await until("it listens again", () => monitors().length === 1 && monitors()[0] !== first);
+  assert.match(on.netmon.output(), /notices ended and are listened to again/);
+  on.network.ip("address add 192.0.2.10/24 dev eth0");
+  await until("the change is seen", async () => {
+    const { picture } = await on.client.getNetwork({});
+    return picture?.interfaces[0]?.addresses.includes("192.0.2.10/24");
+  });
+  await on.netmon.stop();
+  assert.equal(execFileSync("ip", ["netns", "pids", on.network.name], { encoding: "utf8" }), "");
+});
+
+test("its socket is for its owner and group, tells its health, and is one netmon's", async () => {
+  await using on = await machine();
+  assert.equal(statSync(on.socket).mode & 0o777, 0o660);
+  assert.equal((await on.health.check({ service: "edge.v1.NetMon" })).status, Status.SERVING);
+  const second = await runOnce(["netmon", "start"], on);
+  assert.equal(second.code, 5);
+  assert.match(second.stderr, /another program serves on .*netmon\.sock: stop that one first/);
+  // A socket that a killed one left behind is replaced.
+  await on.netmon.kill9();
+  on.netmon.start();
+  await until("netmon answers", async () => (await on.client.getNetwork({})).picture);
+});
+
+test("a machine without ip(8), a bad setting and a folder that cannot be made are each told with the next step", async () => {
+  using folder = tempFolder();
+  const socket = join(folder.path, "netmon.sock");
+  const run = (env: Record<string, string>) =>
+    runOnce(["netmon", "start"], { env: { ORCHESTRATOR_NETMON_SOCKET: socket, ...env } });
+  const without = await run({ PATH: folder.path });
+  assert.deepEqual(
+    [without.code, without.stderr],
+    [7, "orchestrator netmon start: the program ip is not here: install iproute2\n"],
+  );
+  const bad = await run({ ORCHESTRATOR_NETMON_SETTLE_MS: "soon", ORCHESTRATOR_NETMON_SOCKETS: "x" });
+  assert.equal(bad.code, 3);
+  assert.match(bad.stderr, /netmon\.settle_ms: "soon" .* must be milliseconds from 0 to 10000/);
+  assert.match(
+    bad.stderr,
+    /ORCHESTRATOR_NETMON_SOCKETS: is not a known setting.*did you mean ORCHESTRATOR_NETMON_SOCKET\?/,
+  );
+  writeFileSync(join(folder.path, "file"), "");
+  const nowhere = await run({ ORCHESTRATOR_NETMON_SOCKET: join(folder.path, "file", "netmon.sock") });
+  assert.equal(nowhere.code, 7);
+  assert.match(nowhere.stderr, /cannot make the folder \S+\/file: /);
+  const printed = await runOnce(["netmon", "start", "--print-config"], {
+    env: { ORCHESTRATOR_NETMON_SOCKET: socket },
+  });
+  assert.match(printed.stdout, /netmon\.socket +\S+netmon\.sock +environment ORCHESTRATOR_NETMON_SOCKET/);
+});
