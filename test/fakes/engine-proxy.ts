@@ -4,10 +4,10 @@ import { join } from "node:path";
 import { tempFolder } from "../fixtures/folder.ts";
 
 /**
- * What the proxy does with a request: hands it on; lets the engine do the work and answers 500 all the same; takes it and
- * never answers; lets the engine do the work and breaks the connection off.
+ * What the proxy does with a request: hands it on; answers 500 and asks nobody; lets the engine do the work and answers 500
+ * all the same; lets it do the work and breaks the connection off; takes it and never answers.
  */
-export type Fate = "pass" | "fail-afterwards" | "hang" | "break-afterwards";
+export type Fate = "pass" | "fail-instead" | "fail-afterwards" | "break-afterwards" | "hang";
 
 /** A request in short, without the API's version: `POST /containers/create`. */
 export type Decide = (line: string) => Fate;
@@ -29,7 +29,8 @@ export async function engineProxy(engineSocket: string, decide: Decide = () => "
     const line = `${incoming.method} ${(incoming.url ?? "").replace(/^\/v[\d.]+/, "").replace(/\?.*/, "")}`;
     seen.push(line);
     const fate = proxy.decide(line);
-    if (fate !== "hang") handOn(engineSocket, incoming, answer, fate);
+    if (fate === "fail-instead") fail(answer);
+    else if (fate !== "hang") handOn(engineSocket, incoming, answer, fate);
   });
   const proxy: EngineProxy = {
     ...{ socketPath, decide, seen },
@@ -56,10 +57,14 @@ function handOn(socketPath: string, incoming: IncomingMessage, answer: ServerRes
     }
     said.resume().once("end", () => {
       if (fate === "break-afterwards") answer.destroy();
-      else answer.writeHead(500, { "content-type": "application/json" }).end('{"message":"a hiccup"}');
+      else fail(answer);
     });
   });
   onward.once("error", () => answer.destroy());
   answer.once("close", () => onward.destroy());
   incoming.pipe(onward);
+}
+
+function fail(answer: ServerResponse): void {
+  answer.writeHead(500, { "content-type": "application/json" }).end('{"message":"a hiccup"}');
 }

@@ -148,8 +148,9 @@ async function untilMade({ store, loop }: Room, name: string, creator: string, a
  */
 async function callOff(room: Room, name: string, ask: Ask, why: Failure): Promise<Failure> {
   const { store, loop } = room;
+  if (loop.signal.aborted) return why;
   const wish = store.get(name);
-  if (loop.signal.aborted || wish?.commandId !== ask.id || wish.stage === "made") return why;
+  if (wish?.commandId !== ask.id || wish.stage === "made") return why;
   const tended = loop.tended(name);
   if (wish.stage === "creating" && wish.desired === "running") undo(room, tended, wish, why);
   tended.waiting.abort(why);

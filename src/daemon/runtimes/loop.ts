@@ -9,7 +9,7 @@ import { nothing, type Observed } from "./observed.ts";
 import { plan, planSweep, theContainer } from "./plan.ts";
 import { type Engineness, Reach } from "./reach.ts";
 import { recordFailed } from "./record.ts";
-import { groundOf, round, type Tools } from "./round.ts";
+import { failuresBefore, groundOf, round, type Tools } from "./round.ts";
 import { newTended, type Tended } from "./tended.ts";
 
 /** A look at everything when nothing was heard, in milliseconds: events can be lost. */
@@ -199,10 +199,10 @@ export class Loop implements AsyncDisposable {
       this.#looks.notify();
       return false;
     }
-    const isNew = tended.problem?.message !== problem.message;
+    tended.failures = failuresBefore(tended, thrown) + 1;
     tended.problem = problem;
-    this.#pause(tended, ++tended.failures);
-    if (isNew) {
+    this.#pause(tended, tended.failures);
+    if (tended.failures === 1) {
       log.warn({ runtime: tended.name, error: thrown }, "a runtime is not as wished");
       recordFailed(this.#tools, tended.name, problem);
     }

@@ -149,7 +149,7 @@ function meet(thrown: unknown, tools: Tools, tended: Tended, wish: Wish): void {
     return;
   }
   const isCreated = wish.stage === "creating" && wish.desired === "running";
-  if (!isCreated || isWorthAnother(thrown, tended.failures)) throw thrown;
+  if (!isCreated || isWorthAnother(thrown, failuresBefore(tended, thrown))) throw thrown;
   undo(tools, tended, wish, asFailure(thrown));
 }
 
@@ -159,6 +159,11 @@ export function isWorthAnother(thrown: unknown, failures: number): boolean {
   return (
     thrown.retry === "later" || isEngineAway(thrown) || (thrown.retry === "few" && failures + 1 < fewAttempts)
   );
+}
+
+/** How often the same went wrong just before: a step that fails after others went well has had no attempt yet. */
+export function failuresBefore({ problem, failures }: Tended, thrown: unknown): number {
+  return problem?.message === asFailure(thrown).message ? failures : 0;
 }
 
 /** Begins to undo a create. One that has not touched the engine is over with that. */

@@ -23,7 +23,7 @@ export interface Tended {
   causes: Causes;
   /** Why it is not as wished, since the last round that failed. */
   problem: Failure | undefined;
-  /** Rounds that failed, in a row. */
+  /** Rounds that failed with this problem, in a row. */
   failures: number;
   /** Ends of its program, in a row, so soon after the start that the next start must wait. */
   quickEnds: number;

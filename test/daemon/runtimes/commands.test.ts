@@ -6,27 +6,12 @@ import { until } from "../../journeys/until.ts";
 import { sharedEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { idleImage, scriptImage } from "../../fixtures/images.ts";
-import { ask, live, newName, spec } from "./life.ts";
+import { ask, leftOf, live, newName, spec } from "./life.ts";
 
 const engine = await sharedEngine();
 const idle = await idleImage(engine);
 const script = await scriptImage(engine);
 after(() => engine[Symbol.asyncDispose]());
-
-/** Everything on the engine that belongs to a runtime of this name, whichever daemon made it. */
-async function leftOf(name: string): Promise<string[]> {
-  const filters = { label: [`edge.runtime=${name}`] };
-  const [containers, networks, { Volumes }] = await Promise.all([
-    engine.docker.listContainers({ all: true, filters }),
-    engine.docker.listNetworks({ filters }),
-    engine.docker.listVolumes({ filters }),
-  ]);
-  return [
-    ...containers.map(({ Names }) => `container${Names[0]}`),
-    ...networks.map(({ Name }) => `network/${Name}`),
-    ...Volumes.map(({ Name }) => `volume/${Name}`),
-  ];
-}
 
 test("a runtime is created, told, listed, stopped, started, restarted and deleted, and nothing is left", async () => {
   using folder = tempFolder();
@@ -64,7 +49,7 @@ test("a runtime is created, told, listed, stopped, started, restarted and delete
     removed.map((one) => one.replace(/-.*-/, "-")).map((one) => one.split("/")[0]),
     ["container", "network", "volume"],
   );
-  assert.deepEqual(await leftOf(name), []);
+  assert.deepEqual(await leftOf(engine, name), []);
   assert.deepEqual(life.changes(name), [
     ...["CREATED", "STARTED", "STOPPED", "STARTED", "STOPPED", "STARTED", "DELETED"],
   ]);
@@ -80,7 +65,7 @@ test("a program that ends at once is undone, and its last words are told", async
     kind: "invalid",
     message: `the program of runtime ${name} ended at once with exit code 3; its last output: no licence`,
   });
-  assert.deepEqual(await leftOf(name), []);
+  assert.deepEqual(await leftOf(engine, name), []);
   assert.deepEqual(life.changes(name), ["UNDONE"]);
 });
 
@@ -126,9 +111,14 @@ test("a container that is removed behind our back is made again, with its networ
   await engine.docker.getContainer(runtime.containerId).remove({ force: true });
   const again = await until("another container", async () => {
     const now = await runtimes.get(name, ask().signal);
-    return now.phase === RuntimePhase.RUNNING && now.containerId !== runtime.containerId && now.restarts === 1 && now;
+    return (
+      now.phase === RuntimePhase.RUNNING &&
+      now.containerId !== runtime.containerId &&
+      now.restarts === 1 &&
+      now
+    );
   });
-  
+
   assert.equal((await engine.docker.getNetwork(network.Id).inspect()).Name, again.addresses[0]?.network);
   const said = await engine.docker.getContainer(again.containerId).logs({ stdout: true });
   assert.match(String(said), /kept/);
@@ -171,7 +161,7 @@ test("a program that ends by itself is started again, slower each time it ends a
   assert.deepEqual(life.changes(name).slice(0, 5), ["CREATED", "STARTED", "EXITED", "STARTED", "EXITED"]);
   await assert.rejects(runtimes.start(name, ask()), { kind: "invalid", message: /exit code 4/ });
   await runtimes.delete(name, { keepVolume: false }, ask());
-  assert.deepEqual(await leftOf(name), []);
+  assert.deepEqual(await leftOf(engine, name), []);
 });
 
 test("a volume that is kept is taken up by the next runtime of the name, also through a create that fails", async () => {
@@ -193,7 +183,7 @@ test("a volume that is kept is taken up by the next runtime of the name, also th
   const reads = "cat /data/file && sleep 1000";
   await runtimes.create(spec(script, { name, env: env(reads), stopGraceMs: 1 }), ask());
   await runtimes.delete(name, { keepVolume: false }, ask());
-  assert.deepEqual(await leftOf(name), []);
+  assert.deepEqual(await leftOf(engine, name), []);
 });
 
 test("two daemons on one engine have runtimes of the same name and never see each other's", async () => {
@@ -224,7 +214,7 @@ test("a create that is called off before it ran is undone completely before it f
     }),
   );
   await assert.rejects(creating, reason);
-  assert.deepEqual(await leftOf(name), []);
+  assert.deepEqual(await leftOf(engine, name), []);
   assert.deepEqual(life.changes(name), ["UNDONE"]);
 });
 
@@ -263,7 +253,7 @@ test("a limit, a published port and the profile reach the container, and what th
     kind: "conflict",
     message: /^a port of the node is taken by another program: .*18443.*$/,
   });
-  assert.deepEqual(await leftOf(other), []);
+  assert.deepEqual(await leftOf(engine, other), []);
 
   await life.runtimes.stats(ask().signal);
   const sample = (await life.runtimes.stats(ask().signal)).get(name);

@@ -9,6 +9,7 @@ import { Sql } from "../../../src/base/sql.ts";
 import { Journal, schema as journalSchema } from "../../../src/daemon/journal/index.ts";
 import { Runtimes, type RuntimesOptions, schema } from "../../../src/daemon/runtimes/index.ts";
 import type { Ask } from "../../../src/daemon/work/index.ts";
+import type { EngineAddress } from "../../fixtures/engine.ts";
 
 export type Life = ReturnType<typeof live>;
 
@@ -76,4 +77,19 @@ let names = 0;
 /** A name that no other test on the same engine has. */
 export function newName(): string {
   return `t${process.pid}-${++names}`;
+}
+
+/** Everything on the engine that belongs to a runtime of this name, whichever daemon made it. */
+export async function leftOf({ docker }: Pick<EngineAddress, "docker">, name: string): Promise<string[]> {
+  const filters = { label: [`edge.runtime=${name}`] };
+  const [containers, networks, { Volumes }] = await Promise.all([
+    docker.listContainers({ all: true, filters }),
+    docker.listNetworks({ filters }),
+    docker.listVolumes({ filters }),
+  ]);
+  return [
+    ...containers.map(({ Names }) => `container${Names[0]}`),
+    ...networks.map(({ Name }) => `network/${Name}`),
+    ...Volumes.map(({ Name }) => `volume/${Name}`),
+  ];
 }

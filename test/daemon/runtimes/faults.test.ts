@@ -1,0 +1,174 @@
+import assert from "node:assert/strict";
+import { once as event } from "node:events";
+import { link } from "node:fs/promises";
+import { createServer } from "node:net";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { RuntimePhase } from "../../../gen/edge/v1/runtimes_pb.ts";
+import { failure } from "../../../src/base/failure.ts";
+import { type Decide, engineProxy, type Fate } from "../../fakes/engine-proxy.ts";
+import { startEngine } from "../../fixtures/engine.ts";
+import { tempFolder } from "../../fixtures/folder.ts";
+import { idleImage } from "../../fixtures/images.ts";
+import { until } from "../../journeys/until.ts";
+import { ask, leftOf, live, newName, spec } from "./life.ts";
+
+const engine = await startEngine({ name: "faults" });
+const idle = await idleImage(engine);
+after(() => engine[Symbol.asyncDispose]());
+
+/** Every request by which something is made, in order. */
+const making = ["/networks/create", "/volumes/create", "/containers/create", "/start"];
+
+/** The first request that ends so meets this fate; all others pass. */
+function once(end: string, fate: Fate, then: () => void = () => {}): Decide {
+  let isDone = false;
+  return (line) => {
+    if (isDone || !line.endsWith(end) || !line.startsWith("POST")) return "pass";
+    isDone = true;
+    then();
+    return fate;
+  };
+}
+
+for (const end of making) {
+  test(`a daemon that dies at POST ${end} takes its create up again: one container, the same answer`, async () => {
+    using folder = tempFolder();
+    await using proxy = await engineProxy(engine.socketPath);
+    const name = newName();
+    const command = { id: `crash-${name}` };
+    {
+      const life = live(folder.path, proxy.socketPath);
+      const stopped = new AbortController();
+      const died = Promise.withResolvers<void>();
+      proxy.decide = once(end, "break-afterwards", () => died.resolve(life[Symbol.asyncDispose]()));
+      const creating = life.runtimes.create(
+        spec(idle, { name }),
+        ask({ ...command, signal: stopped.signal }),
+      );
+      await died.promise;
+      stopped.abort(failure("cancelled", "the daemon stops"));
+      await assert.rejects(creating);
+    }
+    await using life = live(folder.path, engine.socketPath);
+    const { created, runtime } = await life.runtimes.create(spec(idle, { name }), ask(command));
+    assert.deepEqual([created, runtime.phase], [true, RuntimePhase.RUNNING]);
+    assert.equal((await leftOf(engine, name)).length, 3);
+    assert.deepEqual(life.changes(name), ["CREATED", "STARTED"]);
+    const removed = await life.runtimes.delete(name, { keepVolume: false }, ask({ id: `delete-${name}` }));
+    assert.deepEqual(await leftOf(engine, name), []);
+    const again = await life.runtimes.delete(name, { keepVolume: false }, ask({ id: `delete-${name}` }));
+    assert.deepEqual(again, removed, "a delete that is taken up again gets the same answer");
+  });
+}
+
+test("an engine that does the work and answers 500, or breaks off, makes nothing twice and leaves nothing", async () => {
+  using folder = tempFolder();
+  await using proxy = await engineProxy(engine.socketPath);
+  await using life = live(folder.path, proxy.socketPath);
+  for (const fate of ["fail-afterwards", "break-afterwards"] as const) {
+    const name = newName();
+    const met = new Set<string>();
+    // Each request that changes something meets its fate the first time.
+    proxy.decide = (line) => {
+      if (line.startsWith("GET") || met.has(line)) return "pass";
+      met.add(line);
+      return fate;
+    };
+    const { runtime } = await life.runtimes.create(spec(idle, { name }), ask());
+    assert.equal(runtime.phase, RuntimePhase.RUNNING);
+    assert.equal((await leftOf(engine, name)).length, 3);
+    for (const end of making)
+      assert.ok(
+        [...met].some((line) => line.endsWith(end)),
+        `${end} met its fate`,
+      );
+    await life.runtimes.stop(name, ask());
+    const removed = await life.runtimes.delete(name, { keepVolume: false }, ask());
+    assert.deepEqual(removed.length, 3);
+    assert.deepEqual(await leftOf(engine, name), []);
+  }
+});
+
+test("what always fails is given up after a few attempts, with the engine's words, and undone", async () => {
+  using folder = tempFolder();
+  await using proxy = await engineProxy(engine.socketPath);
+  await using life = live(folder.path, proxy.socketPath);
+  const name = newName();
+  proxy.decide = (line) => (line.endsWith("/start") ? "fail-instead" : "pass");
+  await assert.rejects(life.runtimes.create(spec(idle, { name }), ask()), {
+    kind: "unavailable",
+    message: "the engine could not start the container: a hiccup",
+  });
+  assert.equal(proxy.seen.filter((line) => line.endsWith("/start")).length, 3);
+  assert.deepEqual(await leftOf(engine, name), []);
+});
+
+/** The socket of a program that was killed: the file is there, and nobody listens. */
+async function refusingSocket(folder: string): Promise<string> {
+  const path = join(folder, "refusing.sock");
+  const server = createServer().listen(`${path}.gone`);
+  await event(server, "listening");
+  await link(`${path}.gone`, path); // Closing removes only the name that it listened on.
+  server.close();
+  await event(server, "close");
+  return path;
+}
+
+test("an engine that is not there, refuses or hangs is waited for, and named when the time runs out", async () => {
+  using folder = tempFolder();
+  const nobody = join(folder.path, "nobody.sock");
+  const refusing = await refusingSocket(folder.path);
+  await using hanging = await engineProxy(engine.socketPath, () => "hang");
+  const cases = [
+    [nobody, /^the engine at unix:.*nobody\.sock is not there: check that the engine runs, and docker\.host/],
+    [refusing, /^the engine at unix:.*refusing\.sock refuses connections: check that the engine runs/],
+    [hanging.socketPath, /^the engine at unix:.*docker\.sock did not tell its version within 0\.2 s/],
+  ] as const;
+  for (const [socket, message] of cases) {
+    using state = tempFolder();
+    await using life = live(state.path, socket, { timeouts: { ask: 200 } });
+    const name = newName();
+    const outOfTime = new AbortController();
+    const reason = failure("deadline", "the command was not done within its budget of 1000 ms");
+    const creating = life.runtimes.create(spec(idle, { name }), ask({ signal: outOfTime.signal }));
+    await until("the loss of the engine", () => life.runtimes.status().problem);
+    outOfTime.abort(reason);
+    await assert.rejects(creating, { kind: "unavailable", message });
+    assert.deepEqual(
+      await life.runtimes.list(ask().signal),
+      [],
+      "nothing was made, so nothing is left to undo",
+    );
+    const { reachable, problem } = await life.runtimes.engineInfo(ask().signal);
+    assert.equal(reachable, false);
+    assert.match(problem, message);
+  }
+});
+
+test("while the engine is away nothing is known and nothing is lost; when it is back, all is done", async () => {
+  using folder = tempFolder();
+  await using life = live(folder.path, engine.socketPath);
+  const { runtimes } = life;
+  const [runs, late] = [newName(), newName()];
+  const { runtime } = await runtimes.create(spec(idle, { name: runs }), ask());
+  await engine.kill9();
+  await until("the loss of the engine", () => !runtimes.status().engineReachable);
+  const unknown = await runtimes.get(runs, ask().signal);
+  assert.equal(unknown.phase, RuntimePhase.UNSPECIFIED);
+  assert.match(
+    unknown.reason,
+    /^the engine at .* (refuses connections|is not there|broke the connection off)/,
+  );
+  const creating = runtimes.create(spec(idle, { name: late }), ask());
+  await engine.start();
+  assert.equal((await creating).runtime.phase, RuntimePhase.RUNNING);
+  const kept = await runtimes.get(runs, ask().signal);
+  assert.deepEqual(kept.startedAt, runtime.startedAt, "the container outlived its engine and was left alone");
+  const lost = life.events().filter(({ fact }) => fact.case === "engine");
+  assert.deepEqual(
+    lost.map(({ fact }) => fact.case === "engine" && fact.value.reachable),
+    [false, true],
+  );
+  for (const name of [runs, late]) await runtimes.delete(name, { keepVolume: false }, ask());
+});
