@@ -1,7 +1,7 @@
 import { existsSync, renameSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue } from "node:sqlite";
-import { failure } from "./failure.ts";
+import { type Failure, failure } from "./failure.ts";
 import { makeFolder } from "./files.ts";
 
 /** A room's tables: migration `n` brings them from version `n` to `n + 1`. Migrations are added, never changed. */
@@ -36,12 +36,17 @@ export class Sql implements Disposable {
   }
 
   /**
-   * Opens the file, making it when it is not there. A file that is not a readable database is renamed to
-   * `<path>.unreadable-<time>` and a new one begun: state is never overwritten.
+   * Opens the file, making it when it is not there. State is never overwritten: a file that is not a readable database is
+   * renamed to `<path>.unreadable-<time>` and a new one begun, or, with `refuse`, left where it is.
    * @throws {Failure} conflict: another program has it open. unavailable: the folder cannot be written, or the disk is
-   * full. unsupported: it was written by a newer version.
+   * full; with `refuse`, the file cannot be read. unsupported: it was written by a newer version.
    */
-  static open(path: string, schemas: readonly Schema[], now: () => number): Sql {
+  static open(
+    path: string,
+    schemas: readonly Schema[],
+    now: () => number,
+    { unreadable = "set aside" }: { unreadable?: "set aside" | "refuse" } = {},
+  ): Sql {
     try {
       makeFolder(dirname(path), 0o700);
     } catch (thrown) {
@@ -55,6 +60,7 @@ export class Sql implements Disposable {
       database = connect(path);
     } catch (thrown) {
       if (!isUnreadable(thrown)) throw translated(path, thrown);
+      if (unreadable === "refuse") throw notReadable(path, thrown);
       setAside = moveAside(path, now(), thrown);
       database = connect(path);
     }
@@ -201,6 +207,15 @@ function moveAside(path: string, now: number, thrown: unknown): SetAside {
     if (existsSync(path + suffix)) renameSync(path + suffix, movedTo + suffix);
   }
   return { path, movedTo, problem: thrown instanceof Error ? thrown.message : String(thrown) };
+}
+
+function notReadable(path: string, cause: unknown): Failure {
+  const said = cause instanceof Error ? cause.message : String(cause);
+  return failure(
+    "unavailable",
+    `${path} cannot be read (${said}): put it back from a backup, or move it away to begin with nothing`,
+    { cause },
+  );
 }
 
 function translated(path: string, thrown: unknown): unknown {

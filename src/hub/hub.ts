@@ -53,7 +53,6 @@ export async function openHub(
   const host = config["hub.listen"];
   const stateFile = join(folder, "hub.db");
   const store = opened.use(Store.open(stateFile, schemas, now));
-  if (store.setAside) log.error({ ...store.setAside }, "state file could not be read and was set aside");
 
   const authority = await ownAuthority(config, store, now);
   const tokens = openTokens(store, now);

@@ -1,6 +1,6 @@
 /** The hub as a program: how it starts, what it keeps, and what it says when it cannot. */
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, it } from "node:test";
@@ -99,28 +99,21 @@ describe("orchestrator hub start", () => {
     assert.equal(existsSync(join(folder.path, "ca")), false);
   });
 
-  it("sets aside a state file that cannot be read, and asks for its authority all the same", async () => {
+  it("refuses a state file that cannot be read, and leaves it where it is", async () => {
     using folder = tempFolder();
     await using hub = program(["hub", "start"], { env: envOf(folder.path) });
     const { token } = await up(hub, folder.path);
     await hub.stop();
-    writeFileSync(join(folder.path, "hub.db"), crypto.getRandomValues(new Uint8Array(50_000)));
+    const rubbish = crypto.getRandomValues(new Uint8Array(50_000));
+    writeFileSync(join(folder.path, "hub.db"), rubbish);
 
-    const again = await up(hub, folder.path);
-
-    assert.notEqual(again.token, token);
-    assert.deepEqual((await again.fleet.listNodes({})).nodes, []);
-    assert.match(
-      hub.output(),
-      /"movedTo":"[^"]*hub\.db\.unreadable-[^"]*".*state file could not be read and was set aside/,
-    );
-    await hub.stop();
-    rmSync(join(folder.path, "ca"), { recursive: true });
-    rmSync(join(folder.path, "hub.db"));
     assert.match(
       await refusal(envOf(folder.path)),
-      /^5 .*hub\.db\.unreadable-.* is the set-aside state of a hub/,
+      /^7 orchestrator hub start: .*hub\.db cannot be read \(.*\): put it back from a backup, or move it away/,
     );
+
+    assert.deepEqual(new Uint8Array(readFileSync(join(folder.path, "hub.db"))), rubbish);
+    assert.equal(readFileSync(join(folder.path, "admin.token"), "utf8").trim(), token);
   });
 
   it("says what is wrong with its disk, its ports and its authority, each with its exit code", async () => {

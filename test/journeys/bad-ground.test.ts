@@ -119,21 +119,6 @@ describe("a daemon", () => {
 });
 
 describe("a hub", () => {
-  it("whose store is full of random bytes does not begin a new fleet in its place", async () => {
-    using folder = tempFolder();
-    await using first = program(["hub", "start"], hubAt(folder.path));
-    first.start();
-    await until("the hub made its token", () => existsSync(join(folder.path, "admin.token")));
-    await first.stop();
-    const rubbish = randomBytes(20_000);
-    writeFileSync(join(folder.path, "hub.db"), rubbish);
-    const { code, stderr } = await runOnce(["hub", "start"], hubAt(folder.path));
-    assert.notEqual(code, 0, stderr);
-    assert.match(stderr, /hub\.db/);
-    const kept = readdirSync(folder.path).filter((name) => name.startsWith("hub.db"));
-    assert.ok(kept.some((name) => readFileSync(join(folder.path, name)).equals(rubbish)));
-  });
-
   it("on a data directory that another one holds does not start", async () => {
     using folder = tempFolder();
     await using first = program(["hub", "start"], hubAt(folder.path));

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 
-const entry = new URL("../../src/orchestrator.ts", import.meta.url).pathname;
+const sources = new URL("../../src/orchestrator.ts", import.meta.url).pathname;
 
 /** How long a program of ours may take to end when asked politely. */
 const stopTimeoutMs = 10_000;
@@ -27,10 +27,12 @@ export interface ProgramOptions {
   env: Record<string, string>;
   /** Words in front of `node`, as in `["faketime", "@0"]`. */
   under?: string[];
+  /** What is run: the sources, if nothing else is given. */
+  entry?: string;
 }
 
-/** One of our programs as a process of its own, run from the sources. */
-export function program(args: string[], { env, under = [] }: ProgramOptions): Program {
+/** One of our programs as a process of its own. */
+export function program(args: string[], { env, under = [], entry = sources }: ProgramOptions): Program {
   let child: ChildProcess | undefined;
   let output = "";
   const running = () => child !== undefined && child.exitCode === null && child.signalCode === null;
@@ -87,7 +89,8 @@ export interface Ran {
 
 /** Runs one of our commands to its end. */
 export async function runOnce(args: string[], options: ProgramOptions & { stdin?: string }): Promise<Ran> {
-  const [command = process.execPath, ...rest] = [...(options.under ?? []), process.execPath, entry, ...args];
+  const { under = [], entry = sources } = options;
+  const [command = process.execPath, ...rest] = [...under, process.execPath, entry, ...args];
   const child = spawn(command, rest, {
     env: { PATH: process.env.PATH ?? "", HOME: "/nonexistent", ...options.env },
   });

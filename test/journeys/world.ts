@@ -55,10 +55,16 @@ export interface WorldOptions {
   env?: Record<string, string>;
   /** An engine that several worlds of one test share; else the world has its own. */
   engine?: EngineAddress;
+  /** What is run: the sources, if nothing else is given. */
+  entry?: string;
 }
 
 /** Makes a world. Nothing runs yet but the engine. */
-export async function makeWorld({ env: extra = {}, engine: given }: WorldOptions = {}): Promise<World> {
+export async function makeWorld({
+  env: extra = {},
+  engine: given,
+  entry,
+}: WorldOptions = {}): Promise<World> {
   await using opened = new AsyncDisposableStack();
   const folder: Folder = opened.use(tempFolder());
   const engine = given ?? opened.use(await startEngine({ name: "journey" }));
@@ -76,8 +82,9 @@ export async function makeWorld({ env: extra = {}, engine: given }: WorldOptions
     ORCHESTRATOR_LOG_FORMAT: "json",
     ...extra,
   };
-  const hub = opened.use(program(["hub", "start"], { env }));
-  const daemon = opened.use(program(["daemon", "start"], { env }));
+  const run = { env, ...(entry !== undefined && { entry }) };
+  const hub = opened.use(program(["hub", "start"], run));
+  const daemon = opened.use(program(["daemon", "start"], run));
   const localSocket = join(daemonDir, "daemon.sock");
   const caFile = join(hubDir, "ca", "ca.pem");
   const adminToken = () => readFileSync(join(hubDir, "admin.token"), "utf8").trim();
@@ -103,7 +110,7 @@ export async function makeWorld({ env: extra = {}, engine: given }: WorldOptions
       localSocket,
     },
     ...{ adminToken, caFile, nodeId: "" },
-    cli: (...args) => runOnce(args, { env }),
+    cli: (...args) => runOnce(args, run),
     async startHub() {
       hub.start();
       await until(

@@ -1,5 +1,3 @@
-import { readdirSync } from "node:fs";
-import { basename, dirname } from "node:path";
 import { failure } from "../../base/failure.ts";
 import type { Store } from "../store/index.ts";
 import type { Authority } from "./authority.ts";
@@ -10,11 +8,7 @@ import type { Authority } from "./authority.ts";
  */
 export async function mustHaveAuthority(store: Store, stateFile: string): Promise<string | undefined> {
   const [known] = await store.read("SELECT id FROM authority");
-  if (known) return `${stateFile} is that of a hub that has a fleet`;
-  const aside = readdirSync(dirname(stateFile)).find((name) =>
-    name.startsWith(`${basename(stateFile)}.unreadable-`),
-  );
-  return aside === undefined ? undefined : `${aside} is the set-aside state of a hub that had a fleet`;
+  return known && `${stateFile} is that of a hub that has a fleet`;
 }
 
 /**

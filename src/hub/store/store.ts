@@ -1,5 +1,5 @@
 import { asFailure, Failure, failure } from "../../base/failure.ts";
-import { type Row, type Schema, type SetAside, Sql } from "../../base/sql.ts";
+import { type Row, type Schema, Sql } from "../../base/sql.ts";
 import { positional, type Statement } from "./placeholders.ts";
 
 /** What can be bound to a placeholder. */
@@ -46,14 +46,12 @@ export class Store implements AsyncDisposable {
     this.#sql = sql;
   }
 
-  /** Opens the file with the tables of the rooms. Fails as `Sql.open` does. */
+  /**
+   * Opens the file with the tables of the rooms. Fails as `Sql.open` does; a file that cannot be read is refused, because
+   * a hub that began anew would turn its whole fleet away.
+   */
   static open(path: string, schemas: readonly Schema[], now: () => number): Store {
-    return new Store(Sql.open(path, schemas, now));
-  }
-
-  /** The file that could not be read and was moved out of the way at opening, if that happened. */
-  get setAside(): SetAside | undefined {
-    return this.#sql.setAside;
+    return new Store(Sql.open(path, schemas, now, { unreadable: "refuse" }));
   }
 
   /** Why the last commit failed; undefined while writing works. */
