@@ -3,5 +3,5 @@
  * averages of five minutes for 30 days), and answered with as many points as were asked for.
  */
 
-export { Metrics, type MetricsOptions, type MetricsQuery } from "./metrics.ts";
+export { Metrics, type MetricsOptions } from "./metrics.ts";
 export { schema } from "./store.ts";

@@ -6,4 +6,4 @@ export { getInterfaces, getMetrics, getNode, listSerialDevices } from "./handler
 export { readInventory } from "./inventory.ts";
 export { trafficInterfaces } from "./links.ts";
 export type { NodeRoom } from "./room.ts";
-export { machineRoots, type Roots } from "./roots.ts";
+export { machineRoots } from "./roots.ts";
