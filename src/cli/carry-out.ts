@@ -1,13 +1,15 @@
 import { create } from "@bufbuild/protobuf";
 import { ConnectError } from "@connectrpc/connect";
-import { type Command, CommandSchema, type Result } from "../../gen/edge/v1/command_pb.ts";
+import type { Command, Result } from "../../gen/edge/v1/command_pb.ts";
 import { FailureSchema } from "../../gen/edge/v1/failure_pb.ts";
 import { CommandState, type WatchCommandResponse } from "../../gen/edge/v1/fleet_pb.ts";
 import { failure } from "../base/failure.ts";
 import { newId } from "../base/ids.ts";
 import type { CommandCase, RequestOf, ResponseOf } from "../wire/commands.ts";
-import { fromConnectError, fromFailureMessage } from "../wire/failures.ts";
-import type { Door } from "./door.ts";
+import { toCommand, toResponse } from "../wire/doors.ts";
+import { fromConnectError } from "../wire/failures.ts";
+import { maxBudgetMs } from "../wire/limits.ts";
+import { capabilityNamed, type Door } from "./door.ts";
 import { describeProgress, ProgressLine } from "./progress.ts";
 import type { Run } from "./run.ts";
 import { printable } from "./table.ts";
@@ -17,7 +19,6 @@ import type { Target } from "./target.ts";
 const localTimeoutMs = 10 * 60_000;
 /** How long a lost hub is waited for, in milliseconds, and how often it is tried. */
 const hubPatience = { totalMs: 60_000, pauseMs: 1000 };
-const maxBudgetMs = 24 * 3_600_000;
 
 /** What became of a command: its response, or the command itself when nobody wanted to wait. */
 export type Outcome<C extends CommandCase> =
@@ -47,11 +48,11 @@ export async function carryOut<C extends CommandCase>(
     const response = await door.ask(name, request, { commandId: id, timeoutMs: timeout ?? localTimeoutMs });
     return { is: "answered", response };
   }
-  const command = create(CommandSchema, {
+  const capability = capabilityNamed(name);
+  const command = toCommand(capability, create(capability.method.input, request), {
     id,
     budgetMs: Math.min(timeout ?? 0, maxBudgetMs),
-    // A case and its own request: the compiler cannot see that the two belong together.
-    request: { case: name, value: request } as unknown as Command["request"],
+    actor: "", // The hub says who we are.
   });
   const submit = { nodeId: target.id, command };
   await door.fleet.submitCommand(submit, { signal: run.signal, timeoutMs: 30_000 });
@@ -60,19 +61,8 @@ export async function carryOut<C extends CommandCase>(
     run.terminal.err(`node ${target.id} is away: the command waits in its queue. Ctrl-C leaves it there.\n`);
   }
   const result = await watchToEnd(run, door, id);
-  return { is: "answered", response: responseOf(result, name) };
-}
-
-/** The response of a result. @throws {Failure} the result's own. */
-export function responseOf<C extends CommandCase>({ outcome }: Result, name: C): ResponseOf<C> {
-  if (outcome.case === "failure") throw fromFailureMessage(outcome.value);
-  if (outcome.case !== name) {
-    throw failure(
-      "unsupported",
-      "the answer is of a kind that this version does not know: update orchestrator",
-    );
-  }
-  return outcome.value as ResponseOf<C>; // The outcome of the same case.
+  // The outcome of the same case.
+  return { is: "answered", response: toResponse(capability, result) as ResponseOf<C> };
 }
 
 /** Watches a command until it has a result, over interruptions of the hub; `seen` gets every picture of it. */

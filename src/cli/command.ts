@@ -16,7 +16,7 @@ import { withDoor } from "./door.ts";
 import { whole } from "./flags.ts";
 import { formatDuration } from "./quantity.ts";
 import type { Run } from "./run.ts";
-import { sheet, table } from "./table.ts";
+import { rows, sheet } from "./table.ts";
 import { findTarget } from "./target.ts";
 
 /** `orchestrator command ...` */
@@ -33,21 +33,20 @@ export function defineCommand(noun: Command, run: Run): void {
         const response = await door.fleet.listCommands(request, { signal: run.signal });
         const now = run.clock.now();
         answer(run, ListCommandsResponseSchema, response, () =>
-          response.commands.length === 0
-            ? "no commands\n"
-            : table(
-                ["ID", "WHAT", "WORKLOAD", "STATE", "AGE", "BY", "RESULT"].map((title) => ({ title })),
-                response.commands.map((one) => [
-                  one.command?.id ?? "",
-                  one.command?.request.case ?? "",
-                  (one.command && workloadOf(one.command)) ?? "",
-                  word(CommandState, one.state),
-                  ago(one.queuedAt, now),
-                  one.command?.actor ?? "",
-                  resultInWords(one.result),
-                ]),
-                { columns: run.terminal.columns, bold: run.terminal.style.bold },
-              ),
+          rows(
+            run.terminal,
+            ["ID", "WHAT", "WORKLOAD", "STATE", "AGE", "BY", "RESULT"],
+            response.commands.map((one) => [
+              one.command?.id ?? "",
+              one.command?.request.case ?? "",
+              (one.command && workloadOf(one.command)) ?? "",
+              word(CommandState, one.state),
+              ago(one.queuedAt, now),
+              one.command?.actor ?? "",
+              resultInWords(one.result),
+            ]),
+            "no commands",
+          ),
         );
       }),
     );

@@ -2,9 +2,10 @@ import type { Command } from "commander";
 import { GetNodeResponseSchema } from "../../gen/edge/v1/node_pb.ts";
 import { failure } from "../base/failure.ts";
 import { answer } from "./answer.ts";
-import { findPlace, withDoor } from "./door.ts";
+import { withDoor } from "./door.ts";
 import { listenerOf } from "./listener.ts";
-import { describeNode } from "./node.ts";
+import { describeNode } from "./node-tell.ts";
+import { findPlace } from "./place.ts";
 import type { Run } from "./run.ts";
 
 /** How long a daemon may take to end when `--timeout` does not say, in milliseconds. */

@@ -1,8 +1,8 @@
-import { ConnectError } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
 import { FailureSchema } from "../../gen/edge/v1/failure_pb.ts";
 import { errorChain, type Failure, failure } from "../base/failure.ts";
 import { fromConnectError } from "../wire/failures.ts";
-import type { Place } from "./door.ts";
+import type { Place } from "./place.ts";
 
 /** What the network and TLS say, in the order in which it is looked for in the causes of an error. */
 const troubles: { sign: RegExp; tell(place: Place): Failure }[] = [
@@ -58,6 +58,9 @@ const troubles: { sign: RegExp; tell(place: Place): Failure }[] = [
 export function explain(thrown: unknown, place: Place): unknown {
   if (!(thrown instanceof ConnectError)) return thrown;
   if (thrown.findDetails(FailureSchema).length > 0) return fromConnectError(thrown);
+  if (thrown.code === Code.DeadlineExceeded) {
+    return failure("deadline", `${place.where} had no answer in time`, { cause: thrown });
+  }
   const chain = codesOf(thrown);
   // A status that the other side sent has no cause; what broke on the way has one.
   if (thrown.cause !== undefined || /RST_STREAM|session/i.test(thrown.rawMessage)) {

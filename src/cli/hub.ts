@@ -9,7 +9,7 @@ import { withDoor } from "./door.ts";
 import { duration } from "./flags.ts";
 import { defineOperator } from "./operator.ts";
 import type { Run } from "./run.ts";
-import { table } from "./table.ts";
+import { rows } from "./table.ts";
 
 interface CreateFlags {
   validFor: number;
@@ -50,19 +50,18 @@ export function defineHub(noun: Command, run: Run): void {
         const response = await door.fleet.listEnrolmentTokens({}, { signal: run.signal });
         const now = run.clock.now();
         answer(run, ListEnrolmentTokensResponseSchema, response, () =>
-          response.tokens.length === 0
-            ? "no tokens\n"
-            : table(
-                ["ID", "MADE", "GOOD UNTIL", "USED BY", "NOTE"].map((title) => ({ title })),
-                response.tokens.map((one) => [
-                  one.id,
-                  `${ago(one.createdAt, now)} ago`,
-                  moment(one.expiresAt),
-                  one.usedBy,
-                  one.note,
-                ]),
-                { columns: run.terminal.columns, bold: run.terminal.style.bold },
-              ),
+          rows(
+            run.terminal,
+            ["ID", "MADE", "GOOD UNTIL", "USED BY", "NOTE"],
+            response.tokens.map((one) => [
+              one.id,
+              `${ago(one.createdAt, now)} ago`,
+              moment(one.expiresAt),
+              one.usedBy,
+              one.note,
+            ]),
+            "no tokens",
+          ),
         );
       }),
     );

@@ -9,7 +9,7 @@ import { ago, answer, moment, word } from "./answer.ts";
 import { withDoor } from "./door.ts";
 import { duration } from "./flags.ts";
 import type { Run } from "./run.ts";
-import { table } from "./table.ts";
+import { rows } from "./table.ts";
 
 const roles = { viewer: Role.VIEWER, operator: Role.OPERATOR, admin: Role.ADMIN } as const;
 
@@ -54,8 +54,9 @@ export function defineOperator(noun: Command, run: Run): void {
         const response = await door.fleet.listOperatorTokens({}, { signal: run.signal });
         const now = run.clock.now();
         answer(run, ListOperatorTokensResponseSchema, response, () =>
-          table(
-            ["ID", "NAME", "ROLE", "MADE", "GOOD UNTIL", "LAST USED"].map((title) => ({ title })),
+          rows(
+            run.terminal,
+            ["ID", "NAME", "ROLE", "MADE", "GOOD UNTIL", "LAST USED"],
             response.tokens.map((one) => [
               one.id,
               one.name,
@@ -64,7 +65,7 @@ export function defineOperator(noun: Command, run: Run): void {
               moment(one.expiresAt) || "for ever",
               moment(one.usedAt) || "never",
             ]),
-            { columns: run.terminal.columns, bold: run.terminal.style.bold },
+            "no operator tokens",
           ),
         );
       }),

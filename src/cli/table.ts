@@ -1,4 +1,5 @@
 import { stripVTControlCharacters } from "node:util";
+import type { Terminal } from "./terminal.ts";
 
 /** A column: its title, and whether its cells are numbers, which stand right. */
 export interface Column {
@@ -42,6 +43,19 @@ export function table(
   const bold = options.bold ?? ((text: string) => text);
   const painted = (cell: string, index: number) => columns[index]?.paint?.(cell) ?? cell;
   return [bold(line(titles, (title) => title)), ...cells.map((row) => line(row, painted)), ""].join("\n");
+}
+
+/** A table of text, or the sentence that says that there is nothing to show. Numbers stand right, but for the first column. */
+export function rows(
+  { columns, style }: Pick<Terminal, "columns" | "style">,
+  titles: readonly string[],
+  lines: readonly string[][],
+  none: string,
+  { numbers = false } = {},
+): string {
+  if (lines.length === 0) return `${none}\n`;
+  const titled = titles.map((title, index) => ({ title, right: numbers && index > 0 }));
+  return table(titled, lines, { columns, bold: style.bold });
 }
 
 /** Names and values of one thing, one pair a line. */

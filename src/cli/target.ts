@@ -1,11 +1,20 @@
 import type { FleetNode } from "../../gen/edge/v1/fleet_pb.ts";
 import { evidence } from "../base/evidence.ts";
 import { failure } from "../base/failure.ts";
-import type { Door } from "./door.ts";
+import { type Door, withDoor } from "./door.ts";
 import type { Run } from "./run.ts";
 
 /** The node that a command is for: undefined at the local door, which leads to one node only. */
 export type Target = { id: string; host: string; connected: boolean } | undefined;
+
+/** Opens a door and finds the node that is meant, then does the work. */
+export function withNode(
+  run: Run,
+  work: (door: Door, target: Target) => Promise<void>,
+  asked = run.flags.node,
+): Promise<void> {
+  return withDoor(run, async (door) => await work(door, await findTarget(run, door, asked)));
+}
 
 /**
  * The node that `--node` means: an id, the beginning of one, or a host name. Without `--node`, the only node of the fleet.

@@ -1,0 +1,42 @@
+import { create } from "@bufbuild/protobuf";
+import type { Command } from "commander";
+import { SubmitCommandResponseSchema } from "../../gen/edge/v1/fleet_pb.ts";
+import type { CommandCase, RequestOf, ResponseOf } from "../wire/commands.ts";
+import { answer } from "./answer.ts";
+import { carryOut } from "./carry-out.ts";
+import { capabilityNamed, type Door } from "./door.ts";
+import type { Run } from "./run.ts";
+import type { Target } from "./target.ts";
+
+/** The flag of every verb that changes something. */
+export interface WaitFlag {
+  wait: boolean;
+}
+
+/** Gives a verb the flags that say whether its result is waited for. */
+export function waiting(command: Command): Command {
+  return command
+    .option("--wait", "wait for the result (the default)", true)
+    .option("--no-wait", "put the command into the node's queue and print its id");
+}
+
+/** Carries a changing command out and prints its response, or the id of the command that was left in the queue. */
+export async function change<C extends CommandCase>(
+  run: Run,
+  door: Door,
+  target: Target,
+  name: C,
+  request: Omit<RequestOf<C>, "$typeName" | "$unknown">,
+  wait: boolean,
+  tell: (response: ResponseOf<C>) => string,
+): Promise<void> {
+  const outcome = await carryOut(run, door, target, name, request, { wait });
+  if (outcome.is === "submitted") {
+    const submitted = create(SubmitCommandResponseSchema, {
+      command: { command: outcome.command, nodeId: target?.id ?? "" },
+    });
+    answer(run, SubmitCommandResponseSchema, submitted, () => `${outcome.command.id}\n`);
+    return;
+  }
+  answer(run, capabilityNamed(name).method.output, outcome.response, () => tell(outcome.response));
+}

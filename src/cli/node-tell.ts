@@ -1,0 +1,84 @@
+import type { FleetNode } from "../../gen/edge/v1/fleet_pb.ts";
+import type { GetNodeResponse } from "../../gen/edge/v1/node_pb.ts";
+import { RuntimePhase } from "../../gen/edge/v1/runtimes_pb.ts";
+import { ago, moment } from "./answer.ts";
+import { formatBytes } from "./quantity.ts";
+import { sheet, table } from "./table.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** The fleet as a table for people. */
+export function tableOfNodes(nodes: readonly FleetNode[], { style, columns }: Terminal, now: number): string {
+  const line = {
+    title: "LINE",
+    paint: (cell: string) => (cell.startsWith("up") ? style.good(cell) : style.bad(cell)),
+  };
+  return table(
+    [
+      { title: "ID" },
+      { title: "HOST" },
+      line,
+      { title: "SEEN" },
+      { title: "RUNTIMES" },
+      { title: "CPU", right: true },
+      { title: "MEMORY", right: true },
+      { title: "QUEUE", right: true },
+      { title: "VERSION" },
+      { title: "WARNING" },
+    ],
+    nodes.map((node) => nodeRow(node, now)),
+    { columns: columns, bold: style.bold },
+  );
+}
+
+function nodeRow(node: FleetNode, now: number): string[] {
+  const runtimes = node.status?.runtimes ?? [];
+  const running = runtimes.filter(({ phase }) => phase === RuntimePhase.RUNNING).length;
+  const { sample } = node;
+  return [
+    node.id,
+    node.hostName,
+    node.connected ? "up" : "down",
+    node.connected ? "now" : ago(node.seenAt, now),
+    node.status ? `${running} of ${runtimes.length} run` : "",
+    sample ? `${sample.cpuPercent.toFixed(0)}%` : "",
+    sample ? formatBytes(sample.memoryUsedBytes) : "",
+    String(node.pendingCommands),
+    node.daemonVersion,
+    node.warning,
+  ];
+}
+
+/** What a node says of itself, for people. */
+export function describeNode(node: GetNodeResponse, now: number): string {
+  const { inventory, engine, clock } = node;
+  const offset = clock?.hubOffsetMs;
+  return sheet([
+    ["node", node.nodeId || "not enrolled"],
+    [
+      "hub",
+      node.hubAddress === "" ? "" : `${node.hubAddress} (${node.connected ? "connected" : "not connected"})`,
+    ],
+    ["daemon", `${node.daemonVersion} on Node ${node.nodeJsVersion}, up ${ago(node.daemonStartedAt, now)}`],
+    [
+      "engine",
+      engine?.reachable
+        ? `${engine.version} (API ${engine.apiVersion}, ${engine.storageDriver}) at ${engine.host}`
+        : `not reachable: ${engine?.problem ?? "unknown"}`,
+    ],
+    ["host", inventory?.hostName ?? ""],
+    [
+      "system",
+      `${inventory?.operatingSystem ?? ""}, kernel ${inventory?.kernel ?? ""}, ${inventory?.architecture ?? ""}`,
+    ],
+    ["machine", inventory?.systemModel ?? ""],
+    ["cpu", `${inventory?.cpuCount ?? 0} x ${inventory?.cpuModel ?? ""}`],
+    ["memory", formatBytes(inventory?.memoryBytes ?? 0n)],
+    ["disk", formatBytes(inventory?.diskBytes ?? 0n)],
+    ["booted", moment(inventory?.bootedAt)],
+    ["clock", moment(clock?.now) + (offset === undefined ? "" : hubClock(offset))],
+  ]);
+}
+
+function hubClock(offsetMs: bigint): string {
+  return offsetMs < 0n ? `, the hub's is ${-offsetMs} ms behind` : `, the hub's is ${offsetMs} ms ahead`;
+}

@@ -1,0 +1,104 @@
+import { create } from "@bufbuild/protobuf";
+import type { Command } from "commander";
+import { CreateRuntimeRequestSchema, RuntimeProfile } from "../../gen/edge/v1/runtimes_pb.ts";
+import { failure } from "../base/failure.ts";
+import { validate } from "../wire/validation.ts";
+import { change, type WaitFlag, waiting } from "./change.ts";
+import { checked, collect, duration } from "./flags.ts";
+import { parseSize } from "./quantity.ts";
+import type { Run } from "./run.ts";
+import { describeRuntime } from "./runtime-tell.ts";
+import { withNode } from "./target.ts";
+
+interface CreateFlags extends WaitFlag {
+  image: string;
+  env: string[];
+  memory?: bigint;
+  cpuset?: string;
+  pids?: bigint;
+  profile?: "openplc" | "plain";
+  publish: { nodePort: number; runtimePort: number }[];
+  volumePath?: string;
+  label: string[];
+  stopGrace?: number;
+}
+
+/** `orchestrator runtime create` */
+export function defineCreate(noun: Command, run: Run): void {
+  waiting(noun.command("create <name>"))
+    .description("create a runtime, start it, and wait until it runs")
+    .requiredOption("--image <reference>", "image to run, as in ghcr.io/owner/name:tag")
+    .option("-e, --env <NAME=value>", "environment variable; may be given often", collect(pair), [])
+    .option("--memory <size>", "memory limit: 512Mi, 2G, 512MB or bytes", checked(parseSize))
+    .option("--cpuset <cpus>", "CPUs that it may run on, as in 0-1,3")
+    .option("--pids <count>", "most processes and threads", checked(parseCount))
+    .addOption(
+      noun
+        .createOption("--profile <profile>", "kind of program; openplc when not given")
+        .choices(["openplc", "plain"]),
+    )
+    .option(
+      "--publish <node:runtime>",
+      "TCP port of the node's loopback address and of the runtime, as in 18443:8443; may be given often",
+      collect(parsePorts),
+      [],
+    )
+    .option("--volume-path <path>", "where its volume is mounted")
+    .option("--label <key=value>", "label of your own; may be given often", collect(pair), [])
+    .option("--stop-grace <duration>", "time between SIGTERM and SIGKILL, as in 30s", duration)
+    .action((name: string, flags: CreateFlags) => {
+      const request = requestOf(name, flags);
+      validate(CreateRuntimeRequestSchema, request); // The same rules as at the node, before anything travels.
+      return withNode(run, (door, target) =>
+        change(run, door, target, "createRuntime", request, flags.wait, ({ runtime, created }) =>
+          created
+            ? `runtime ${name} runs\n${describeRuntime(runtime)}`
+            : `runtime ${name} was there already, just like this\n`,
+        ),
+      );
+    });
+}
+
+function requestOf(name: string, flags: CreateFlags) {
+  const { memory, cpuset, pids } = flags;
+  const limited = memory !== undefined || cpuset !== undefined || pids !== undefined;
+  return create(CreateRuntimeRequestSchema, {
+    spec: {
+      name,
+      image: flags.image,
+      env: flags.env.map(split).map(([name, value]) => ({ name, value })),
+      ...(limited && {
+        resources: { memoryBytes: memory ?? 0n, cpuset: cpuset ?? "", pidsLimit: pids ?? 0n },
+      }),
+      profile: flags.profile === "plain" ? RuntimeProfile.PLAIN : RuntimeProfile.OPENPLC,
+      stopGraceMs: flags.stopGrace ?? 0,
+      ports: flags.publish,
+      volumePath: flags.volumePath ?? "",
+      labels: flags.label.map(split).map(([key, value]) => ({ key, value })),
+    },
+  });
+}
+
+function parsePorts(text: string) {
+  const [, nodePort, runtimePort] = /^(\d{1,9}):(\d{1,9})$/.exec(text) ?? [];
+  if (nodePort === undefined || runtimePort === undefined) {
+    throw failure("invalid", "it must be the node's port, a colon and the runtime's port, as in 18443:8443");
+  }
+  return { nodePort: Number(nodePort), runtimePort: Number(runtimePort) };
+}
+
+function parseCount(text: string): bigint {
+  if (!/^[1-9]\d{0,8}$/.test(text)) throw failure("invalid", "it must be a whole number from 1");
+  return BigInt(text);
+}
+
+function pair(text: string): string {
+  if (!/^[^=]+=/.test(text))
+    throw failure("invalid", "it must be a name, an equals sign and a value, as in MODE=test");
+  return text;
+}
+
+function split(text: string): [string, string] {
+  const at = text.indexOf("=");
+  return [text.slice(0, at), text.slice(at + 1)];
+}

@@ -1,0 +1,74 @@
+import { type Runtime, RuntimePhase, RuntimeProfile } from "../../gen/edge/v1/runtimes_pb.ts";
+import { ago, moment, word } from "./answer.ts";
+import { formatBytes } from "./quantity.ts";
+import { sheet, table } from "./table.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Runtimes as a table for people. */
+export function tableOfRuntimes(
+  runtimes: readonly Runtime[],
+  { style, columns }: Terminal,
+  now: number,
+): string {
+  const phaseColumn = {
+    title: "PHASE",
+    paint: (cell: string) =>
+      cell.startsWith("running") ? style.good(cell) : cell.startsWith("failed") ? style.bad(cell) : cell,
+  };
+  return table(
+    [
+      { title: "NAME" },
+      phaseColumn,
+      { title: "UP" },
+      { title: "RESTARTS", right: true },
+      { title: "PORTS" },
+      { title: "IMAGE" },
+      { title: "REASON" },
+    ],
+    runtimes.map((runtime) => [
+      runtime.spec?.name ?? "",
+      word(RuntimePhase, runtime.phase),
+      runtime.phase === RuntimePhase.RUNNING ? ago(runtime.startedAt, now) : "",
+      String(runtime.restarts),
+      portsOf(runtime),
+      runtime.spec?.image ?? "",
+      runtime.reason,
+    ]),
+    { columns, bold: style.bold },
+  );
+}
+
+/** One runtime for people, with everything that is known of it. */
+export function describeRuntime(runtime: Runtime | undefined): string {
+  const spec = runtime?.spec;
+  if (!runtime || !spec) return "";
+  const { resources } = spec;
+  return sheet([
+    ["name", spec.name],
+    ["phase", word(RuntimePhase, runtime.phase)],
+    ["reason", runtime.reason],
+    ["image", spec.image],
+    ["image id", runtime.imageId],
+    ["container", runtime.containerId.slice(0, 12)],
+    [
+      "addresses",
+      runtime.addresses.map(({ network, address, mac }) => `${address} (${network}, ${mac})`).join(", "),
+    ],
+    ["ports", portsOf(runtime)],
+    ["profile", word(RuntimeProfile, spec.profile)],
+    ["memory", resources?.memoryBytes ? formatBytes(resources.memoryBytes) : "no limit"],
+    ["cpus", resources?.cpuset || "all"],
+    ["env", spec.env.map((one) => one.name).join(", ")],
+    ["labels", spec.labels.map(({ key, value }) => `${key}=${value}`).join(", ")],
+    ["created", moment(runtime.createdAt)],
+    ["started", moment(runtime.startedAt)],
+    ["restarts", String(runtime.restarts)],
+    ["exit code", runtime.exitCode === undefined ? "" : String(runtime.exitCode)],
+  ]);
+}
+
+function portsOf({ spec }: Runtime): string {
+  return (spec?.ports ?? [])
+    .map(({ nodePort, runtimePort }) => `127.0.0.1:${nodePort}->${runtimePort}`)
+    .join(", ");
+}
