@@ -88,7 +88,7 @@ interface Rule {
   says: RegExp;
   kind: FailureKind;
   retry: Retry;
-  sentence: (said: string) => string;
+  sentence: (said: string, doing: string) => string;
 }
 
 /** What engines say, whatever status they put to it; the first that matches counts. */
@@ -129,31 +129,32 @@ const rules: readonly Rule[] = [
     says: /toomanyrequests|rate limit/i,
     kind: "exhausted",
     retry: "later",
-    sentence: (said) => `the registry asks for patience: ${said}`,
+    sentence: (said, doing) => `could not ${doing}: the registry asks for patience: ${said}`,
   },
   {
     says: /unauthorized|no basic auth credentials|authentication required|pull access denied|denied: /i,
     kind: "denied",
     retry: "never",
-    sentence: (said) => `the registry does not give this image to the engine, or does not have it: ${said}`,
+    sentence: (said, doing) =>
+      `could not ${doing}: the registry does not give it to the engine, or does not have it: ${said}`,
   },
   {
     says: /manifest (?:for .* not found|unknown)|repository .* not found|name unknown|not found: manifest/i,
     kind: "not_found",
     retry: "never",
-    sentence: (said) => `the registry does not have this image: ${said}`,
+    sentence: (said, doing) => `could not ${doing}: the registry does not have it: ${said}`,
   },
   {
     says: /no matching manifest for|image operating system .* cannot be used/i,
     kind: "not_found",
     retry: "never",
-    sentence: (said) => `the registry does not have this image for this machine: ${said}`,
+    sentence: (said, doing) => `could not ${doing}: the registry does not have it for this machine: ${said}`,
   },
   {
     says: /dial tcp|no such host|i\/o timeout|TLS handshake|connection re(?:fused|set)|server misbehaving|Client\.Timeout|context deadline exceeded|unexpected EOF|x509: |: EOF/i,
     kind: "unavailable",
     retry: "later",
-    sentence: (said) => `the engine does not reach the registry: ${said}`,
+    sentence: (said, doing) => `could not ${doing}: the engine does not reach the registry: ${said}`,
   },
   {
     says: /invalid reference format/i,
@@ -186,7 +187,8 @@ function answered(status: number, said: string, doing: string, cause: unknown): 
     return new EngineFailure("unsupported", sentence, { retry: "never", status, rlimit, cause });
   }
   const rule = rules.find(({ says }) => says.test(said));
-  if (rule) return new EngineFailure(rule.kind, rule.sentence(said), { retry: rule.retry, status, cause });
+  if (rule)
+    return new EngineFailure(rule.kind, rule.sentence(said, doing), { retry: rule.retry, status, cause });
   const [kind, retry] = byStatus[status] ?? ["unavailable", "few"];
   return new EngineFailure(kind, `the engine could not ${doing}: ${said}`, { retry, status, cause });
 }
