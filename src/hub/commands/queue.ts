@@ -104,36 +104,34 @@ export function resume(tx: Tx, nodeId: string, lastOnNode: number, now: number):
       ? renumber(tx, nodeId, before, lastOnNode, now)
       : settleDoubt(tx, nodeId, before, lastOnNode, now);
   const expired = expireDue(tx, now, nodeId).map(({ id }) => id);
-  const after = queueOf(tx, nodeId);
-  const calledOff = pendingAfter(tx, nodeId, after.handed).filter((row) => Number(row.called_off) === 1);
-  for (const row of calledOff) finishHere(tx, String(row.id), { why: calledOffHere, now });
-  return {
-    warning: found.warning,
-    touched: [...found.touched, ...expired, ...calledOff.map((row) => String(row.id))],
-  };
+  return { warning: found.warning, touched: [...found.touched, ...expired] };
 }
 
 /** Why a command has no result of a node although nothing failed. */
 export const calledOffHere = failure("cancelled", "it was called off before the node had it");
 
 function settleDoubt(tx: Tx, nodeId: string, before: Queue, lastOnNode: number, now: number): Resumed {
-  const lost = pendingAfter(tx, nodeId, lastOnNode).filter((row) => Number(row.sequence) <= before.accepted);
+  const accepted = Math.max(before.accepted, lastOnNode);
+  const pending = pendingAfter(tx, nodeId, 0).map((row) => ({
+    id: String(row.id),
+    sequence: Number(row.sequence),
+    isCalledOff: Number(row.called_off) === 1,
+  }));
+  const lost = pending.filter(({ sequence }) => sequence > lastOnNode && sequence <= before.accepted);
   const why = failure(
     "unavailable",
     `node ${nodeId} had the command and lost its state since; whether it was carried out is not known: look at the node, then submit it again under a new id`,
   );
-  for (const row of lost) finishHere(tx, String(row.id), { why, now });
-  const accepted = Math.max(before.accepted, lastOnNode);
+  for (const { id } of lost) finishHere(tx, id, { why, now });
+  const unsent = pending.filter(({ sequence, isCalledOff }) => sequence > accepted && isCalledOff);
+  for (const { id } of unsent) finishHere(tx, id, { why: calledOffHere, now });
+  const arrived = pending.filter(({ sequence }) => sequence > before.accepted && sequence <= accepted);
   saveQueue(tx, nodeId, { last: before.last, handed: accepted, accepted });
-  const touched = pendingAfter(tx, nodeId, 0)
-    .filter((row) => Number(row.sequence) > before.accepted && Number(row.sequence) <= accepted)
-    .concat(lost)
-    .map((row) => String(row.id));
   const warning =
     lost.length > 0
       ? `the node lost its state: ${lost.length} of its commands have no answer, and may or may not have been carried out`
       : undefined;
-  return { touched, warning };
+  return { touched: [...lost, ...unsent, ...arrived].map(({ id }) => id), warning };
 }
 
 function renumber(tx: Tx, nodeId: string, before: Queue, lastOnNode: number, now: number): Resumed {

@@ -206,6 +206,10 @@ export class Session {
       return;
     }
     if (!intake) return;
+    if (report.sequence > Number.MAX_SAFE_INTEGER) {
+      this.fail(failure("invalid", `report ${report.sequence} is beyond 2^53: begin a new journal`));
+      return;
+    }
     const { stream } = this.#options;
     if (++this.#taking >= intakeLimit) stream.pause();
     intake.take(report).then(

@@ -252,4 +252,16 @@ describe("a node that comes back", () => {
     await submit(rooms, "c3");
     assert.deepEqual(await sequences(rooms, 22), ["23:c3"]);
   });
+
+  it("with more than this hub remembers: what it may have had is asked for again, late or called off or not", async () => {
+    await using rooms = await openRooms();
+    for (const id of ["c1", "c2", "c3"]) await submit(rooms, id);
+    await rooms.commands.deliveries.next("n-a", 0, 2);
+    await rooms.commands.cancel("c2");
+    rooms.pass(60_001);
+    await rooms.commands.deliveries.resumed("n-a", 20);
+    assert.deepEqual(await sequences(rooms, 20), ["21:c1", "22:c2"]);
+    assert.deepEqual(await rooms.commands.deliveries.calledOff("n-a"), [{ id: "c2", sequence: 22 }]);
+    assert.equal((await rooms.commands.get("c3")).state, CommandState.EXPIRED, "it was never handed out");
+  });
 });
