@@ -33,7 +33,7 @@ function wrongInside(path: string, { of, isTypeOnly, isDynamic }: Import): strin
     return "programs never import one another; what both need is in the contract or in wire";
   }
   const stoodOn: readonly string[] = (ground as readonly string[]).includes(from) ? [] : everybody;
-  const may = [...stoodOn, ...rule.mayImport, ...(isTypeOnly ? (rule.mayKnow ?? []) : [])];
+  const may = [...stoodOn, ...(rule.mayImport ?? []), ...(isTypeOnly ? (rule.mayKnow ?? []) : [])];
   if (!may.includes(to)) {
     const allowed = rule.mayKnow?.includes(to)
       ? `only the types of ${to}`
