@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
@@ -7,6 +8,7 @@ import { formatBytes, formatDuration, parseDuration } from "../../src/cli/quanti
 import { table } from "../../src/cli/table.ts";
 import { choose } from "../../src/cli/target.ts";
 import { openTerminal } from "../../src/cli/terminal.ts";
+import { failureTable } from "../../src/wire/failures.ts";
 
 test("a table is aligned whatever its cells are, and cut only where a terminal ends", () => {
   const columns = [{ title: "NAME" }, { title: "N", right: true }, { title: "NOTE" }];
@@ -58,4 +60,14 @@ test("colours are for a person at a terminal who wants them", () => {
     [on(true, {}), on(true, { NO_COLOR: "1" }), on(true, { TERM: "dumb" }), on(false, {})],
     [true, false, false, false],
   );
+});
+
+test("docs/cli.md tells the exit codes as they are", () => {
+  const page = readFileSync(new URL("../../docs/cli.md", import.meta.url), "utf8");
+  const told = [...page.matchAll(/^\| (\d+) \| ([a-z ]+) \|/gm)].map(([, code, kind]) => [
+    kind,
+    Number(code),
+  ]);
+  const codes = Object.entries(failureTable).map(([kind, { exit }]) => [kind.replace("_", " "), exit]);
+  assert.deepEqual(told, codes);
 });
