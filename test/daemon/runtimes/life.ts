@@ -64,11 +64,11 @@ export function ask(init: Partial<Ask> = {}): Ask {
   };
 }
 
-/** A program of a few words in busybox, that ends when it is told to. */
-export function spec(
-  image: string,
-  init: MessageInitShape<typeof RuntimeSpecSchema> & { name: string },
-): RuntimeSpec {
+/** Fields of a spec, as they are given. */
+export type SpecInit = Exclude<MessageInitShape<typeof RuntimeSpecSchema>, RuntimeSpec>;
+
+/** A plain program with a short grace, unless said otherwise. */
+export function spec(image: string, init: SpecInit & { name: string }): RuntimeSpec {
   return create(RuntimeSpecSchema, { image, profile: RuntimeProfile.PLAIN, stopGraceMs: 1000, ...init });
 }
 

@@ -1,0 +1,123 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { nothing, type Observed, type ObservedContainer } from "../../../src/daemon/runtimes/observed.ts";
+import { type Ground, plan, planSweep } from "../../../src/daemon/runtimes/plan.ts";
+import { hashOf } from "../../../src/daemon/runtimes/spec.ts";
+import type { Wish } from "../../../src/daemon/runtimes/store.ts";
+import { spec } from "./life.ts";
+
+const plc = spec("plc:1", { name: "plc1" });
+const name = "edge-0123abcd-plc1";
+const ground: Ground = { instanceId: "0123abcdef", refused: new Set() };
+
+const wish = (init: Partial<Wish> = {}): Wish => ({
+  ...{ name: "plc1", spec: plc, specHash: hashOf(plc), desired: "running", stage: "made", keepVolume: false },
+  ...{
+    commandId: "c1",
+    actingCommandId: "c1",
+    createdAt: 0,
+    restarts: 0,
+    restartCommandId: "",
+    restartOf: "",
+  },
+  ...{ containerId: "one", started: "", ended: "", endedByItself: false, exitCode: undefined, removing: [] },
+  failure: undefined,
+  ...init,
+});
+
+const container = (init: Partial<ObservedContainer> = {}): ObservedContainer => ({
+  ...{ id: "one", name, state: "running", specHash: hashOf(plc), imageId: "sha256:1", startedAt: "s1" },
+  ...{ finishedAt: "", exitCode: 0, outOfMemory: false, rlimits: [] },
+  networks: [{ name, id: "net", address: "172.18.0.2", mac: "02:42:ac:12:00:02" }],
+  ...init,
+});
+
+const all = (...containers: ObservedContainer[]): Observed => ({
+  containers,
+  networks: [{ id: "net", name }],
+  volumes: [{ name, commandId: "c1" }],
+});
+
+/** The steps in short, with what they are done to. */
+function steps(init: Partial<Wish>, observed: Observed, on: Ground = ground): string[] {
+  return plan(wish(init), observed, on).map((step) => {
+    const on = "container" in step ? step.container : "";
+    return `${step.do} ${on}`.trim();
+  });
+}
+
+const made = ["ensureImage", "createNetwork", "createVolume", "createContainer", `startContainer ${name}`];
+
+test("a create makes what is missing, whatever a crash has left of it, and verifies", () => {
+  const creating: Partial<Wish> = { stage: "creating" };
+  assert.deepEqual(steps(creating, nothing), [...made, `verify ${name}`]);
+  assert.deepEqual(steps(creating, { ...all(), volumes: [] }), [
+    ...["ensureImage", "createVolume", "createContainer", `startContainer ${name}`, `verify ${name}`],
+  ]);
+  const created = container({ state: "created", startedAt: "" });
+  assert.deepEqual(steps(creating, all(created)), ["startContainer one", "verify one"]);
+  assert.deepEqual(steps(creating, all(container())), ["verify one"]);
+});
+
+test("a running container is never touched: only what is wrong around it is mended", () => {
+  assert.deepEqual(steps({}, all(container())), []);
+  assert.deepEqual(steps({}, all(container({ state: "paused" }))), []);
+  assert.deepEqual(steps({ endedByItself: true }, all(container())), []);
+  const refused = { ...ground, refused: new Set(["memlock"] as const) };
+  assert.deepEqual(steps({}, all(container({ rlimits: ["memlock"] })), refused), []);
+  const two = all(container({ id: "two", state: "exited" }), container());
+  assert.deepEqual(steps({}, two), ["removeContainer two"]);
+  const renewed = { ...all(container()), networks: [{ id: "new", name }] };
+  assert.deepEqual(steps({}, renewed), ["attachNetwork one"]);
+});
+
+test("what is not as wished is made again, started or replaced, with the reason", () => {
+  assert.deepEqual(steps({}, nothing), made);
+  assert.deepEqual(steps({ endedByItself: true }, all(container({ state: "exited" }))), [
+    "startContainer one",
+  ]);
+  assert.deepEqual(steps({}, all(container({ specHash: "older" }))), [
+    ...["removeContainer one", "ensureImage", "createContainer", `startContainer ${name}`],
+  ]);
+  const refused = { ...ground, refused: new Set(["memlock"] as const) };
+  const [first] = plan(wish(), all(container({ state: "created", rlimits: ["memlock"] })), refused);
+  assert.equal(first?.reason, "it asks for memlock, which the engine may not raise on this machine");
+});
+
+test("a stop stays a stop, and a restart is done once", () => {
+  const stopped: Partial<Wish> = { desired: "stopped" };
+  assert.deepEqual(steps(stopped, all(container())), ["stopContainer one"]);
+  assert.deepEqual(steps(stopped, all(container({ state: "exited" }))), []);
+  assert.deepEqual(steps(stopped, nothing), [], "nor is it made again when it vanished");
+  const restart: Partial<Wish> = { restartOf: "s1" };
+  assert.deepEqual(steps(restart, all(container())), [
+    "stopContainer one",
+    "startContainer one",
+    "verify one",
+  ]);
+  assert.deepEqual(steps(restart, all(container({ state: "exited" }))), ["startContainer one", "verify one"]);
+  assert.deepEqual(steps(restart, all(container({ startedAt: "s2" }))), []);
+});
+
+test("a delete removes all there is; an undo leaves the volume that an earlier runtime had made", () => {
+  const observed = all(container());
+  assert.deepEqual(steps({ desired: "absent" }, observed), [
+    ...["stopContainer one", "removeContainer one", "removeNetwork", "removeVolume", "forget"],
+  ]);
+  assert.deepEqual(steps({ desired: "absent", keepVolume: true }, observed), [
+    ...["stopContainer one", "removeContainer one", "removeNetwork", "forget"],
+  ]);
+  const undoing: Partial<Wish> = { desired: "absent", stage: "undoing" };
+  assert.deepEqual(steps({ ...undoing, commandId: "c2" }, observed), [
+    ...["removeContainer one", "removeNetwork", "forget"],
+  ]);
+  assert.deepEqual(steps(undoing, nothing), ["forget"]);
+});
+
+test("what the engine finished late of a runtime that is gone is swept; a volume that was kept is not", () => {
+  const ended = { name: "plc1", commandId: "c2", removed: [], failure: undefined };
+  const swept = (keepVolume: boolean) =>
+    planSweep({ ...ended, keepVolume }, all(container())).map((step) => step.do);
+  assert.deepEqual(swept(false), ["removeContainer", "removeNetwork", "removeVolume"]);
+  assert.deepEqual(swept(true), ["removeContainer", "removeNetwork"]);
+});
