@@ -11,6 +11,9 @@ export interface HistoryLimits {
   waiting: number;
 }
 
+/** A series takes up to 5 MB on disk, and a sample that waits about 200 bytes in memory. */
+const usualLimits: HistoryLimits = { series: 64, waiting: 20_000 };
+
 /** One sample of one series (a runtime's name, or "" for the node) as it waits for the next commit. */
 interface Waiting {
   series: string;
@@ -45,7 +48,7 @@ export class History {
   readonly #ranBefore: number;
   #waiting: Waiting[] = [];
 
-  constructor(sql: Sql, intervalMs: number, limits: HistoryLimits = { series: 128, waiting: 20_000 }) {
+  constructor(sql: Sql, intervalMs: number, limits: HistoryLimits = usualLimits) {
     this.#sql = sql;
     this.#store = new SampleStore(sql);
     this.#intervalMs = intervalMs;

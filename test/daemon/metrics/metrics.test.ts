@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { createSocket } from "node:dgram";
 import { once } from "node:events";
-import { mkdirSync, rmSync, statfsSync, symlinkSync } from "node:fs";
+import { mkdirSync, rmSync, statfsSync, symlinkSync, writeFileSync } from "node:fs";
 import { cpus, totalmem, uptime } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -12,6 +12,7 @@ import { failure } from "../../../src/base/failure.ts";
 import { openLog } from "../../../src/base/log.ts";
 import { Sql } from "../../../src/base/sql.ts";
 import { Metrics, type MetricsOptions, schema } from "../../../src/daemon/metrics/index.ts";
+import { readingsOf } from "../../../src/daemon/metrics/reading.ts";
 import { parseNetDev, parseStat, type Reading, sampleOf } from "../../../src/daemon/metrics/sample.ts";
 import { type Folder, tempFolder } from "../../fixtures/folder.ts";
 import { until } from "../../journeys/until.ts";
@@ -143,6 +144,34 @@ test("a wall clock that jumps changes neither rates nor the time between samples
   const { points } = on.metrics.query(in2100);
   for (const { sample } of points)
     assert.ok(sample.cpuPercent >= 0 && sample.cpuPercent <= 100 * cpus().length);
+});
+
+test("which interfaces count is asked when one came or went, and once a minute", () => {
+  using folder = tempFolder();
+  const proc = procBelow(folder);
+  rmSync(join(proc, "net"));
+  mkdirSync(join(proc, "net"));
+  const interfaces = (...names: string[]) =>
+    writeFileSync(
+      join(proc, "net/dev"),
+      ["", "", ...names.map((name) => `${name}: 1 0 0 0 0 0 0 0 2`)].join("\n"),
+    );
+  let asked = 0;
+  const trafficInterfaces = () => {
+    asked++;
+    return new Set(["eth0", "eth1"]);
+  };
+  const read = readingsOf({ proc, stateFolder: folder.path, trafficInterfaces });
+  interfaces("lo", "eth0");
+  assert.deepEqual([...read(0).traffic.keys()], ["eth0"]);
+  read(5_000);
+  assert.equal(asked, 1);
+  interfaces("lo", "eth0", "eth1");
+  assert.deepEqual([...read(10_000).traffic.keys()], ["eth0", "eth1"]);
+  read(69_999);
+  assert.equal(asked, 2);
+  read(70_000);
+  assert.equal(asked, 3);
 });
 
 const reading = (elapsedMs: number, over: Partial<Reading> = {}): Reading => ({
