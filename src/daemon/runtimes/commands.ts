@@ -4,9 +4,9 @@ import { asFailure, type Failure, failure } from "../../base/failure.ts";
 import type { Ask } from "../work/index.ts";
 import { checkSpec } from "./check.ts";
 import type { Loop } from "./loop.ts";
+import type { Books } from "./record.ts";
 import { undo } from "./round.ts";
 import { differences, hashOf } from "./spec.ts";
-import type { Books } from "./record.ts";
 import type { Store, Wish } from "./store.ts";
 import { isSettled, settled, waitFor } from "./wait.ts";
 

@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { RuntimePhase, RuntimeProfile } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { failure } from "../../../src/base/failure.ts";
-import { until } from "../../journeys/until.ts";
 import { sharedEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { idleImage, scriptImage } from "../../fixtures/images.ts";
+import { until } from "../../journeys/until.ts";
 import { ask, leftOf, live, newName, spec } from "./life.ts";
 
 const engine = await sharedEngine();

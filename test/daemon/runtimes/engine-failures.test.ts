@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { negotiate } from "../../../src/daemon/runtimes/engine.ts";
+import { negotiate } from "../../../src/daemon/runtimes/api-version.ts";
 import { EngineFailure, translated } from "../../../src/daemon/runtimes/engine-failures.ts";
 import { parseHost } from "../../../src/daemon/runtimes/host.ts";
 

@@ -4,8 +4,13 @@ import { link } from "node:fs/promises";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { RuntimePhase } from "../../../gen/edge/v1/runtimes_pb.ts";
+import { create } from "@bufbuild/protobuf";
+import { CommandSchema } from "../../../gen/edge/v1/command_pb.ts";
+import { FailureKind } from "../../../gen/edge/v1/failure_pb.ts";
+import { CreateRuntimeRequestSchema, RuntimePhase } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { failure } from "../../../src/base/failure.ts";
+import { createRuntime } from "../../../src/daemon/runtimes/index.ts";
+import { Work } from "../../../src/daemon/work/index.ts";
 import { type Decide, engineProxy, type Fate } from "../../fakes/engine-proxy.ts";
 import { startEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
@@ -144,6 +149,27 @@ test("an engine that is not there, refuses or hangs is waited for, and named whe
     assert.equal(reachable, false);
     assert.match(problem, message);
   }
+});
+
+test("through the doors, too, the answer at the deadline says what was missing", async () => {
+  using folder = tempFolder();
+  await using life = live(folder.path, join(folder.path, "nobody.sock"));
+  const { sql, journal, clock, log, runtimes } = life;
+  const dispatch: ConstructorParameters<typeof Work>[0]["dispatch"] = async (request, ask) => {
+    assert.equal(request.case, "createRuntime");
+    const value = await createRuntime({ runtimes }, create(CreateRuntimeRequestSchema, request.value), ask);
+    return { case: "createRuntime", value };
+  };
+  await using work = new Work({ sql, journal, clock, log, dispatch });
+  const command = create(CommandSchema, {
+    ...{ id: "c1", budgetMs: 300 },
+    request: { case: "createRuntime", value: { spec: spec(idle, { name: newName() }) } },
+  });
+  const { outcome } = await work.call(command, ask().signal);
+  assert.ok(outcome.case === "failure");
+  assert.equal(outcome.value.kind, FailureKind.UNAVAILABLE);
+  assert.match(outcome.value.message, /is not there: .*; it stayed so until the command's time ran out$/);
+  assert.equal(outcome.value.retryable, true);
 });
 
 test("while the engine is away nothing is known and nothing is lost; when it is back, all is done", async () => {

@@ -8,14 +8,14 @@ import { openLog } from "../../../src/base/log.ts";
 import { Sql } from "../../../src/base/sql.ts";
 import { Journal, schema as journalSchema } from "../../../src/daemon/journal/index.ts";
 import { Runtimes, type RuntimesOptions, schema } from "../../../src/daemon/runtimes/index.ts";
-import type { Ask } from "../../../src/daemon/work/index.ts";
+import { type Ask, schema as workSchema } from "../../../src/daemon/work/index.ts";
 import type { EngineAddress } from "../../fixtures/engine.ts";
 
 export type Life = ReturnType<typeof live>;
 
 /** A life of the daemon's runtimes on the state in a folder: the next one takes up what this one left. */
 export function live(folder: string, socketPath: string, options: Partial<RuntimesOptions> = {}) {
-  const sql = Sql.open(join(folder, "daemon.db"), [journalSchema, schema], () => Date.now());
+  const sql = Sql.open(join(folder, "daemon.db"), [journalSchema, workSchema, schema], () => Date.now());
   const journal = Journal.open(sql, { now: () => Date.now() });
   const log = openLog({ program: "test", level: logLevel, format: "pretty" });
   const runtimes = Runtimes.open({
@@ -28,8 +28,7 @@ export function live(folder: string, socketPath: string, options: Partial<Runtim
   const events = (): Event[] =>
     journal.read(0, 1000).flatMap(({ entry }) => (entry.case === "event" ? entry.value : []));
   return {
-    runtimes,
-    events,
+    ...{ sql, journal, clock: systemClock, log, runtimes, events },
     /** What was recorded of a runtime, as words. */
     changes: (name: string) => changesOf(events(), name).map(({ kind }) => kindNames[kind]),
     /** Ends it at once, as a crash would: nothing is said to whoever waits. */
