@@ -15,25 +15,32 @@ import { program, runOnce } from "../journeys/program.ts";
 import { until } from "../journeys/until.ts";
 
 /** A machine with one cable to a LAN, and netmon running on it as a program of its own. */
-async function machine() {
+async function machine(settings: Record<string, string> = {}) {
   const folder = tempFolder();
   const [lan, network] = [ownNetwork(), ownNetwork()];
   network.ip(`link add eth0 type veth peer name port0 netns ${lan.name}`, "link set eth0 up");
   lan.ip("link set port0 up");
   const socket = join(folder.path, "run", "netmon.sock");
-  const env = { ORCHESTRATOR_NETMON_SOCKET: socket, ORCHESTRATOR_NETMON_LOOK_EVERY_MS: "3600000" };
+  const env = {
+    ORCHESTRATOR_NETMON_SOCKET: socket,
+    ORCHESTRATOR_NETMON_LOOK_EVERY_MS: "3600000",
+    ...settings,
+  };
   const under = ["ip", "netns", "exec", network.name];
   const netmon = program(["netmon", "start"], { env, under });
   netmon.start();
   await until("netmon is up", () => netmon.output().includes("netmon is up"));
-  const transport = createGrpcTransport({
-    baseUrl: "http://netmon",
-    nodeOptions: { createConnection: () => connect(socket) },
-  });
+  /** A connection of its own. */
+  const dial = () =>
+    createGrpcTransport({
+      baseUrl: "http://netmon",
+      nodeOptions: { createConnection: () => connect(socket) },
+    });
   return {
     ...{ lan, network, socket, env, under, netmon },
-    client: createClient(NetMon, transport),
-    health: createClient(Health, transport),
+    client: createClient(NetMon, dial()),
+    another: createClient(NetMon, dial()),
+    health: createClient(Health, dial()),
     async [Symbol.asyncDispose]() {
       await netmon[Symbol.asyncDispose]();
       for (const one of [network, lan, folder]) one[Symbol.dispose]();
@@ -115,6 +122,30 @@ test("a watcher sees cables, addresses and routes come and go, and nothing of gu
   assert.ok(picture?.takenAt && Math.abs(Number(picture.takenAt.seconds) - Date.now() / 1000) < 60);
   stop.abort();
   await following;
+});
+
+test("a watcher that does not read gets what was on its way, and then the newest picture, not all", async () => {
+  await using on = await machine({ ORCHESTRATOR_NETMON_SETTLE_MS: "0" });
+  // Pictures of some kilobytes, so that a few of them fill what is between netmon and its watcher.
+  on.network.ip(...Array.from({ length: 250 }, (_, host) => `address add 192.0.2.${host}/24 dev eth0`));
+  const stop = new AbortController();
+  const watch = on.client.watchNetwork({}, { signal: stop.signal })[Symbol.asyncIterator]();
+  const next = async () => {
+    const { value, done } = await watch.next();
+    assert.ok(!done);
+    return value.picture;
+  };
+  const mtuNow = async () => (await on.another.getNetwork({})).picture?.interfaces[0]?.mtu;
+  await next();
+  const changes = 70;
+  for (let mtu = 1000; mtu < 1000 + changes; mtu++) {
+    on.network.ip(`link set eth0 mtu ${mtu}`);
+    await until("the change is seen", async () => (await mtuNow()) === mtu);
+  }
+  let read = 0;
+  for (let mtu = 0; mtu !== 999 + changes; read++) mtu = (await next())?.interfaces[0]?.mtu ?? 0;
+  assert.ok(read < changes, `${read} pictures of ${changes} were sent to somebody who did not read`);
+  stop.abort();
 });
 
 test("when the kernel's notices end, netmon listens again; when it is asked to end, nothing of it stays", async () => {
