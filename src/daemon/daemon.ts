@@ -3,13 +3,12 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { DaemonStartedSchema, StateSetAsideSchema } from "../../gen/edge/v1/command_pb.ts";
-import { type Status, StatusSchema } from "../../gen/edge/v1/control_pb.ts";
+import { StatusSchema } from "../../gen/edge/v1/control_pb.ts";
 import type { Clock } from "../base/clock.ts";
 import { newId } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
 import { Sql } from "../base/sql.ts";
 import { runTasks } from "../base/tasks.ts";
-import { toFailureMessage } from "../wire/failures.ts";
 import { version } from "../wire/version.ts";
 import { dispatcher } from "./commands.ts";
 import type { DaemonConfig } from "./config.ts";
@@ -90,7 +89,7 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
       identity = await readIdentity(dataDir);
       return identity;
     },
-    status: () => statusOf(runtimes),
+    status: () => create(StatusSchema, runtimes.status()),
     statusChanges: runtimes.changes,
     sample: () => metrics.latest(),
     wishesHash: () => runtimes.wishesHash(),
@@ -114,9 +113,4 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
       ),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
-}
-
-function statusOf(runtimes: Runtimes): Status {
-  const { problem, ...rest } = runtimes.status();
-  return create(StatusSchema, { ...rest, ...(problem && { problem: toFailureMessage(problem) }) });
 }

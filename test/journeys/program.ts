@@ -25,14 +25,12 @@ export interface Program extends AsyncDisposable {
 
 export interface ProgramOptions {
   env: Record<string, string>;
-  /** Words in front of `node`, as in `["faketime", "@0"]`. */
-  under?: string[];
   /** What is run: the sources, if nothing else is given. */
   entry?: string;
 }
 
 /** One of our programs as a process of its own. */
-export function program(args: string[], { env, under = [], entry = sources }: ProgramOptions): Program {
+export function program(args: string[], { env, entry = sources }: ProgramOptions): Program {
   let child: ChildProcess | undefined;
   let output = "";
   const running = () => child !== undefined && child.exitCode === null && child.signalCode === null;
@@ -42,8 +40,7 @@ export function program(args: string[], { env, under = [], entry = sources }: Pr
   };
   return {
     start() {
-      const [command = process.execPath, ...rest] = [...under, process.execPath, entry, ...args];
-      child = spawn(command, rest, {
+      child = spawn(process.execPath, [entry, ...args], {
         env: { PATH: process.env.PATH ?? "", HOME: "/nonexistent", ...env },
         stdio: ["ignore", "pipe", "pipe"],
       });
@@ -89,9 +86,7 @@ export interface Ran {
 
 /** Runs one of our commands to its end. */
 export async function runOnce(args: string[], options: ProgramOptions & { stdin?: string }): Promise<Ran> {
-  const { under = [], entry = sources } = options;
-  const [command = process.execPath, ...rest] = [...under, process.execPath, entry, ...args];
-  const child = spawn(command, rest, {
+  const child = spawn(process.execPath, [options.entry ?? sources, ...args], {
     env: { PATH: process.env.PATH ?? "", HOME: "/nonexistent", ...options.env },
   });
   const ran = { code: -1, stdout: "", stderr: "" };

@@ -10,10 +10,11 @@ import {
   type Welcome,
 } from "../../../gen/edge/v1/control_pb.ts";
 import type { Changes } from "../../base/changes.ts";
-import { asFailure, type Failure, failure } from "../../base/failure.ts";
+import { failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import { aborted, runTasks } from "../../base/tasks.ts";
 import { writeAndDrain } from "../../wire/grpc.ts";
+import { lostBecause } from "./lost.ts";
 import { Outbox, type Sources } from "./outbox.ts";
 import type { End } from "./plan.ts";
 
@@ -244,12 +245,4 @@ class Session {
   #say(frame: NodeFrame, signal: AbortSignal): Promise<void> {
     return writeAndDrain(this.#stream, frame, signal);
   }
-}
-
-/** The failure behind what broke a stream; grpc-js puts its sentence into `details`. */
-function lostBecause(thrown: unknown): Failure {
-  if (thrown instanceof Error && "details" in thrown && typeof thrown.details === "string") {
-    return failure("unavailable", `the line to the hub broke: ${thrown.details}`, { cause: thrown });
-  }
-  return asFailure(thrown);
 }
