@@ -27,10 +27,12 @@ export interface ProgramOptions {
   env: Record<string, string>;
   /** What is run: the sources, if nothing else is given. */
   entry?: string;
+  /** Words in front of `node`, as in `["ip", "netns", "exec", "plant"]`. */
+  under?: readonly string[];
 }
 
 /** One of our programs as a process of its own. */
-export function program(args: string[], { env, entry = sources }: ProgramOptions): Program {
+export function program(args: string[], { env, entry = sources, under = [] }: ProgramOptions): Program {
   let child: ChildProcess | undefined;
   let output = "";
   const running = () => child !== undefined && child.exitCode === null && child.signalCode === null;
@@ -40,7 +42,8 @@ export function program(args: string[], { env, entry = sources }: ProgramOptions
   };
   return {
     start() {
-      child = spawn(process.execPath, [entry, ...args], {
+      const [command = process.execPath, ...rest] = [...under, process.execPath, entry, ...args];
+      child = spawn(command, rest, {
         env: { PATH: process.env.PATH ?? "", HOME: "/nonexistent", ...env },
         stdio: ["ignore", "pipe", "pipe"],
       });
@@ -86,8 +89,10 @@ export interface Ran {
 
 /** Runs one of our commands to its end. */
 export async function runOnce(args: string[], options: ProgramOptions & { stdin?: string }): Promise<Ran> {
-  const child = spawn(process.execPath, [options.entry ?? sources, ...args], {
-    env: { PATH: process.env.PATH ?? "", HOME: "/nonexistent", ...options.env },
+  const { env, entry = sources, under = [] } = options;
+  const [command = process.execPath, ...rest] = [...under, process.execPath, entry, ...args];
+  const child = spawn(command, rest, {
+    env: { PATH: process.env.PATH ?? "", HOME: "/nonexistent", ...env },
   });
   const ran = { code: -1, stdout: "", stderr: "" };
   child.stdout.on("data", (text: Buffer) => {
