@@ -11,7 +11,9 @@ import { makeWorld } from "./world.ts";
 /** Lives at another time. Wall time is what is set on a machine; the monotonic clock is nobody's to set. */
 function at(time: string): Record<string, string> {
   // The program `faketime` would stand between us and ours; its library is all that is needed.
-  const preload = execFileSync("faketime", ["-f", `@${time}`, "printenv", "LD_PRELOAD"], { encoding: "utf8" });
+  const preload = execFileSync("faketime", ["-f", `@${time}`, "printenv", "LD_PRELOAD"], {
+    encoding: "utf8",
+  });
   return { LD_PRELOAD: preload.trim(), FAKETIME: `@${time}`, FAKETIME_DONT_FAKE_MONOTONIC: "1" };
 }
 

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { promisify } from "node:util";
+import { record } from "./foreign-cloud/record.ts";
 import { makeWorld } from "./world.ts";
 
 const run = promisify(execFile);
@@ -22,7 +23,7 @@ interface Line {
   what: string;
   token?: string;
   direction?: "up" | "down";
-  frame?: { report?: { result?: ResultJson } };
+  frame?: Record<string, unknown> & { report?: { result?: ResultJson } };
   names?: string[];
   ok?: boolean;
 }
@@ -64,7 +65,7 @@ test("a cloud in Python, made from proto alone, runs a runtime on our node", asy
   } finally {
     cloud.kill();
   }
-  const frames = lines.flatMap((line) => line.frame ?? []);
+  const frames = lines.flatMap((line) => (line.frame ? [line.frame] : []));
   const results = frames.flatMap((frame) => frame.report?.result ?? []);
   const told = `${complaint}\n${JSON.stringify(frames, null, 1)}\n${world.daemon.output()}`;
   assert.ok(lines.find((line) => line.what === "done")?.ok, told);
@@ -79,5 +80,8 @@ test("a cloud in Python, made from proto alone, runs a runtime on our node", asy
   assert.deepEqual(lines.find((line) => line.what === "connected")?.names, [
     "spiffe://python.test/node/press-7",
   ]);
+  // RECORD=1 node --test test/journeys/foreign-cloud.test.ts
+  if (process.env.RECORD === "1")
+    record(lines.flatMap(({ direction, frame }) => (direction && frame ? { direction, frame } : [])));
   assert.deepEqual(await world.objects("from-python"), { containers: [], networks: [], volumes: [] });
 });
