@@ -101,16 +101,6 @@ export function isHostPort(text: string): boolean {
   return hostPattern.test(host) && number >= 1 && number <= 65_535;
 }
 
-/** A list of `host:port`: a list in a file, separated by commas as text. */
-export function hostPorts(of: Of<readonly string[]>): Setting<readonly string[]> {
-  const schema = listOf(v.pipe(v.string(), v.check(isHostPort)));
-  return {
-    ...of,
-    schema,
-    allowed: "a list of host:port, separated by commas ([...] around an IPv6 address)",
-  };
-}
-
 /** A list of host names and addresses without ports. */
 export function hosts(of: Of<readonly string[]>): Setting<readonly string[]> {
   const name = v.check((given: string) => hostPattern.test(given) || /^[0-9a-fA-F:.]{2,45}$/.test(given));

@@ -3,6 +3,5 @@
  * events go out of the journal until the hub has them on its disk; beats, status and progress are sent as they are now. A
  * line that is lost cancels nothing.
  */
-export { Line, type LineOptions } from "./line.ts";
-export type { LineState } from "./state.ts";
+export { Line } from "./line.ts";
 export { schema } from "./store.ts";

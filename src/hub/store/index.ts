@@ -3,4 +3,4 @@
  * stand behind. Statements are written once for both: `$1` placeholders, times as BIGINT milliseconds, TEXT and BLOB,
  * ON CONFLICT and RETURNING. What is only live (presence, progress) never comes here.
  */
-export { Store, type Tx, type Value } from "./store.ts";
+export { Store, type Tx } from "./store.ts";
