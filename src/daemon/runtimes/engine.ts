@@ -1,4 +1,5 @@
 import { Agent } from "node:http";
+import { inspect } from "node:util";
 import Docker from "dockerode";
 import { negotiate } from "./api-version.ts";
 import { EngineFailure, isNotFound, isUnchanged, translated } from "./engine-failures.ts";
@@ -29,7 +30,11 @@ export interface EngineVersion {
 export class Engine implements Disposable {
   readonly host: string;
   readonly #options: Docker.DockerOptions;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  readonly #agent = Object.assign(new Agent({ keepAlive: true, maxSockets: 64 }), {
+    // docker-modem makes a debug text of every request, agent and open sockets included, whether or not somebody reads it:
+    // 10 ms each (lib/modem.js of 5.0, `util.inspect` with `depth: null`).
+    [inspect.custom]: () => "Agent",
+  });
   readonly #timeouts: EngineTimeouts;
   #ready: { docker: Docker; said: EngineVersion } | undefined;
 
