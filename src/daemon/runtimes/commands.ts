@@ -30,16 +30,17 @@ export async function create(room: Room, spec: RuntimeSpec, ask: Ask): Promise<{
   if (earlier) throw earlier;
   await untilNotLeaving(room, spec.name, ask);
   const there = store.get(spec.name);
+  const isOurs = there === undefined || there.commandId === ask.id;
   if (there) refuseDifferent(there, spec);
   else addWish(room, spec, ask);
   loop.ask(spec.name);
   try {
     await untilMade(room, spec.name, there?.commandId ?? ask.id, ask);
-    if (there?.desired === "running") await settled(loop, spec.name, ask);
+    if (!isOurs && there.desired === "running") await settled(loop, spec.name, ask);
   } catch (thrown) {
     throw await callOff(room, spec.name, ask, asFailure(thrown));
   }
-  return { created: there === undefined || there.commandId === ask.id };
+  return { created: isOurs };
 }
 
 /** Starts a runtime and waits until it runs. One that was asked to start goes on being tried when this fails. */

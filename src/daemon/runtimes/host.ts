@@ -1,9 +1,6 @@
 import type Docker from "dockerode";
 import { invalidField } from "../../base/failure.ts";
 
-/** Where an engine listens on a machine that says nothing else. */
-export const defaultHost = "unix:///var/run/docker.sock";
-
 /**
  * What `docker.host` means: `unix:///path`, `/path` or `tcp://host:port`.
  * @throws {Failure} invalid.

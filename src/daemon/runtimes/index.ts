@@ -12,6 +12,5 @@ export {
   startRuntime,
   stopRuntime,
 } from "./handlers.ts";
-export { defaultHost } from "./host.ts";
 export { Runtimes, type RuntimesOptions } from "./runtimes.ts";
 export { schema } from "./store.ts";

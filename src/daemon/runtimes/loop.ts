@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { backoffMs } from "../../base/backoff.ts";
 import { Changes } from "../../base/changes.ts";
 import { asFailure, type Failure, failure } from "../../base/failure.ts";
@@ -124,26 +125,31 @@ export class Loop implements AsyncDisposable {
       seen = await engine.look(store.instanceId, undefined, signal);
     } catch (thrown) {
       signal.throwIfAborted();
-      this.#reach.lost(asFailure(thrown));
+      this.#lost(asFailure(thrown));
       return false;
     }
+    const { at } = this.engine;
     this.#reach.reached();
+    let isNew = at !== "there";
     const names = new Set([...store.list().map(({ name }) => name), ...seen.keys()]);
-    for (const name of names) this.#consider(name, seen.get(name) ?? nothing, before);
-    this.changes.notify();
+    for (const name of names) isNew = this.#consider(name, seen.get(name) ?? nothing, before) || isNew;
+    if (isNew) this.changes.notify();
     return true;
   }
 
-  /** Begins a round if what was seen asks for one. What a round may have changed since the look is looked at again. */
-  #consider(name: string, observed: Observed, before: number): void {
+  /**
+   * Begins a round if what was seen asks for one, and says whether anything is new. What a round may have changed since the
+   * look is looked at again.
+   */
+  #consider(name: string, observed: Observed, before: number): boolean {
     const tended = this.tended(name);
-    if (tended.isBusy || tended.lastRound > before) tended.asked++;
-    else {
-      tended.seen = observed;
-      if (this.#isToDo(tended, observed)) tended.asked++;
-    }
+    const isStale = tended.isBusy || tended.lastRound > before;
+    const isNew = !isStale && !isDeepStrictEqual(tended.seen, observed);
+    if (!isStale) tended.seen = observed;
+    if (isStale || this.#isToDo(tended, observed)) tended.asked++;
     this.#begin(tended);
     this.#forgetIfOver(tended);
+    return isNew;
   }
 
   #isToDo({ name, causes }: Tended, observed: Observed): boolean {
@@ -195,7 +201,7 @@ export class Loop implements AsyncDisposable {
     const { log } = this.#tools;
     const problem = asFailure(thrown);
     if (isEngineAway(thrown)) {
-      this.#reach.lost(problem);
+      this.#lost(problem);
       this.#looks.notify();
       return false;
     }
@@ -207,6 +213,12 @@ export class Loop implements AsyncDisposable {
       recordFailed(this.#tools, tended.name, problem);
     }
     return true;
+  }
+
+  #lost(problem: Failure): void {
+    const { at } = this.engine;
+    this.#reach.lost(problem);
+    if (at !== "away") this.changes.notify();
   }
 
   #pause(tended: Tended, failures: number): void {

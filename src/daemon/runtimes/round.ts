@@ -90,7 +90,9 @@ function endedTooSoon(
   if (!end || !seen || wish.desired !== "running") return undefined;
   const ranMs = Date.parse(seen.finishedAt) - Date.parse(seen.startedAt);
   tended.quickEnds = ranMs < stableMs ? tended.quickEnds + 1 : 0;
-  return tended.quickEnds > 0 ? failure("unavailable", `its program: ${end.reason}`) : undefined;
+  return tended.quickEnds > 0
+    ? failure("invalid", `the program of runtime ${wish.name}: ${end.reason}`)
+    : undefined;
 }
 
 /** Takes the steps in order, for as long as the wish stays what they were planned from. */

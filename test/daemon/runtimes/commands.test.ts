@@ -30,10 +30,14 @@ test("a runtime is created, told, listed, stopped, started, restarted and delete
 
   assert.deepEqual(await runtimes.get(name, ask().signal), runtime);
   assert.deepEqual(await runtimes.list(ask().signal), [runtime]);
+  const { engineReachable, runtimes: status } = runtimes.status();
+  assert.deepEqual([engineReachable, status[0]?.name, status[0]?.phase], [true, name, RuntimePhase.RUNNING]);
+  const wishes = runtimes.wishesHash();
 
   const stopped = await runtimes.stop(name, ask());
   assert.equal(stopped.phase, RuntimePhase.STOPPED);
   assert.equal(stopped.exitCode, 0);
+  assert.notEqual(runtimes.wishesHash(), wishes);
 
   const started = await runtimes.start(name, ask());
   assert.equal(started.phase, RuntimePhase.RUNNING);
@@ -155,10 +159,20 @@ test("a program that ends by itself is started again, slower each time it ends a
     const now = await runtimes.get(name, ask().signal);
     return now.restarts >= 2 && now.phase === RuntimePhase.FAILED && now;
   });
-  assert.match(failing.reason, /^its program: it ended on its own with exit code [45]; it is tried again$/);
+  assert.match(
+    failing.reason,
+    /^the program of runtime .*: it ended on its own with exit code [45]; it is tried again$/,
+  );
   const stopped = await runtimes.stop(name, ask());
   assert.deepEqual([stopped.phase, stopped.exitCode], [RuntimePhase.STOPPED, 4]);
-  assert.deepEqual(life.changes(name).slice(0, 5), ["CREATED", "STARTED", "EXITED", "STARTED", "EXITED"]);
+  assert.deepEqual(
+    life.changes(name).slice(0, 5),
+    ["CREATED", "STARTED", "EXITED", "STARTED", "EXITED"],
+    life
+      .events()
+      .map((e) => e.reason)
+      .join("|"),
+  );
   await assert.rejects(runtimes.start(name, ask()), { kind: "invalid", message: /exit code 4/ });
   await runtimes.delete(name, { keepVolume: false }, ask());
   assert.deepEqual(await leftOf(engine, name), []);

@@ -60,6 +60,8 @@ for (const end of making) {
     assert.deepEqual([created, runtime.phase], [true, RuntimePhase.RUNNING]);
     assert.equal((await leftOf(engine, name)).length, 3);
     assert.deepEqual(life.changes(name), ["CREATED", "STARTED"]);
+    const answeredAgain = await life.runtimes.create(spec(idle, { name }), ask(command));
+    assert.deepEqual(answeredAgain, { created, runtime }, "and so it does when its answer was lost");
     const removed = await life.runtimes.delete(name, { keepVolume: false }, ask({ id: `delete-${name}` }));
     assert.deepEqual(await leftOf(engine, name), []);
     const again = await life.runtimes.delete(name, { keepVolume: false }, ask({ id: `delete-${name}` }));
@@ -160,7 +162,7 @@ test("through the doors, too, the answer at the deadline says what was missing",
     const value = await createRuntime({ runtimes }, create(CreateRuntimeRequestSchema, request.value), ask);
     return { case: "createRuntime", value };
   };
-  await using work = new Work({ sql, journal, clock, log, dispatch });
+  using work = new Work({ sql, journal, clock, log, dispatch });
   const command = create(CommandSchema, {
     ...{ id: "c1", budgetMs: 300 },
     request: { case: "createRuntime", value: { spec: spec(idle, { name: newName() }) } },

@@ -11,8 +11,6 @@ import { Runtimes, type RuntimesOptions, schema } from "../../../src/daemon/runt
 import { type Ask, schema as workSchema } from "../../../src/daemon/work/index.ts";
 import type { EngineAddress } from "../../fixtures/engine.ts";
 
-export type Life = ReturnType<typeof live>;
-
 /** A life of the daemon's runtimes on the state in a folder: the next one takes up what this one left. */
 export function live(folder: string, socketPath: string, options: Partial<RuntimesOptions> = {}) {
   const sql = Sql.open(join(folder, "daemon.db"), [journalSchema, workSchema, schema], () => Date.now());
