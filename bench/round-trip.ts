@@ -2,10 +2,10 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { createInterface } from "node:readline";
-import { createClient } from "@connectrpc/connect";
+import { Code, ConnectError, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { Node } from "../gen/edge/v1/node_pb.ts";
-import { RuntimeProfile, Runtimes } from "../gen/edge/v1/runtimes_pb.ts";
+import { Runtimes } from "../gen/edge/v1/runtimes_pb.ts";
 import { startWorld } from "../test/journeys/world.ts";
 import { figure, quantile, type Section } from "./figures.ts";
 
@@ -16,16 +16,13 @@ const bundle = new URL("../dist/orchestrator.js", import.meta.url).pathname;
 export async function measure(): Promise<Section> {
   await using world = await startWorld({ entry: bundle, env: { ORCHESTRATOR_LOG_LEVEL: "warn" } });
   const runtimes = world.remote(Runtimes);
-  const node = world.remote(Node);
-  const name = "bench";
-  await runtimes.createRuntime({ spec: { name, image: world.image, profile: RuntimeProfile.PLAIN } });
-  await runtimes.stopRuntime({ name });
-
   await using bare = await bareServer();
+  // Nothing to do at the node, each time about another workload: what is left is the way there and back.
+  let count = 0;
   const cases = {
     bare: () => bare.call(),
-    "a read (ListSerialDevices)": () => node.listSerialDevices({}),
-    "a command that has nothing to do (StopRuntime)": () => runtimes.stopRuntime({ name }),
+    "a read (GetRuntime)": () => notFound(runtimes.getRuntime({ name: `bench-${count++}` })),
+    "a command (DeleteRuntime)": () => notFound(runtimes.deleteRuntime({ name: `bench-${count++}` })),
   };
   const results: Record<string, { p50: number; p99: number; perSecond: number }> = {};
   for (const [what, call] of Object.entries(cases)) results[what] = await measured(call);
@@ -39,7 +36,7 @@ export async function measure(): Promise<Section> {
     ]);
   return {
     title: "Round trip",
-    how: `A client calls the hub's API, the hub the node over the line, and back; ${alone} calls one after another, then ${crowd.calls} from ${crowd.callers} callers at once. A command is on disk at the hub (queued, result) and at the node (accepted, result) before it is answered; commands of one workload run in order. The baseline is a unary call to a server of the same library that does nothing, without TLS.`,
+    how: `A client calls the hub's API, the hub the node over the line, and back; ${alone} calls one after another, then ${crowd.calls} from ${crowd.callers} callers at once. A command is on disk at the hub (queued, result) and at the node (accepted, result) before it is answered. All are about runtimes that do not exist, so that the answer is "not found" and no engine is asked. The baseline is a unary call to a server of the same library that does nothing, without TLS.`,
     figures: rows,
   };
 }
@@ -60,6 +57,17 @@ async function measured(call: () => Promise<unknown>) {
   await Promise.all(Array.from({ length: crowd.callers }, caller));
   const perSecond = (crowd.calls * 1000) / (performance.now() - from);
   return { p50: quantile(times, 0.5), p99: quantile(times, 0.99), perSecond };
+}
+
+/** That there is no such runtime is the answer that is measured. Anything else is not. */
+async function notFound(call: Promise<unknown>): Promise<void> {
+  try {
+    await call;
+  } catch (thrown) {
+    if (ConnectError.from(thrown).code === Code.NotFound) return;
+    throw thrown;
+  }
+  throw new Error("a runtime is there that should not be");
 }
 
 /** The library alone: a server in a process of its own that answers with an empty message. */
