@@ -113,6 +113,13 @@ const rules: readonly Rule[] = [
     sentence: (said) => `the engine already has an object of this name, and it is not this daemon's: ${said}`,
   },
   {
+    // Two requests at once, one of them from before a crash, and the engine made both: the next look removes one.
+    says: /network .* is ambiguous/i,
+    kind: "conflict",
+    retry: "few",
+    sentence: (said) => `the engine has two networks of one name: ${said}`,
+  },
+  {
     says: /non-overlapping IPv4 address pool|predefined address pools have been fully subnetted/i,
     kind: "exhausted",
     retry: "never",

@@ -91,7 +91,16 @@ function planRunning(
   const why = (vanished: string) => (isNew ? "it is created" : `its ${vanished}`);
   const steps: Step[] = [];
   if (!kept) steps.push({ do: "ensureImage", reason: "its container is made from it" });
-  const network = observed.networks.find((one) => one.name === name);
+  const networks = observed.networks.filter((one) => one.name === name);
+  const network = networks.find(({ id }) => kept?.networks.some((one) => one.id === id)) ?? networks[0];
+  for (const { id } of networks.filter((one) => one !== network)) {
+    steps.push({
+      do: "removeNetwork",
+      network: id,
+      name,
+      reason: "it is a second network of the same runtime",
+    });
+  }
   if (!network) steps.push({ do: "createNetwork", reason: why("network had vanished") });
   if (!observed.volumes.some((one) => one.name === name)) {
     steps.push({ do: "createVolume", reason: why("volume had vanished, with its data") });

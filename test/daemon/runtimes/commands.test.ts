@@ -126,8 +126,9 @@ test("a container that is removed behind our back is made again, with its networ
   assert.equal((await engine.docker.getNetwork(network.Id).inspect()).Name, again.addresses[0]?.network);
   const said = await engine.docker.getContainer(again.containerId).logs({ stdout: true });
   assert.match(String(said), /kept/);
-  await until("its facts", () => life.changes(name).length === 4);
-  assert.deepEqual(life.changes(name), ["CREATED", "STARTED", "RECREATED", "STARTED"]);
+  // A look in between may have seen that it was killed first.
+  const facts = life.changes(name).filter((fact) => fact !== "EXITED");
+  assert.deepEqual(facts, ["CREATED", "STARTED", "RECREATED", "STARTED"]);
   await runtimes.delete(name, { keepVolume: false }, ask());
 });
 

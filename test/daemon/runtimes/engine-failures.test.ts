@@ -15,6 +15,7 @@ const said: [status: number, message: string, kind: string, retry: string][] = [
   ],
   [409, 'Conflict. The container name "/edge-1-a" is already in use by container "9f"', "conflict", "few"],
   [409, "network with name edge-1-a already exists", "conflict", "few"],
+  [400, "network edge-1-a is ambiguous (2 matches found on name)", "conflict", "few"],
   [404, "manifest for x:typo not found: manifest unknown", "not_found", "never"],
   [
     404,

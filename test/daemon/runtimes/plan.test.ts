@@ -71,6 +71,17 @@ test("a running container is never touched: only what is wrong around it is mend
   assert.deepEqual(steps({}, renewed), ["attachNetwork one"]);
 });
 
+test("of two networks that the engine made of one name, the one in use stays", () => {
+  const second = { id: "another", name };
+  const twice = { ...all(container()), networks: [second, { id: "net", name }] };
+  const [first, ...rest] = plan(wish(), twice, ground);
+  assert.deepEqual([first?.do === "removeNetwork" && first.network, rest], ["another", []]);
+  const unused = { ...all(), networks: [second, { id: "net", name }] };
+  assert.deepEqual(steps({ stage: "creating" }, unused), [
+    ...["ensureImage", "removeNetwork", "createContainer", `startContainer ${name}`, `verify ${name}`],
+  ]);
+});
+
 test("what is not as wished is made again, started or replaced, with the reason", () => {
   assert.deepEqual(steps({}, nothing), made);
   assert.deepEqual(steps({ endedByItself: true }, all(container({ state: "exited" }))), [
