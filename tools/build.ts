@@ -14,17 +14,36 @@ const requireForDependencies =
   "const require = createRequireForDependencies(import.meta.url);";
 
 /**
- * dockerode can reach an engine over ssh, which we do not offer; its ssh client costs start-up time, memory, and a native
- * addon. In the bundle it is a class that says so.
+ * Parts of dockerode that are never used here and cost start-up time and memory at every start: its ssh client, with a
+ * native addon, and its sessions for building images, which load a second protobuf library. In the bundle each is a sentence.
  */
-const withoutSsh: Plugin = {
-  name: "without-ssh",
+const left = [
+  {
+    filter: /^ssh2$/,
+    sentence: "an engine over ssh is not supported",
+    as: "exports.Client = class { constructor() { refuse(); } };",
+  },
+  {
+    filter: /^\.\/session$/,
+    sentence: "images are not built by this program",
+    as: "module.exports = refuse;",
+  },
+];
+
+const withoutUnusedParts: Plugin = {
+  name: "without-unused-parts",
   setup(bundle) {
-    bundle.onResolve({ filter: /^ssh2$/ }, () => ({ path: "ssh2", namespace: "without-ssh" }));
-    bundle.onLoad({ filter: /.*/, namespace: "without-ssh" }, () => ({
-      contents:
-        'exports.Client = class { constructor() { throw new Error("an engine over ssh is not supported"); } };',
-    }));
+    for (const { filter, sentence, as } of left) {
+      const namespace = String(filter);
+      bundle.onResolve({ filter }, ({ importer }) =>
+        /node_modules\/(?:dockerode|docker-modem)\//.test(importer)
+          ? { path: sentence, namespace }
+          : undefined,
+      );
+      bundle.onLoad({ filter: /.*/, namespace }, () => ({
+        contents: `const refuse = () => { throw new Error(${JSON.stringify(sentence)}); };\n${as}`,
+      }));
+    }
   },
 };
 
@@ -40,7 +59,7 @@ const shared: BuildOptions = {
   minifySyntax: true,
   minifyWhitespace: true,
   logLevel: "warning",
-  plugins: [withoutSsh],
+  plugins: [withoutUnusedParts],
 };
 
 /** Replaces `dist/`. Entry points that do not exist are left out. */
