@@ -6,7 +6,7 @@
  *   npm test -- --name="sent twice"       only tests whose name matches this expression
  */
 import { globSync, readFileSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
@@ -62,7 +62,7 @@ async function testAll(): Promise<number> {
     }
   }
   left.push(...(await leftBehind({ folder, startedAt })));
-  if (left.length === 0) await rm(folder, { recursive: true });
+  await rmdir(folder).catch(() => {}); // What is in it was named, and stays to be looked at.
 
   const excused = outcome.passedOver.filter(({ why }) => missing.some((feature) => why.includes(feature)));
   const passedOver = outcome.passedOver.filter((one) => !excused.includes(one));
