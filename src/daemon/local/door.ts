@@ -39,13 +39,20 @@ export function openLocalDoor({ path, work }: LocalDoorOptions): Promise<AsyncDi
   });
 }
 
+/** Of a caller's deadline, the part that is left for the answer to reach it: what failed is worth more than that it is late. */
+const answerMs = 250;
+
+function budgetOf(remainingMs: number): number {
+  return Math.min(maxBudgetMs, Math.round(Math.max(remainingMs - answerMs, remainingMs / 2)));
+}
+
 /** A caller's deadline is the command's budget; a caller that leaves ends its waiting, not the command. */
 function handlerOf(capability: Capability, work: Work): handleUnaryCall<Message, Message> {
   return unaryHandler(async (request: Message, { metadata, signal, remainingMs = 0 }: CallContext) => {
     const [named] = metadata.get(keys.commandId);
     const command = toCommand(capability, request, {
       id: named === undefined ? newId("local") : String(named),
-      budgetMs: Math.min(maxBudgetMs, Math.round(remainingMs)),
+      budgetMs: budgetOf(remainingMs),
       actor: "local",
     });
     const result = await (capability.isRead ? work.read(command, signal) : work.call(command, signal));

@@ -90,7 +90,10 @@ describe("the local door", () => {
       return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
     });
     const client = createClient(Runtimes, socketTransport(door.path));
-    await assert.rejects(client.stopRuntime({ name: "plc1" }, { timeoutMs: 150 }), /deadline|budget/);
+    await assert.rejects(
+      client.stopRuntime({ name: "plc1" }, { timeoutMs: 1000 }),
+      /within its budget of 7\d\d ms/,
+    );
   });
 
   it("opens to its owner and its group only", async () => {
