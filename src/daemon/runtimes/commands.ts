@@ -26,9 +26,9 @@ const undoMs = 60_000;
 export async function create(room: Room, spec: RuntimeSpec, ask: Ask): Promise<{ created: boolean }> {
   const { store, loop } = room;
   checkSpec(spec);
+  await untilNotLeaving(room, spec.name, ask);
   const earlier = store.endedBy(ask.id)?.failure;
   if (earlier) throw earlier;
-  await untilNotLeaving(room, spec.name, ask);
   const there = store.get(spec.name);
   const isOurs = there === undefined || there.commandId === ask.id;
   if (there) refuseDifferent(there, spec);

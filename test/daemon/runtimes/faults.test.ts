@@ -14,22 +14,23 @@ import { Work } from "../../../src/daemon/work/index.ts";
 import { type Decide, engineProxy, type Fate } from "../../fakes/engine-proxy.ts";
 import { startEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
-import { idleImage } from "../../fixtures/images.ts";
+import { idleImage, scriptImage } from "../../fixtures/images.ts";
 import { until } from "../../journeys/until.ts";
 import { ask, leftOf, live, newName, spec } from "./life.ts";
 
 const engine = await startEngine({ name: "faults" });
 const idle = await idleImage(engine);
+const script = await scriptImage(engine);
 after(() => engine[Symbol.asyncDispose]());
 
 /** Every request by which something is made, in order. */
 const making = ["/networks/create", "/volumes/create", "/containers/create", "/start"];
 
-/** The first request that ends so meets this fate; all others pass. */
-function once(end: string, fate: Fate, then: () => void = () => {}): Decide {
+/** The first request like this meets this fate; all others pass. */
+function once(like: RegExp, fate: Fate, then: () => void): Decide {
   let isDone = false;
   return (line) => {
-    if (isDone || !line.endsWith(end) || !line.startsWith("POST")) return "pass";
+    if (isDone || !like.test(line)) return "pass";
     isDone = true;
     then();
     return fate;
@@ -46,7 +47,9 @@ for (const end of making) {
       const life = live(folder.path, proxy.socketPath);
       const stopped = new AbortController();
       const died = Promise.withResolvers<void>();
-      proxy.decide = once(end, "break-afterwards", () => died.resolve(life[Symbol.asyncDispose]()));
+      proxy.decide = once(new RegExp(`^POST .*${end}$`), "break-afterwards", () =>
+        died.resolve(life[Symbol.asyncDispose]()),
+      );
       const creating = life.runtimes.create(
         spec(idle, { name }),
         ask({ ...command, signal: stopped.signal }),
@@ -68,6 +71,29 @@ for (const end of making) {
     assert.deepEqual(again, removed, "a delete that is taken up again gets the same answer");
   });
 }
+
+test("a daemon that dies while it undoes a create finishes that, and gives the same failure", async () => {
+  using folder = tempFolder();
+  await using proxy = await engineProxy(engine.socketPath);
+  const name = newName();
+  const ends = spec(script, { name, env: [{ name: "DO", value: "exit 3" }] });
+  const command = { id: `undo-${name}` };
+  const stopped = new AbortController();
+  {
+    const life = live(folder.path, proxy.socketPath);
+    const died = Promise.withResolvers<void>();
+    proxy.decide = once(/^DELETE /, "break-afterwards", () => died.resolve(life[Symbol.asyncDispose]()));
+    const creating = life.runtimes.create(ends, ask({ ...command, signal: stopped.signal }));
+    await died.promise;
+    stopped.abort(failure("cancelled", "the daemon stops"));
+    await assert.rejects(creating);
+  }
+  await using life = live(folder.path, engine.socketPath);
+  const again = life.runtimes.create(ends, ask(command));
+  await assert.rejects(again, { kind: "invalid", message: /ended at once with exit code 3/ });
+  assert.deepEqual(life.changes(name), ["UNDONE"]);
+  assert.deepEqual(await leftOf(engine, name), []);
+});
 
 test("an engine that does the work and answers 500, or breaks off, makes nothing twice and leaves nothing", async () => {
   using folder = tempFolder();
