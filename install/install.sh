@@ -2,12 +2,13 @@
 # Puts Orchestrator Agent onto a machine, or takes it off again. Safe to run twice.
 #
 #   curl -fsSL <where this file is>/install.sh | sh -s -- --token edge1_...
-#   ./install.sh --from ./orchestrator-agent-0.1.0-linux-x64.tar.gz --token edge1_...     (offline)
-#   orchestrator-uninstall                                                                (or: install.sh --uninstall)
+#   ./install.sh --from ./orchestrator-agent-linux-x64.tar.gz --token edge1_...     (offline)
+#   orchestrator-uninstall                                                          (or: install.sh --uninstall)
 #
-# What it does, in this order: looks at the machine, unpacks the programs, makes sure that there is a container engine,
-# enrols, and only then starts anything. Run with --help for the options.
+# What it does, in this order: looks at the machine, unpacks the programs, enrols, makes sure that there is a container
+# engine, and only then starts anything. Run with --help for the options.
 set -eu
+PATH="$PATH:/usr/sbin:/sbin"
 
 releases=${ORCHESTRATOR_RELEASES:-https://github.com/orchestrator-agent/orchestrator-agent/releases/latest/download}
 prefix=/opt/orchestrator
@@ -17,7 +18,8 @@ commands=/usr/local/bin
 units=/etc/systemd/system
 from='' token='' token_file='' mode='' action=install start=yes keep=no assume_yes=no
 image=orchestrator-agent
-programs="daemon netmon"
+image_label=orchestrator.program
+programs="netmon daemon"
 
 usage() {
   cat <<'END'
@@ -32,8 +34,9 @@ Usage: install.sh [--token TOKEN | --token-file FILE] [options]
   --data DIR          state and identity (default /var/lib/orchestrator)
   --settings DIR      settings (default /etc/orchestrator)
   --commands DIR      where the command `orchestrator` goes (default /usr/local/bin)
+  --units DIR         where systemd's units go (default /etc/systemd/system)
   --uninstall         remove everything: programs, runtimes that this node made, state, identity
-  --keep-data         with --uninstall: leave runtimes, state and identity
+  --keep-data         with --uninstall: leave runtimes, settings, state and identity
   --yes               do not ask
   --help              this text
 
@@ -58,6 +61,7 @@ while [ $# -gt 0 ]; do
   --data) value_of "$@"; data=$2; shift ;;
   --settings) value_of "$@"; settings=$2; shift ;;
   --commands) value_of "$@"; commands=$2; shift ;;
+  --units) value_of "$@"; units=$2; shift ;;
   --no-start) start=no ;;
   --uninstall) action=uninstall ;;
   --keep-data) keep=yes ;;
@@ -78,181 +82,275 @@ look_at_machine() {
   *) refuse "this machine is $(uname -m); x86_64 and aarch64 are supported" ;;
   esac
   [ "$(id -u)" = 0 ] || refuse "run it as root, for instance with sudo"
+  for folder in "$prefix" "$data" "$settings" "$commands" "$units"; do
+    # They go into units, scripts and arguments of the engine, each with its own idea of quoting.
+    case $folder in
+    *[!A-Za-z0-9._/-]*) refuse "the folder '$folder' must have only letters, digits and . _ - / in its path" ;;
+    /?*) ;;
+    *) refuse "the folder '$folder' must be a whole path that begins with /" ;;
+    esac
+  done
   if [ -z "$mode" ]; then if has_systemd; then mode=systemd; else mode=container; fi; fi
   case $mode in
   systemd) has_systemd || refuse "--mode systemd, but systemd does not run here: use --mode container" ;;
   container) ;;
   *) refuse "--mode is '$mode'; systemd or container is allowed" ;;
   esac
+  # The engine that was named at the first time, unless another one is named now.
+  kept=$(sed -n 's/^ORCHESTRATOR_DOCKER_HOST=//p' "$settings/daemon.env" 2>/dev/null) || true
+  export DOCKER_HOST="${DOCKER_HOST:-${kept:-unix:///var/run/docker.sock}}"
 }
 
-# Sets $bundle to a folder that holds an unpacked bundle.
-get_bundle() {
-  scratch=$(mktemp -d)
-  trap 'rm -rf "$scratch"' EXIT
-  if [ -n "$from" ] && [ -d "$from" ]; then
-    bundle=$from
-  else
-    archive=$from
-    if [ -z "$archive" ]; then
-      archive=$scratch/bundle.tar.gz
-      url=$releases/orchestrator-agent-linux-$arch.tar.gz
-      command -v curl >/dev/null || refuse "curl is missing: install it, or fetch $url elsewhere and pass it with --from"
-      say "downloading $url"
-      curl -fSL --retry 3 --proto '=https' -o "$archive" "$url" ||
-        refuse "the download failed. Check the network and https_proxy, or fetch the file elsewhere and pass it with --from"
-    fi
-    [ -f "$archive" ] || refuse "there is no bundle at $archive"
-    mkdir "$scratch/bundle"
-    tar -xzf "$archive" -C "$scratch/bundle" --strip-components=1 || refuse "$archive is not a bundle (.tar.gz made by npm run bundle)"
-    bundle=$scratch/bundle
+# --- the token and the programs: nothing on the machine is changed but below $prefix and $data
+
+find_token() {
+  if [ -n "$token_file" ]; then
+    if [ "$token_file" = - ]; then token=$(cat); else token=$(cat "$token_file") || refuse "the token file cannot be read"; fi
   fi
-  if [ ! -x "$bundle/rootfs/usr/bin/node" ] || [ ! -f "$bundle/VERSION" ]; then
+  [ -n "$token" ] || [ -f "$data/daemon/identity.json" ] ||
+    refuse "a token is needed: make one with 'orchestrator hub token create' and pass it with --token. Nothing was done"
+}
+
+# Sets $archive to the bundle's file.
+fetch_bundle() {
+  archive=$scratch/bundle.tar.gz
+  url=$releases/orchestrator-agent-linux-$arch.tar.gz
+  command -v curl >/dev/null || refuse "curl is missing: install it, or fetch $url elsewhere and pass it with --from"
+  say "downloading $url"
+  curl -fSL --retry 3 --proto '=https' -o "$archive" "$url" ||
+    refuse "the download failed. Check the network and https_proxy, or fetch the file elsewhere and pass it with --from"
+}
+
+# Sets $unpacked to a new folder of programs, which is gone again when this script ends before it is used.
+unpack_programs() {
+  scratch=$(mktemp -d)
+  unpacked=$prefix/versions/$$-$(date +%s)
+  trap 'rm -rf "$scratch"; [ "$(readlink "$prefix/current")" = "$unpacked" ] || drop_unpacked' EXIT
+  trap 'exit 130' INT TERM HUP
+  archive=$from
+  [ -n "$archive" ] || fetch_bundle
+  [ -e "$archive" ] || refuse "there is no bundle at $archive"
+  mkdir -p "$unpacked"
+  if [ -d "$archive" ]; then
+    cp -a "$archive/." "$unpacked/"
+  else
+    tar -xzf "$archive" -C "$unpacked" --strip-components=1 --no-same-owner ||
+      refuse "$archive cannot be unpacked: is it a bundle (.tar.gz made by npm run bundle), and is there room in $prefix?"
+  fi
+  if [ ! -x "$unpacked/rootfs/usr/bin/node" ] || [ ! -f "$unpacked/VERSION" ] || [ ! -f "$unpacked/ARCH" ]; then
     refuse "${from:-the download} is not a bundle of Orchestrator Agent"
   fi
-  made_for=$(cat "$bundle/ARCH")
+  made_for=$(cat "$unpacked/ARCH")
   [ "$made_for" = "$arch" ] || refuse "the bundle is for $made_for and this machine is $arch: get the other one"
-  version=$(cat "$bundle/VERSION")
+  "$unpacked/rootfs/usr/bin/node" --version >/dev/null ||
+    refuse "the programs do not run on this machine; the reason is above. glibc 2.28 or later is needed, and no 'noexec' on $prefix"
+  version=$(cat "$unpacked/VERSION")
+  say "version $version is unpacked"
 }
 
-unpack_programs() {
-  say "unpacking version $version to $prefix"
-  mkdir -p "$prefix" "$settings" "$commands"
-  mkdir -p "$data"
-  chmod 0700 "$data"
-  # Beside the old one and then swapped, so that a machine that loses power here has the old programs or the new.
-  rm -rf "$prefix/next"
-  mkdir "$prefix/next"
-  cp -a "$bundle/." "$prefix/next/"
-  rm -rf "$prefix/previous"
-  [ ! -d "$prefix/current" ] || mv "$prefix/current" "$prefix/previous"
-  mv "$prefix/next" "$prefix/current"
+drop_unpacked() {
+  rm -rf "$unpacked"
+  remove_if_empty "$prefix/versions" "$prefix"
+}
+
+remove_if_empty() { rmdir "$@" 2>/dev/null || true; }
+
+# Before an engine is installed or anything is started: a machine that may not join is left as it was.
+enrol() {
+  if [ -z "$token" ]; then
+    say "this node is enrolled already"
+    return
+  fi
+  say "enrolling"
+  # By standard input: an argument would be seen in the list of processes.
+  printf '%s\n' "$token" | ORCHESTRATOR_DAEMON_DATA_DIR="$data/daemon" \
+    "$unpacked/rootfs/usr/bin/node" "$unpacked/rootfs/opt/orchestrator/bin/orchestrator.js" daemon enroll --token - ||
+    refuse "enrolment failed; the reason is above. Nothing was started. Run this again with a good token"
+}
+
+# --- the engine
+
+engine_answers() { docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
+
+install_package() {
+  if command -v apt-get >/dev/null; then
+    say "installing $1 from the distribution"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get install -y --no-install-recommends "$1" || { apt-get update && apt-get install -y --no-install-recommends "$1"; }
+  elif command -v dnf >/dev/null; then
+    say "installing $2 from the distribution"
+    dnf install -y "$2"
+  else
+    return 1
+  fi
+}
+
+ensure_engine() {
+  if ! command -v docker >/dev/null; then
+    install_package docker.io moby-engine || refuse "there is no container engine and none could be installed: install Docker by hand, then run this again"
+    # From Debian 13 on the command is a package of its own.
+    command -v docker >/dev/null || install_package docker-cli docker-cli || refuse "the command docker could not be installed"
+    : >"$prefix/engine-installed"
+  fi
+  if ! engine_answers; then
+    if has_systemd; then systemctl enable --now docker || true
+    elif [ -x /etc/init.d/docker ]; then /etc/init.d/docker start || true; fi
+  fi
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    if engine_answers; then
+      say "the container engine answers (version $(docker version --format '{{.Server.Version}}'))"
+      return
+    fi
+    sleep 1
+  done
+  refuse "the container engine does not answer at $DOCKER_HOST: start it, then run this again"
+}
+
+# --- programs and settings
+
+use_programs() {
+  # One rename, so that a machine that loses power here has the old programs or the new.
+  ln -sfn "$unpacked" "$prefix/next"
+  mv -T "$prefix/next" "$prefix/current"
+  mkdir -p "$settings" "$commands" "$data/netmon"
+  write_settings
   cat >"$commands/orchestrator" <<END
 #!/bin/sh
 # Made by install.sh of Orchestrator Agent.
-set -a
-. "$settings/daemon.env"
-set +a
+while IFS= read -r line; do
+  case \$line in [A-Za-z]*=*) export "\$line" ;; esac
+done <"$settings/daemon.env"
 exec "$prefix/current/rootfs/usr/bin/node" "$prefix/current/rootfs/opt/orchestrator/bin/orchestrator.js" "\$@"
 END
   cat >"$commands/orchestrator-uninstall" <<END
 #!/bin/sh
 # Made by install.sh of Orchestrator Agent.
-exec "$prefix/current/install.sh" --uninstall --mode "$mode" --prefix "$prefix" --data "$data" --settings "$settings" --commands "$commands" "\$@"
+exec "$prefix/current/install.sh" --uninstall --prefix "$prefix" --data "$data" --settings "$settings" --commands "$commands" --units "$units" "\$@"
 END
   chmod 0755 "$commands/orchestrator" "$commands/orchestrator-uninstall"
-  write_settings
 }
 
+# What is known now replaces what was; every other line is the operator's and stays.
 write_settings() {
-  [ ! -f "$settings/daemon.env" ] || { say "keeping $settings/daemon.env"; return 0; }
-  umask 077
-  {
-    echo "# Settings of the daemon and netmon; docs/configuration.md lists them all."
-    echo "ORCHESTRATOR_DAEMON_DATA_DIR=$data/daemon"
-    echo "ORCHESTRATOR_NETMON_SOCKET=$data/netmon/netmon.sock"
-    echo "ORCHESTRATOR_DOCKER_HOST=${DOCKER_HOST:-unix:///var/run/docker.sock}"
-    for name in https_proxy no_proxy; do
-      eval "found=\${$name:-}"
-      [ -z "$found" ] || echo "$name=$found"
-    done
-  } >"$settings/daemon.env"
-  umask 022
-}
-
-engine_answers() { docker version --format '{{.Server.Version}}' >/dev/null 2>&1; }
-
-ensure_engine() {
-  if command -v docker >/dev/null && engine_answers; then
-    say "the container engine answers (version $(docker version --format '{{.Server.Version}}'))"
-    return
-  fi
-  if ! command -v docker >/dev/null; then
-    if command -v apt-get >/dev/null; then
-      say "installing docker.io from the distribution"
-      DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends docker.io iptables ||
-        { apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends docker.io iptables; } ||
-        refuse "docker.io could not be installed: install a container engine by hand, then run this again"
-    elif command -v dnf >/dev/null; then
-      say "installing moby-engine from the distribution"
-      dnf install -y moby-engine || refuse "no container engine could be installed: install Docker by hand, then run this again"
-    else
-      refuse "there is no container engine and neither apt-get nor dnf: install Docker by hand, then run this again"
-    fi
-  fi
-  if has_systemd; then systemctl enable --now docker; fi
-  for _ in 1 2 3 4 5 6 7 8 9 10; do
-    engine_answers && return
-    sleep 1
+  [ -f "$settings/daemon.env" ] ||
+    (umask 077 && echo "# Settings of the daemon and netmon; docs/configuration.md lists them all." >"$settings/daemon.env")
+  put_setting ORCHESTRATOR_DAEMON_DATA_DIR "$data/daemon"
+  put_setting ORCHESTRATOR_NETMON_SOCKET "$data/netmon/netmon.sock"
+  put_setting ORCHESTRATOR_DOCKER_HOST "$DOCKER_HOST"
+  for name in https_proxy HTTPS_PROXY http_proxy HTTP_PROXY no_proxy NO_PROXY; do
+    eval "found=\${$name:-}"
+    [ -z "$found" ] || put_setting "$name" "$found"
   done
-  refuse "the container engine does not answer at ${DOCKER_HOST:-/var/run/docker.sock}: start it, then run this again"
 }
 
-enrol() {
-  if [ -f "$data/daemon/identity.json" ] && [ -z "$token$token_file" ]; then
-    say "this node is enrolled already"
-    return
-  fi
-  if [ -n "$token_file" ]; then
-    if [ "$token_file" = - ]; then token=$(cat); else token=$(cat "$token_file"); fi
-  fi
-  [ -n "$token" ] || refuse "a token is needed: make one with 'orchestrator hub token create' and pass it with --token"
-  say "enrolling"
-  # By standard input: an argument would be seen in the list of processes.
-  printf '%s\n' "$token" | "$commands/orchestrator" daemon enroll --token - ||
-    refuse "enrolment failed; the reason is above. Nothing was started. Run this again with a good token"
+put_setting() {
+  (
+    umask 077
+    grep -v "^$1=" "$settings/daemon.env" >"$settings/daemon.env.next" || true
+    printf '%s=%s\n' "$1" "$2" >>"$settings/daemon.env.next"
+  )
+  mv "$settings/daemon.env.next" "$settings/daemon.env"
+}
+
+# --- running them
+
+stop_programs() {
+  for one in $programs; do
+    if [ -f "$units/orchestrator-$one.service" ] && has_systemd; then systemctl disable --now "orchestrator-$one"; fi
+    if docker container inspect "orchestrator-$one" >/dev/null 2>&1; then
+      docker stop "orchestrator-$one" >/dev/null
+      docker rm "orchestrator-$one" >/dev/null
+    fi
+  done
 }
 
 start_with_systemd() {
+  command -v ip >/dev/null || install_package iproute2 iproute || refuse "netmon needs the program ip: install iproute2"
   for one in $programs; do
     sed -e "s|@PREFIX@|$prefix/current|g" -e "s|@SETTINGS@|$settings|g" -e "s|@DATA@|$data|g" \
       "$prefix/current/systemd/orchestrator-$one.service" >"$units/orchestrator-$one.service"
   done
   systemctl daemon-reload
-  for one in $programs; do
-    systemctl enable "orchestrator-$one"
-    systemctl restart "orchestrator-$one"
-  done
+  for one in $programs; do systemctl enable --now "orchestrator-$one"; done
 }
 
 start_containers() {
-  if ! docker image inspect "$image:$version" >/dev/null 2>&1; then
-    say "making the image $image:$version"
-    tar -C "$prefix/current/rootfs" -c . | docker import \
-      --change 'ENV PATH=/usr/bin:/bin:/usr/sbin:/sbin' --change 'WORKDIR /opt/orchestrator' \
-      --change "LABEL orchestrator.program=$version" - "$image:$version" >/dev/null
-  fi
-  run="node /opt/orchestrator/bin/orchestrator.js"
-  socket=${DOCKER_HOST:-unix:///var/run/docker.sock}
-  socket=${socket#unix://}
-  for one in $programs; do docker rm -f "orchestrator-$one" >/dev/null 2>&1 || true; done
-  mkdir -p "$data/netmon"
-  # shellcheck disable=SC2086 # $run is two words
-  docker run -d --name orchestrator-netmon --restart unless-stopped --network host --read-only --cap-drop ALL \
-    --security-opt no-new-privileges --log-opt max-size=10m --log-opt max-file=3 \
-    --env-file "$settings/daemon.env" -v "$data/netmon:$data/netmon" "$image:$version" $run netmon start >/dev/null
-  # shellcheck disable=SC2086
-  docker run -d --name orchestrator-daemon --restart unless-stopped --network host --read-only --cap-drop ALL \
-    --security-opt no-new-privileges --log-opt max-size=10m --log-opt max-file=3 \
-    --env-file "$settings/daemon.env" -v "$data:$data" -v "$socket:$socket" -v /dev:/dev:ro -v /etc/os-release:/etc/os-release:ro \
-    --health-cmd "$run daemon status --json" --health-interval 30s --health-timeout 10s --health-start-period 15s \
-    "$image:$version" $run daemon start >/dev/null
+  say "making the image $image:$version"
+  tar -C "$prefix/current/rootfs" -c . | docker import \
+    --change 'ENV PATH=/usr/bin:/bin:/usr/sbin:/sbin' --change 'WORKDIR /opt/orchestrator' \
+    --change "LABEL $image_label=$version" - "$image:$version" >/dev/null
+  run_container netmon 64 -v "$data/netmon:$data/netmon"
+  set -- -v "$data:$data" -v /dev:/dev:ro -v /etc/os-release:/etc/os-release:ro
+  case $DOCKER_HOST in
+  unix://*)
+    # The folder, not the socket: an engine that restarts makes a new one.
+    socket=${DOCKER_HOST#unix://}
+    set -- "$@" -v "$(dirname "$socket"):/run/engine:ro" -e "ORCHESTRATOR_DOCKER_HOST=unix:///run/engine/$(basename "$socket")"
+    ;;
+  esac
+  # Alive means that the local socket answers, with or without a hub.
+  run_container daemon 96 "$@" --health-interval 30s --health-timeout 10s --health-start-period 15s \
+    --health-cmd 'node /opt/orchestrator/bin/orchestrator.js daemon status --json'
+}
+
+# Runs one of the programs with so many MB of heap and these options of `docker run`.
+run_container() {
+  one=$1 heap=$2
+  shift 2
+  docker run -d --name "orchestrator-$one" --restart unless-stopped --network host --read-only --cap-drop ALL \
+    --security-opt no-new-privileges --memory 192m --log-opt max-size=10m --log-opt max-file=3 \
+    --env-file "$settings/daemon.env" "$@" "$image:$version" \
+    node --max-semi-space-size=1 --optimize-for-size --max-old-space-size="$heap" \
+    /opt/orchestrator/bin/orchestrator.js "$one" start >/dev/null
+}
+
+until_running() {
+  for _ in 1 2 3 4 5 6 7 8 9 10; do
+    if told=$("$commands/orchestrator" daemon status 2>&1); then
+      echo "$told"
+      return
+    fi
+    sleep 1
+  done
+  echo "$told" >&2
+  if [ "$mode" = systemd ]; then log="journalctl -u orchestrator-daemon"; else log="docker logs orchestrator-daemon"; fi
+  refuse "the daemon was started and does not answer. Its log: $log"
+}
+
+remove_older() {
+  for one in "$prefix"/versions/*; do [ "$one" = "$unpacked" ] || rm -rf "$one"; done
+  remove_images "$image:$version"
+}
+
+# Removes the images that this script made, but for one.
+remove_images() {
+  stays=$(docker image ls -q --no-trunc "$1")
+  for id in $(docker image ls -q --no-trunc --filter "label=$image_label" | sort -u); do
+    [ "$id" = "$stays" ] || docker rmi -f "$id" >/dev/null
+  done
 }
 
 install() {
   look_at_machine
-  get_bundle
-  ensure_engine
+  find_token
   unpack_programs
   enrol
+  ensure_engine
+  stop_programs
+  use_programs
   if [ "$start" = no ]; then
+    remove_older
     say "done; nothing was started (--no-start)"
     return
   fi
-  say "starting daemon and netmon ($mode)"
+  say "starting netmon and the daemon ($mode)"
   if [ "$mode" = systemd ]; then start_with_systemd; else start_containers; fi
-  say "done. Look with: orchestrator daemon status"
+  remove_older
+  until_running
+  say "done. Look again with: orchestrator daemon status"
 }
+
+# --- off again
 
 confirm() {
   [ "$assume_yes" = yes ] && return
@@ -262,38 +360,56 @@ confirm() {
   case $answer in y | Y | yes) ;; *) refuse "nothing was removed" ;; esac
 }
 
-delete_runtimes() {
-  names=$("$commands/orchestrator" runtime list --local --quiet 2>/dev/null) || {
-    say "the daemon does not answer, so its runtimes stay: docker ps -a --filter label=edge.runtime"
-    return 0
-  }
-  for name in $names; do
-    say "deleting runtime $name"
-    "$commands/orchestrator" runtime delete "$name" --local --yes >/dev/null
+# What the daemon made in the engine carries its instance in a label; the state file says which that is. The daemon is not
+# asked: it may be the reason for which somebody uninstalls.
+instance_of_daemon() {
+  "$prefix/current/rootfs/usr/bin/node" -e '
+    const { DatabaseSync } = require("node:sqlite");
+    const row = new DatabaseSync(process.argv[1]).prepare("SELECT instance_id FROM runtimes_node").get();
+    process.stdout.write(row.instance_id);' "$data/daemon/daemon.db"
+}
+
+remove_runtimes() {
+  [ -f "$data/daemon/daemon.db" ] || return 0
+  instance=$(instance_of_daemon) ||
+    refuse "the daemon's state cannot be read, so nobody knows which runtimes are its own. Look with: docker ps -a --filter label=edge.runtime. Remove them by hand, then $data/daemon/daemon.db, then run this again"
+  owner="label=edge.instance=$instance"
+  for id in $(docker ps -aq --filter "$owner"); do
+    say "removing runtime $(docker inspect --format '{{index .Config.Labels "edge.runtime"}}' "$id")"
+    docker stop "$id" >/dev/null # with the grace that the runtime asked for
+    docker rm -f "$id" >/dev/null
   done
+  for id in $(docker network ls -q --filter "$owner"); do docker network rm "$id" >/dev/null; done
+  for name in $(docker volume ls -q --filter "$owner"); do docker volume rm "$name" >/dev/null; done
 }
 
 uninstall() {
   look_at_machine
-  if [ "$keep" = yes ]; then confirm "the programs and leaves runtimes, state and identity"
+  if [ "$keep" = yes ]; then confirm "the programs and leaves runtimes, settings, state and identity"
   else confirm "the programs, every runtime that this node made with its data, its state and its identity"; fi
-  [ "$keep" = yes ] || [ ! -x "$commands/orchestrator" ] || delete_runtimes
-  if has_systemd; then
-    for one in $programs; do
-      if [ -f "$units/orchestrator-$one.service" ]; then
-        systemctl disable --now "orchestrator-$one"
-        rm "$units/orchestrator-$one.service"
-      fi
-    done
-    systemctl daemon-reload
+  has_engine=no
+  if command -v docker >/dev/null; then has_engine=yes; fi
+  if [ "$has_engine" = yes ] && ! engine_answers; then
+    refuse "the container engine does not answer at $DOCKER_HOST, and what was made in it has to go first: start it, then run this again. Nothing was removed"
   fi
-  if command -v docker >/dev/null && engine_answers; then
-    for one in $programs; do docker rm -f "orchestrator-$one" >/dev/null 2>&1 || true; done
-    docker image ls -q --filter "label=orchestrator.program" | while read -r id; do docker rmi -f "$id" >/dev/null; done
+  stop_programs
+  if [ "$has_engine" = yes ]; then
+    [ "$keep" = yes ] || remove_runtimes
+    remove_images none
   fi
+  for one in $programs; do rm -f "$units/orchestrator-$one.service"; done
+  if has_systemd; then systemctl daemon-reload; fi
+  if [ -f "$prefix/engine-installed" ]; then say "Docker was installed with it and stays, for others may use it by now"; fi
   rm -f "$commands/orchestrator" "$commands/orchestrator-uninstall"
-  rm -rf "$prefix"
-  if [ "$keep" = no ]; then rm -rf "$data" "$settings"; fi
+  rm -rf "$prefix/versions" "$prefix/current" "$prefix/engine-installed"
+  remove_if_empty "$prefix"
+  if [ "$keep" = no ]; then
+    node_id=$(sed -n 's/.*"nodeId": *"\([^"]*\)".*/\1/p' "$data/daemon/identity.json" 2>/dev/null) || true
+    # Not $data itself: a hub on the same machine keeps its state beside.
+    rm -rf "$data/daemon" "$data/netmon" "$settings/daemon.env"
+    remove_if_empty "$data" "$settings"
+    if [ -n "$node_id" ]; then say "the hub still lists the node; there: orchestrator node remove $node_id"; fi
+  fi
   say "done"
 }
 

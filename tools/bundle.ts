@@ -35,14 +35,18 @@ async function rootfs(version: string): Promise<Layer> {
     await readFile(`${root}bin/orchestrator.js`),
     0o755,
   );
+  // The C library asks the name servers alone when nobody says that /etc/hosts counts too.
+  addFile(layer, "/etc/nsswitch.conf", Buffer.from("hosts: files dns\n"));
   const about = { name: "orchestrator-agent", version, type: "module" };
   addFile(layer, "/opt/orchestrator/package.json", Buffer.from(JSON.stringify(about)));
   return layer;
 }
 
-/** Builds and packs. @returns the file's path. */
-export async function makeBundle(): Promise<string> {
-  await buildAll();
+/** The bundle's name on this machine. */
+const fileName = `orchestrator-agent-linux-${process.arch}.tar.gz`;
+
+/** Packs what `npm run build` made into the file `path`, whole or not at all. */
+export async function packBundle(path: string): Promise<void> {
   const { version } = JSON.parse(await readFile(`${root}package.json`, "utf8")) as { version: string };
   const top = `/orchestrator-agent-${version}-linux-${process.arch}`;
   const bundle: Layer = new Map();
@@ -52,10 +56,12 @@ export async function makeBundle(): Promise<string> {
   addFile(bundle, `${top}/LICENSE`, await readFile(`${root}LICENSE`));
   addFile(bundle, `${top}/VERSION`, Buffer.from(`${version}\n`));
   addFile(bundle, `${top}/ARCH`, Buffer.from(`${process.arch}\n`));
-  const path = `${root}dist/orchestrator-agent-linux-${process.arch}.tar.gz`;
   await pipeline(packLayer(bundle), createGzip({ level: 6 }), createWriteStream(`${path}.part`));
   await rename(`${path}.part`, path);
-  return path;
 }
 
-if (import.meta.main) process.stdout.write(`${await makeBundle()}\n`);
+if (import.meta.main) {
+  await buildAll();
+  await packBundle(`${root}dist/${fileName}`);
+  process.stdout.write(`dist/${fileName}\n`);
+}

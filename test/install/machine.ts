@@ -1,0 +1,125 @@
+/**
+ * A machine to install on: an engine with a network of its own, in which there is nothing but a hub. Programs, state, settings,
+ * commands and units go to folders of the test, and the machine under it is left alone.
+ */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { globSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { packBundle } from "../../tools/bundle.ts";
+import { type Engine, startEngine } from "../fixtures/engine.ts";
+import { tempFolder } from "../fixtures/folder.ts";
+import { type Program, program, type Ran, runOnce } from "../journeys/program.ts";
+import { until } from "../journeys/until.ts";
+
+const installer = new URL("../../install/install.sh", import.meta.url).pathname;
+
+export interface Machine extends AsyncDisposable {
+  engine: Engine;
+  hub: Program;
+  /** The bundle, packed from the build. */
+  bundle: string;
+  /** Where the installer puts everything. */
+  root: string;
+  /** A folder that is no business of the installer. */
+  scratch: string;
+  /** Runs a command on this machine. `env` goes over the machine's own environment. */
+  run(command: string[], options?: { env?: Record<string, string>; stdin?: string }): Promise<Ran>;
+  /** Runs install.sh with the machine's folders and these arguments. */
+  install(...args: string[]): Promise<Ran>;
+  /** The same with another environment, or under another command as in `["unshare", "--mount"]`. */
+  installWith(
+    options: { env?: Record<string, string>; under?: string[]; script?: string },
+    ...args: string[]
+  ): Promise<Ran>;
+  /** Starts the hub and waits until it answers. */
+  startHub(): Promise<void>;
+  /** A fresh enrolment token. */
+  token(): Promise<string>;
+  /** What the hub says of its nodes. */
+  nodes(): Promise<HubNode[]>;
+  /** Waits until the hub sees this node connected; its id. */
+  connected(nodeId?: string): Promise<string>;
+  /** All files and folders below `root`. */
+  files(): string[];
+}
+
+export interface HubNode {
+  id: string;
+  connected?: boolean;
+}
+
+export async function makeMachine(): Promise<Machine> {
+  await using opened = new AsyncDisposableStack();
+  const [root, scratch] = [opened.use(tempFolder()).path, opened.use(tempFolder()).path];
+  const engine = opened.use(await startEngine({ name: "install" }));
+  const bundle = join(scratch, "bundle.tar.gz");
+  await packBundle(bundle);
+  const inside = ["ip", "netns", "exec", engine.netns];
+  const hubEnv = {
+    ORCHESTRATOR_HUB_DATA_DIR: join(scratch, "hub"),
+    ORCHESTRATOR_HUB_BEAT_INTERVAL_MS: "1000",
+  };
+  const hub = opened.use(program(["hub", "start"], { env: hubEnv, under: inside }));
+  const askHub = async (...args: string[]) => {
+    const { code, stdout, stderr } = await runOnce(args, { env: hubEnv, under: inside });
+    if (code !== 0) throw new Error(`orchestrator ${args.join(" ")} failed: ${stderr}`);
+    return stdout;
+  };
+  const env = {
+    PATH: `${process.env.PATH}:/usr/sbin:/sbin`,
+    DOCKER_HOST: `unix://${engine.socketPath}`,
+    HOME: scratch,
+    TMPDIR: scratch,
+  };
+  const folders = [
+    ...["--prefix", join(root, "opt"), "--data", join(root, "var"), "--settings", join(root, "etc")],
+    ...["--commands", join(root, "bin"), "--units", join(root, "units")],
+  ];
+  const owned = opened.move();
+  const machine: Machine = {
+    ...{ engine, hub, bundle, root, scratch },
+    run: (command, options = {}) =>
+      ran([...inside, ...command], { ...options, env: { ...env, ...options.env } }),
+    install: (...args) => machine.installWith({}, ...args),
+    installWith: ({ env: extra = {}, under = [], script = installer }, ...args) =>
+      machine.run([...under, "sh", script, ...folders, ...args], { env: extra }),
+    async startHub() {
+      hub.start();
+      await until("the hub answers", machine.nodes);
+    },
+    token: async () =>
+      (JSON.parse(await askHub("hub", "token", "create", "--json")) as { token: string }).token,
+    nodes: async () =>
+      (JSON.parse(await askHub("node", "list", "--json")) as { nodes?: HubNode[] }).nodes ?? [],
+    connected: (nodeId) =>
+      until("the node is connected", async () => {
+        const nodes = await machine.nodes();
+        return nodes.find(({ id, connected }) => connected && (nodeId ?? id) === id)?.id;
+      }),
+    files: () => globSync("**", { cwd: root }).filter((path) => path !== ""),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+  return machine;
+}
+
+async function ran(
+  [command = "", ...args]: string[],
+  { env, stdin = "" }: { env: Record<string, string>; stdin?: string },
+): Promise<Ran> {
+  const child = spawn(command, args, { env, stdio: "pipe" });
+  child.stdin.on("error", () => {}); // It may end without reading its input.
+  child.stdin.end(stdin);
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, "close") as Promise<[number | null]>,
+  ]);
+  return { code: code ?? -1, stdout, stderr };
+}
+
+/** The identity that an installation of this machine has, as it stands in the file. */
+export function identityOf({ root }: Machine): string {
+  return readFileSync(join(root, "var/daemon/identity.json"), "utf8");
+}
