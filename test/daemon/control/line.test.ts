@@ -126,6 +126,30 @@ describe("the line", () => {
     assert.match(report.entry.value.outcome.value.message, /does not know what the command asks/);
   });
 
+  it("refuses a command that is over the limit, and outlives a frame that the transport does not take", async () => {
+    await using it = await connected();
+    await it.stream.welcome();
+    const large = (sizeBytes: number) =>
+      create(CommandSchema, {
+        id: "large",
+        actor: "x".repeat(sizeBytes),
+        request: stopCommand("large").request,
+      });
+    it.stream.say({ case: "command", value: { sequence: 1n, command: large(1_500_000) } });
+    const report = await it.stream.expect("report");
+    assert.ok(report.entry.case === "result" && report.entry.value.outcome.case === "failure");
+    assert.equal(report.entry.value.outcome.value.kind, FailureKind.EXHAUSTED);
+    assert.match(
+      report.entry.value.outcome.value.message,
+      /the command is 15\d{5} bytes long; at most 1048576 are allowed/,
+    );
+    it.stream.say({ case: "command", value: { sequence: 2n, command: large(5_000_000) } });
+    const second = await it.hub.nextStream();
+    const hello = await second.welcome();
+    assert.equal(hello.lastCommandSequence, 1n);
+    await until("the line is up", () => it.node.line.state.is === "up");
+  });
+
   it("destroys the connection when the hub is silent for a lease, and comes back", async () => {
     await using it = await connected();
     await it.stream.welcome({ leaseMs: 200, beatIntervalMs: 50 });
