@@ -22,7 +22,8 @@ export async function waitFor<T>(
     for await (const _ of loop.changes.wakes(signal)) {
       const found = look(tended);
       if (found !== undefined) return found;
-      if (loop.engine.at === "away") progress("waiting for the engine");
+      const trouble = troubleOf(loop, tended);
+      if (trouble && !tended.isBusy) progress(`trying again: ${trouble.message}`);
     }
     throw whyCalledOff(asFailure(signal.reason), troubleOf(loop, tended));
   } finally {

@@ -18,7 +18,7 @@ export type Dispatch = (request: NonNullable<Command["request"]>, ask: Ask) => P
 /** Room that a result's envelope needs beside its outcome: id, times, and the frame around it, in bytes. */
 const envelopeBytes = 256;
 
-/** What a command must be before it is worth running. @throws {Failure} unsupported, invalid, exhausted. */
+/** What a command must be before it is worth accepting. @throws {Failure} unsupported, invalid, exhausted. */
 export function checkCommand(command: Command): void {
   if (!capabilityOf(command)) {
     throw failure(
@@ -46,6 +46,7 @@ export async function outcomeOf(
   { dispatch, log }: { dispatch: Dispatch; log: Logger },
 ): Promise<Outcome> {
   try {
+    checkCommand(command);
     ask.signal.throwIfAborted();
     const handling = dispatch(command.request, ask);
     return await Promise.race([handling, rejectWhenAborted(ask.signal, handling, log, command.id)]);
@@ -53,8 +54,13 @@ export async function outcomeOf(
     const told = asFailure(thrown);
     if (told.kind === "internal")
       log.error({ command: command.id, error: thrown }, "command failed by a defect");
-    return { case: "failure", value: toFailureMessage(told) };
+    return failed(told);
   }
+}
+
+/** The outcome that a failure is. */
+export function failed(thrown: unknown): Outcome {
+  return { case: "failure", value: toFailureMessage(asFailure(thrown)) };
 }
 
 function rejectWhenAborted(
@@ -94,5 +100,5 @@ export function resultOf(command: Command, outcome: Outcome, tookMs: number, clo
     "exhausted",
     `the answer is ${sizeBytes} bytes long; a frame holds ${maxFrameBytes}: ask for less`,
   );
-  return { ...result, outcome: { case: "failure", value: toFailureMessage(told) } };
+  return { ...result, outcome: failed(told) };
 }

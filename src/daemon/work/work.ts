@@ -1,17 +1,17 @@
 import { equals } from "@bufbuild/protobuf";
 import { type Command, CommandSchema, type Result } from "../../../gen/edge/v1/command_pb.ts";
 import type { Clock } from "../../base/clock.ts";
-import { asFailure, failure } from "../../base/failure.ts";
+import { failure } from "../../base/failure.ts";
 import { Lanes } from "../../base/lanes.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
 import { workloadOf } from "../../wire/commands.ts";
-import { toFailureMessage } from "../../wire/failures.ts";
 import { defaultBudgetMs } from "../../wire/limits.ts";
 import type { Journal } from "../journal/index.ts";
 import type { Ask } from "./ask.ts";
-import { checkCommand, type Dispatch, type Outcome, outcomeOf, resultOf } from "./carry-out.ts";
+import { checkCommand, type Dispatch, failed, outcomeOf, resultOf } from "./carry-out.ts";
 import { ProgressBoard } from "./progress.ts";
+import { Reads } from "./reads.ts";
 import { CommandStore } from "./store.ts";
 
 export interface WorkOptions {
@@ -36,10 +36,6 @@ interface Running {
 
 /** Commands that may wait for one workload. */
 const laneLimit = 100;
-/** Reads that may be answered at once. */
-const readLimit = 64;
-/** The budget of a read that names none: a caller waits for it. */
-const readBudgetMs = 30_000;
 /** How often the used part of budgets is noted: what a crash forgets of it at most, in milliseconds. */
 const noteUsedMs = 10_000;
 /** Between attempts to write a result that the disk does not take, in milliseconds. */
@@ -55,10 +51,10 @@ export class Work implements Disposable {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #dispatch: Dispatch;
+  readonly #reads: Reads;
   readonly #lanes = new Lanes(laneLimit);
   readonly #running = new Map<string, Running>();
   readonly #noting: NodeJS.Timeout;
-  #reads = 0;
   #finished = 0;
   #stopping = false;
 
@@ -69,6 +65,7 @@ export class Work implements Disposable {
     this.#clock = clock;
     this.#log = log;
     this.#dispatch = dispatch;
+    this.#reads = new Reads({ clock, log, dispatch });
     this.#noting = setInterval(() => this.#noteUsed(), noteUsedMs).unref();
   }
 
@@ -125,30 +122,8 @@ export class Work implements Disposable {
   }
 
   /** Answers a read. Nothing of it is kept. */
-  async read(command: Command, signal: AbortSignal): Promise<Result> {
-    const startedAt = this.#clock.elapsed();
-    const budget = AbortSignal.timeout(command.budgetMs || readBudgetMs);
-    const ask = {
-      id: command.id,
-      actor: command.actor,
-      signal: AbortSignal.any([signal, budget]),
-      progress: () => {},
-    };
-    const outcome = await this.#readOutcome(command, ask);
-    return resultOf(command, outcome, this.#clock.elapsed() - startedAt, this.#clock);
-  }
-
-  async #readOutcome(command: Command, ask: Ask): Promise<Outcome> {
-    if (this.#reads >= readLimit) {
-      const told = failure("exhausted", `${readLimit} reads are being answered: ask again in a moment`);
-      return { case: "failure", value: toFailureMessage(told) };
-    }
-    this.#reads++;
-    try {
-      return await this.#checkedOutcome(command, ask);
-    } finally {
-      this.#reads--;
-    }
+  read(command: Command, signal: AbortSignal): Promise<Result> {
+    return this.#reads.answer(command, signal);
   }
 
   /** Calls a command off. One that is finished or not known stays as it is. */
@@ -206,25 +181,16 @@ export class Work implements Disposable {
       progress: (...told) => this.progress.put(command.id, ...told),
     };
     const workload = workloadOf(command);
-    const attempt = () => this.#checkedOutcome(command, ask);
+    const attempt = () => outcomeOf(command, ask, { dispatch: this.#dispatch, log: this.#log });
     // The race ends a command that still waits for its turn, too; its turn then passes at once.
     const outcome = await Promise.race([
-      workload === undefined ? attempt() : this.#lanes.run(workload, attempt).catch(toOutcome),
-      rejection(abort.signal).catch((thrown: unknown) => afterTurn(toOutcome(thrown))),
+      workload === undefined ? attempt() : this.#lanes.run(workload, attempt).catch(failed),
+      rejection(abort.signal).catch((thrown: unknown) => afterTurn(failed(thrown))),
     ]);
     clearTimeout(running.deadline);
     if (this.#stopping) return;
     const took = this.#clock.elapsed() - running.startedAt + running.usedBeforeMs;
     await this.#answer(running, resultOf(command, outcome, took, this.#clock));
-  }
-
-  async #checkedOutcome(command: Command, ask: Ask): Promise<Outcome> {
-    try {
-      checkCommand(command);
-    } catch (thrown) {
-      return toOutcome(thrown);
-    }
-    return await outcomeOf(command, ask, { dispatch: this.#dispatch, log: this.#log });
   }
 
   /** Writes the result and tells it. A disk that does not take it is asked again until it does, or the daemon stops. */
@@ -242,14 +208,14 @@ export class Work implements Disposable {
     this.#running.delete(id);
     this.progress.forget(id);
     running.result.resolve(result);
-    const failed = result.outcome.case === "failure" ? result.outcome.value : undefined;
+    const why = result.outcome.case === "failure" ? result.outcome.value : undefined;
     const fields = {
       command: id,
       ask: running.command.request.case,
       actor: running.command.actor,
       ms: result.tookMs,
     };
-    if (failed) this.#log.warn({ ...fields, reason: failed.message }, "command failed");
+    if (why) this.#log.warn({ ...fields, reason: why.message }, "command failed");
     else this.#log.info(fields, "command done");
   }
 
@@ -271,10 +237,6 @@ export class Work implements Disposable {
       }
     }
   }
-}
-
-function toOutcome(thrown: unknown): Outcome {
-  return { case: "failure", value: toFailureMessage(asFailure(thrown)) };
 }
 
 /** Lets what is about to settle settle first: a handler's own words for an abort are better than ours. */
