@@ -4,7 +4,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { globSync, readFileSync } from "node:fs";
+import { globSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { packBundle } from "../../tools/bundle.ts";
@@ -54,6 +54,7 @@ export async function makeMachine(): Promise<Machine> {
   await using opened = new AsyncDisposableStack();
   const [root, scratch] = [opened.use(tempFolder()).path, opened.use(tempFolder()).path];
   const engine = opened.use(await startEngine({ name: "install" }));
+  for (const folder of ["bin", "units"]) mkdirSync(join(root, folder)); // They belong to the system.
   const bundle = join(scratch, "bundle.tar.gz");
   await packBundle(bundle);
   const inside = ["ip", "netns", "exec", engine.netns];
@@ -98,7 +99,10 @@ export async function makeMachine(): Promise<Machine> {
         const nodes = await machine.nodes();
         return nodes.find(({ id, connected }) => connected && (nodeId ?? id) === id)?.id;
       }),
-    files: () => globSync("**", { cwd: root }).filter((path) => path !== ""),
+    files: () =>
+      globSync("**", { cwd: root })
+        .filter((path) => path !== ".")
+        .sort(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
   return machine;
