@@ -13,7 +13,8 @@ import { tempFolder } from "../fixtures/folder.ts";
 import { type Program, program, type Ran, runOnce } from "../journeys/program.ts";
 import { until } from "../journeys/until.ts";
 
-const installer = new URL("../../install/install.sh", import.meta.url).pathname;
+/** The script that this is all about. */
+export const installer = new URL("../../install/install.sh", import.meta.url).pathname;
 
 export interface Machine extends AsyncDisposable {
   engine: Engine;

@@ -1,0 +1,77 @@
+/** install.sh where systemd runs the machine: a real one, as process 1 of namespaces of its own. */
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import { idleImage } from "../fixtures/images.ts";
+import { installer, type Machine, makeMachine } from "./machine.ts";
+import { bootSystemd, type Systemd } from "./systemd.ts";
+
+let machine: Machine;
+let systemd: Systemd;
+
+before(async () => {
+  machine = await makeMachine();
+  systemd = await bootSystemd(machine);
+  await machine.startHub();
+});
+after(async () => {
+  await systemd?.[Symbol.asyncDispose]();
+  await machine[Symbol.asyncDispose]();
+});
+
+const units = ["orchestrator-netmon.service", "orchestrator-daemon.service"];
+
+/** What this prints on the machine of systemd. */
+async function told(...command: string[]): Promise<string> {
+  const { code, stdout, stderr } = await systemd.run(...command);
+  assert.equal(code, 0, `${command.join(" ")}: ${stdout}${stderr}`);
+  return stdout.trim();
+}
+
+/** What an installation has in the usual folders. */
+async function files(): Promise<string> {
+  const { stdout } = await systemd.run(
+    ...["find", "/etc", "/opt", "/usr/local/bin", "/var/lib", "-maxdepth", "5", "-name", "orchestrator*"],
+  );
+  return stdout;
+}
+
+describe("an installation where systemd runs", () => {
+  let nodeId: string;
+
+  it("makes units that systemd accepts, enables and runs; the hub sees the node connected", async () => {
+    const found = await told("sh", installer, "--from", machine.bundle, "--token", await machine.token());
+    assert.match(found, /enrolled as (\S+)[\s\S]*starting netmon and the daemon \(systemd\)[\s\S]*connected/);
+    nodeId = await machine.connected(/enrolled as (\S+)/.exec(found)?.[1]);
+    assert.equal(await told("systemctl", "is-enabled", ...units), "enabled\nenabled");
+    assert.equal(await told("systemctl", "is-active", ...units), "active\nactive");
+    assert.equal(await told("systemd-analyze", "verify", ...units), "");
+  });
+
+  it("works within what its units allow: the engine, its own folder, and no capability", async () => {
+    const image = await idleImage(machine.engine);
+    await told("orchestrator", "runtime", "create", "line-1", "--image", image, "--local");
+    for (const unit of units) {
+      const pid = await told("systemctl", "show", "--property", "MainPID", "--value", unit);
+      assert.match(await told("grep", "CapEff", `/proc/${pid}/status`), /CapEff:\s+0{16}$/);
+    }
+  });
+
+  it("ends the same when it is run again", async () => {
+    const identity = await told("cat", "/var/lib/orchestrator/daemon/identity.json");
+    assert.match(await told("sh", installer, "--from", machine.bundle), /this node is enrolled already/);
+    assert.equal(await told("cat", "/var/lib/orchestrator/daemon/identity.json"), identity);
+    assert.equal(await told("systemctl", "is-active", ...units), "active\nactive");
+    await machine.connected(nodeId);
+  });
+
+  it("is taken off, and nothing is left", async () => {
+    assert.match(await told("orchestrator-uninstall", "--yes"), /removing runtime line-1/);
+    assert.equal(await files(), "");
+    assert.equal(
+      await told("systemctl", "list-units", "--all", "--plain", "--no-legend", "orchestrator*"),
+      "",
+    );
+    assert.deepEqual(await machine.engine.docker.listContainers({ all: true }), []);
+    assert.deepEqual((await machine.engine.docker.listVolumes()).Volumes, []);
+  });
+});
