@@ -32,6 +32,7 @@ export async function run({ flags, env, file, json, signal }: ProgramOptions): P
     dataDir,
     token: () => readToken(token, tokenFile),
     hostName: hostname(),
+    env,
     force: force === "true",
     signal,
   });

@@ -5,6 +5,7 @@ import { Client, credentials } from "@grpc/grpc-js";
 import { Control, type HubFrame, type NodeFrame } from "../../../gen/edge/v1/control_pb.ts";
 import { grpcMethod } from "../../wire/grpc.ts";
 import { maxTransportBytes } from "../../wire/limits.ts";
+import { hostOf, isLoopback } from "../../wire/proxy.ts";
 import { minTlsVersion } from "../../wire/tls.ts";
 import type { Identity } from "../identity/index.ts";
 import type { Stream } from "./session.ts";
@@ -34,6 +35,8 @@ export function dial(address: string, { caPem, keyPem, certificatePem }: Identit
     {
       ...options,
       "grpc.use_local_subchannel_pool": 1,
+      // The library obeys https_proxy and no_proxy as enrolment does, but for this.
+      ...(isLoopback(hostOf(address)) && { "grpc.enable_http_proxy": 0 }),
       "grpc.enable_retries": 0,
       "grpc.max_receive_message_length": maxTransportBytes,
       "grpc.max_send_message_length": maxTransportBytes,
@@ -68,7 +71,7 @@ export function dial(address: string, { caPem, keyPem, certificatePem }: Identit
  * section 3; Node warns of it), and grpc-js would put it there: another name takes its place, and the address is checked.
  */
 function naming(address: string) {
-  const host = address.replace(/:\d+$/, "").replace(/^\[(.*)\]$/, "$1");
+  const host = hostOf(address);
   return {
     checkServerIdentity: (_name: string, certificate: PeerCertificate) =>
       checkServerIdentity(host, certificate),

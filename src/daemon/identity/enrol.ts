@@ -1,13 +1,21 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { unlink } from "node:fs/promises";
+import { isIP, type Socket } from "node:net";
 import { join } from "node:path";
+import { connect } from "node:tls";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import * as v from "valibot";
-import { type EnrollResponse, Enrolment as EnrolmentService } from "../../../gen/edge/v1/enrolment_pb.ts";
+import {
+  type EnrollRequestSchema,
+  type EnrollResponse,
+  Enrolment as EnrolmentService,
+} from "../../../gen/edge/v1/enrolment_pb.ts";
 import { asFailure, failure } from "../../base/failure.ts";
 import { writeWhole } from "../../base/files.ts";
 import { fromConnectError } from "../../wire/failures.ts";
+import { hostOf, proxyOf, tunnel } from "../../wire/proxy.ts";
 import { minTlsVersion } from "../../wire/tls.ts";
 import { readToken, type TokenContent } from "../../wire/token.ts";
 import { type Identity, readIdentity, readText, writeIdentity } from "./identity.ts";
@@ -19,6 +27,8 @@ export interface EnrolOptions {
   /** Gets the enrolment token as the operator got it; not asked when an identity is kept. */
   token: () => Promise<string>;
   hostName: string;
+  /** Names the proxy, when there is one. */
+  env: NodeJS.ProcessEnv;
   /** Replaces an identity that is there. Without it, that one is kept. */
   force: boolean;
   signal: AbortSignal;
@@ -40,15 +50,18 @@ const issueMs = 30_000;
  * no address of the token answers. Nothing is changed then.
  */
 export async function enrol(options: EnrolOptions): Promise<Enrolment> {
-  const { dataDir, hostName, signal } = options;
+  const { dataDir, hostName, env, signal } = options;
   const there = options.force ? undefined : await readIdentity(dataDir);
   if (there) return { identity: there, kept: true };
   const token = readToken(await options.token());
   const keyPem = await keyFor(dataDir, token.id);
   const csrDer = await signingRequest(keyPem, hostName);
   const response = await firstAnswer(token, async (address) => {
-    const root = await findRoot(address, token.caSha256, signal);
-    return await ask(address, root, { token, csrDer, hostName }, signal);
+    const root = await onTheWay(address, env, signal, (way) =>
+      findRoot(address, token.caSha256, way, signal),
+    );
+    const request = { tokenId: token.id, tokenSecret: token.secret, csrDer, hostName };
+    return await onTheWay(address, env, signal, (way) => ask(address, { root, way, request, signal }));
   });
   const identity = checked(response, keyPem);
   await writeIdentity(dataDir, identity);
@@ -70,17 +83,35 @@ async function firstAnswer<T>(token: TokenContent, attempt: (address: string) =>
   throw last;
 }
 
-async function ask(
+/** Does something with a connection through the proxy to `address`, or with none where nothing is between. */
+async function onTheWay<T>(
   address: string,
-  root: string,
-  { token, csrDer, hostName }: { token: TokenContent; csrDer: Uint8Array; hostName: string },
+  env: NodeJS.ProcessEnv,
   signal: AbortSignal,
-): Promise<EnrollResponse> {
+  act: (way: Socket | undefined) => Promise<T>,
+): Promise<T> {
+  const proxy = proxyOf(address, env);
+  const way = proxy && (await tunnel(proxy, address, signal));
+  try {
+    return await act(way);
+  } finally {
+    way?.destroy();
+  }
+}
+
+interface Question {
+  root: string;
+  way: Socket | undefined;
+  request: MessageInitShape<typeof EnrollRequestSchema>;
+  signal: AbortSignal;
+}
+
+async function ask(address: string, { root, way, request, signal }: Question): Promise<EnrollResponse> {
+  const trust = { ca: root, minVersion: minTlsVersion };
   const transport = createGrpcTransport({
     baseUrl: `https://${address}`,
-    nodeOptions: { ca: root, minVersion: minTlsVersion },
+    nodeOptions: way ? { createConnection: () => securedOn(way, address, trust) } : trust,
   });
-  const request = { tokenId: token.id, tokenSecret: token.secret, csrDer, hostName };
   try {
     return await createClient(EnrolmentService, transport).enroll(request, { signal, timeoutMs: issueMs });
   } catch (thrown) {
@@ -91,6 +122,12 @@ async function ask(
       cause: thrown,
     });
   }
+}
+
+function securedOn(way: Socket, address: string, trust: { ca: string; minVersion: typeof minTlsVersion }) {
+  const host = hostOf(address);
+  const name = isIP(host) === 0 ? { servername: host } : {};
+  return connect({ ...trust, ...name, host, socket: way, ALPNProtocols: ["h2"] });
 }
 
 /** An answer is taken only when it fits the key: what is written down must work. */

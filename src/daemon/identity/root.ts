@@ -1,4 +1,5 @@
 import { createHash, X509Certificate } from "node:crypto";
+import type { Socket } from "node:net";
 import { connect, type DetailedPeerCertificate, type TLSSocket } from "node:tls";
 import { errorChain, type Failure, failure } from "../../base/failure.ts";
 import { minTlsVersion } from "../../wire/tls.ts";
@@ -8,15 +9,16 @@ const showMs = 10_000;
 
 /**
  * Looks at the chain that a hub shows and returns its root as PEM, when that is the one that the token names. Nothing is
- * said to the hub: only what is dialled afterwards, trusting this root alone, is believed.
+ * said to the hub: only what is dialled afterwards, trusting this root alone, is believed. `way` leads through a proxy.
  * @throws {Failure} unavailable: nobody answers there. denied: it is another hub, or it does not show its root.
  */
 export async function findRoot(
   address: string,
   wantedSha256: Uint8Array,
+  way: Socket | undefined,
   signal: AbortSignal,
 ): Promise<string> {
-  const chain = await shownChain(address, signal);
+  const chain = await shownChain(address, way, signal);
   const root = chain.at(-1);
   if (!root?.checkIssued(root)) {
     throw failure(
@@ -33,13 +35,18 @@ export async function findRoot(
   );
 }
 
-async function shownChain(address: string, signal: AbortSignal): Promise<X509Certificate[]> {
+async function shownChain(
+  address: string,
+  way: Socket | undefined,
+  signal: AbortSignal,
+): Promise<X509Certificate[]> {
   const { hostname, port } = new URL(`https://${address}`);
   const host = hostname.replace(/^\[(.*)\]$/, "$1");
   // Not verified on purpose: the pin in the token is what it is held against, and nothing is sent.
   const socket = connect({
     host,
     port: Number(port || 443),
+    ...(way && { socket: way }),
     minVersion: minTlsVersion,
     rejectUnauthorized: false,
   });
