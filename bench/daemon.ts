@@ -34,7 +34,7 @@ export async function measure(): Promise<Section> {
   bare.kill();
   return {
     title: "The daemon",
-    how: `The bundle with an engine and no runtimes. Connected: from spawn until the hub has the first status, median of ${starts} starts. Memory: after ${idleMs / 1000} s of beats. The baseline is an empty Node process.`,
+    how: `The bundle, started as its systemd unit does, with an engine and no runtimes. Connected: from spawn until the hub has the first status, median of ${starts} starts. Memory: after ${idleMs / 1000} s of beats. The baseline is an empty Node process.`,
     figures: [
       figure("start until connected", median(connected), "ms", { base: median(empty), aim: "300 ms" }),
       figure("resident memory", ours.residentMb, "MB", { base: theirs.residentMb, aim: "at most 85 MB" }),

@@ -1,11 +1,22 @@
 /** A daemon from the bundle at a scripted hub, for benchmarks. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type FakeHub, type HubStream, startFakeHub } from "../test/fakes/hub.ts";
 import { tempFolder } from "../test/fixtures/folder.ts";
 
 const bundle = new URL("../dist/orchestrator.js", import.meta.url).pathname;
+
+/** The flags with which the daemon's unit starts Node: what is measured is what ships. */
+function shippedFlags(): string[] {
+  const unit = readFileSync(
+    new URL("../install/systemd/orchestrator-daemon.service", import.meta.url),
+    "utf8",
+  );
+  const [, flags = ""] = /^ExecStart=\S+\/node ((?:--\S+ )+)/m.exec(unit) ?? [];
+  return flags.split(" ").filter((flag) => flag !== "");
+}
 
 export interface BenchNode extends AsyncDisposable {
   hub: FakeHub;
@@ -42,7 +53,7 @@ export async function benchNode({ dockerHost }: { dockerHost: string }): Promise
     ...{ hub, dataDir, stop },
     async start() {
       const startedAt = performance.now();
-      child = spawn(process.execPath, [bundle, "daemon", "start"], {
+      child = spawn(process.execPath, [...shippedFlags(), bundle, "daemon", "start"], {
         env,
         stdio: ["ignore", "ignore", "inherit"],
       });
