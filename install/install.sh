@@ -96,6 +96,8 @@ look_at_machine() {
   container) ;;
   *) refuse "--mode is '$mode'; systemd or container is allowed" ;;
   esac
+  # Some tools read the proxy from capitals; ours and curl from small letters.
+  export https_proxy="${https_proxy:-${HTTPS_PROXY:-}}" http_proxy="${http_proxy:-${HTTP_PROXY:-}}" no_proxy="${no_proxy:-${NO_PROXY:-}}"
   # The engine that was named at the first time, unless another one is named now.
   kept=$(sed -n 's/^ORCHESTRATOR_DOCKER_HOST=//p' "$settings/daemon.env" 2>/dev/null) || true
   export DOCKER_HOST="${DOCKER_HOST:-${kept:-unix:///var/run/docker.sock}}"
@@ -237,7 +239,7 @@ write_settings() {
   put_setting ORCHESTRATOR_DAEMON_DATA_DIR "$data/daemon"
   put_setting ORCHESTRATOR_NETMON_SOCKET "$data/netmon/netmon.sock"
   put_setting ORCHESTRATOR_DOCKER_HOST "$DOCKER_HOST"
-  for name in https_proxy HTTPS_PROXY http_proxy HTTP_PROXY no_proxy NO_PROXY; do
+  for name in https_proxy http_proxy no_proxy; do
     eval "found=\${$name:-}"
     [ -z "$found" ] || put_setting "$name" "$found"
   done

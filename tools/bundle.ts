@@ -45,8 +45,8 @@ async function rootfs(version: string): Promise<Layer> {
 /** The bundle's name on this machine. */
 const fileName = `orchestrator-agent-linux-${process.arch}.tar.gz`;
 
-/** Packs what `npm run build` made into the file `path`, whole or not at all. */
-export async function packBundle(path: string): Promise<void> {
+/** Packs what `npm run build` made into the file `path`, whole or not at all. `level` is gzip's: 1 is quick, 9 is small. */
+export async function packBundle(path: string, { level }: { level: number }): Promise<void> {
   const { version } = JSON.parse(await readFile(`${root}package.json`, "utf8")) as { version: string };
   const top = `/orchestrator-agent-${version}-linux-${process.arch}`;
   const bundle: Layer = new Map();
@@ -56,12 +56,12 @@ export async function packBundle(path: string): Promise<void> {
   addFile(bundle, `${top}/LICENSE`, await readFile(`${root}LICENSE`));
   addFile(bundle, `${top}/VERSION`, Buffer.from(`${version}\n`));
   addFile(bundle, `${top}/ARCH`, Buffer.from(`${process.arch}\n`));
-  await pipeline(packLayer(bundle), createGzip({ level: 6 }), createWriteStream(`${path}.part`));
+  await pipeline(packLayer(bundle), createGzip({ level }), createWriteStream(`${path}.part`));
   await rename(`${path}.part`, path);
 }
 
 if (import.meta.main) {
   await buildAll();
-  await packBundle(`${root}dist/${fileName}`);
+  await packBundle(`${root}dist/${fileName}`, { level: 6 });
   process.stdout.write(`dist/${fileName}\n`);
 }

@@ -1,10 +1,10 @@
 /**
- * A machine to install on: an engine with a network of its own, in which there is nothing but a hub. Programs, state, settings,
- * commands and units go to folders of the test, and the machine under it is left alone.
+ * A machine to install on: an engine with a network of its own, in which there is nothing but a hub, and no systemd. Programs,
+ * state, settings, commands and units go to folders of the test, and the machine under it is left alone.
  */
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { globSync, mkdirSync, readFileSync } from "node:fs";
+import { globSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { packBundle } from "../../tools/bundle.ts";
@@ -16,6 +16,9 @@ import { until } from "../journeys/until.ts";
 /** The script that this is all about. */
 export const installer = new URL("../../install/install.sh", import.meta.url).pathname;
 
+/** Not loopback, for which no proxy is asked (RFC 5737). */
+const hubAddress = "192.0.2.1";
+
 export interface Machine extends AsyncDisposable {
   engine: Engine;
   hub: Program;
@@ -25,15 +28,12 @@ export interface Machine extends AsyncDisposable {
   root: string;
   /** A folder that is no business of the installer. */
   scratch: string;
+  /** The hub's address, as a node on the LAN sees it. */
+  hubAddress: string;
   /** Runs a command on this machine. `env` goes over the machine's own environment. */
-  run(command: string[], options?: { env?: Record<string, string>; stdin?: string }): Promise<Ran>;
+  run(command: string[], env?: Record<string, string>): Promise<Ran>;
   /** Runs install.sh with the machine's folders and these arguments. */
-  install(...args: string[]): Promise<Ran>;
-  /** The same with another environment, or under another command as in `["unshare", "--mount"]`. */
-  installWith(
-    options: { env?: Record<string, string>; under?: string[]; script?: string },
-    ...args: string[]
-  ): Promise<Ran>;
+  install(args: string[], env?: Record<string, string>): Promise<Ran>;
   /** Starts the hub and waits until it answers. */
   startHub(): Promise<void>;
   /** A fresh enrolment token. */
@@ -57,10 +57,15 @@ export async function makeMachine(): Promise<Machine> {
   const engine = opened.use(await startEngine({ name: "install" }));
   for (const folder of ["bin", "units"]) mkdirSync(join(root, folder)); // They belong to the system.
   const bundle = join(scratch, "bundle.tar.gz");
-  await packBundle(bundle);
+  await packBundle(bundle, { level: 1 });
   const inside = ["ip", "netns", "exec", engine.netns];
+  execFileSync("ip", ["-n", engine.netns, "address", "add", `${hubAddress}/32`, "dev", "lo"], {
+    stdio: "pipe",
+  });
   const hubEnv = {
     ORCHESTRATOR_HUB_DATA_DIR: join(scratch, "hub"),
+    ORCHESTRATOR_HUB_LISTEN: "0.0.0.0",
+    ORCHESTRATOR_HUB_ADVERTISE: hubAddress,
     ORCHESTRATOR_HUB_BEAT_INTERVAL_MS: "1000",
   };
   const hub = opened.use(program(["hub", "start"], { env: hubEnv, under: inside }));
@@ -81,12 +86,9 @@ export async function makeMachine(): Promise<Machine> {
   ];
   const owned = opened.move();
   const machine: Machine = {
-    ...{ engine, hub, bundle, root, scratch },
-    run: (command, options = {}) =>
-      ran([...inside, ...command], { ...options, env: { ...env, ...options.env } }),
-    install: (...args) => machine.installWith({}, ...args),
-    installWith: ({ env: extra = {}, under = [], script = installer }, ...args) =>
-      machine.run([...under, "sh", script, ...folders, ...args], { env: extra }),
+    ...{ engine, hub, bundle, root, scratch, hubAddress },
+    run: (command, extra = {}) => ran([...inside, ...withoutSystemd, ...command], { ...env, ...extra }),
+    install: (args, extra) => machine.run(["sh", installer, ...folders, ...args], extra),
     async startHub() {
       hub.start();
       await until("the hub answers", machine.nodes);
@@ -109,22 +111,15 @@ export async function makeMachine(): Promise<Machine> {
   return machine;
 }
 
-async function ran(
-  [command = "", ...args]: string[],
-  { env, stdin = "" }: { env: Record<string, string>; stdin?: string },
-): Promise<Ran> {
-  const child = spawn(command, args, { env, stdio: "pipe" });
-  child.stdin.on("error", () => {}); // It may end without reading its input.
-  child.stdin.end(stdin);
+/** A command that finds no trace of the systemd that may run the machine under the test. */
+const withoutSystemd = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /run && exec "$@"', "sh"];
+
+async function ran([command = "", ...args]: string[], env: Record<string, string>): Promise<Ran> {
+  const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe"] });
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
     once(child, "close") as Promise<[number | null]>,
   ]);
   return { code: code ?? -1, stdout, stderr };
-}
-
-/** The identity that an installation of this machine has, as it stands in the file. */
-export function identityOf({ root }: Machine): string {
-  return readFileSync(join(root, "var/daemon/identity.json"), "utf8");
 }

@@ -15,7 +15,7 @@ before(async () => {
 });
 after(async () => {
   await systemd?.[Symbol.asyncDispose]();
-  await machine[Symbol.asyncDispose]();
+  await machine?.[Symbol.asyncDispose]();
 });
 
 const units = ["orchestrator-netmon.service", "orchestrator-daemon.service"];

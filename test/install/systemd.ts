@@ -26,7 +26,7 @@ export async function bootSystemd(machine: Machine): Promise<Systemd> {
   if (init === undefined) throw new Error(`systemd could not be booted here: ${complaint.trim()}`);
   const env = { DOCKER_HOST: "", PATH: "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin" };
   const systemd: Systemd = {
-    run: (...command) => machine.run(["nsenter", "--all", "--target", init, "--", ...command], { env }),
+    run: (...command) => machine.run(["nsenter", "--all", "--target", init, "--", ...command], env),
     async [Symbol.asyncDispose]() {
       boot.kill("SIGKILL");
       if (boot.exitCode === null && boot.signalCode === null) await once(boot, "exit");
