@@ -2,7 +2,6 @@
 FROM node:24.21.0-bookworm-slim AS build
 WORKDIR /src
 COPY package.json package-lock.json ./
-COPY tools/prepare.sh tools/
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
 RUN node tools/build.ts
@@ -14,14 +13,18 @@ WORKDIR /opt/orchestrator
 COPY --from=build /src/bin bin
 COPY --from=build /src/dist dist
 COPY --from=build /src/package.json ./
+# The hub's folder is the user node's, the daemon's is root's: a root without capabilities writes only to what is its own.
 RUN ln -s /opt/orchestrator/bin/orchestrator.js /usr/local/bin/orchestrator \
- && mkdir -p /var/lib/orchestrator && chown node:node /var/lib/orchestrator
-# The hub and the CLI need no root. The daemon needs the engine's socket: run it with `--user root`, or with the socket's group
-# (`--group-add $(stat -c %g /var/run/docker.sock)`).
-USER node
-ENV NODE_OPTIONS="--max-semi-space-size=1"
+ && mkdir -p /var/lib/orchestrator/hub /var/lib/orchestrator/daemon \
+ && chown node:node /var/lib/orchestrator/hub
+ENV NODE_OPTIONS="--max-semi-space-size=1" \
+    ORCHESTRATOR_HUB_DATA_DIR=/var/lib/orchestrator/hub \
+    ORCHESTRATOR_DAEMON_DATA_DIR=/var/lib/orchestrator/daemon
 VOLUME /var/lib/orchestrator
-# Alive means that the local socket answers. It never asks whether the hub is in reach: a node without its cloud is healthy.
+# The hub and the CLI need no root. The daemon does, for the engine's socket: run it with `--user root --cap-drop ALL`.
+USER node
+# Alive means that the daemon's local socket answers. It never asks whether the hub is in reach: a node without its cloud is
+# healthy. Run a hub with --no-healthcheck, or with a check of its API from outside.
 HEALTHCHECK --interval=30s --timeout=10s --start-period=15s --retries=3 \
   CMD ["orchestrator", "daemon", "status", "--json"]
 ENTRYPOINT ["orchestrator"]

@@ -2,12 +2,13 @@
 FROM node:24.21.0-bookworm-slim AS build
 WORKDIR /src
 COPY package.json package-lock.json ./
-COPY tools/prepare.sh tools/
 RUN npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
 RUN node tools/build.ts
 
 FROM node:24.21.0-bookworm-slim
+LABEL org.opencontainers.image.title="Orchestrator Agent netmon" \
+      org.opencontainers.image.licenses="MIT"
 RUN apt-get update \
  && apt-get install -y --no-install-recommends iproute2 \
  && rm -rf /var/lib/apt/lists/*
@@ -15,7 +16,9 @@ WORKDIR /opt/orchestrator
 COPY --from=build /src/bin bin
 COPY --from=build /src/dist dist
 COPY --from=build /src/package.json ./
-RUN mkdir -p /var/lib/orchestrator/netmon && chown -R node:node /var/lib/orchestrator
-USER node
+RUN mkdir -p /var/lib/orchestrator/netmon && chown node:node /var/lib/orchestrator/netmon
+ENV NODE_OPTIONS="--max-semi-space-size=1" \
+    ORCHESTRATOR_NETMON_SOCKET=/var/lib/orchestrator/netmon/netmon.sock
 VOLUME /var/lib/orchestrator/netmon
+USER node
 ENTRYPOINT ["node", "bin/orchestrator.js", "netmon", "start"]
