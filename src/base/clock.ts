@@ -6,16 +6,22 @@ export interface Clock {
   now(): number;
   /** Milliseconds since some moment in the past. Never jumps, never goes back. */
   elapsed(): number;
-  /** Resolves after `ms`, or rejects with the signal's reason. */
+  /** Resolves after `ms`, however many they are, or rejects with the signal's reason. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
+
+/** The longest that one timer of Node waits; with more, it does not wait at all. */
+const longestTimerMs = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   now: () => Date.now(),
   elapsed: () => performance.now(),
   async sleep(ms, signal) {
     try {
-      await sleepFor(ms, undefined, signal ? { signal } : {});
+      for (let leftMs = ms; ; leftMs -= longestTimerMs) {
+        await sleepFor(Math.min(leftMs, longestTimerMs), undefined, signal ? { signal } : {});
+        if (leftMs <= longestTimerMs) return;
+      }
     } catch (thrown) {
       signal?.throwIfAborted();
       throw thrown;

@@ -1,6 +1,7 @@
 import { basename, dirname } from "node:path";
 import pino, { type DestinationStream, type Logger } from "pino";
 import { createStream } from "rotating-file-stream";
+import { quoted } from "./evidence.ts";
 
 export type { Logger };
 
@@ -57,16 +58,19 @@ function destination({ file, format }: LogOptions): DestinationStream {
   return pino.destination({ dest: 2, sync: true });
 }
 
-/** One line for a person: time, level, sentence, then the fields. */
+/** One line for a person: time, level, sentence, then the fields. What others said in them cannot steer the terminal. */
 function pretty(line: string): string {
   const { time, level, program, msg, error, ...fields } = JSON.parse(line) as Record<string, unknown>;
-  const rest = Object.entries(fields).map(
-    ([name, value]) => `${name}=${typeof value === "string" ? value : JSON.stringify(value)}`,
-  );
+  const rest = Object.entries(fields).map(([name, value]) => `${name}=${shown(value)}`);
   const why =
     typeof error === "object" && error !== null && "message" in error
-      ? [`error=${JSON.stringify(error.message)}`]
+      ? [`error=${quoted(String(error.message))}`]
       : [];
   const clock = String(time).slice(11, 23);
   return `${[clock, String(level).padEnd(5), `${String(program)}:`, String(msg), ...rest, ...why].join(" ")}\n`;
+}
+
+function shown(value: unknown): string {
+  if (typeof value !== "string") return JSON.stringify(value);
+  return /\p{C}/u.test(value) ? quoted(value) : value;
 }

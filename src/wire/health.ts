@@ -11,6 +11,7 @@ import {
   HealthCheckResponse_ServingStatus as ServingStatus,
 } from "../../gen/health/v1/health_pb.ts";
 import { Changes } from "../base/changes.ts";
+import { evidence } from "../base/evidence.ts";
 import { failure } from "../base/failure.ts";
 import { toConnectError } from "./failures.ts";
 import { streamHandler, unaryHandler } from "./grpc.ts";
@@ -41,7 +42,7 @@ export class HealthBoard {
   check(service: string): HealthCheckResponse {
     const status = this.#statusOf(service);
     if (status === ServingStatus.SERVICE_UNKNOWN) {
-      throw failure("not_found", `there is no service ${JSON.stringify(service)} here`);
+      throw failure("not_found", `there is no service ${evidence(service)} here`);
     }
     return create(HealthCheckResponseSchema, { status });
   }

@@ -2,10 +2,19 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { backoffMs } from "../../src/base/backoff.ts";
 import { Changes } from "../../src/base/changes.ts";
+import { systemClock } from "../../src/base/clock.ts";
 import { Failure } from "../../src/base/failure.ts";
 import { Lanes } from "../../src/base/lanes.ts";
 import { Slot } from "../../src/base/slot.ts";
 import { aborted, runTasks } from "../../src/base/tasks.ts";
+
+test("a sleep of months does not end at once, as a timer of Node would", async () => {
+  const stop = new AbortController();
+  const slept = systemClock.sleep(100 * 24 * 3_600_000, stop.signal).then(() => "slept");
+  assert.equal(await Promise.race([slept, systemClock.sleep(20).then(() => "still asleep")]), "still asleep");
+  stop.abort(new Error("enough"));
+  await assert.rejects(slept, /enough/);
+});
 
 test("work of one key runs in order, of two keys side by side", async () => {
   const lanes = new Lanes(10);

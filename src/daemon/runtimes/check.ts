@@ -1,4 +1,5 @@
 import { type RuntimeSpec, RuntimeSpecSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
+import { evidence } from "../../base/evidence.ts";
 import { type FieldViolation, invalidFields } from "../../base/failure.ts";
 import { violationsOf } from "../../wire/validation.ts";
 import { reservedPrefix } from "./names.ts";
@@ -37,7 +38,7 @@ function beyondRules({ env, labels, profile, resources, volumePath }: RuntimeSpe
   }
   for (const [index, { key }] of labels.entries()) {
     if (key.startsWith(reservedPrefix)) {
-      const message = `${JSON.stringify(key)} must not begin with ${reservedPrefix}: these are the daemon's own`;
+      const message = `${evidence(key)} must not begin with ${reservedPrefix}: these are the daemon's own`;
       found.push({ field: `spec.labels[${index}].key`, message });
     }
   }

@@ -1,4 +1,5 @@
 import type Docker from "dockerode";
+import { evidence } from "../../base/evidence.ts";
 import { invalidField } from "../../base/failure.ts";
 
 /**
@@ -15,6 +16,6 @@ export function parseHost(host: string): Docker.DockerOptions {
   }
   throw invalidField(
     "docker.host",
-    `${JSON.stringify(host)} must be unix:///path/to/socket, /path/to/socket or tcp://host:port`,
+    `${evidence(host)} must be unix:///path/to/socket, /path/to/socket or tcp://host:port`,
   );
 }

@@ -10,6 +10,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as x509 from "@peculiar/x509";
+import { evidence } from "../../base/evidence.ts";
 import { failure } from "../../base/failure.ts";
 import { writeWhole } from "../../base/files.ts";
 import { isTrustDomain } from "../../wire/tls.ts";
@@ -63,7 +64,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
   if (trustDomain !== "" && !isTrustDomain(trustDomain)) {
     throw failure(
       "invalid",
-      `hub.trust_domain is ${JSON.stringify(trustDomain)}: lower-case letters, digits, '.' and '-' are allowed`,
+      `hub.trust_domain is ${evidence(trustDomain)}: lower-case letters, digits, '.' and '-' are allowed`,
     );
   }
   if (given) return readAuthority(given, trustDomain, now());

@@ -1,4 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
+import { evidence } from "../../base/evidence.ts";
 import { failure } from "../../base/failure.ts";
 import type { Row } from "../../base/sql.ts";
 import type { Store } from "../store/index.ts";
@@ -77,7 +78,7 @@ export function openTokens(store: Store, now: () => number): Tokens {
         if (!row) {
           throw failure(
             "not_found",
-            `no enrolment token has the id ${JSON.stringify(id)}: list the tokens to see theirs`,
+            `no enrolment token has the id ${evidence(id)}: list the tokens to see theirs`,
           );
         }
         if (row.used_by !== null) {
