@@ -10,6 +10,9 @@ export const maxFrameBytes = 1 << 20;
  */
 export const maxTransportBytes = 4 << 20;
 
+/** The longest sentence in an event or a progress, in bytes of UTF-8: the contract's rules say the same. */
+export const maxReasonBytes = 4096;
+
 /** How long a command may take when it does not say, in milliseconds. A slow pull over a plant's uplink fits. */
 export const defaultBudgetMs = 10 * 60_000;
 

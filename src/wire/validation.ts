@@ -1,6 +1,8 @@
 import { type DescField, type DescMessage, getOption, hasOption, type Message } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
+import { type Timestamp, TimestampSchema } from "@bufbuild/protobuf/wkt";
 import { type FieldRules, rules } from "../../gen/edge/v1/rules_pb.ts";
+import { quoted } from "../base/evidence.ts";
 import { type FieldViolation, invalidFields } from "../base/failure.ts";
 
 /**
@@ -34,6 +36,9 @@ function rulesOf(field: DescField): Rules | undefined {
 }
 
 function check(message: ReflectMessage, path: string): FieldViolation[] {
+  if (message.desc.typeName === TimestampSchema.typeName) {
+    return checkTime(message.message as Timestamp, path); // Its descriptor was just compared.
+  }
   return message.fields.flatMap((field) => {
     const at = path === "" ? field.name : `${path}.${field.name}`;
     const said = rulesOf(field);
@@ -99,18 +104,22 @@ function checkValue(value: unknown, said: Rules, at: string): FieldViolation[] {
   return [];
 }
 
+/** The years 1 to 9999, as the Timestamp's own description says: any other cannot be told in JSON, nor shown to a person. */
+const timeRange = { min: -62_135_596_800n, max: 253_402_300_799n };
+
+function checkTime({ seconds, nanos }: Timestamp, at: string): FieldViolation[] {
+  const isTime = seconds >= timeRange.min && seconds <= timeRange.max && nanos >= 0 && nanos < 1e9;
+  return isTime ? [] : [{ field: at, message: "is not a time between the years 1 and 9999" }];
+}
+
 function checkText(value: string, said: Rules, at: string): FieldViolation[] {
   const bytes = Buffer.byteLength(value);
   if (said.maxBytes && bytes > said.maxBytes) {
     return [{ field: at, message: `is ${bytes} bytes long; at most ${said.maxBytes} are allowed` }];
   }
   if (said.whole === undefined || said.whole.test(value)) return [];
-  return [{ field: at, message: `${quoted(value)} must be ${said.mustBe}` }];
-}
-
-/** A value as evidence: short, and with nothing in it that could steer a terminal. */
-function quoted(value: string): string {
-  return JSON.stringify(value.length > 40 ? `${value.slice(0, 40)}...` : value);
+  const shown = quoted(value.length > 40 ? `${value.slice(0, 40)}...` : value);
+  return [{ field: at, message: `${shown} must be ${said.mustBe}` }];
 }
 
 function allowed(min: bigint | undefined, max: bigint | undefined): string {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
+import { GetMetricsRequestSchema } from "../../gen/edge/v1/node_pb.ts";
 import { CreateRuntimeRequestSchema, type RuntimeSpecSchema } from "../../gen/edge/v1/runtimes_pb.ts";
 import { Failure } from "../../src/base/failure.ts";
 import { validate, violationsOf } from "../../src/wire/validation.ts";
@@ -21,6 +22,21 @@ test("a good request has no violations", () => {
     violations({ image: "busybox", resources: { memoryBytes: 6_291_456n, cpuset: "0-1,3" } }),
     [],
   );
+});
+
+test("a time that JSON cannot tell is refused, wherever it stands", () => {
+  const asked = (since: { seconds: bigint; nanos?: number }) =>
+    violationsOf(GetMetricsRequestSchema, create(GetMetricsRequestSchema, { since }));
+  assert.deepEqual(asked({ seconds: 253_402_300_799n, nanos: 999_999_999 }), []);
+  for (const since of [
+    { seconds: 253_402_300_800n },
+    { seconds: -62_135_596_801n },
+    { seconds: 0n, nanos: -1 },
+  ]) {
+    assert.deepEqual(asked(since), [
+      { field: "since", message: "is not a time between the years 1 and 9999" },
+    ]);
+  }
 });
 
 test("a missing spec is named", () => {

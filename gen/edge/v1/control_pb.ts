@@ -12,6 +12,7 @@ import type { Failure } from "./failure_pb.ts";
 import { file_edge_v1_failure } from "./failure_pb.ts";
 import type { Sample } from "./node_pb.ts";
 import { file_edge_v1_node } from "./node_pb.ts";
+import { file_edge_v1_rules } from "./rules_pb.ts";
 import type { RuntimePhase } from "./runtimes_pb.ts";
 import { file_edge_v1_runtimes } from "./runtimes_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
@@ -22,10 +23,11 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file edge/v1/control.proto.
  */
 export const file_edge_v1_control: GenFile = /*@__PURE__*/
-  fileDesc("ChVlZGdlL3YxL2NvbnRyb2wucHJvdG8SB2VkZ2UudjEijwIKCU5vZGVGcmFtZRIfCgVoZWxsbxgBIAEoCzIOLmVkZ2UudjEuSGVsbG9IABIsCgxjb21tYW5kc19hY2sYAiABKAsyFC5lZGdlLnYxLkNvbW1hbmRzQWNrSAASIQoGcmVwb3J0GAMgASgLMg8uZWRnZS52MS5SZXBvcnRIABIlCghwcm9ncmVzcxgEIAEoCzIRLmVkZ2UudjEuUHJvZ3Jlc3NIABIhCgRiZWF0GAUgASgLMhEuZWRnZS52MS5Ob2RlQmVhdEgAEiEKBnN0YXR1cxgGIAEoCzIPLmVkZ2UudjEuU3RhdHVzSAASGwoDYnllGAcgASgLMgwuZWRnZS52MS5CeWVIAEIGCgRib2R5Ir8CCghIdWJGcmFtZRIjCgd3ZWxjb21lGAEgASgLMhAuZWRnZS52MS5XZWxjb21lSAASIQoGcmVqZWN0GAIgASgLMg8uZWRnZS52MS5SZWplY3RIABIrCgdjb21tYW5kGAMgASgLMhguZWRnZS52MS5Db21tYW5kRGVsaXZlcnlIABIoCgZjYW5jZWwYBCABKAsyFi5lZGdlLnYxLkNvbW1hbmRDYW5jZWxIABIqCgtyZXBvcnRzX2FjaxgFIAEoCzITLmVkZ2UudjEuUmVwb3J0c0Fja0gAEiAKBGJlYXQYBiABKAsyEC5lZGdlLnYxLkh1YkJlYXRIABIdCgRwYWNlGAcgASgLMg0uZWRnZS52MS5QYWNlSAASHwoFZHJhaW4YCCABKAsyDi5lZGdlLnYxLkRyYWluSABCBgoEYm9keSLyAgoFSGVsbG8SFAoMcHJvdG9jb2xfbWluGAEgASgNEhQKDHByb3RvY29sX21heBgCIAEoDRIWCg5kYWVtb25fdmVyc2lvbhgDIAEoCRIQCghjb21tYW5kcxgEIAMoCRIPCgdib290X2lkGAUgASgJEhUKDXNlc3Npb25fZXBvY2gYBiABKAQSHQoVbGFzdF9jb21tYW5kX3NlcXVlbmNlGAcgASgEEhIKCmpvdXJuYWxfaWQYCCABKAkSHgoWam91cm5hbF9maXJzdF9zZXF1ZW5jZRgJIAEoBBIdChVqb3VybmFsX2xhc3Rfc2VxdWVuY2UYCiABKAQSEwoLd2lzaGVzX2hhc2gYCyABKAkSDwoHYXR0ZW1wdBgMIAEoDRIrCgdzZW50X2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIRCglob3N0X25hbWUYDiABKAkSEwoLaW5zdGFuY2VfaWQYDyABKAki5wEKB1dlbGNvbWUSEgoKc2Vzc2lvbl9pZBgBIAEoCRIQCghwcm90b2NvbBgCIAEoDRIQCghsZWFzZV9tcxgDIAEoDRIYChBiZWF0X2ludGVydmFsX21zGAQgASgNEi8KC3NlcnZlcl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCg9yZXBvcnRzX3Rocm91Z2gYBiABKAQSFgoOY29tbWFuZF93aW5kb3cYByABKA0SFwoPbWF4X2ZyYW1lX2J5dGVzGAggASgNEg8KB25vZGVfaWQYCSABKAkiZwoGUmVqZWN0EiEKBGNvZGUYASABKA4yEy5lZGdlLnYxLlJlamVjdENvZGUSEQoJcmV0cnlhYmxlGAIgASgIEhYKDnJldHJ5X2FmdGVyX21zGAMgASgNEg8KB21lc3NhZ2UYBCABKAkiRgoPQ29tbWFuZERlbGl2ZXJ5EhAKCHNlcXVlbmNlGAEgASgEEiEKB2NvbW1hbmQYAiABKAsyEC5lZGdlLnYxLkNvbW1hbmQiJwoLQ29tbWFuZHNBY2sSGAoQdGhyb3VnaF9zZXF1ZW5jZRgBIAEoBCJnCgZSZXBvcnQSEAoIc2VxdWVuY2UYASABKAQSIQoGcmVzdWx0GAIgASgLMg8uZWRnZS52MS5SZXN1bHRIABIfCgVldmVudBgDIAEoCzIOLmVkZ2UudjEuRXZlbnRIAEIHCgVlbnRyeSImCgpSZXBvcnRzQWNrEhgKEHRocm91Z2hfc2VxdWVuY2UYASABKAQiIwoNQ29tbWFuZENhbmNlbBISCgpjb21tYW5kX2lkGAEgASgJIlgKCE5vZGVCZWF0EisKB3NlbnRfYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh8KBnNhbXBsZRgCIAEoCzIPLmVkZ2UudjEuU2FtcGxlIjoKB0h1YkJlYXQSLwoLc2VydmVyX3RpbWUYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIjIKBFBhY2USGAoQYmVhdF9pbnRlcnZhbF9tcxgBIAEoDRIQCghsZWFzZV9tcxgCIAEoDSIqCgVEcmFpbhIRCglzcHJlYWRfbXMYASABKA0SDgoGcmVhc29uGAIgASgJIhUKA0J5ZRIOCgZyZWFzb24YASABKAkibwoGU3RhdHVzEigKCHJ1bnRpbWVzGAEgAygLMhYuZWRnZS52MS5SdW50aW1lU3RhdHVzEhgKEGVuZ2luZV9yZWFjaGFibGUYAiABKAgSIQoHcHJvYmxlbRgDIAEoCzIQLmVkZ2UudjEuRmFpbHVyZSJ0Cg1SdW50aW1lU3RhdHVzEgwKBG5hbWUYASABKAkSJAoFcGhhc2UYAiABKA4yFS5lZGdlLnYxLlJ1bnRpbWVQaGFzZRIOCgZyZWFzb24YAyABKAkSDQoFaW1hZ2UYBCABKAkSEAoIcmVzdGFydHMYBSABKA0q3gEKClJlamVjdENvZGUSGwoXUkVKRUNUX0NPREVfVU5TUEVDSUZJRUQQABIYChRSRUpFQ1RfQ09ERV9QUk9UT0NPTBABEhcKE1JFSkVDVF9DT0RFX1JFTU9WRUQQAhIbChdSRUpFQ1RfQ09ERV9TVEFMRV9FUE9DSBADEhYKElJFSkVDVF9DT0RFX0NMT05FRBAEEhQKEFJFSkVDVF9DT0RFX0JVU1kQBRIZChVSRUpFQ1RfQ09ERV9CQURfSEVMTE8QBhIaChZSRUpFQ1RfQ09ERV9TVVBFUlNFREVEEAcyPwoHQ29udHJvbBI0CgdDb25uZWN0EhIuZWRnZS52MS5Ob2RlRnJhbWUaES5lZGdlLnYxLkh1YkZyYW1lKAEwAWIGcHJvdG8z", [file_edge_v1_command, file_edge_v1_failure, file_edge_v1_node, file_edge_v1_runtimes, file_google_protobuf_timestamp]);
+  fileDesc("ChVlZGdlL3YxL2NvbnRyb2wucHJvdG8SB2VkZ2UudjEijwIKCU5vZGVGcmFtZRIfCgVoZWxsbxgBIAEoCzIOLmVkZ2UudjEuSGVsbG9IABIsCgxjb21tYW5kc19hY2sYAiABKAsyFC5lZGdlLnYxLkNvbW1hbmRzQWNrSAASIQoGcmVwb3J0GAMgASgLMg8uZWRnZS52MS5SZXBvcnRIABIlCghwcm9ncmVzcxgEIAEoCzIRLmVkZ2UudjEuUHJvZ3Jlc3NIABIhCgRiZWF0GAUgASgLMhEuZWRnZS52MS5Ob2RlQmVhdEgAEiEKBnN0YXR1cxgGIAEoCzIPLmVkZ2UudjEuU3RhdHVzSAASGwoDYnllGAcgASgLMgwuZWRnZS52MS5CeWVIAEIGCgRib2R5Ir8CCghIdWJGcmFtZRIjCgd3ZWxjb21lGAEgASgLMhAuZWRnZS52MS5XZWxjb21lSAASIQoGcmVqZWN0GAIgASgLMg8uZWRnZS52MS5SZWplY3RIABIrCgdjb21tYW5kGAMgASgLMhguZWRnZS52MS5Db21tYW5kRGVsaXZlcnlIABIoCgZjYW5jZWwYBCABKAsyFi5lZGdlLnYxLkNvbW1hbmRDYW5jZWxIABIqCgtyZXBvcnRzX2FjaxgFIAEoCzITLmVkZ2UudjEuUmVwb3J0c0Fja0gAEiAKBGJlYXQYBiABKAsyEC5lZGdlLnYxLkh1YkJlYXRIABIdCgRwYWNlGAcgASgLMg0uZWRnZS52MS5QYWNlSAASHwoFZHJhaW4YCCABKAsyDi5lZGdlLnYxLkRyYWluSABCBgoEYm9keSLxAwoFSGVsbG8SFAoMcHJvdG9jb2xfbWluGAEgASgNEhQKDHByb3RvY29sX21heBgCIAEoDRIeCg5kYWVtb25fdmVyc2lvbhgDIAEoCUIG4scYAiBAEhsKCGNvbW1hbmRzGAQgAygJQgnixxgFIEAo6AcSFwoHYm9vdF9pZBgFIAEoCUIG4scYAiBAEiYKDXNlc3Npb25fZXBvY2gYBiABKARCD+LHGAsIAUD/////////DxIsChVsYXN0X2NvbW1hbmRfc2VxdWVuY2UYByABKARCDeLHGAlAgICAgICAgAgSHAoKam91cm5hbF9pZBgIIAEoCUII4scYBAgBIEASLQoWam91cm5hbF9maXJzdF9zZXF1ZW5jZRgJIAEoBEIN4scYCUD/////////DxIsChVqb3VybmFsX2xhc3Rfc2VxdWVuY2UYCiABKARCDeLHGAlA/////////w8SHAoLd2lzaGVzX2hhc2gYCyABKAlCB+LHGAMggAESDwoHYXR0ZW1wdBgMIAEoDRIrCgdzZW50X2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIaCglob3N0X25hbWUYDiABKAlCB+LHGAMg/wESHQoLaW5zdGFuY2VfaWQYDyABKAlCCOLHGAQIASBAIo4CCgdXZWxjb21lEhIKCnNlc3Npb25faWQYASABKAkSEAoIcHJvdG9jb2wYAiABKA0SGwoIbGVhc2VfbXMYAyABKA1CCeLHGAVAgN3bARIlChBiZWF0X2ludGVydmFsX21zGAQgASgNQgvixxgHOApAgN3bARIvCgtzZXJ2ZXJfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoPcmVwb3J0c190aHJvdWdoGAYgASgEQg3ixxgJQP////////8PEhYKDmNvbW1hbmRfd2luZG93GAcgASgNEhcKD21heF9mcmFtZV9ieXRlcxgIIAEoDRIPCgdub2RlX2lkGAkgASgJImcKBlJlamVjdBIhCgRjb2RlGAEgASgOMhMuZWRnZS52MS5SZWplY3RDb2RlEhEKCXJldHJ5YWJsZRgCIAEoCBIWCg5yZXRyeV9hZnRlcl9tcxgDIAEoDRIPCgdtZXNzYWdlGAQgASgJIlUKD0NvbW1hbmREZWxpdmVyeRIfCghzZXF1ZW5jZRgBIAEoBEIN4scYCUD/////////DxIhCgdjb21tYW5kGAIgASgLMhAuZWRnZS52MS5Db21tYW5kIicKC0NvbW1hbmRzQWNrEhgKEHRocm91Z2hfc2VxdWVuY2UYASABKAQidgoGUmVwb3J0Eh8KCHNlcXVlbmNlGAEgASgEQg3ixxgJQP////////8PEiEKBnJlc3VsdBgCIAEoCzIPLmVkZ2UudjEuUmVzdWx0SAASHwoFZXZlbnQYAyABKAsyDi5lZGdlLnYxLkV2ZW50SABCBwoFZW50cnkiNQoKUmVwb3J0c0FjaxInChB0aHJvdWdoX3NlcXVlbmNlGAEgASgEQg3ixxgJQP////////8PIiMKDUNvbW1hbmRDYW5jZWwSEgoKY29tbWFuZF9pZBgBIAEoCSJYCghOb2RlQmVhdBIrCgdzZW50X2F0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIfCgZzYW1wbGUYAiABKAsyDy5lZGdlLnYxLlNhbXBsZSI6CgdIdWJCZWF0Ei8KC3NlcnZlcl90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJKCgRQYWNlEiUKEGJlYXRfaW50ZXJ2YWxfbXMYASABKA1CC+LHGAc4CkCA3dsBEhsKCGxlYXNlX21zGAIgASgNQgnixxgFQIDd2wEiKgoFRHJhaW4SEQoJc3ByZWFkX21zGAEgASgNEg4KBnJlYXNvbhgCIAEoCSIeCgNCeWUSFwoGcmVhc29uGAEgASgJQgfixxgDIIAgIm8KBlN0YXR1cxIoCghydW50aW1lcxgBIAMoCzIWLmVkZ2UudjEuUnVudGltZVN0YXR1cxIYChBlbmdpbmVfcmVhY2hhYmxlGAIgASgIEiEKB3Byb2JsZW0YAyABKAsyEC5lZGdlLnYxLkZhaWx1cmUidAoNUnVudGltZVN0YXR1cxIMCgRuYW1lGAEgASgJEiQKBXBoYXNlGAIgASgOMhUuZWRnZS52MS5SdW50aW1lUGhhc2USDgoGcmVhc29uGAMgASgJEg0KBWltYWdlGAQgASgJEhAKCHJlc3RhcnRzGAUgASgNKt4BCgpSZWplY3RDb2RlEhsKF1JFSkVDVF9DT0RFX1VOU1BFQ0lGSUVEEAASGAoUUkVKRUNUX0NPREVfUFJPVE9DT0wQARIXChNSRUpFQ1RfQ09ERV9SRU1PVkVEEAISGwoXUkVKRUNUX0NPREVfU1RBTEVfRVBPQ0gQAxIWChJSRUpFQ1RfQ09ERV9DTE9ORUQQBBIUChBSRUpFQ1RfQ09ERV9CVVNZEAUSGQoVUkVKRUNUX0NPREVfQkFEX0hFTExPEAYSGgoWUkVKRUNUX0NPREVfU1VQRVJTRURFRBAHMj8KB0NvbnRyb2wSNAoHQ29ubmVjdBISLmVkZ2UudjEuTm9kZUZyYW1lGhEuZWRnZS52MS5IdWJGcmFtZSgBMAFiBnByb3RvMw", [file_edge_v1_command, file_edge_v1_failure, file_edge_v1_node, file_edge_v1_rules, file_edge_v1_runtimes, file_google_protobuf_timestamp]);
 
 /**
- * From the node to the hub.
+ * From the node to the hub. A frame that breaks a rule of its fields ends the stream with INVALID_ARGUMENT; a Hello that does
+ * is rejected with BAD_HELLO.
  *
  * @generated from message edge.v1.NodeFrame
  */
@@ -236,7 +238,7 @@ export type Hello = Message<"edge.v1.Hello"> & {
   sessionEpoch: bigint;
 
   /**
-   * Highest sequence number of a command that is on the node's disk.
+   * Highest sequence number of a command that is on the node's disk. At most 2^52: a hub may have to count on above it.
    *
    * @generated from field: uint64 last_command_sequence = 7;
    */
@@ -327,14 +329,14 @@ export type Welcome = Message<"edge.v1.Welcome"> & {
   protocol: number;
 
   /**
-   * A side that has heard nothing for this long destroys the connection, in milliseconds.
+   * A side that has heard nothing for this long destroys the connection, in milliseconds. 0 means 15 s. At most an hour.
    *
    * @generated from field: uint32 lease_ms = 3;
    */
   leaseMs: number;
 
   /**
-   * Time between the node's beats, in milliseconds.
+   * Time between the node's beats, in milliseconds. 0 means 5 s. At most an hour.
    *
    * @generated from field: uint32 beat_interval_ms = 4;
    */
@@ -404,7 +406,7 @@ export type Reject = Message<"edge.v1.Reject"> & {
   retryable: boolean;
 
   /**
-   * Wait at least this long before the next attempt, in milliseconds.
+   * Wait at least this long before the next attempt, in milliseconds. A node waits an hour at most.
    *
    * @generated from field: uint32 retry_after_ms = 3;
    */
@@ -433,7 +435,7 @@ export const RejectSchema: GenMessage<Reject> = /*@__PURE__*/
 export type CommandDelivery = Message<"edge.v1.CommandDelivery"> & {
   /**
    * Ascending, beginning with 1. 0 marks a read: a command without side effects, which is neither kept nor acknowledged and
-   * is answered by a Report with sequence 0.
+   * is answered by a Report with sequence 0. At most 2^53 - 1; a node ends the stream over a larger one.
    *
    * @generated from field: uint64 sequence = 1;
    */
@@ -482,7 +484,7 @@ export const CommandsAckSchema: GenMessage<CommandsAck> = /*@__PURE__*/
  */
 export type Report = Message<"edge.v1.Report"> & {
   /**
-   * Ascending within one journal; holes are filled by Gap events. 0 marks the result of a read.
+   * Ascending within one journal, at most 2^53 - 1; holes are filled by Gap events. 0 marks the result of a read.
    *
    * @generated from field: uint64 sequence = 1;
    */
@@ -617,14 +619,14 @@ export const HubBeatSchema: GenMessage<HubBeat> = /*@__PURE__*/
  */
 export type Pace = Message<"edge.v1.Pace"> & {
   /**
-   * Time between the node's beats, in milliseconds.
+   * Time between the node's beats, in milliseconds. 0 leaves it as it is. At most an hour.
    *
    * @generated from field: uint32 beat_interval_ms = 1;
    */
   beatIntervalMs: number;
 
   /**
-   * The lease that goes with it, in milliseconds.
+   * The lease that goes with it, in milliseconds. 0 leaves it as it is. At most an hour.
    *
    * @generated from field: uint32 lease_ms = 2;
    */
@@ -645,7 +647,7 @@ export const PaceSchema: GenMessage<Pace> = /*@__PURE__*/
  */
 export type Drain = Message<"edge.v1.Drain"> & {
   /**
-   * Come back after a random time up to this, in milliseconds.
+   * Come back after a random time up to this, in milliseconds. A node waits an hour at most.
    *
    * @generated from field: uint32 spread_ms = 1;
    */

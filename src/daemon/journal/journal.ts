@@ -2,9 +2,11 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type Event, EventSchema, type Result, ResultSchema } from "../../../gen/edge/v1/command_pb.ts";
 import { Changes } from "../../base/changes.ts";
+import { beginning } from "../../base/evidence.ts";
 import { failure } from "../../base/failure.ts";
 import { newId } from "../../base/ids.ts";
 import type { Schema, Sql } from "../../base/sql.ts";
+import { maxReasonBytes } from "../../wire/limits.ts";
 import { makeRoom } from "./bound.ts";
 
 /** The journal's tables. `gap` is an event that stands for entries that were dropped. */
@@ -126,7 +128,13 @@ export class Journal {
    * @throws {Failure} as `append` does.
    */
   record(fact: Event["fact"], { reason, commandId = "" }: { reason: string; commandId?: string }): number {
-    const value = create(EventSchema, { at: timestampFromMs(this.#now()), reason, commandId, fact });
+    const value = create(EventSchema, {
+      at: timestampFromMs(this.#now()),
+      // A hub would refuse a longer one, again and again.
+      reason: beginning(reason, maxReasonBytes),
+      commandId,
+      fact,
+    });
     return this.append({ case: "event", value });
   }
 

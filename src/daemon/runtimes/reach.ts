@@ -1,7 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { EngineChangeSchema } from "../../../gen/edge/v1/command_pb.ts";
+import { beginning } from "../../base/evidence.ts";
 import type { Failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
+import { maxReasonBytes } from "../../wire/limits.ts";
 import type { Journal } from "../journal/index.ts";
 
 /** Whether the engine answers, as far as was seen. */
@@ -36,7 +38,7 @@ export class Reach {
 
   #tell(reachable: boolean, detail: string): void {
     this.#log.warn({ reachable, detail }, "the engine was lost or came back");
-    const value = create(EngineChangeSchema, { reachable, detail });
+    const value = create(EngineChangeSchema, { reachable, detail: beginning(detail, maxReasonBytes) });
     try {
       this.#journal.record({ case: "engine", value }, { reason: detail });
     } catch (error) {

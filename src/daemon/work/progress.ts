@@ -1,6 +1,8 @@
 import { create } from "@bufbuild/protobuf";
 import { type Progress, ProgressSchema } from "../../../gen/edge/v1/command_pb.ts";
 import { Changes } from "../../base/changes.ts";
+import { beginning } from "../../base/evidence.ts";
+import { maxReasonBytes } from "../../wire/limits.ts";
 
 /** How far commands are: the newest of each, taken by one reader at its own pace. */
 export class ProgressBoard {
@@ -14,7 +16,12 @@ export class ProgressBoard {
     ];
     this.#newest.set(
       commandId,
-      create(ProgressSchema, { commandId, phase, doneBytes: done, totalBytes: total }),
+      create(ProgressSchema, {
+        commandId,
+        phase: beginning(phase, maxReasonBytes),
+        doneBytes: done,
+        totalBytes: total,
+      }),
     );
     this.changes.notify();
   }

@@ -1,12 +1,14 @@
 import { create } from "@bufbuild/protobuf";
 import {
   type Hello,
+  HelloSchema,
   type NodeFrame,
   type Reject,
   RejectCode,
   RejectSchema,
 } from "../../../gen/edge/v1/control_pb.ts";
 import { protocol } from "../../wire/limits.ts";
+import { violationsOf } from "../../wire/validation.ts";
 import type { Outcast } from "../fleet/index.ts";
 
 /** After these, the same identity and version may try again. docs/protocol.md tells what a node does with each code. */
@@ -36,12 +38,10 @@ export function admission(body: NodeFrame["body"]): Admission {
       ),
     };
   }
-  if (hello.sessionEpoch === 0n) return bad("session_epoch is 0; the first attempt has 1");
-  if (hello.instanceId === "") return bad("instance_id is empty");
-  if (hello.journalId === "") return bad("journal_id is empty");
-  const numbers = [hello.sessionEpoch, hello.lastCommandSequence, hello.journalLastSequence];
-  if (numbers.some((number) => number > Number.MAX_SAFE_INTEGER))
-    return bad("a sequence or epoch is over 2^53");
+  const violations = violationsOf(HelloSchema, hello);
+  if (violations.length > 0) {
+    return bad(violations.map(({ field, message }) => `${field} ${message}`).join("; "));
+  }
   return { hello, protocol: Math.min(hello.protocolMax, protocol.max) };
 }
 

@@ -3,16 +3,18 @@ import type { Command, Result } from "../../../gen/edge/v1/command_pb.ts";
 import {
   type Drain,
   type NodeFrame,
+  NodeFrameSchema,
   PaceSchema,
   type Reject,
   type Report,
   type Welcome,
 } from "../../../gen/edge/v1/control_pb.ts";
 import type { Clock } from "../../base/clock.ts";
-import { failure } from "../../base/failure.ts";
+import { failure, invalidFields } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import { toServiceError } from "../../wire/grpc.ts";
 import { leaseMsOf, maxFrameBytes } from "../../wire/limits.ts";
+import { violationsOf } from "../../wire/validation.ts";
 import type { Deliveries } from "../commands/index.ts";
 import type { Fleet } from "../fleet/index.ts";
 import type { Intake } from "../reports/index.ts";
@@ -181,7 +183,12 @@ export class Session {
         failure("exhausted", `a frame of ${sizeBytes} bytes came; at most ${maxFrameBytes} are allowed`),
       );
     } else if (this.#state === "greeting") this.#options.onHello(this, frame);
-    else this.#take(frame.body);
+    else {
+      // What a node says is kept, logged and shown to operators of the whole fleet: nothing in it may be out of bounds.
+      const violations = violationsOf(NodeFrameSchema, frame);
+      if (violations.length > 0) this.fail(invalidFields(violations));
+      else this.#take(frame.body);
+    }
   }
 
   #take(body: NodeFrame["body"]): void {
@@ -206,10 +213,6 @@ export class Session {
       return;
     }
     if (!intake) return;
-    if (report.sequence > Number.MAX_SAFE_INTEGER) {
-      this.fail(failure("invalid", `report ${report.sequence} is beyond 2^53: begin a new journal`));
-      return;
-    }
     const { stream } = this.#options;
     if (++this.#taking >= intakeLimit) stream.pause();
     intake.take(report).then(

@@ -162,9 +162,15 @@ test("the limit in bytes holds too", (t) => {
   assert.equal(last?.sequence, 100);
 });
 
+test("a reason is cut to what every hub takes", (t) => {
+  const { journal } = openJournal(t);
+  journal.record(reachable, { reason: "ä".repeat(5_000) });
+  assert.deepEqual(told(journal), [`1 ${"ä".repeat(2_048)}`]);
+});
+
 test("a batch holds about a megabyte, and a single large entry still comes", (t) => {
   const { journal } = openJournal(t);
-  for (let n = 0; n < 4; n++) journal.record(reachable, { reason: "x".repeat(700_000) });
+  for (let n = 0; n < 4; n++) journal.append(result("x".repeat(700_000)));
   assert.equal(journal.read(0, 64).length, 1);
   assert.equal(journal.read(3, 64).length, 1);
 });

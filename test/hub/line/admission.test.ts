@@ -28,10 +28,10 @@ test("a first frame that is no hello, and each wrong field of one, is named", ()
   const wrong: [MessageInitShape<typeof HelloSchema>, RegExp][] = [
     [{ protocolMin: 2, protocolMax: 1 }, /no range/],
     [{ protocolMin: 0, protocolMax: 0 }, /no range/],
-    [{ sessionEpoch: 0n }, /session_epoch is 0/],
-    [{ instanceId: "" }, /instance_id is empty/],
-    [{ journalId: "" }, /journal_id is empty/],
-    [{ lastCommandSequence: 1n << 60n }, /over 2\^53/],
+    [{ sessionEpoch: 0n }, /session_epoch is required/],
+    [{ instanceId: "" }, /instance_id is required/],
+    [{ journalId: "" }, /journal_id is required/],
+    [{ journalLastSequence: 1n << 60n }, /journal_last_sequence is 1152921504606846976; at most/],
   ];
   for (const [more, sentence] of wrong) {
     const told = judged(more);

@@ -157,8 +157,10 @@ test("what the hub's disk does not take is not acknowledged: the stream ends wit
   await using hub = await startHub({ path: disk.path });
   const identity = await hub.enrol("n-a");
   using first = await hub.connect(identity);
+  await hub.commands.submit("n-a", startPlc("c1"), { actor: "operator/t", expiresInMs: 0 });
   const release = fill(disk.path);
-  const entry = { case: "event" as const, value: { reason: "x".repeat(900_000) } };
+  const outcome = { case: "failure" as const, value: { message: "x".repeat(900_000) } };
+  const entry = { case: "result" as const, value: { commandId: "c1", outcome } };
   first.send({ case: "report", value: { sequence: 1n, entry } });
   const { code, message } = await first.ended;
   assert.equal(code, 8, "RESOURCE_EXHAUSTED");
