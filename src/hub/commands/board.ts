@@ -1,15 +1,15 @@
 import type { Progress } from "../../../gen/edge/v1/command_pb.ts";
 import { Changes } from "../../base/changes.ts";
 
-/** Of how many commands the newest progress is kept; over it, that which was told first is forgotten. */
-const progressLimit = 10_000;
+/** Of how many commands of one node the newest progress is kept; over it, that which was told first is forgotten. */
+const progressLimit = 100;
 
 /** Who must hear of a change: those who watch a command, and the line of a node. In memory only. */
 export class Board {
   readonly #commands = new Keyed();
   readonly #nodes = new Keyed();
-  /** By node and command: a node that speaks of another's command is not heard. */
-  readonly #progress = new Map<string, Progress>();
+  /** By node, then command: a node that speaks of another's command is not heard, and pushes out none of another's. */
+  readonly #progress = new Map<string, Map<string, Progress>>();
 
   /** Calls `listener` when something new waits for the node, until the returned function is called. */
   listenNode(nodeId: string, listener: () => void): () => void {
@@ -35,24 +35,30 @@ export class Board {
   }
 
   progressed(nodeId: string, progress: Progress): void {
-    const key = `${nodeId}/${progress.commandId}`;
-    this.#progress.delete(key);
-    this.#progress.set(key, progress);
-    for (const oldest of this.#progress.keys()) {
-      if (this.#progress.size <= progressLimit) break;
-      this.#progress.delete(oldest);
-    }
+    const ofNode = this.#progress.get(nodeId) ?? new Map<string, Progress>();
+    this.#progress.set(nodeId, ofNode);
+    ofNode.delete(progress.commandId);
+    ofNode.set(progress.commandId, progress);
+    const [oldest] = ofNode.keys();
+    if (ofNode.size > progressLimit && oldest !== undefined) ofNode.delete(oldest);
     this.#commands.notify(progress.commandId);
   }
 
   /** The newest progress of a command, if its own node told any. */
   progressOf(nodeId: string, commandId: string): Progress | undefined {
-    return this.#progress.get(`${nodeId}/${commandId}`);
+    return this.#progress.get(nodeId)?.get(commandId);
   }
 
   /** A command that has its result makes no progress any more. */
   forgetProgress(nodeId: string, commandId: string): void {
-    this.#progress.delete(`${nodeId}/${commandId}`);
+    const ofNode = this.#progress.get(nodeId);
+    ofNode?.delete(commandId);
+    if (ofNode?.size === 0) this.#progress.delete(nodeId);
+  }
+
+  /** A node that was removed makes none at all. */
+  forgetNode(nodeId: string): void {
+    this.#progress.delete(nodeId);
   }
 }
 

@@ -197,7 +197,10 @@ export class Commands {
     const waiting = tx.all("SELECT id FROM commands WHERE node_id = $1 AND finished_at IS NULL", nodeId);
     tx.run("DELETE FROM commands WHERE node_id = $1", nodeId);
     tx.run("DELETE FROM command_queues WHERE node_id = $1", nodeId);
-    return () => this.#board.touched(waiting.map((row) => String(row.id)));
+    return () => {
+      this.#board.forgetNode(nodeId);
+      this.#board.touched(waiting.map((row) => String(row.id)));
+    };
   }
 
   async #forget(): Promise<void> {

@@ -28,6 +28,7 @@ export class Sender {
   /** Sequence numbers that were sent and not acknowledged, ascending. */
   #unacknowledged: number[] = [];
   #sent: number;
+  #acknowledged: number;
   #mustLook = true;
   /** Whether a look failed, and is to be tried again with the next tick. */
   #isOwed = false;
@@ -35,6 +36,7 @@ export class Sender {
   constructor(options: SenderOptions) {
     this.#options = options;
     this.#sent = options.lastCommand;
+    this.#acknowledged = options.lastCommand;
     this.#stopListening = options.deliveries.attend(options.nodeId, () => this.#look());
   }
 
@@ -61,9 +63,12 @@ export class Sender {
     return { deliver };
   }
 
-  /** The node has all commands up to here on its disk. */
-  acknowledged(through: number): void {
+  /** The node has all commands up to here on its disk. What says nothing new costs nothing, however often it comes. */
+  acknowledged(said: number): void {
     const { deliveries, log, nodeId } = this.#options;
+    const through = Math.min(said, this.#sent);
+    if (through <= this.#acknowledged) return;
+    this.#acknowledged = through;
     this.#unacknowledged = this.#unacknowledged.filter((sequence) => sequence > through);
     deliveries.acknowledged(nodeId, through).catch((error: unknown) => {
       // The node's next hello says it again.

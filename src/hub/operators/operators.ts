@@ -1,4 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
+import { evidence } from "../../base/evidence.ts";
 import { failure } from "../../base/failure.ts";
 import { writeWhole } from "../../base/files.ts";
 import type { Row } from "../../base/sql.ts";
@@ -28,8 +29,14 @@ export interface Caller {
 const minuteMs = 60_000;
 /** Last uses are written together, so that a busy caller does not cost a disk write per call. */
 const flushEveryMs = 30_000;
-/** The longest time that a timer of Node can wait. */
+/** The longest time that a timer of Node can wait: a token that lasts longer is looked at again then. */
 const longestTimerMs = 2 ** 31 - 1;
+
+/** What ends with a token that is in use. */
+interface Live {
+  controller: AbortController;
+  timer?: NodeJS.Timeout;
+}
 
 /** The operator tokens of this hub. */
 export class Operators implements AsyncDisposable {
@@ -37,7 +44,7 @@ export class Operators implements AsyncDisposable {
   readonly #clock: Clock;
   /** Token id to the minute of its last use, not yet written. */
   readonly #used = new Map<string, number>();
-  readonly #live = new Map<string, { controller: AbortController; timer?: NodeJS.Timeout }>();
+  readonly #live = new Map<string, Live>();
 
   constructor(store: Store, clock: Clock) {
     this.#store = store;
@@ -115,7 +122,7 @@ export class Operators implements AsyncDisposable {
       if (!row) {
         throw failure(
           "not_found",
-          `no operator token has the id ${JSON.stringify(id)}: list the tokens to see theirs`,
+          `no operator token has the id ${evidence(id)}: list the tokens to see theirs`,
         );
       }
       if (isLiveAdmin(row, at) && liveAdmins(tx, at) === 1) {
@@ -174,13 +181,19 @@ export class Operators implements AsyncDisposable {
     const known = this.#live.get(id);
     if (known) return known.controller.signal;
     const controller = new AbortController();
-    const live: { controller: AbortController; timer?: NodeJS.Timeout } = { controller };
-    if (expiresAt !== undefined && expiresAt - at <= longestTimerMs) {
-      const end = () => this.#end(id, `this operator token expired at ${new Date(expiresAt).toISOString()}`);
-      live.timer = setTimeout(end, expiresAt - at).unref();
-    }
+    const live: Live = { controller };
     this.#live.set(id, live);
+    if (expiresAt !== undefined) this.#endInTime(id, live, expiresAt, at);
     return controller.signal;
+  }
+
+  #endInTime(id: string, live: Live, expiresAt: number, at: number): void {
+    const onTime = () => {
+      const now = this.#clock.now();
+      if (now < expiresAt) this.#endInTime(id, live, expiresAt, now);
+      else this.#end(id, `this operator token expired at ${new Date(expiresAt).toISOString()}`);
+    };
+    live.timer = setTimeout(onTime, Math.min(expiresAt - at, longestTimerMs)).unref();
   }
 
   #end(id: string, reason: string): void {

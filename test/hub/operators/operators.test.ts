@@ -61,6 +61,22 @@ test("the last use of a token is kept to the minute, over a restart", async () =
   );
 });
 
+test("who watches with a token hears when it expires, also months later", async (t) => {
+  using folder = tempFolder();
+  const time = { now: Date.parse("2026-01-01T00:00:00Z") };
+  await using hub = open(folder.path, time);
+  const days = 24 * hourMs;
+  const { token } = await hub.operators.create({ name: "long", role: "viewer", validForMs: 40 * days });
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const { signal } = await hub.operators.authenticate(token);
+  for (let day = 1; day <= 40; day++) {
+    assert.equal(signal.aborted, false, `day ${day}`);
+    time.now += days;
+    t.mock.timers.tick(days);
+  }
+  assert.match(String(signal.reason), /this operator token expired at 2026-02-10/);
+});
+
 test("who watches with a token hears when it expires", async () => {
   using folder = tempFolder();
   await using store = Store.open(join(folder.path, "hub.db"), [schema], systemClock.now);
