@@ -22,6 +22,9 @@ export interface Sources {
 /** Entries of the journal that are taken into memory at once. */
 const batch = 128;
 
+/** Answers to reads that wait for a hub which asks and does not listen; one more is dropped, and the hub asks again. */
+const readLimit = 256;
+
 /**
  * What the node has to say on this session, the most urgent first. Frames are made when the stream takes them and not
  * before: a slow hub costs no memory, and what it reads then is what is true then.
@@ -33,7 +36,6 @@ export class Outbox {
   /** Highest journal sequence that was sent on this session. */
   #sent: number;
   #batch: Kept[] = [];
-  /** Bounded by the reads that `work` answers at once. */
   #reads: Result[] = [];
   #progress: Progress[] = [];
   #ackIsDue = false;
@@ -72,7 +74,7 @@ export class Outbox {
 
   /** The result of a read. */
   answer(result: Result): void {
-    this.#reads.push(result);
+    if (this.#reads.length < readLimit) this.#reads.push(result);
     this.wake.notify();
   }
 

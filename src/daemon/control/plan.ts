@@ -22,6 +22,9 @@ const pause = { firstMs: 500, lastMs: 60_000 };
 /** What cannot succeed without somebody's help is tried rarely: help may come without a word. */
 const rare = { leastMs: 60_000, mostMs: 300_000 };
 
+/** A node does not stay away for longer because a hub says so. */
+const longestMs = 3_600_000;
+
 /** Failures in a row, this attempt included: what the pause grows with. */
 export function failuresAfter(before: number, { end, upMs }: Attempt): number {
   return end.how === "drained" || upMs >= stableMs ? 1 : before + 1;
@@ -29,9 +32,10 @@ export function failuresAfter(before: number, { end, upMs }: Attempt): number {
 
 /** How long to wait before the next attempt, in milliseconds. `random` is uniform in [0, 1). */
 export function pauseMs(end: End, failures: number, random: () => number): number {
-  if (end.how === "drained") return Math.floor(random() * end.drain.spreadMs);
+  if (end.how === "drained") return Math.floor(random() * Math.min(end.drain.spreadMs, longestMs));
   if (end.how === "lost") return backoffMs(failures, { ...pause, random });
-  const { retryable, retryAfterMs } = end.reject;
+  const { retryable } = end.reject;
+  const retryAfterMs = Math.min(end.reject.retryAfterMs, longestMs);
   if (retryable) return retryAfterMs + backoffMs(failures, { ...pause, random });
   return Math.max(retryAfterMs, rare.leastMs + Math.floor(random() * (rare.mostMs - rare.leastMs)));
 }

@@ -3,8 +3,10 @@ import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { ClientDuplexStream } from "@grpc/grpc-js";
 import {
   type CommandDelivery,
+  CommandDeliverySchema,
   type Hello,
   type HubFrame,
+  HubFrameSchema,
   type NodeFrame,
   NodeFrameSchema,
   type Welcome,
@@ -14,6 +16,7 @@ import { failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import { aborted, runTasks } from "../../base/tasks.ts";
 import { writeAndDrain } from "../../wire/grpc.ts";
+import { validate } from "../../wire/validation.ts";
 import { lostBecause } from "./lost.ts";
 import { Outbox, type Sources } from "./outbox.ts";
 import type { End } from "./plan.ts";
@@ -169,7 +172,12 @@ class Session {
     }
   }
 
-  #take({ body }: HubFrame, signal: AbortSignal): void {
+  #take(frame: HubFrame, signal: AbortSignal): void {
+    const { body } = frame;
+    // A command that breaks a rule is answered, and a hub that refuses us is heard: only the rest ends the stream.
+    if (body.case === "command") {
+      validate(CommandDeliverySchema, create(CommandDeliverySchema, { sequence: body.value.sequence }));
+    } else if (body.case !== "reject") validate(HubFrameSchema, frame);
     if (body.case === "reject") this.#finish({ how: "rejected", reject: body.value });
     else if (body.case === "welcome") this.#welcome(body.value);
     else if (this.#outbox) this.#obey(body, this.#outbox, signal);

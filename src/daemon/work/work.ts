@@ -1,7 +1,7 @@
 import { equals } from "@bufbuild/protobuf";
 import { type Command, CommandSchema, type Result } from "../../../gen/edge/v1/command_pb.ts";
 import type { Clock } from "../../base/clock.ts";
-import { failure } from "../../base/failure.ts";
+import { type Failure, failure } from "../../base/failure.ts";
 import { Lanes } from "../../base/lanes.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
@@ -36,6 +36,8 @@ interface Running {
 
 /** Commands that may wait for one workload. */
 const laneLimit = 100;
+/** Commands without a result, of all workloads; one more is answered `exhausted`. A hub keeps as many for one node. */
+const unfinishedLimit = 1_000;
 /** How often the used part of budgets is noted: what a crash forgets of it at most, in milliseconds. */
 const noteUsedMs = 10_000;
 /** Between attempts to write a result that the disk does not take, in milliseconds. */
@@ -103,7 +105,7 @@ export class Work implements Disposable {
   /**
    * Carries out a command of a local caller and waits for its result. The same id again gets the same result. The signal ends
    * the waiting, not the command.
-   * @throws {Failure} conflict: the id belongs to another command.
+   * @throws {Failure} conflict: the id belongs to another command. exhausted: too many are unfinished.
    */
   async call(command: Command, signal: AbortSignal): Promise<Result> {
     checkCommand(command);
@@ -113,6 +115,7 @@ export class Work implements Disposable {
     }
     if (known?.result) return known.result;
     if (!known) {
+      if (this.#running.size >= unfinishedLimit) throw tooMany();
       this.#store.add(command, false);
       this.#start(command, false, 0);
     }
@@ -154,6 +157,7 @@ export class Work implements Disposable {
   }
 
   #start(command: Command, fromHub: boolean, usedBeforeMs: number): void {
+    const isOneTooMany = this.#running.size >= unfinishedLimit;
     const running: Running = {
       ...{ command, fromHub, usedBeforeMs },
       abort: new AbortController(),
@@ -162,7 +166,10 @@ export class Work implements Disposable {
     };
     running.result.promise.catch(() => {}); // Nobody need wait for it.
     this.#running.set(command.id, running);
-    this.#carryOut(running).catch((error: unknown) => {
+    const settled = isOneTooMany
+      ? this.#answer(running, resultOf(command, failed(tooMany()), 0, this.#clock))
+      : this.#carryOut(running);
+    settled.catch((error: unknown) => {
       this.#log.fatal({ command: command.id, error }, "a command's result could not be told");
     });
   }
@@ -237,6 +244,13 @@ export class Work implements Disposable {
       }
     }
   }
+}
+
+function tooMany(): Failure {
+  return failure(
+    "exhausted",
+    `${unfinishedLimit} commands of this node are unfinished: try again when some are done`,
+  );
 }
 
 /** Lets what is about to settle settle first: a handler's own words for an abort are better than ours. */

@@ -204,6 +204,22 @@ describe("the line", () => {
     assert.equal(it.stream.heard.filter((one) => one.body.case === "progress").length, 1);
   });
 
+  it("ends the stream over what no hub may say, and nothing of it is kept", async () => {
+    await using it = await connected();
+    const command = stopCommand("c1");
+    await it.stream.welcome();
+    it.stream.say({ case: "command", value: { sequence: 1n << 60n, command } });
+    const second = await it.hub.nextStream();
+    const hello = await second.welcome({ leaseMs: 2 ** 32 - 1 });
+    assert.equal(hello.lastCommandSequence, 0n);
+    const third = await it.hub.nextStream();
+    await third.welcome({ serverTime: { seconds: 1n << 60n } });
+    const fourth = await it.hub.nextStream();
+    await fourth.welcome();
+    await until("the line is up", () => it.node.line.state.is === "up");
+    assert.ok(Math.abs(it.node.line.hubOffsetMs ?? 0) < 60_000);
+  });
+
   it("begins a new journal when the hub has more of it than there is", async () => {
     await using it = await connected();
     const hello = await it.stream.welcome({ reportsThrough: 7n });

@@ -46,6 +46,15 @@ describe("the pause before the next attempt", () => {
     );
   });
 
+  it("is an hour at most, whatever the hub says", () => {
+    const ends: End[] = [
+      { how: "drained", drain: create(DrainSchema, { spreadMs: 2 ** 32 - 1 }) },
+      { how: "rejected", reject: create(RejectSchema, { retryable: true, retryAfterMs: 2 ** 32 - 1 }) },
+      { how: "rejected", reject: create(RejectSchema, { retryable: false, retryAfterMs: 2 ** 32 - 1 }) },
+    ];
+    for (const end of ends) assert.ok(pauseMs(end, 1, highest) <= 3_600_000 + 500);
+  });
+
   it("counts from the beginning again only after a line that was stable", () => {
     assert.equal(failuresAfter(5, { end: lost, upMs: 59_000 }), 6);
     assert.equal(failuresAfter(5, { end: lost, upMs: 61_000 }), 1);

@@ -31,7 +31,7 @@ function live(path: string, does: Does) {
     },
   });
   const results = (): Result[] =>
-    journal.read(0, 1000).flatMap(({ entry }) => (entry.case === "result" ? entry.value : []));
+    journal.read(0, 2000).flatMap(({ entry }) => (entry.case === "result" ? entry.value : []));
   const reported = (count: number) => until(`${count} results`, () => results().length >= count && results());
   return {
     ...{ work, journal, results, reported },
@@ -49,6 +49,21 @@ function stop(id: string, name = "plc1", init: MessageInitShape<typeof CommandSc
 function kindOf(result: Result | undefined): FailureKind | undefined {
   return result?.outcome.case === "failure" ? result.outcome.value.kind : undefined;
 }
+
+test("more commands than a node may have unfinished are answered at once, from every door", async () => {
+  using folder = tempFolder();
+  const gate = Promise.withResolvers<void>();
+  await using life = live(join(folder.path, "db"), () => gate.promise);
+  for (let at = 1; at <= 1_001; at++) life.work.accept(at, stop(`c${at}`, `plc${at}`));
+  const [only] = await life.reported(1);
+  assert.deepEqual([only?.commandId, kindOf(only)], ["c1001", FailureKind.EXHAUSTED]);
+  await assert.rejects(life.work.call(stop("local"), AbortSignal.timeout(5_000)), {
+    kind: "exhausted",
+    message: "1000 commands of this node are unfinished: try again when some are done",
+  });
+  gate.resolve();
+  assert.equal((await life.reported(1_001)).length, 1_001);
+});
 
 test("a command is carried out once, however often and under whatever sequence it comes", async () => {
   using folder = tempFolder();
