@@ -2,7 +2,7 @@
  * A machine to install on: an engine with a network of its own, in which there is nothing but a hub, and no systemd. Programs,
  * state, settings, commands and units go to folders of the test, and the machine under it is left alone.
  */
-import { execFileSync, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { globSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -84,10 +84,15 @@ export async function makeMachine(): Promise<Machine> {
     ...["--prefix", join(root, "opt"), "--data", join(root, "var"), "--settings", join(root, "etc")],
     ...["--commands", join(root, "bin"), "--units", join(root, "units")],
   ];
+  const running = new Set<ChildProcess>();
+  opened.defer(() => {
+    for (const child of running) child.kill("SIGKILL"); // What a test that failed has left.
+  });
   const owned = opened.move();
   const machine: Machine = {
     ...{ engine, hub, bundle, root, scratch, hubAddress },
-    run: (command, extra = {}) => ran([...inside, ...withoutSystemd, ...command], { ...env, ...extra }),
+    run: (command, extra = {}) =>
+      ran([...inside, ...withoutSystemd, ...command], { ...env, ...extra }, running),
     install: (args, extra) => machine.run(["sh", installer, ...folders, ...args], extra),
     async startHub() {
       hub.start();
@@ -114,12 +119,18 @@ export async function makeMachine(): Promise<Machine> {
 /** A command that finds no trace of the systemd that may run the machine under the test. */
 const withoutSystemd = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs /run && exec "$@"', "sh"];
 
-async function ran([command = "", ...args]: string[], env: Record<string, string>): Promise<Ran> {
+async function ran(
+  [command = "", ...args]: string[],
+  env: Record<string, string>,
+  running: Set<ChildProcess>,
+): Promise<Ran> {
   const child = spawn(command, args, { env, stdio: ["ignore", "pipe", "pipe"] });
+  running.add(child);
   const [stdout, stderr, [code]] = await Promise.all([
     text(child.stdout),
     text(child.stderr),
     once(child, "close") as Promise<[number | null]>,
   ]);
+  running.delete(child);
   return { code: code ?? -1, stdout, stderr };
 }
