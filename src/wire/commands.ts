@@ -1,8 +1,11 @@
-import type { DescMethod } from "@bufbuild/protobuf";
+import { type DescMethod, equals, toBinary } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import { type Command, CommandSchema, type Result, ResultSchema } from "../../gen/edge/v1/command_pb.ts";
 import { Node } from "../../gen/edge/v1/node_pb.ts";
 import { Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
+import { failure } from "../base/failure.ts";
+import { maxFrameBytes } from "./limits.ts";
+import { validate } from "./validation.ts";
 
 type SetCase<T> = Exclude<T, { case: undefined } | { case?: undefined }>;
 type Request = SetCase<Command["request"]>;
@@ -63,6 +66,36 @@ export function workloadOf(command: Command): string | undefined {
   if ("name" in value && value.name !== "") return `runtime/${value.name}`;
   if ("spec" in value && value.spec) return `runtime/${value.spec.name}`;
   return undefined;
+}
+
+/** What the frame around a command takes, in bytes. */
+const envelopeBytes = 64;
+
+/**
+ * What a command must be before anybody keeps it or carries it out. `here` is who looks at it, for the sentence.
+ * @throws {Failure} unsupported, exhausted, invalid.
+ */
+export function checkCommand(command: Command, here: "this hub" | "this node"): void {
+  if (!capabilityOf(command)) {
+    throw failure(
+      "unsupported",
+      `${here} does not know what the command asks: it is older than the caller, or the request is empty`,
+    );
+  }
+  const sizeBytes = toBinary(CommandSchema, command).length + envelopeBytes;
+  if (sizeBytes > maxFrameBytes) {
+    throw failure(
+      "exhausted",
+      `the command is ${sizeBytes} bytes long; at most ${maxFrameBytes} are allowed`,
+    );
+  }
+  validate(CommandSchema, command);
+}
+
+/** Whether two commands ask the same. Who asks and how long it may take do not matter. */
+export function isSameAsk(one: Command, other: Command): boolean {
+  const plain = (command: Command): Command => ({ ...command, actor: "", budgetMs: 0 });
+  return equals(CommandSchema, plain(one), plain(other));
 }
 
 function caseOf(

@@ -70,8 +70,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     because: "it is a door: it checks who asks and hands on, and never touches the store",
   },
   "hub/line": {
-    mayImport: ["hub/commands"],
-    mayKnow: ["hub/fleet", "hub/reports", "hub/enrolment"],
+    mayKnow: ["hub/commands", "hub/fleet", "hub/reports", "hub/enrolment"],
     because: "it serves nodes, and knows nothing of operators or their API",
   },
   "hub/commands": {

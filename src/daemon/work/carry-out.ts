@@ -1,13 +1,12 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { type Command, CommandSchema, type Result, ResultSchema } from "../../../gen/edge/v1/command_pb.ts";
+import { type Command, type Result, ResultSchema } from "../../../gen/edge/v1/command_pb.ts";
 import type { Clock } from "../../base/clock.ts";
 import { asFailure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
-import { capabilityOf } from "../../wire/commands.ts";
+import { checkCommand } from "../../wire/commands.ts";
 import { toFailureMessage } from "../../wire/failures.ts";
 import { maxFrameBytes } from "../../wire/limits.ts";
-import { validate } from "../../wire/validation.ts";
 import type { Ask } from "./ask.ts";
 
 export type Outcome = Result["outcome"];
@@ -17,24 +16,6 @@ export type Dispatch = (request: NonNullable<Command["request"]>, ask: Ask) => P
 
 /** Room that a result's envelope needs beside its outcome: id, times, and the frame around it, in bytes. */
 const envelopeBytes = 256;
-
-/** What a command must be before it is worth accepting. @throws {Failure} unsupported, invalid, exhausted. */
-export function checkCommand(command: Command): void {
-  if (!capabilityOf(command)) {
-    throw failure(
-      "unsupported",
-      "this node does not know what the command asks: its daemon is older than the caller, or the request is empty",
-    );
-  }
-  const sizeBytes = toBinary(CommandSchema, command).length;
-  if (sizeBytes > maxFrameBytes) {
-    throw failure(
-      "exhausted",
-      `the command is ${sizeBytes} bytes long; at most ${maxFrameBytes} are allowed`,
-    );
-  }
-  validate(CommandSchema, command);
-}
 
 /**
  * Turns whatever a handler does into exactly one outcome, at the latest when the ask's signal is aborted: a handler that
@@ -46,7 +27,7 @@ export async function outcomeOf(
   { dispatch, log }: { dispatch: Dispatch; log: Logger },
 ): Promise<Outcome> {
   try {
-    checkCommand(command);
+    checkCommand(command, "this node");
     ask.signal.throwIfAborted();
     const handling = dispatch(command.request, ask);
     return await Promise.race([handling, rejectWhenAborted(ask.signal, handling, log, command.id)]);

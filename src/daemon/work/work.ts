@@ -1,15 +1,14 @@
-import { equals } from "@bufbuild/protobuf";
-import { type Command, CommandSchema, type Result } from "../../../gen/edge/v1/command_pb.ts";
+import type { Command, Result } from "../../../gen/edge/v1/command_pb.ts";
 import type { Clock } from "../../base/clock.ts";
 import { type Failure, failure } from "../../base/failure.ts";
 import { Lanes } from "../../base/lanes.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
-import { workloadOf } from "../../wire/commands.ts";
+import { checkCommand, isSameAsk, workloadOf } from "../../wire/commands.ts";
 import { defaultBudgetMs } from "../../wire/limits.ts";
 import type { Journal } from "../journal/index.ts";
 import type { Ask } from "./ask.ts";
-import { checkCommand, type Dispatch, failed, outcomeOf, resultOf } from "./carry-out.ts";
+import { type Dispatch, failed, outcomeOf, resultOf } from "./carry-out.ts";
 import { ProgressBoard } from "./progress.ts";
 import { Reads } from "./reads.ts";
 import { CommandStore } from "./store.ts";
@@ -108,7 +107,7 @@ export class Work implements Disposable {
    * @throws {Failure} conflict: the id belongs to another command. exhausted: too many are unfinished.
    */
   async call(command: Command, signal: AbortSignal): Promise<Result> {
-    checkCommand(command);
+    checkCommand(command, "this node");
     const known = this.#store.get(command.id);
     if (known && !isSameAsk(known.command, command)) {
       throw failure("conflict", `the command id ${command.id} belongs to another command: choose a new one`);
@@ -263,10 +262,4 @@ function rejection(signal: AbortSignal): Promise<never> {
     if (signal.aborted) reject(signal.reason);
     else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
   });
-}
-
-/** Whether two commands ask the same. Who asks and how long it may take do not matter. */
-function isSameAsk(one: Command, other: Command): boolean {
-  const plain = (command: Command): Command => ({ ...command, actor: "", budgetMs: 0 });
-  return equals(CommandSchema, plain(one), plain(other));
 }

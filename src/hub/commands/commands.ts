@@ -3,6 +3,7 @@ import type { FleetCommand } from "../../../gen/edge/v1/fleet_pb.ts";
 import type { Clock } from "../../base/clock.ts";
 import { failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
+import { checkCommand } from "../../wire/commands.ts";
 import { defaultExpiryMs } from "../../wire/limits.ts";
 import type { Fleet } from "../fleet/index.ts";
 import type { Store, Tx } from "../store/index.ts";
@@ -11,7 +12,7 @@ import { Deliveries } from "./deliveries.ts";
 import { callOff, unknownCommand } from "./finish.ts";
 import { expireDue, pendingOf } from "./queue.ts";
 import { selectCommands, toFleetCommand } from "./rows.ts";
-import { checkCommand, enqueue, mustBeKept } from "./submit.ts";
+import { enqueue, mustBeKept } from "./submit.ts";
 
 export interface CommandsOptions {
   store: Store;
@@ -109,7 +110,7 @@ export class Commands {
     { actor, expiresInMs }: { actor: string; expiresInMs: number },
   ): Promise<FleetCommand> {
     const command = { ...asked, actor };
-    checkCommand(command);
+    checkCommand(command, "this hub");
     mustBeKept(command);
     this.#mustKnow(nodeId);
     const now = this.#clock.now();

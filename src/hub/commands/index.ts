@@ -5,4 +5,3 @@
 export { Commands } from "./commands.ts";
 export type { Deliveries, Delivery } from "./deliveries.ts";
 export { commandsSchema } from "./schema.ts";
-export { checkCommand } from "./submit.ts";

@@ -1,9 +1,7 @@
-import { equals, toBinary } from "@bufbuild/protobuf";
+import { toBinary } from "@bufbuild/protobuf";
 import { type Command, CommandSchema } from "../../../gen/edge/v1/command_pb.ts";
 import { failure, invalidField } from "../../base/failure.ts";
-import { capabilityOf } from "../../wire/commands.ts";
-import { maxFrameBytes } from "../../wire/limits.ts";
-import { validate } from "../../wire/validation.ts";
+import { capabilityOf, isSameAsk } from "../../wire/commands.ts";
 import type { Tx } from "../store/index.ts";
 import { pendingOf, queueOf, saveQueue } from "./queue.ts";
 import { toCommand } from "./rows.ts";
@@ -13,30 +11,6 @@ const pendingLimit = 1000;
 
 /** Results that are kept of one node, newest first. They are also forgotten after a week: see `Commands.run`. */
 const resultsOfNode = 1000;
-
-/** What the frame around a command takes, in bytes. */
-const envelopeBytes = 64;
-
-/**
- * What a command must be before it is queued, or asked.
- * @throws {Failure} unsupported, exhausted, invalid.
- */
-export function checkCommand(command: Command): void {
-  if (!capabilityOf(command)) {
-    throw failure(
-      "unsupported",
-      "this hub does not know what the command asks: it is older than the caller, or the request is empty",
-    );
-  }
-  const sizeBytes = toBinary(CommandSchema, command).length + envelopeBytes;
-  if (sizeBytes > maxFrameBytes) {
-    throw failure(
-      "exhausted",
-      `the command is ${sizeBytes} bytes long; at most ${maxFrameBytes} are allowed`,
-    );
-  }
-  validate(CommandSchema, command);
-}
 
 /** A read is not queued: see docs/decisions/0004-reads-are-not-commands-to-keep.md. */
 export function mustBeKept(command: Command): void {
@@ -90,10 +64,4 @@ export function enqueue(
     );
   }
   return "added";
-}
-
-/** Whether two commands ask the same. Who asks and how long it may take do not matter. */
-function isSameAsk(one: Command, other: Command): boolean {
-  const plain = (command: Command): Command => ({ ...command, actor: "", budgetMs: 0 });
-  return equals(CommandSchema, plain(one), plain(other));
 }

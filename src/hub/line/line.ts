@@ -13,8 +13,9 @@ import type { Clock } from "../../base/clock.ts";
 import { failure } from "../../base/failure.ts";
 import { newId } from "../../base/ids.ts";
 import type { Logger } from "../../base/log.ts";
+import { checkCommand } from "../../wire/commands.ts";
 import { commandWindow, defaultBeatMs, leaseMsOf, maxFrameBytes } from "../../wire/limits.ts";
-import { type Commands, checkCommand } from "../commands/index.ts";
+import type { Commands } from "../commands/index.ts";
 import type { Authority, ServerCertificate } from "../enrolment/index.ts";
 import type { Fleet } from "../fleet/index.ts";
 import type { Reports } from "../reports/index.ts";
@@ -75,7 +76,7 @@ export class Line implements AsyncDisposable {
     });
   }
 
-  /** Listens when it resolves. @throws {Failure} conflict: the port is taken. unavailable: the address is not ours. */
+  /** Listens when it resolves. Fails as `listen` of base does. */
   static async open(options: LineOptions): Promise<Line> {
     const line = new Line(options);
     line.#door = await Door.open({
@@ -113,7 +114,7 @@ export class Line implements AsyncDisposable {
    * reason.
    */
   async read(nodeId: string, command: Command, signal: AbortSignal): Promise<Result> {
-    checkCommand(command);
+    checkCommand(command, "this hub");
     const { fleet } = this.#options;
     if (!fleet.has(nodeId)) {
       throw failure("not_found", `node ${nodeId} is not in the fleet: see \`orchestrator node list\``);
