@@ -5,7 +5,6 @@ import { Changes } from "../../src/base/changes.ts";
 import { systemClock } from "../../src/base/clock.ts";
 import { Failure } from "../../src/base/failure.ts";
 import { Lanes } from "../../src/base/lanes.ts";
-import { Slot } from "../../src/base/slot.ts";
 import { aborted, runTasks } from "../../src/base/tasks.ts";
 
 test("a sleep of months does not end at once, as a timer of Node would", async () => {
@@ -78,17 +77,6 @@ test("an abort from outside ends all tasks and is no failure", async () => {
   });
   stop.abort();
   await running;
-});
-
-test("a slot gives the newest value once", async () => {
-  const slot = new Slot<number>();
-  slot.put(1);
-  slot.put(2);
-  assert.equal(await slot.take(AbortSignal.timeout(1000)), 2);
-  const waiting = slot.take(AbortSignal.timeout(1000));
-  slot.put(3);
-  assert.equal(await waiting, 3);
-  await assert.rejects(slot.take(AbortSignal.abort(new Error("enough"))), /enough/);
 });
 
 test("changes wake a reader once for many notices, and end with the signal", async () => {

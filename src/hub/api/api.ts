@@ -1,7 +1,8 @@
 import { once } from "node:events";
-import { createSecureServer, type Http2SecureServer } from "node:http2";
+import { createSecureServer } from "node:http2";
 import type { TLSSocket } from "node:tls";
-import { type Failure, failure } from "../../base/failure.ts";
+import { failure } from "../../base/failure.ts";
+import { listen } from "../../base/listen.ts";
 import { toConnectError } from "../../wire/failures.ts";
 import { minTlsVersion } from "../../wire/tls.ts";
 import type { ServerCertificate, ServerIdentity } from "../enrolment/index.ts";
@@ -53,7 +54,8 @@ export async function openApi({ host, port, certificate, rooms }: ApiOptions): P
     sockets.add(socket);
     socket.once("close", () => sockets.delete(socket));
   });
-  const bound = await listen(server, host, port);
+  const settings = { host: "hub.listen", port: "hub.api.port" };
+  const bound = await listen(server, { host, port, settings });
   const forget = certificate.onChange((identity) => server.setSecureContext(secureContext(identity)));
   return {
     port: bound,
@@ -73,38 +75,4 @@ export async function openApi({ host, port, certificate, rooms }: ApiOptions): P
 
 function secureContext({ key, cert }: ServerIdentity) {
   return { key, cert, minVersion: minTlsVersion };
-}
-
-/** The port that it listens on. */
-async function listen(server: Http2SecureServer, host: string, port: number): Promise<number> {
-  try {
-    server.listen({ host, port });
-    await once(server, "listening");
-  } catch (thrown) {
-    throw cannotListen(thrown, host, port);
-  }
-  const address = server.address();
-  return typeof address === "object" && address !== null ? address.port : port;
-}
-
-function cannotListen(thrown: unknown, host: string, port: number): Failure {
-  const cause = { cause: thrown };
-  switch (thrown instanceof Error && "code" in thrown ? thrown.code : undefined) {
-    case "EADDRINUSE":
-      return failure(
-        "conflict",
-        `port ${port} of ${host} is taken: stop who has it, or set hub.api.port`,
-        cause,
-      );
-    case "EACCES":
-      return failure(
-        "denied",
-        `port ${port} may not be opened by this user: set hub.api.port to 1024 or more`,
-        cause,
-      );
-    case "EADDRNOTAVAIL":
-      return failure("invalid", `${host} is not an address of this machine: set hub.listen`, cause);
-    default:
-      return failure("unavailable", `port ${port} of ${host} cannot be opened`, cause);
-  }
 }

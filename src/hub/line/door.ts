@@ -1,6 +1,5 @@
 import { constants, type X509Certificate } from "node:crypto";
 import { once } from "node:events";
-import type { AddressInfo } from "node:net";
 import { createServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from "node:tls";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
@@ -11,7 +10,7 @@ import {
   type NodeFrame,
   NodeFrameSchema,
 } from "../../../gen/edge/v1/control_pb.ts";
-import { failure } from "../../base/failure.ts";
+import { listen } from "../../base/listen.ts";
 import type { Logger } from "../../base/log.ts";
 import { grpcMethod } from "../../wire/grpc.ts";
 import { maxTransportBytes } from "../../wire/limits.ts";
@@ -63,19 +62,20 @@ export class Door implements AsyncDisposable {
   readonly #stopRenewing: () => void;
 
   private constructor(
+    port: number,
     tls: TlsServer,
     grpc: Server,
     visitors: Map<string, Visitor>,
     stopRenewing: () => void,
   ) {
+    this.port = port;
     this.#tls = tls;
     this.#grpc = grpc;
     this.#visitors = visitors;
     this.#stopRenewing = stopRenewing;
-    this.port = (tls.address() as AddressInfo).port; // It listens on TCP.
   }
 
-  /** Listens when it resolves. @throws {Failure} conflict: the port is taken. unavailable: the address is not ours. */
+  /** Listens when it resolves. Fails as `listen` does. */
   static async open({ host, port, authority, certificate, log, onStream }: DoorOptions): Promise<Door> {
     const visitors = new Map<string, Visitor>();
     const grpc = grpcServer((stream) => {
@@ -105,15 +105,13 @@ export class Door implements AsyncDisposable {
       socket.once("close", () => visitors.delete(peer));
       injector.injectConnection(socket);
     });
-    tls.listen(port, host);
-    try {
-      await once(tls, "listening");
-    } catch (thrown) {
+    const settings = { host: "hub.listen", port: "hub.line.port" };
+    const bound = await listen(tls, { host, port, settings }).catch((thrown: unknown) => {
       grpc.forceShutdown();
-      throw cannotListen(host, port, thrown);
-    }
+      throw thrown;
+    });
     const stopRenewing = certificate.onChange(() => tls.setSecureContext(options()));
-    return new Door(tls, grpc, visitors, stopRenewing);
+    return new Door(bound, tls, grpc, visitors, stopRenewing);
   }
 
   /** Takes no new connections. Those that are open go on. */
@@ -185,14 +183,4 @@ function grpcServer(onStream: (stream: NodeStream) => void): Server {
     { connect: onStream },
   );
   return server;
-}
-
-function cannotListen(host: string, port: number, thrown: unknown): unknown {
-  const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
-  if (code === "EADDRINUSE") {
-    return failure("conflict", `port ${port} is taken: stop the other program, or set hub.line.port`, {
-      cause: thrown,
-    });
-  }
-  return failure("unavailable", `cannot listen at ${host} port ${port}`, { cause: thrown });
 }
