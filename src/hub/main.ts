@@ -1,39 +1,22 @@
 import { homedir } from "node:os";
 import { systemClock } from "../base/clock.ts";
 import { invalidField } from "../base/failure.ts";
-import { openLog } from "../base/log.ts";
-import { loadSettings } from "../base/settings.ts";
-import { printSettings } from "../base/settings-print.ts";
+import { begin } from "../wire/begin.ts";
 import type { ProgramOptions } from "../wire/program.ts";
-import { otherVariables, settingSections, settingsFile } from "../wire/settings.ts";
 import { version } from "../wire/version.ts";
 import { type HubConfig, hubSettings } from "./config.ts";
 import { openHub } from "./hub.ts";
 
 /** `orchestrator hub start`: a hub, until it is asked to end. @throws {Failure} why it cannot start or go on. */
 export async function run(options: ProgramOptions): Promise<number> {
-  const { flags, env, file, printConfig, json = false, signal } = options;
+  const { env, signal } = options;
   const definitions = hubSettings({ env, uid: process.getuid?.() ?? 0, home: homedir() });
-  const settings = await loadSettings(definitions, {
-    ...{ flags, env, otherVariables },
-    file: settingsFile(file, env),
-    sections: settingSections,
-  });
-  if (printConfig) {
-    process.stdout.write(printSettings(definitions, settings, { json }));
-    return 0;
-  }
-  const config = settings.values;
-  checkTogether(config);
   // The state, the keys and the tokens are nobody's business but the hub's own user's.
   process.umask(0o077);
-  const logFile = config["log.file"];
-  const log = openLog({
-    program: "hub",
-    level: config["log.level"],
-    format: config["log.format"],
-    ...(logFile !== undefined && { file: logFile }),
-  });
+  const begun = await begin("hub", definitions, options);
+  if (!begun) return 0;
+  const { config, log } = begun;
+  checkTogether(config);
   await using hub = await openHub(config, { clock: systemClock, log });
   log.info({ version, api: hub.api, line: hub.line, data_dir: config["hub.data_dir"] }, "hub is up");
   process.stdout.write(
