@@ -10,7 +10,7 @@
 set -eu
 PATH="$PATH:/usr/sbin:/sbin"
 
-releases=${ORCHESTRATOR_RELEASES:-https://github.com/orchestrator-agent/orchestrator-agent/releases/latest/download}
+releases=https://github.com/orchestrator-agent/orchestrator-agent/releases/latest/download
 prefix=/opt/orchestrator
 data=/var/lib/orchestrator
 settings=/etc/orchestrator
@@ -28,6 +28,7 @@ Usage: install.sh [--token TOKEN | --token-file FILE] [options]
   --token TOKEN       enrolment token of the hub (orchestrator hub token create)
   --token-file FILE   the same, from a file, so that it is not in the shell's history; - reads standard input
   --from PATH         a bundle (.tar.gz) or an unpacked one, instead of downloading the latest
+  --releases URL      where to download from, as from a mirror of your own (https)
   --mode MODE         systemd or container; without it, systemd where systemd runs, else container
   --no-start          install and enrol, start nothing
   --prefix DIR        programs (default /opt/orchestrator)
@@ -56,6 +57,7 @@ while [ $# -gt 0 ]; do
   --token) value_of "$@"; token=$2; shift ;;
   --token-file) value_of "$@"; token_file=$2; shift ;;
   --from) value_of "$@"; from=$2; shift ;;
+  --releases) value_of "$@"; releases=$2; shift ;;
   --mode) value_of "$@"; mode=$2; shift ;;
   --prefix) value_of "$@"; prefix=$2; shift ;;
   --data) value_of "$@"; data=$2; shift ;;
@@ -119,7 +121,7 @@ fetch_bundle() {
   url=$releases/orchestrator-agent-linux-$arch.tar.gz
   command -v curl >/dev/null || refuse "curl is missing: install it, or fetch $url elsewhere and pass it with --from"
   say "downloading $url"
-  curl -fSL --retry 3 --proto '=https' -o "$archive" "$url" ||
+  curl -fL --progress-bar --retry 3 --proto '=https' -o "$archive" "$url" ||
     refuse "the download failed. Check the network and https_proxy, or fetch the file elsewhere and pass it with --from"
 }
 

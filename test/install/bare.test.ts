@@ -1,11 +1,25 @@
-/** install.sh on a machine that has no container engine yet, and the bundle's programs run as they are. */
+/** `curl ... | sh` on a machine that has no container engine yet, and the bundle's programs run as they are. */
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import {
+  existsSync,
+  linkSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { type Program, program } from "../journeys/program.ts";
+import { until } from "../journeys/until.ts";
 import { type Machine, makeMachine } from "./machine.ts";
 
+const mirrorPort = 8443;
+
 let machine: Machine;
+let mirror: Program;
 let bare: { PATH: string };
 let aptLog: string;
 
@@ -13,9 +27,47 @@ before(async () => {
   machine = await makeMachine();
   aptLog = join(machine.scratch, "apt.log");
   bare = { PATH: pathWithoutDocker(join(machine.scratch, "programs")) };
+  mirror = await startMirror(join(machine.scratch, "releases"));
   await machine.startHub();
 });
-after(() => machine?.[Symbol.asyncDispose]());
+after(async () => {
+  await mirror?.[Symbol.asyncDispose]();
+  await machine?.[Symbol.asyncDispose]();
+});
+
+/** Serves the bundle from `folder` as a release, under a certificate that only this folder vouches for. */
+async function startMirror(folder: string): Promise<Program> {
+  const { engine, hubAddress: host, bundle } = machine;
+  mkdirSync(folder);
+  linkSync(bundle, join(folder, `orchestrator-agent-linux-${process.arch}.tar.gz`));
+  execFileSync(
+    "openssl",
+    [
+      ...[
+        "req",
+        "-x509",
+        "-newkey",
+        "ec",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-256",
+        "-nodes",
+        "-subj",
+        "/CN=mirror",
+      ],
+      ...["-keyout", join(folder, "key.pem"), "-out", join(folder, "certificate.pem")],
+      ...["-addext", `subjectAltName=IP:${host}`],
+    ],
+    { stdio: "pipe" },
+  );
+  const served = program([host, String(mirrorPort), folder], {
+    entry: new URL("releases.ts", import.meta.url).pathname,
+    env: {},
+    under: ["ip", "netns", "exec", engine.netns],
+  });
+  served.start();
+  await until("the mirror serves", () => served.output().includes("serving"));
+  return served;
+}
 
 /**
  * A search path with all programs of this machine but docker. Its apt-get knows packages only after an update, and what it
@@ -45,14 +97,21 @@ describe("an installation on a bare machine", () => {
     assert.equal(existsSync(aptLog), false);
   });
 
-  it("enrols, installs the distribution's engine, and starts nothing when told so", async () => {
+  it("downloads the programs, enrols, installs the distribution's engine, and starts nothing when told so", async () => {
     const token = await machine.token();
-    const args = ["--from", machine.bundle, "--token", token, "--no-start"];
-    const { code, stdout, stderr } = await machine.install(args, bare);
+    const args = [
+      "--token",
+      token,
+      "--no-start",
+      "--releases",
+      `https://${machine.hubAddress}:${mirrorPort}`,
+    ];
+    const trust = { CURL_CA_BUNDLE: join(machine.scratch, "releases/certificate.pem") };
+    const { code, stdout, stderr } = await machine.install(args, { ...bare, ...trust });
     assert.equal(code, 0, stderr);
     assert.match(
       stdout,
-      /enrolled as n-[\s\S]*installing docker\.io[\s\S]*engine answers[\s\S]*nothing was started/,
+      /downloading https:[\s\S]*enrolled as n-[\s\S]*installing docker\.io[\s\S]*engine answers[\s\S]*nothing was started/,
     );
     const install = "apt-get install -y --no-install-recommends docker.io\n";
     assert.equal(readFileSync(aptLog, "utf8"), `${install}apt-get update\n${install}`);

@@ -93,7 +93,9 @@ export async function makeMachine(): Promise<Machine> {
     ...{ engine, hub, bundle, root, scratch, hubAddress },
     run: (command, extra = {}) =>
       ran([...inside, ...withoutSystemd, ...command], { ...env, ...extra }, running),
-    install: (args, extra) => machine.run(["sh", installer, ...folders, ...args], extra),
+    // The script comes by standard input, as from `curl ... | sh`.
+    install: (args, extra) =>
+      machine.run(["sh", "-c", `exec sh -s -- "$@" <${installer}`, "sh", ...folders, ...args], extra),
     async startHub() {
       hub.start();
       await until("the hub answers", machine.nodes);

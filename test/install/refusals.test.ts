@@ -62,6 +62,12 @@ describe("install.sh refuses", () => {
     }
   });
 
+  it("a download that does not come", async () => {
+    const nobody = ["--releases", "https://127.0.0.1:1", "--token", "edge1_x"];
+    await refuses(/the download failed.*pass it with --from/, nobody);
+    await refuses(/the download failed/, ["--releases", "http://127.0.0.1:1", "--token", "edge1_x"]);
+  });
+
   it("options that it does not know, that lack a value, or that some program would read in another way", async () => {
     await refuses(/unknown option --tokne/, ["--tokne", "edge1_x"]);
     await refuses(/--token needs a value/, ["--token"]);
