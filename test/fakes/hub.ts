@@ -1,5 +1,5 @@
 /** A hub whose every word a test says: real gRPC, real mTLS, no logic. */
-import { createPublicKey, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
@@ -18,10 +18,10 @@ import {
   type WelcomeSchema,
 } from "../../gen/edge/v1/control_pb.ts";
 import type { Identity } from "../../src/daemon/identity/index.ts";
-import { newKeyPem } from "../../src/daemon/identity/request.ts";
 import { openAuthority } from "../../src/hub/enrolment/index.ts";
-import { issueNode, issueServer } from "../../src/hub/enrolment/issue.ts";
+import { issueServer } from "../../src/hub/enrolment/issue.ts";
 import { grpcService } from "../../src/wire/grpc.ts";
+import { newIdentity } from "./node.ts";
 
 type Body<F extends NodeFrame | HubFrame> = F["body"];
 type NodeCase = NonNullable<Body<NodeFrame>["case"]>;
@@ -61,9 +61,7 @@ export async function startFakeHub(folder: string): Promise<FakeHub> {
   const at = Date.now();
   const authority = await openAuthority({ folder, trustDomain: "", now: () => at });
   const own = await issueServer(authority, { names: ["127.0.0.1"], at, validMs: 3_600_000 });
-  const keyPem = await newKeyPem();
-  const publicKey = createPublicKey(keyPem).export({ format: "der", type: "spki" });
-  const issued = await issueNode(authority, { id: "n-test", publicKey, at, validMs: 3_600_000 });
+  const { nodeId, keyPem, certificatePem } = await newIdentity(authority, "n-test");
 
   const waiting: HubStream[] = [];
   let wake = () => {};
@@ -86,13 +84,7 @@ export async function startFakeHub(folder: string): Promise<FakeHub> {
   const address = `127.0.0.1:${port}`;
   return {
     address,
-    identity: {
-      nodeId: "n-test",
-      keyPem,
-      certificatePem: issued.certificatePem,
-      caPem: authority.rootPem,
-      lineAddresses: [address],
-    },
+    identity: { nodeId, keyPem, certificatePem, caPem: authority.rootPem, lineAddresses: [address] },
     async nextStream() {
       for (;;) {
         const stream = waiting.shift();

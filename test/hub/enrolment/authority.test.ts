@@ -16,7 +16,7 @@ function open(at: string, more: Partial<AuthorityOptions> = {}) {
 }
 
 test("an authority is made once, kept privately, and is the same at the next start", async (t) => {
-  const at = await folder(t);
+  const at = folder(t);
 
   const first = await open(at, { trustDomain: "plant.example" });
   const second = await open(at);
@@ -31,7 +31,7 @@ test("an authority is made once, kept privately, and is the same at the next sta
 });
 
 test("another trust domain than the authority's is refused, and so is a name that cannot be one", async (t) => {
-  const at = await folder(t);
+  const at = folder(t);
   await open(at, { trustDomain: "plant.example" });
 
   await assert.rejects(open(at, { trustDomain: "other.example" }), {
@@ -42,7 +42,7 @@ test("another trust domain than the authority's is refused, and so is a name tha
 });
 
 test("an authority that should be there and is not is never made anew", async (t) => {
-  const at = await folder(t);
+  const at = folder(t);
 
   await assert.rejects(open(at, { mustExist: "hub.db is that of a hub that has a fleet" }), {
     kind: "conflict",
@@ -52,7 +52,7 @@ test("an authority that should be there and is not is never made anew", async (t
 });
 
 test("openssl accepts what is issued, strictly, and only for its purpose", async (t) => {
-  const at = await folder(t);
+  const at = folder(t);
   const authority = await open(at);
   await writeFile(join(at, "root.pem"), authority.rootPem);
   const { publicKey } = await requestedKey(await readFile(await requestFile(at)));
@@ -86,7 +86,7 @@ test("openssl accepts what is issued, strictly, and only for its purpose", async
 });
 
 test("of a signing request the public key is taken and nothing else", async (t) => {
-  const at = await folder(t);
+  const at = folder(t);
   const authority = await open(at, { trustDomain: "plant.example" });
   const file = await requestFile(at, {
     subject: "/CN=admin/O=plant",
@@ -109,7 +109,7 @@ test("of a signing request the public key is taken and nothing else", async (t) 
 });
 
 test("a signing request that is changed, of another curve, or none at all is refused with which it is", async (t) => {
-  const at = await folder(t);
+  const at = folder(t);
   const good = await readFile(await requestFile(at));
   const changed = Buffer.from(good);
   const name = changed.indexOf("whatever");
@@ -131,7 +131,7 @@ test("a signing request that is changed, of another curve, or none at all is ref
 });
 
 test("the operator's own authority is used: a root, or an intermediate with its chain", async (t) => {
-  const at = await folder(t);
+  const at = folder(t);
   const files = await operatorAuthority(at);
   const { publicKey } = await requestedKey(await readFile(await requestFile(at)));
 
@@ -164,7 +164,7 @@ test("the operator's own authority is used: a root, or an intermediate with its 
 });
 
 test("an operator's authority that cannot work is refused with the reason", async (t) => {
-  const at = await folder(t);
+  const at = folder(t);
   const files = await operatorAuthority(at);
   const given = (certificateFile: string, keyFile: string) =>
     open(at, { given: { certificateFile, keyFile } });

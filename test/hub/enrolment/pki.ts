@@ -1,16 +1,15 @@
 import { execFile } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { tempFolder } from "../../fixtures/folder.ts";
 
 const run = promisify(execFile);
 
 /** A folder of a test's own, removed with it. */
-export async function folder(t: { after(work: () => Promise<void>): void }): Promise<string> {
-  const path = await mkdtemp(join(tmpdir(), "orchestrator-pki-"));
-  t.after(() => rm(path, { recursive: true, force: true }));
-  return path;
+export function folder(t: { after(work: () => void): void }): string {
+  const made = tempFolder();
+  t.after(() => made[Symbol.dispose]());
+  return made.path;
 }
 
 /** Runs openssl: a program that is not ours says whether what we made is right. */

@@ -21,7 +21,7 @@ function newAuthority(at: string, name = "ca", trustDomain = ""): Promise<Author
 }
 
 test("the hub's certificate is kept while it fits, and made anew when it does not", async (t) => {
-  const at = await folder(t);
+  const at = folder(t);
   const authority = await newAuthority(at);
   const open = (names: string[], of = authority) =>
     ServerCertificate.open({ authority: of, folder: join(at, "tls"), names, clock: systemClock });
@@ -39,7 +39,7 @@ test("the hub's certificate is kept while it fits, and made anew when it does no
 });
 
 test("a hub that runs for months makes its certificate anew in time, and tells its listeners", async (t) => {
-  const at = await folder(t);
+  const at = folder(t);
   let aheadMs = 0;
   const clock: Clock = { ...systemClock, now: () => Date.now() + aheadMs };
   const authority = await newAuthority(at);
@@ -65,7 +65,7 @@ test("a hub that runs for months makes its certificate anew in time, and tells i
 });
 
 test("a fleet keeps the authority that it enrolled with", async (t) => {
-  const at = await folder(t);
+  const at = folder(t);
   await using store = Store.open(join(at, "hub.db"), [schema], Date.now);
   const authority = await newAuthority(at);
   await keepAuthority(store, authority);

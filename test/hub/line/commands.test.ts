@@ -3,9 +3,9 @@ import { test } from "node:test";
 import { CommandState } from "../../../gen/edge/v1/fleet_pb.ts";
 import { commandWindow } from "../../../src/wire/limits.ts";
 import { smallDisk, tempFolder } from "../../fixtures/folder.ts";
+import { until } from "../../journeys/until.ts";
 import { fill } from "../reports/fill.ts";
 import { type Hub, listRuntimes, startHub, startPlc } from "./hub.ts";
-import { until } from "./until.ts";
 
 const asked = { actor: "operator/t", expiresInMs: 0 };
 const soon = () => AbortSignal.timeout(5_000);

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RejectCode } from "../../../gen/edge/v1/control_pb.ts";
 import type { HelloInit, Sent } from "../../fakes/node.ts";
+import { until } from "../../journeys/until.ts";
 import { startHub, startPlc } from "./hub.ts";
-import { until } from "./until.ts";
 
 const event = (value: object): Sent => ({
   case: "report",

@@ -5,8 +5,8 @@ import { openAuthority } from "../../../src/hub/enrolment/index.ts";
 import { issueServer } from "../../../src/hub/enrolment/issue.ts";
 import { FakeNode, type Identity, newIdentity } from "../../fakes/node.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
+import { until } from "../../journeys/until.ts";
 import { type Hub, listRuntimes, startHub } from "./hub.ts";
-import { until } from "./until.ts";
 
 const soon = () => AbortSignal.timeout(5_000);
 

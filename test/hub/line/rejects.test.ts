@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RejectCode } from "../../../gen/edge/v1/control_pb.ts";
 import { newIdentity } from "../../fakes/node.ts";
+import { until } from "../../journeys/until.ts";
 import { startHub, startPlc } from "./hub.ts";
-import { until } from "./until.ts";
 
 test("a first frame that is no hello is refused, and so is a protocol of the future", async () => {
   await using hub = await startHub();
