@@ -71,7 +71,7 @@ async function clear(path: string): Promise<void> {
   if (Buffer.byteLength(path) > maxPathBytes) {
     throw failure(
       "invalid",
-      `${path} is longer than the ${maxPathBytes} bytes that a socket's path may have`,
+      `${path} is longer than the ${maxPathBytes} bytes that a socket's path may have: choose a shorter one`,
     );
   }
   const found = await lstat(path).catch(() => undefined);
