@@ -770,7 +770,8 @@ export const Runtimes: GenService<{
    * Creates a runtime, starts it and waits until it runs. Everything made is undone when it fails.
    * Creating an existing name with an equal spec is the same success.
    * Fails with INVALID (every violation listed), CONFLICT (the name exists with another spec; nothing is touched),
-   * NOT_FOUND (the image does not exist), UNAVAILABLE (engine or registry not reachable until the deadline), DEADLINE.
+   * NOT_FOUND (the image does not exist), UNAVAILABLE (engine or registry not reachable until the deadline), DEADLINE,
+   * EXHAUSTED (the node has 256 runtimes).
    *
    * @generated from rpc edge.v1.Runtimes.CreateRuntime
    */

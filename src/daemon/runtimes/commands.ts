@@ -19,6 +19,9 @@ export interface Room extends Books {
   clock: Clock;
 }
 
+/** Runtimes of one node: what all of them are must fit into one frame. */
+const runtimeLimit = 256;
+
 /** How long a create that is called off waits until it is undone; what is left then is undone without anybody waiting. */
 const undoMs = 60_000;
 
@@ -109,6 +112,12 @@ function refuseDifferent(there: Wish, spec: RuntimeSpec): void {
 function addWish({ store, loop, clock }: Room, spec: RuntimeSpec, ask: Ask): void {
   const { name } = spec;
   ask.signal.throwIfAborted();
+  if (store.count >= runtimeLimit) {
+    throw failure(
+      "exhausted",
+      `this node has ${runtimeLimit} runtimes, which is its limit: delete one first`,
+    );
+  }
   store.add({ name, spec, specHash: hashOf(spec), commandId: ask.id, createdAt: clock.now() });
   loop.tended(name).isTouched = false;
 }

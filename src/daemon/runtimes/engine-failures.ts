@@ -32,6 +32,7 @@ export function isEngineAway(thrown: unknown): boolean {
   return thrown instanceof EngineFailure && thrown.status === undefined && thrown.kind === "unavailable";
 }
 
+/** The engine has no such object, or no longer. */
 export function isNotFound(thrown: unknown): boolean {
   return thrown instanceof EngineFailure && thrown.status === 404;
 }

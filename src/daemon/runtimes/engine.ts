@@ -255,6 +255,7 @@ async function orUnchanged(asked: Promise<unknown>): Promise<void> {
 /** A few at a time: the engine answers no faster when all come at once. */
 const batch = 8;
 
+/** Does the same for every item, and returns the results in the order of the items. The first failure ends it. */
 export async function inBatches<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
   const results: R[] = [];
   for (let at = 0; at < items.length; at += batch) {

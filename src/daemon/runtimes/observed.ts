@@ -27,8 +27,10 @@ export interface Observed {
   volumes: readonly { name: string; commandId: string }[];
 }
 
+/** What is seen where nothing is there. */
 export const nothing: Observed = { containers: [], networks: [], volumes: [] };
 
+/** What counts of a container, out of all that the engine says of it. */
 export function toObserved(inspected: Docker.ContainerInspectInfo): ObservedContainer {
   const { State, Config, HostConfig, NetworkSettings } = inspected;
   return {

@@ -29,6 +29,7 @@ export function isKnownProfile(profile: RuntimeProfile): boolean {
   return Object.values<number>(RuntimeProfile).includes(profile);
 }
 
+/** The profile of a spec. Who names none gets that of the product's first use. */
 export function profileOf({ profile }: RuntimeSpec): Profile {
   return profile === RuntimeProfile.PLAIN ? plain : openplc;
 }
@@ -49,12 +50,14 @@ export interface Origin {
   commandId: string;
 }
 
+/** What a container is made from. `refused` are the limits that this engine may not raise. */
 export interface ContainerPlan extends Origin {
   spec: RuntimeSpec;
   specHash: string;
   refused: ReadonlySet<Rlimit>;
 }
 
+/** Labels by which what we make is known again: whose it is, of which runtime, by which command. */
 export function labelsOf(runtime: string, { instanceId, commandId }: Origin): Record<string, string> {
   return { [label.instance]: instanceId, [label.runtime]: runtime, [label.command]: commandId };
 }

@@ -54,6 +54,7 @@ export async function round(tools: Tools, tended: Tended): Promise<Failure | und
   throw failure("conflict", `something else keeps changing the container of runtime ${tended.name}`);
 }
 
+/** What `plan` must know beside a wish and what was seen: whose objects count, and what the engine refuses. */
 export function groundOf({ store, refused }: Pick<Tools, "store" | "refused">) {
   return { instanceId: store.instanceId, refused };
 }

@@ -93,6 +93,7 @@ export class Runtimes implements AsyncDisposable {
     return { runtime: this.#known(spec.name), created };
   }
 
+  /** Starts a runtime and waits until it runs; see the contract, as for the next two. */
   async start(name: string, ask: Ask): Promise<Runtime> {
     await commands.start(this.#room, name, ask);
     return this.#known(name);

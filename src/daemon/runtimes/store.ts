@@ -113,11 +113,18 @@ export class Store {
     return this.#sql.all("SELECT * FROM runtimes ORDER BY name").map(toWish);
   }
 
+  /** How many wishes there are. */
+  get count(): number {
+    return Number(this.#sql.get("SELECT COUNT(*) AS n FROM runtimes")?.n);
+  }
+
+  /** The wish of this name, if there is one. */
   get(name: string): Wish | undefined {
     const row = this.#sql.get("SELECT * FROM runtimes WHERE name = ?", name);
     return row && toWish(row);
   }
 
+  /** Keeps a new wish: it should run, and is not made yet. */
   add(wish: Pick<Wish, "name" | "spec" | "specHash" | "commandId" | "createdAt">): void {
     this.#sql.run(
       `INSERT INTO runtimes VALUES (?, ?, ?, 'running', 'creating', ?, ?, 0, ?, 0, '', '', '', '', '', 0, NULL, '[]', '')`,

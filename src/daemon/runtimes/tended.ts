@@ -35,6 +35,7 @@ export interface Tended {
   readonly tellers: Set<Ask["progress"]>;
 }
 
+/** A runtime of which nothing was seen yet. */
 export function newTended(name: string, { isTouched }: { isTouched: boolean }): Tended {
   return {
     ...{ name, isTouched, asked: 0, answered: 0, isBusy: false, lastRound: 0, seen: undefined, doing: "" },
