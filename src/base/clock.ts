@@ -13,6 +13,7 @@ export interface Clock {
 /** The longest that one timer of Node waits; with more, it does not wait at all. */
 const longestTimerMs = 2 ** 31 - 1;
 
+/** The time of this machine. */
 export const systemClock: Clock = {
   now: () => Date.now(),
   elapsed: () => performance.now(),

@@ -10,12 +10,14 @@ export interface Schema {
   migrations: readonly string[];
 }
 
+/** A file that could not be read, and where it was moved. */
 export interface SetAside {
   path: string;
   movedTo: string;
   problem: string;
 }
 
+/** A row as SQLite gives it: by column. */
 export type Row = Record<string, null | number | bigint | string | Uint8Array>;
 
 /**
@@ -74,10 +76,12 @@ export class Sql implements Disposable {
     }
   }
 
+  /** All rows of a query. */
   all(text: string, ...values: SQLInputValue[]): Row[] {
     return this.#guarded(() => this.#prepared(text).all(...values) as Row[]);
   }
 
+  /** The first row of a query, if there is one. */
   get(text: string, ...values: SQLInputValue[]): Row | undefined {
     return this.#guarded(() => this.#prepared(text).get(...values) as Row | undefined);
   }

@@ -13,7 +13,9 @@ type Outcome = SetCase<Result["outcome"]>;
 
 /** The name of a capability: a case of `Command.request`, and of `Result.outcome`. */
 export type CommandCase = Request["case"];
+/** The request message of a capability. */
 export type RequestOf<C extends CommandCase> = Extract<Request, { case: C }>["value"];
+/** The response message of a capability. */
 export type ResponseOf<C extends CommandCase> = Extract<Outcome, { case: C }>["value"];
 
 /** The services whose methods are commands to a node. Doors two and three are made from them. */

@@ -54,11 +54,13 @@ export class Outbox {
     this.wake.notify();
   }
 
+  /** A beat is due. */
   beat(): void {
     this.#beatIsDue = true;
     this.wake.notify();
   }
 
+  /** The status may have changed. */
   status(): void {
     this.#statusIsDue = true;
     this.wake.notify();

@@ -1,5 +1,6 @@
 import type { Schema, Sql } from "../../base/sql.ts";
 
+/** The room's table: one row, which holds the session epoch. */
 export const schema: Schema = {
   room: "control",
   migrations: [

@@ -57,6 +57,7 @@ export async function readIdentity(dataDir: string): Promise<Identity | undefine
   }
 }
 
+/** Writes the identity, whole and synced, for its own user alone. */
 export async function writeIdentity(dataDir: string, identity: Identity): Promise<void> {
   await writeWhole(identityFile(dataDir), `${JSON.stringify(identity, undefined, 2)}\n`);
 }

@@ -1,3 +1,5 @@
-// The journal: every result and event of this node, in order, on disk, until the hub has it on its own. Results and events
-// leave the node only through here, so that a lost link delays them and never loses them.
+/**
+ * The journal: every result and event of this node, in order, on disk, until the hub has it on its own. Results and events
+ * leave the node only through here, so that a lost link delays them and never loses them.
+ */
 export { type Entry, Journal, type JournalLimit, type Kept, schema } from "./journal.ts";

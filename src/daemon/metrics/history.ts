@@ -4,6 +4,7 @@ import { chooseResolution, coarseMs, type Extent } from "./resolution.ts";
 import { addSlot, emptySlot, type Measured, sampleOfSlot } from "./slots.ts";
 import { SampleStore } from "./store.ts";
 
+/** What a history may take. */
 export interface HistoryLimits {
   /** Series kept at most; the one that was silent longest makes room. */
   series: number;
@@ -21,12 +22,14 @@ interface Waiting {
   ranMs: number;
 }
 
+/** One interval of an answer. */
 export interface Point {
   /** Begin of the interval: wall time in milliseconds. */
   at: number;
   sample: Sample;
 }
 
+/** What is asked of a history. */
 export interface Range {
   series: string;
   /** Wall time in milliseconds, inclusive. */

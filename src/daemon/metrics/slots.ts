@@ -27,6 +27,7 @@ export const averaged = ["cpu", "memory", "disk", "received", "sent", "load"] as
 /** What a point tells as it was in its newest sample. */
 export const newest = ["memoryTotal", "diskTotal", "uptime"] as const;
 
+/** A sample taken at `at` (wall time in milliseconds), as the plain numbers that are averaged. */
 export function measuredOf(sample: Sample, at: number): Measured {
   return {
     at,
@@ -42,6 +43,7 @@ export function measuredOf(sample: Sample, at: number): Measured {
   };
 }
 
+/** A slot without any sample. */
 export function emptySlot(): Slot {
   const zero = { cpu: 0, memory: 0, disk: 0, received: 0, sent: 0, load: 0 };
   return { ...zero, memoryTotal: 0, diskTotal: 0, uptime: 0, weight: 0, lastAt: Number.NEGATIVE_INFINITY };

@@ -9,6 +9,7 @@ import { toFailureMessage } from "../../wire/failures.ts";
 import { maxFrameBytes } from "../../wire/limits.ts";
 import type { Ask } from "./ask.ts";
 
+/** The response to a command, or the failure. */
 export type Outcome = Result["outcome"];
 
 /** Calls the handler of a command. The daemon makes it from the table and its rooms. */

@@ -9,6 +9,7 @@ export class ProgressBoard {
   readonly changes = new Changes();
   readonly #newest = new Map<string, Progress>();
 
+  /** Replaces what was told of a command. Sentences that are too long are cut, counts below zero are none. */
   put(commandId: string, phase: string, doneBytes = 0, totalBytes = 0): void {
     const [done, total] = [
       BigInt(Math.max(0, Math.trunc(doneBytes))),

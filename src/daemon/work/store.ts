@@ -46,6 +46,7 @@ export class CommandStore {
     this.#sql = sql;
   }
 
+  /** The command of this id, if it is not forgotten. */
   get(id: string): Accepted | undefined {
     const row = this.#sql.get("SELECT * FROM commands WHERE id = ?", id);
     return row && toAccepted(row);
@@ -71,6 +72,7 @@ export class CommandStore {
     this.#sql.run("UPDATE commands SET from_hub = 1 WHERE id = ?", id);
   }
 
+  /** Keeps the one result of a command. */
   finish(id: string, result: Result, reportSequence: number, now: number): void {
     const bytes = toBinary(ResultSchema, result);
     this.#sql.run(
@@ -82,14 +84,17 @@ export class CommandStore {
     );
   }
 
+  /** Notes where the result stands in the journal now. */
   reportedAgain(id: string, reportSequence: number): void {
     this.#sql.run("UPDATE commands SET report_sequence = ? WHERE id = ?", reportSequence, id);
   }
 
+  /** Notes how much of its budget a command has used, in milliseconds. */
   used(id: string, usedMs: number): void {
     this.#sql.run("UPDATE commands SET used_ms = ? WHERE id = ?", Math.round(usedMs), id);
   }
 
+  /** Highest sequence number of a command of the hub. */
   get lastSequence(): number {
     return Number(this.#sql.get("SELECT last_sequence FROM commands_cursor")?.last_sequence ?? 0);
   }

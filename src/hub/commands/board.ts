@@ -21,10 +21,12 @@ export class Board {
     return this.#commands.wakes(commandId, signal);
   }
 
+  /** Something new waits for the node. */
   wakeNode(nodeId: string): void {
     this.#nodes.notify(nodeId);
   }
 
+  /** These commands may have changed. */
   touched(commandIds: readonly string[]): void {
     for (const id of commandIds) this.#commands.notify(id);
   }
@@ -34,6 +36,7 @@ export class Board {
     return this.#nodes.has(nodeId);
   }
 
+  /** Keeps the newest progress of a command, and tells who watches it. */
   progressed(nodeId: string, progress: Progress): void {
     const ofNode = this.#progress.get(nodeId) ?? new Map<string, Progress>();
     this.#progress.set(nodeId, ofNode);

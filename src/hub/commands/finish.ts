@@ -48,6 +48,7 @@ export function callOff(
   return { nodeId, outcome: "node" };
 }
 
+/** The failure of whoever asks for a command that is not here. */
 export function unknownCommand(id: string): Error {
   return failure("not_found", `there is no command ${id} here: its result is forgotten, or it never was`);
 }

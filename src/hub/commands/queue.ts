@@ -24,6 +24,7 @@ export function queueOf(tx: Tx, nodeId: string): Queue {
   };
 }
 
+/** Writes down how far a node's queue is. */
 export function saveQueue(tx: Tx, nodeId: string, { last, handed, accepted }: Queue): void {
   tx.run(
     `INSERT INTO command_queues (node_id, last, handed, accepted) VALUES ($1, $2, $3, $4)

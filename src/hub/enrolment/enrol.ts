@@ -27,6 +27,7 @@ export interface EnrolOptions {
   now: () => number;
 }
 
+/** What a node that was let in gets. */
 export interface Enrolled {
   nodeId: string;
   /** The node's certificate, then the intermediates. */

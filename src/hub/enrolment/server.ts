@@ -46,6 +46,7 @@ export class ServerCertificate {
     return new ServerCertificate(options, kept ?? (await make(folder, authority, names, clock.now())));
   }
 
+  /** The certificate that a listener shows now. */
   get current(): ServerIdentity {
     return this.#current;
   }

@@ -19,6 +19,7 @@ export const defaultTokenMs = 15 * 60_000;
 /** Ended tokens are kept for so long, so that a late node is told what happened to its token. */
 const keptMs = 30 * 24 * 3_600_000;
 
+/** The one-time tokens that let nodes in. */
 export interface Tokens {
   /** Keeps a new token; of the secret, only its hash. Forgets those that ended long ago. */
   add(token: { id: string; secret: Uint8Array; note: string; expiresAt: number }): Promise<TokenRecord>;

@@ -18,6 +18,7 @@ export class Feed {
   }
 }
 
+/** One watcher's set of changed ids. */
 export class Watch implements Disposable {
   readonly #close: () => void;
   #dirty = new Set<string>();
@@ -27,6 +28,7 @@ export class Watch implements Disposable {
     this.#close = close;
   }
 
+  /** Notes a change. */
   touch(id: string): void {
     this.#dirty.add(id);
     this.#wake?.();

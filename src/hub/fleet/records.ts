@@ -98,6 +98,7 @@ export interface EnrolledNode {
   at: number;
 }
 
+/** Takes a node in, or gives one that is there its new certificate. One that was removed is a node again. */
 export function insertNode(tx: Tx, { nodeId, hostName, serial, expiresAt, at }: EnrolledNode): void {
   tx.run("DELETE FROM removed_nodes WHERE id = $1", nodeId);
   tx.run(
@@ -120,6 +121,7 @@ export function deleteNode(tx: Tx, id: string, at: number): void {
   tx.run("INSERT INTO removed_nodes (id, removed_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING", id, at);
 }
 
+/** Writes a record as it is; one whose row is gone stays gone. */
 export function updateNode(tx: Tx, record: NodeRecord): void {
   tx.run(
     `UPDATE nodes SET host_name = $2, certificate_serial = $3, certificate_expires_at = $4, changed_at = $5, seen_at = $6,

@@ -37,18 +37,22 @@ export class Outbox {
     this.#stored = Math.max(this.#stored, through);
   }
 
+  /** A beat is due. */
   beat(): void {
     this.#isBeatDue = true;
   }
 
+  /** The node is to beat at another pace. */
   pace(pace: Pace): void {
     this.#pace = pace;
   }
 
+  /** The node is to go, and to come back later. */
   drain(drain: Drain): void {
     this.#drain = drain;
   }
 
+  /** A read is to be asked. */
   read(command: Command): void {
     this.#reads.push(command);
   }

@@ -84,6 +84,7 @@ export class Sender {
     this.#look();
   }
 
+  /** Looks no more. */
   stop(): void {
     this.#stopListening();
   }

@@ -83,10 +83,12 @@ export class Session {
     });
   }
 
+  /** The node, as its certificate says. */
   get nodeId(): string {
     return this.visitor.nodeId;
   }
 
+  /** Whether frames are taken and commands sent. */
   get isOpen(): boolean {
     return this.#state === "open";
   }

@@ -3,7 +3,6 @@
  * secret. There is always a way in: a hub without a valid admin token makes one at its start, in a file that only the
  * hub's own user can read.
  */
-
 export { type Caller, type OperatorRecord, Operators } from "./operators.ts";
 export { allows, type Role, roleNames } from "./roles.ts";
 export { schema } from "./schema.ts";

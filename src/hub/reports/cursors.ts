@@ -56,6 +56,7 @@ export function throughOf(tx: Tx, nodeId: string, journalId: string): number | u
   return row && Number(row.through);
 }
 
+/** Says up to where a journal's entries are on the disk, from the commit on. */
 export function moveCursor(tx: Tx, nodeId: string, journalId: string, through: number): void {
   tx.run(
     "UPDATE report_cursors SET through = $3 WHERE node_id = $1 AND journal_id = $2",
