@@ -18,10 +18,10 @@ export function netmonSettings({ env, uid, home }: Surroundings) {
       doc: "The unix socket where netmon tells of the network.",
     }),
     "netmon.settle_ms": milliseconds({
-      default: 50,
+      default: 1_000,
       min: 0,
       max: 10_000,
-      doc: "How long a change may go on before it is looked at, in milliseconds: one cable makes a dozen notices.",
+      doc: "How long an interface must stay the same before its change is told, in milliseconds. A loss is told at once.",
     }),
     "netmon.look_every_ms": milliseconds({
       default: 30_000,

@@ -35,7 +35,8 @@ const hop = {
 /** What we use of what `ip -json -details route show` says of a route. */
 const routeSchema = v.object({
   ...hop,
-  table: v.optional(v.string(), "main"),
+  /** `10.0.0.0/8`, `default`, or the address of one host. */
+  dst: v.string(),
   metric: v.optional(v.number(), 0),
   nexthops: v.optional(v.array(v.object(hop)), []),
 });
@@ -48,9 +49,17 @@ export function askLinks(signal: AbortSignal): Promise<IpLink[]> {
   return ask(linkSchema, ["address", "show"], signal);
 }
 
-/** The default routes of all tables and both families. @throws {Failure} unavailable: ip(8) does not tell. */
-export function askDefaultRoutes(signal: AbortSignal): Promise<IpRoute[]> {
-  return ask(routeSchema, ["route", "show", "table", "all", "default"], signal);
+/**
+ * The machine's own routes of both families; those of policies are in other tables, and those that refuse lead nowhere.
+ * @throws {Failure} unavailable: ip(8) does not tell.
+ */
+export async function askRoutes(signal: AbortSignal): Promise<{ ipv4: IpRoute[]; ipv6: IpRoute[] }> {
+  const own = ["route", "show", "table", "main", "type", "unicast"];
+  const [ipv4, ipv6] = await Promise.all([
+    ask(routeSchema, ["-4", ...own], signal),
+    ask(routeSchema, ["-6", ...own], signal),
+  ]);
+  return { ipv4, ipv6 };
 }
 
 /** The kernel answers at once; a machine that is swapping may take its time. */

@@ -1,59 +1,55 @@
 import { create } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
   GetNetworkResponseSchema,
   NetMon,
-  type NetworkPicture,
-  NetworkPictureSchema,
+  type WatchNetworkRequest,
   type WatchNetworkResponse,
-  WatchNetworkResponseSchema,
 } from "../../gen/edge/v1/netmon_pb.ts";
 import { type CallContext, streamHandler, unaryHandler } from "../wire/grpc.ts";
 import type { HealthBoard } from "../wire/health.ts";
 import { openSocketServer } from "../wire/socket-server.ts";
 import type { Network } from "./network.ts";
-import { changedInterfaces, type Picture } from "./state.ts";
+import type { Picture } from "./state.ts";
+import { pictureMessage, toldSince } from "./tell.ts";
+
+/** What the door needs of the network. */
+type Watched = Pick<Network, "picture" | "changes" | "runId">;
 
 /** Who owns the socket and its group may ask; nobody else can connect. */
 const socketMode = 0o660;
 
 /** Serves `edge.v1.NetMon`. @throws {Failure} as `openSocketServer` does. */
-export function openDoor(
-  path: string,
-  network: Pick<Network, "picture" | "changes">,
-  health: HealthBoard,
-): Promise<AsyncDisposable> {
+export function openDoor(path: string, network: Watched, health: HealthBoard): Promise<AsyncDisposable> {
   const methods = {
-    getNetwork: unaryHandler(() => create(GetNetworkResponseSchema, { picture: toMessage(network.picture) })),
-    watchNetwork: streamHandler((_request, { signal }: CallContext) => watchNetwork(network, signal)),
+    getNetwork: unaryHandler(() =>
+      create(GetNetworkResponseSchema, { picture: pictureMessage(network.picture, network.runId) }),
+    ),
+    watchNetwork: streamHandler((request: WatchNetworkRequest, { signal }: CallContext) =>
+      watchNetwork(network, request, signal),
+    ),
   };
   return openSocketServer({ path, mode: socketMode, services: [{ service: NetMon, methods }], health });
 }
 
-/** The picture now, then the newest one whenever it is another. A reader that is slow misses those in between. */
+/** What a watcher that was here before says it has. */
+type Known = Pick<WatchNetworkRequest, "knownRunId" | "knownGeneration">;
+
+/**
+ * The picture now, then the difference whenever there is another one. A reader that is slow misses those in between, and gets
+ * the newest whole.
+ */
 export async function* watchNetwork(
-  network: Pick<Network, "picture" | "changes">,
+  network: Watched,
+  { knownRunId, knownGeneration }: Known,
   signal: AbortSignal,
 ): AsyncGenerator<WatchNetworkResponse, void> {
   let told: Picture | undefined;
   for await (const _ of network.changes.wakes(signal)) {
-    const { picture } = network;
-    if (picture === told) continue;
-    const changed = changedInterfaces(told, picture);
+    const { picture, runId } = network;
+    if (picture === told) continue; // It is only seen again, or no longer.
+    const has = knownRunId === runId && knownGeneration === BigInt(picture.generation);
+    const before = told ?? (has ? picture : undefined);
     told = picture;
-    yield create(WatchNetworkResponseSchema, { picture: toMessage(picture), changed });
+    yield toldSince(before, picture, runId);
   }
-}
-
-function toMessage({ generation, takenAt, interfaces, dnsServers }: Picture): NetworkPicture {
-  return create(NetworkPictureSchema, {
-    generation: BigInt(generation),
-    takenAt: timestampFromMs(takenAt),
-    interfaces: interfaces.map((one) => ({
-      ...one,
-      addresses: [...one.addresses],
-      gateways: [...one.gateways],
-    })),
-    dnsServers: [...dnsServers],
-  });
 }

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import type { InterfaceKind } from "../wire/interfaces.ts";
+import type { Route } from "./routes.ts";
 
 /** An interface as netmon tells it; see `edge.v1.NetworkInterface` for what each field means. */
 export interface Interface {
@@ -12,7 +13,9 @@ export interface Interface {
   readonly carrier: boolean;
   readonly speedMbps: number;
   readonly addresses: readonly string[];
+  readonly subnets: readonly string[];
   readonly gateways: readonly string[];
+  readonly routes: readonly Route[];
 }
 
 /** What one look at the network saw. */
@@ -29,23 +32,37 @@ export interface Picture extends Seen {
   readonly takenAt: number;
 }
 
+/** What makes one picture out of another. */
+export interface Difference {
+  /** Those that came or are different, ordered by name. */
+  readonly interfaces: readonly Interface[];
+  /** Names of those that went. */
+  readonly removed: readonly string[];
+  /** When they are different. */
+  readonly dnsServers?: readonly string[];
+}
+
 /** The picture after another look: the same one when nothing is different. */
 export function nextPicture(before: Picture | undefined, seen: Seen, now: number): Picture {
-  if (before && isDeepStrictEqual(seenOf(before), seenOf(seen))) return before;
-  return { ...seenOf(seen), generation: (before?.generation ?? 0) + 1, takenAt: now };
+  const { interfaces, dnsServers } = seen;
+  if (before) {
+    const isSame = isDeepStrictEqual([before.interfaces, before.dnsServers], [interfaces, dnsServers]);
+    if (isSame) return before;
+  }
+  return { interfaces, dnsServers, generation: (before?.generation ?? 0) + 1, takenAt: now };
 }
 
-/** Names of the interfaces that differ, came or went, in order; all of them when there was no picture before. */
-export function changedInterfaces(before: Picture | undefined, after: Picture): string[] {
+/** What is different; everything, when there was no picture before. */
+export function differenceOf(before: Seen | undefined, after: Seen): Difference {
   const [old, now] = [byName(before), byName(after)];
-  const names = [...new Set([...old.keys(), ...now.keys()])].sort();
-  return names.filter((name) => !isDeepStrictEqual(old.get(name), now.get(name)));
+  const isDnsSame = isDeepStrictEqual(before?.dnsServers, after.dnsServers);
+  return {
+    interfaces: after.interfaces.filter((one) => !isDeepStrictEqual(old.get(one.name), one)),
+    removed: [...old.keys()].filter((name) => !now.has(name)),
+    ...(!isDnsSame && { dnsServers: after.dnsServers }),
+  };
 }
 
-function seenOf({ interfaces, dnsServers }: Seen): Seen {
-  return { interfaces, dnsServers };
-}
-
-function byName(picture: Picture | undefined): Map<string, Interface> {
-  return new Map(picture?.interfaces.map((one) => [one.name, one]));
+export function byName(seen: Seen | undefined): Map<string, Interface> {
+  return new Map(seen?.interfaces.map((one) => [one.name, one]));
 }

@@ -32,7 +32,7 @@ export async function watchKernel(
 ): Promise<void> {
   for (let attempt = 1; !signal.aborted; attempt++) {
     const startedAt = clock.elapsed();
-    const error = await listen(notice, clock, signal);
+    const error = await listen({ notice, clock, log }, signal);
     if (signal.aborted) return;
     notice(); // Whatever comes until it listens again.
     log.warn({ error }, "the kernel's notices ended and are listened to again");
@@ -42,14 +42,20 @@ export async function watchKernel(
 }
 
 /** Resolves with why it ended. */
-async function listen(notice: () => void, clock: Clock, signal: AbortSignal): Promise<unknown> {
+async function listen(
+  { notice, clock, log }: Omit<WatchOptions, "random">,
+  signal: AbortSignal,
+): Promise<unknown> {
   const child = spawn("ip", args, { stdio: ["ignore", "pipe", "pipe"] });
   const stop = new AbortController();
   const kill = () => void child.kill();
   signal.addEventListener("abort", kill, { once: true });
-  // Standard error tells of an overrun, which is a notice too.
   child.stdout.on("data", notice);
-  child.stderr.on("data", notice);
+  child.stderr.on("data", (text: Buffer) => {
+    // An overrun: the kernel dropped notices, and goes on with the next one.
+    log.warn({ said: text.toString().trim() }, "notices of the kernel were lost: looking again");
+    notice();
+  });
   clock.sleep(listensAfterMs, stop.signal).then(notice, () => {}); // It ended before.
   try {
     await once(child, "close");

@@ -1,75 +1,24 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { statSync, writeFileSync } from "node:fs";
-import { connect } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { createClient } from "@connectrpc/connect";
-import { createGrpcTransport } from "@connectrpc/connect-node";
-import { NetMon, type NetworkPicture } from "../../gen/edge/v1/netmon_pb.ts";
+import type { NetworkPicture } from "../../gen/edge/v1/netmon_pb.ts";
 import { HealthCheckResponse_ServingStatus as Status } from "../../gen/health/v1/health_pb.ts";
-import { Health } from "../../src/wire/health.ts";
+import { pictureAfter } from "../../src/wire/network-picture.ts";
 import { tempFolder } from "../fixtures/folder.ts";
-import { ownNetwork } from "../fixtures/network.ts";
-import { program, runOnce } from "../journeys/program.ts";
+import { runOnce } from "../journeys/program.ts";
 import { until } from "../journeys/until.ts";
+import { follow, machine } from "./machine.ts";
 
-/** A machine with one cable to a LAN, and netmon running on it as a program of its own. */
-async function machine(settings: Record<string, string> = {}) {
-  const folder = tempFolder();
-  const [lan, network] = [ownNetwork(), ownNetwork()];
-  network.ip(`link add eth0 type veth peer name port0 netns ${lan.name}`, "link set eth0 up");
-  lan.ip("link set port0 up");
-  const socket = join(folder.path, "run", "netmon.sock");
-  const env = {
-    ORCHESTRATOR_NETMON_SOCKET: socket,
-    ORCHESTRATOR_NETMON_LOOK_EVERY_MS: "3600000",
-    ...settings,
-  };
-  const under = ["ip", "netns", "exec", network.name];
-  const netmon = program(["netmon", "start"], { env, under });
-  netmon.start();
-  await until("netmon is up", () => netmon.output().includes("netmon is up"));
-  /** A connection of its own. */
-  const dial = () =>
-    createGrpcTransport({
-      baseUrl: "http://netmon",
-      nodeOptions: { createConnection: () => connect(socket) },
-    });
-  return {
-    ...{ lan, network, socket, env, under, netmon },
-    client: createClient(NetMon, dial()),
-    another: createClient(NetMon, dial()),
-    health: createClient(Health, dial()),
-    async [Symbol.asyncDispose]() {
-      await netmon[Symbol.asyncDispose]();
-      for (const one of [network, lan, folder]) one[Symbol.dispose]();
-    },
-  };
-}
-
-/** Follows the pictures until one is as wanted, and tells it. */
-function follow(client: Awaited<ReturnType<typeof machine>>["client"], signal: AbortSignal) {
-  const pictures: NetworkPicture[] = [];
-  const changed: string[][] = [];
-  const following = (async () => {
-    for await (const next of client.watchNetwork({}, { signal })) {
-      if (next.picture) pictures.push(next.picture);
-      changed.push(next.changed);
-    }
-  })().catch((thrown: unknown) => signal.aborted || assert.fail(String(thrown)));
-  const named = (name: string) => pictures.at(-1)?.interfaces.find((one) => one.name === name);
-  return {
-    ...{ pictures, changed, named, following },
-    when: (what: string, isSo: () => boolean | undefined) => until(what, () => isSo() && pictures.at(-1)),
-  };
-}
+/** Everything is told at once. */
+const hasty = { ORCHESTRATOR_NETMON_SETTLE_MS: "0" };
 
 test("a watcher sees cables, addresses and routes come and go, and nothing of guests", async () => {
-  await using on = await machine();
+  await using on = await machine(hasty);
   const { network, lan } = on;
-  const stop = new AbortController();
-  const { pictures, changed, named, when, following } = follow(on.client, stop.signal);
+  await using watch = follow(on.client);
+  const { pictures, changed, named, when } = watch;
   await when("a first picture", () => pictures.length > 0);
   assert.deepEqual(changed[0], ["eth0"]);
 
@@ -120,24 +69,24 @@ test("a watcher sees cables, addresses and routes come and go, and nothing of gu
   );
   assert.deepEqual(picture, pictures.at(-1));
   assert.ok(picture?.takenAt && Math.abs(Number(picture.takenAt.seconds) - Date.now() / 1000) < 60);
-  stop.abort();
-  await following;
 });
 
 test("a watcher that does not read gets what was on its way, and then the newest picture, not all", async () => {
-  await using on = await machine({ ORCHESTRATOR_NETMON_SETTLE_MS: "0" });
-  // Pictures of some kilobytes, so that a few of them fill what is between netmon and its watcher.
-  on.network.ip(...Array.from({ length: 250 }, (_, host) => `address add 192.0.2.${host}/24 dev eth0`));
+  await using on = await machine(hasty);
+  // Interfaces of many kilobytes, so that a few of them fill what is between netmon and its watcher.
+  on.flood(Array.from({ length: 2000 }, (_, i) => `address add 10.${i >> 8}.${i & 255}.1/32 dev eth0`));
   const stop = new AbortController();
   const watch = on.client.watchNetwork({}, { signal: stop.signal })[Symbol.asyncIterator]();
+  let picture: NetworkPicture | undefined;
   const next = async () => {
     const { value, done } = await watch.next();
     assert.ok(!done);
-    return value.picture;
+    picture = pictureAfter(picture, value);
+    return picture;
   };
   const mtuNow = async () => (await on.another.getNetwork({})).picture?.interfaces[0]?.mtu;
   await next();
-  const changes = 70;
+  const changes = 40;
   for (let mtu = 1000; mtu < 1000 + changes; mtu++) {
     on.network.ip(`link set eth0 mtu ${mtu}`);
     await until("the change is seen", async () => (await mtuNow()) === mtu);
@@ -149,15 +98,8 @@ test("a watcher that does not read gets what was on its way, and then the newest
 });
 
 test("when the kernel's notices end, netmon listens again; when it is asked to end, nothing of it stays", async () => {
-  await using on = await machine();
-  const monitors = () =>
-    execFileSync("ip", ["netns", "pids", on.network.name], { encoding: "utf8" })
-      .split("\n")
-      .filter(
-        (pid) =>
-          pid !== "" &&
-          execFileSync("ps", ["-o", "args=", "-p", pid], { encoding: "utf8" }).includes("monitor"),
-      );
+  await using on = await machine(hasty);
+  const monitors = () => on.pids("ip .*monitor");
   const [first] = await until("it listens", () => monitors().length === 1 && monitors());
   process.kill(Number(first), "SIGKILL");
   await until("it listens again", () => monitors().length === 1 && monitors()[0] !== first);

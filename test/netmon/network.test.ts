@@ -7,25 +7,13 @@ import { failure } from "../../src/base/failure.ts";
 import { openLog } from "../../src/base/log.ts";
 import { parseNameServers, readNameServers } from "../../src/netmon/dns.ts";
 import type { IpRoute } from "../../src/netmon/ip.ts";
-import { gatewaysOf } from "../../src/netmon/look.ts";
 import { Network } from "../../src/netmon/network.ts";
+import { gatewaysOf, routesOf } from "../../src/netmon/routes.ts";
 import { watchNetwork } from "../../src/netmon/server.ts";
-import { changedInterfaces, type Interface, nextPicture, type Seen } from "../../src/netmon/state.ts";
+import { differenceOf, nextPicture, type Seen } from "../../src/netmon/state.ts";
 import { tempFolder } from "../fixtures/folder.ts";
 import { until } from "../journeys/until.ts";
-
-function seen(...of: (Pick<Interface, "name"> & Partial<Interface>)[]): Seen {
-  const usual = {
-    index: 1,
-    mac: "",
-    kind: "physical",
-    mtu: 1500,
-    operstate: "up",
-    carrier: true,
-    speedMbps: 0,
-  } as const;
-  return { interfaces: of.map((one) => ({ ...usual, addresses: [], gateways: [], ...one })), dnsServers: [] };
-}
+import { seen } from "./seen.ts";
 
 /** A network that is looked at whenever it is told to, and is what `see` says. */
 async function networkOf(first: Seen, lookEveryMs = 60_000) {
@@ -66,34 +54,65 @@ test("a picture stays the same when nothing is different, and is a new one when 
   assert.equal(nextPicture(second, { ...second, dnsServers: ["192.0.2.53"] }, 3000).generation, 3);
 });
 
-test("what changed are the interfaces that differ, came or went; at first all of them", () => {
-  const before = nextPicture(undefined, seen({ name: "eth0" }, { name: "eth1" }, { name: "usb0" }), 0);
-  assert.deepEqual(changedInterfaces(undefined, before), ["eth0", "eth1", "usb0"]);
-  const now = seen({ name: "eth0" }, { name: "eth1", addresses: ["192.0.2.7/24"] }, { name: "wlan0" });
-  assert.deepEqual(changedInterfaces(before, nextPicture(before, now, 0)), ["eth1", "usb0", "wlan0"]);
+test("different are the interfaces that came, went or changed, and name servers; at first everything", () => {
+  const before = seen({ name: "eth0" }, { name: "eth1" }, { name: "usb0" });
+  assert.deepEqual(differenceOf(undefined, before), { ...before, removed: [] });
+  const [eth1, wlan0] = [{ name: "eth1", addresses: ["192.0.2.7/24"] }, { name: "wlan0" }];
+  const now = seen({ name: "eth0" }, eth1, wlan0);
+  const { interfaces } = seen(eth1, wlan0);
+  assert.deepEqual(differenceOf(before, now), { interfaces, removed: ["usb0"] });
+  const dnsServers = ["192.0.2.53"];
+  assert.deepEqual(differenceOf(now, { ...now, dnsServers }), { interfaces: [], removed: [], dnsServers });
 });
 
-test("a slow watcher gets the newest picture and what changed since the one that it had", async () => {
+test("a watcher gets the picture, then differences; when it is slow, the newest picture and what changed", async () => {
   await using on = await networkOf(seen({ name: "eth0" }, { name: "eth1" }));
   const { network } = on;
   const stop = new AbortController();
-  const watch = watchNetwork(network, stop.signal);
+  const watch = watchNetwork(network, { knownRunId: "", knownGeneration: 1n }, stop.signal);
   const next = async () => (await watch.next()).value ?? undefined;
   const first = await next();
   assert.deepEqual([first?.picture?.generation, first?.changed], [1n, ["eth0", "eth1"]]);
-  for (let mtu = 1; mtu <= 10; mtu++) {
-    const name = mtu % 2 ? "eth0" : "eth1";
-    await on.see(
-      () => seen({ name: "eth0" }, { name: "eth1" }, { name: `new${mtu}`, mtu }, { name, mtu }),
-      () => network.picture.generation === mtu + 1,
+  assert.equal(first?.picture?.runId, network.runId);
+  const change = (mtu: number, ...more: { name: string }[]) =>
+    on.see(
+      () => seen({ name: "eth0" }, { name: mtu % 2 ? "eth0" : "eth1", mtu }, ...more),
+      () => network.picture.interfaces.some((one) => one.mtu === mtu),
     );
-  }
-  const second = await next();
-  assert.equal(second?.picture?.generation, 11n, "9 pictures were never sent");
-  assert.deepEqual(second?.changed, ["eth1", "new10"]);
-  const third = watch.next();
+  await change(1);
+  const { picture, difference, changed } = (await next()) ?? {};
+  assert.deepEqual([picture, difference?.generation, changed], [undefined, 2n, ["eth0", "eth1"]]);
+  assert.deepEqual(
+    [difference?.interfaces.map(({ name, mtu }) => [name, mtu]), difference?.removed],
+    [[["eth0", 1]], ["eth1"]],
+  );
+  for (let mtu = 2; mtu <= 9; mtu++) await change(mtu, { name: `new${mtu}` });
+  const late = await next();
+  assert.equal(late?.picture?.generation, 10n, "7 pictures were never sent");
+  assert.deepEqual([late?.difference, late?.changed], [undefined, ["eth0", "new9"]]);
+  const after = watch.next();
   stop.abort();
-  assert.equal((await third).done, true);
+  assert.equal((await after).done, true);
+});
+
+test("a watcher that comes back is told whether it missed anything", async () => {
+  await using on = await networkOf(seen({ name: "eth0" }));
+  const { network } = on;
+  const begin = async (knownRunId: string, knownGeneration: bigint) => {
+    const watch = watchNetwork(network, { knownRunId, knownGeneration }, AbortSignal.timeout(60_000));
+    const { value } = await watch.next();
+    await watch.return();
+    return value ?? undefined;
+  };
+  const same = await begin(network.runId, 1n);
+  assert.deepEqual([same?.picture, same?.changed, same?.difference?.interfaces], [undefined, [], []]);
+  assert.equal(same?.difference?.generation, 1n);
+  for (const [run, generation] of [
+    [network.runId, 0n],
+    [network.runId, 7n],
+    ["run-before", 1n],
+  ] as const)
+    assert.equal((await begin(run, generation))?.picture?.generation, 1n);
 });
 
 test("a network that cannot be seen keeps its picture, tells so once, and is seen again", async () => {
@@ -127,33 +146,47 @@ test("a change that nobody noticed is seen when netmon looks anyway", async () =
   await until("the change", () => on.network.picture.interfaces[0]?.name === "eth1");
 });
 
-test("gateways are those of the machine's own default routes, best first, IPv4 before IPv6", () => {
-  const route = (of: Partial<IpRoute>): IpRoute => ({ table: "main", metric: 0, nexthops: [], ...of });
-  const routes = [
-    route({ dev: "eth0", gateway: "2001:db8::1", metric: 10 }),
-    route({ dev: "eth0", gateway: "192.0.2.2", metric: 300 }),
-    route({ dev: "eth0", gateway: "192.0.2.1", metric: 100 }),
-    route({ dev: "eth0", gateway: "192.0.2.1", metric: 400 }),
-    route({
-      metric: 500,
-      nexthops: [
-        { dev: "eth1", gateway: "198.51.100.1" },
-        { dev: "eth2", via: { host: "fe80::1" } },
-      ],
-    }),
-    route({ dev: "wwan0", metric: 700 }),
-    route({ metric: 4294967295 }), // Unreachable: through no interface.
-    route({ dev: "vpn0", gateway: "203.0.113.1", table: "51820" }),
+test("routes are told by interface, IPv4 first, best first; gateways are those of default routes", () => {
+  const route = (dst: string, of: Partial<IpRoute>): IpRoute => ({ dst, metric: 0, nexthops: [], ...of });
+  const hops = [
+    { dev: "eth1", gateway: "198.51.100.1" },
+    { dev: "eth2", via: { host: "fe80::1" } },
   ];
+  const routes = routesOf({
+    ipv4: [
+      route("default", { dev: "eth0", gateway: "192.0.2.2", metric: 300 }),
+      route("192.0.2.0/24", { dev: "eth0" }),
+      route("default", { dev: "eth0", gateway: "192.0.2.1", metric: 100 }),
+      route("default", { dev: "eth0", gateway: "192.0.2.1", metric: 400 }),
+      route("10.9.8.7", { dev: "eth0", gateway: "192.0.2.3", metric: 50 }),
+      route("default", { metric: 500, nexthops: hops }),
+      route("default", { dev: "wwan0", metric: 700 }),
+    ],
+    ipv6: [
+      route("2001:db8:1::1", { dev: "eth0" }),
+      route("default", { dev: "eth0", gateway: "2001:db8::1", metric: 10 }),
+      route("default", {}), // Through no interface.
+    ],
+  });
   assert.deepEqual(
-    gatewaysOf(routes),
-    new Map([
-      ["eth0", ["192.0.2.1", "192.0.2.2", "2001:db8::1"]],
-      ["eth1", ["198.51.100.1"]],
-      ["eth2", ["fe80::1"]],
-      ["wwan0", []],
-    ]),
+    routes.get("eth0")?.map(({ destination, gateway, metric }) => `${destination} ${gateway} ${metric}`),
+    [
+      "192.0.2.0/24  0",
+      "10.9.8.7/32 192.0.2.3 50",
+      "0.0.0.0/0 192.0.2.1 100",
+      "0.0.0.0/0 192.0.2.2 300",
+      "0.0.0.0/0 192.0.2.1 400",
+      "2001:db8:1::1/128  0",
+      "::/0 2001:db8::1 10",
+    ],
   );
+  const gateways = [...routes].map(([name, all]) => [name, ...gatewaysOf(all)]);
+  assert.deepEqual(gateways, [
+    ["eth0", "192.0.2.1", "192.0.2.2", "2001:db8::1"],
+    ["eth1", "198.51.100.1"],
+    ["eth2", "fe80::1"],
+    ["wwan0"],
+  ]);
 });
 
 test("name servers are read in order; those behind a stub of the machine itself are told in its place", () => {

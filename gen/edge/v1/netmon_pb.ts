@@ -16,7 +16,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file edge/v1/netmon.proto.
  */
 export const file_edge_v1_netmon: GenFile = /*@__PURE__*/
-  fileDesc("ChRlZGdlL3YxL25ldG1vbi5wcm90bxIHZWRnZS52MSKWAQoOTmV0d29ya1BpY3R1cmUSEgoKZ2VuZXJhdGlvbhgBIAEoBBIsCgh0YWtlbl9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoKaW50ZXJmYWNlcxgDIAMoCzIZLmVkZ2UudjEuTmV0d29ya0ludGVyZmFjZRITCgtkbnNfc2VydmVycxgEIAMoCSIVChNXYXRjaE5ldHdvcmtSZXF1ZXN0IlEKFFdhdGNoTmV0d29ya1Jlc3BvbnNlEigKB3BpY3R1cmUYASABKAsyFy5lZGdlLnYxLk5ldHdvcmtQaWN0dXJlEg8KB2NoYW5nZWQYAiADKAkiEwoRR2V0TmV0d29ya1JlcXVlc3QiPgoSR2V0TmV0d29ya1Jlc3BvbnNlEigKB3BpY3R1cmUYASABKAsyFy5lZGdlLnYxLk5ldHdvcmtQaWN0dXJlMqMBCgZOZXRNb24STQoMV2F0Y2hOZXR3b3JrEhwuZWRnZS52MS5XYXRjaE5ldHdvcmtSZXF1ZXN0Gh0uZWRnZS52MS5XYXRjaE5ldHdvcmtSZXNwb25zZTABEkoKCkdldE5ldHdvcmsSGi5lZGdlLnYxLkdldE5ldHdvcmtSZXF1ZXN0GhsuZWRnZS52MS5HZXROZXR3b3JrUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_edge_v1_node, file_google_protobuf_timestamp]);
+  fileDesc("ChRlZGdlL3YxL25ldG1vbi5wcm90bxIHZWRnZS52MSKmAQoOTmV0d29ya1BpY3R1cmUSEgoKZ2VuZXJhdGlvbhgBIAEoBBIsCgh0YWtlbl9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoKaW50ZXJmYWNlcxgDIAMoCzIZLmVkZ2UudjEuTmV0d29ya0ludGVyZmFjZRITCgtkbnNfc2VydmVycxgEIAMoCRIOCgZydW5faWQYBSABKAkiwQEKEU5ldHdvcmtEaWZmZXJlbmNlEhIKCmdlbmVyYXRpb24YASABKAQSLAoIdGFrZW5fYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCmludGVyZmFjZXMYAyADKAsyGS5lZGdlLnYxLk5ldHdvcmtJbnRlcmZhY2USDwoHcmVtb3ZlZBgEIAMoCRIqCgxuYW1lX3NlcnZlcnMYBSABKAsyFC5lZGdlLnYxLk5hbWVTZXJ2ZXJzIiAKC05hbWVTZXJ2ZXJzEhEKCWFkZHJlc3NlcxgBIAMoCSJFChNXYXRjaE5ldHdvcmtSZXF1ZXN0EhQKDGtub3duX3J1bl9pZBgBIAEoCRIYChBrbm93bl9nZW5lcmF0aW9uGAIgASgEIoEBChRXYXRjaE5ldHdvcmtSZXNwb25zZRIoCgdwaWN0dXJlGAEgASgLMhcuZWRnZS52MS5OZXR3b3JrUGljdHVyZRIPCgdjaGFuZ2VkGAIgAygJEi4KCmRpZmZlcmVuY2UYAyABKAsyGi5lZGdlLnYxLk5ldHdvcmtEaWZmZXJlbmNlIhMKEUdldE5ldHdvcmtSZXF1ZXN0Ij4KEkdldE5ldHdvcmtSZXNwb25zZRIoCgdwaWN0dXJlGAEgASgLMhcuZWRnZS52MS5OZXR3b3JrUGljdHVyZTKjAQoGTmV0TW9uEk0KDFdhdGNoTmV0d29yaxIcLmVkZ2UudjEuV2F0Y2hOZXR3b3JrUmVxdWVzdBodLmVkZ2UudjEuV2F0Y2hOZXR3b3JrUmVzcG9uc2UwARJKCgpHZXROZXR3b3JrEhouZWRnZS52MS5HZXROZXR3b3JrUmVxdWVzdBobLmVkZ2UudjEuR2V0TmV0d29ya1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_edge_v1_node, file_google_protobuf_timestamp]);
 
 /**
  * The node's network at one moment.
@@ -51,6 +51,13 @@ export type NetworkPicture = Message<"edge.v1.NetworkPicture"> & {
    * @generated from field: repeated string dns_servers = 4;
    */
   dnsServers: string[];
+
+  /**
+   * Which run of netmon took it. Generations of different runs have nothing to do with one another.
+   *
+   * @generated from field: string run_id = 5;
+   */
+  runId: string;
 };
 
 /**
@@ -61,11 +68,95 @@ export const NetworkPictureSchema: GenMessage<NetworkPicture> = /*@__PURE__*/
   messageDesc(file_edge_v1_netmon, 0);
 
 /**
+ * What makes one picture out of the one before.
+ *
+ * @generated from message edge.v1.NetworkDifference
+ */
+export type NetworkDifference = Message<"edge.v1.NetworkDifference"> & {
+  /**
+   * Of the picture that it makes; it is to be applied to the one of the generation before.
+   *
+   * @generated from field: uint64 generation = 1;
+   */
+  generation: bigint;
+
+  /**
+   * When that was taken.
+   *
+   * @generated from field: google.protobuf.Timestamp taken_at = 2;
+   */
+  takenAt?: Timestamp | undefined;
+
+  /**
+   * Interfaces that came or are different, each whole, ordered by name.
+   *
+   * @generated from field: repeated edge.v1.NetworkInterface interfaces = 3;
+   */
+  interfaces: NetworkInterface[];
+
+  /**
+   * Names of the interfaces that went.
+   *
+   * @generated from field: repeated string removed = 4;
+   */
+  removed: string[];
+
+  /**
+   * The name servers, when they are different.
+   *
+   * @generated from field: edge.v1.NameServers name_servers = 5;
+   */
+  nameServers?: NameServers | undefined;
+};
+
+/**
+ * Describes the message edge.v1.NetworkDifference.
+ * Use `create(NetworkDifferenceSchema)` to create a new message.
+ */
+export const NetworkDifferenceSchema: GenMessage<NetworkDifference> = /*@__PURE__*/
+  messageDesc(file_edge_v1_netmon, 1);
+
+/**
+ * Name servers.
+ *
+ * @generated from message edge.v1.NameServers
+ */
+export type NameServers = Message<"edge.v1.NameServers"> & {
+  /**
+   * Their addresses, in order.
+   *
+   * @generated from field: repeated string addresses = 1;
+   */
+  addresses: string[];
+};
+
+/**
+ * Describes the message edge.v1.NameServers.
+ * Use `create(NameServersSchema)` to create a new message.
+ */
+export const NameServersSchema: GenMessage<NameServers> = /*@__PURE__*/
+  messageDesc(file_edge_v1_netmon, 2);
+
+/**
  * Asks to watch the network.
  *
  * @generated from message edge.v1.WatchNetworkRequest
  */
 export type WatchNetworkRequest = Message<"edge.v1.WatchNetworkRequest"> & {
+  /**
+   * The run of netmon that the watcher's picture is of, when it watched before.
+   *
+   * @generated from field: string known_run_id = 1;
+   */
+  knownRunId: string;
+
+  /**
+   * The generation of that picture. A watcher whose picture is the newest is told so by a difference that is empty and of its
+   * own generation.
+   *
+   * @generated from field: uint64 known_generation = 2;
+   */
+  knownGeneration: bigint;
 };
 
 /**
@@ -73,27 +164,34 @@ export type WatchNetworkRequest = Message<"edge.v1.WatchNetworkRequest"> & {
  * Use `create(WatchNetworkRequestSchema)` to create a new message.
  */
 export const WatchNetworkRequestSchema: GenMessage<WatchNetworkRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_netmon, 1);
+  messageDesc(file_edge_v1_netmon, 3);
 
 /**
- * The network after a change.
+ * The network, or what is different: one of `picture` and `difference` is set.
  *
  * @generated from message edge.v1.WatchNetworkResponse
  */
 export type WatchNetworkResponse = Message<"edge.v1.WatchNetworkResponse"> & {
   /**
-   * The whole picture.
+   * The whole picture: the first time, and whenever the watcher missed a generation.
    *
    * @generated from field: edge.v1.NetworkPicture picture = 1;
    */
   picture?: NetworkPicture | undefined;
 
   /**
-   * Names of the interfaces that differ from the picture before; all of them in the first.
+   * Names of the interfaces that differ from what this stream told before; all of them in the first picture.
    *
    * @generated from field: repeated string changed = 2;
    */
   changed: string[];
+
+  /**
+   * What is different since the generation before, which the watcher has.
+   *
+   * @generated from field: edge.v1.NetworkDifference difference = 3;
+   */
+  difference?: NetworkDifference | undefined;
 };
 
 /**
@@ -101,7 +199,7 @@ export type WatchNetworkResponse = Message<"edge.v1.WatchNetworkResponse"> & {
  * Use `create(WatchNetworkResponseSchema)` to create a new message.
  */
 export const WatchNetworkResponseSchema: GenMessage<WatchNetworkResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_netmon, 2);
+  messageDesc(file_edge_v1_netmon, 4);
 
 /**
  * Asks for the network.
@@ -116,7 +214,7 @@ export type GetNetworkRequest = Message<"edge.v1.GetNetworkRequest"> & {
  * Use `create(GetNetworkRequestSchema)` to create a new message.
  */
 export const GetNetworkRequestSchema: GenMessage<GetNetworkRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_netmon, 3);
+  messageDesc(file_edge_v1_netmon, 5);
 
 /**
  * The network now.
@@ -137,7 +235,7 @@ export type GetNetworkResponse = Message<"edge.v1.GetNetworkResponse"> & {
  * Use `create(GetNetworkResponseSchema)` to create a new message.
  */
 export const GetNetworkResponseSchema: GenMessage<GetNetworkResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_netmon, 4);
+  messageDesc(file_edge_v1_netmon, 6);
 
 /**
  * The node's network as it is.
@@ -146,7 +244,8 @@ export const GetNetworkResponseSchema: GenMessage<GetNetworkResponse> = /*@__PUR
  */
 export const NetMon: GenService<{
   /**
-   * The whole picture at once, then a new one after each change. A watcher that is too slow gets the newest picture, not all.
+   * The whole picture at once, then what is different after each change. A watcher that is too slow gets the newest picture
+   * whole, and not all that were in between.
    *
    * @generated from rpc edge.v1.NetMon.WatchNetwork
    */

@@ -15,7 +15,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file edge/v1/node.proto.
  */
 export const file_edge_v1_node: GenFile = /*@__PURE__*/
-  fileDesc("ChJlZGdlL3YxL25vZGUucHJvdG8SB2VkZ2UudjEiEAoOR2V0Tm9kZVJlcXVlc3QimQIKD0dldE5vZGVSZXNwb25zZRIlCglpbnZlbnRvcnkYASABKAsyEi5lZGdlLnYxLkludmVudG9yeRIfCgZlbmdpbmUYAiABKAsyDy5lZGdlLnYxLkVuZ2luZRIdCgVjbG9jaxgDIAEoCzIOLmVkZ2UudjEuQ2xvY2sSFgoOZGFlbW9uX3ZlcnNpb24YBCABKAkSNQoRZGFlbW9uX3N0YXJ0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB25vZGVfaWQYBiABKAkSEwoLaHViX2FkZHJlc3MYByABKAkSEQoJY29ubmVjdGVkGAggASgIEhcKD25vZGVfanNfdmVyc2lvbhgJIAEoCSLzAQoJSW52ZW50b3J5EhEKCWhvc3RfbmFtZRgBIAEoCRIYChBvcGVyYXRpbmdfc3lzdGVtGAIgASgJEg4KBmtlcm5lbBgDIAEoCRIUCgxhcmNoaXRlY3R1cmUYBCABKAkSEQoJY3B1X21vZGVsGAUgASgJEhEKCWNwdV9jb3VudBgGIAEoDRIUCgxtZW1vcnlfYnl0ZXMYByABKAQSEgoKZGlza19ieXRlcxgIIAEoBBIUCgxzeXN0ZW1fbW9kZWwYCSABKAkSLQoJYm9vdGVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ4CgZFbmdpbmUSEQoJcmVhY2hhYmxlGAEgASgIEg8KB3ZlcnNpb24YAiABKAkSEwoLYXBpX3ZlcnNpb24YAyABKAkSDwoHcHJvYmxlbRgEIAEoCRIWCg5zdG9yYWdlX2RyaXZlchgFIAEoCRIMCgRob3N0GAYgASgJIl4KBUNsb2NrEicKA25vdxgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoNaHViX29mZnNldF9tcxgCIAEoA0gAiAEBQhAKDl9odWJfb2Zmc2V0X21zIhYKFEdldEludGVyZmFjZXNSZXF1ZXN0IkYKFUdldEludGVyZmFjZXNSZXNwb25zZRItCgppbnRlcmZhY2VzGAEgAygLMhkuZWRnZS52MS5OZXR3b3JrSW50ZXJmYWNlIrQBChBOZXR3b3JrSW50ZXJmYWNlEgwKBG5hbWUYASABKAkSDQoFaW5kZXgYAiABKA0SCwoDbWFjGAMgASgJEgwKBGtpbmQYBCABKAkSCwoDbXR1GAUgASgNEhEKCW9wZXJzdGF0ZRgGIAEoCRIPCgdjYXJyaWVyGAcgASgIEhIKCnNwZWVkX21icHMYCCABKA0SEQoJYWRkcmVzc2VzGAkgAygJEhAKCGdhdGV3YXlzGAogAygJIhoKGExpc3RTZXJpYWxEZXZpY2VzUmVxdWVzdCJDChlMaXN0U2VyaWFsRGV2aWNlc1Jlc3BvbnNlEiYKB2RldmljZXMYASADKAsyFS5lZGdlLnYxLlNlcmlhbERldmljZSJzCgxTZXJpYWxEZXZpY2USDAoEcGF0aBgBIAEoCRINCgVieV9pZBgCIAEoCRIPCgdieV9wYXRoGAMgASgJEg4KBmRyaXZlchgEIAEoCRIOCgZ1c2JfaWQYBSABKAkSFQoNZGV2aWNlX251bWJlchgGIAEoCSKhAQoRR2V0TWV0cmljc1JlcXVlc3QSFwoHcnVudGltZRgBIAEoCUIG4scYAiA/EikKBXNpbmNlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoKbWF4X3BvaW50cxgEIAEoDUIJ4scYBTgBQJBOIlIKEkdldE1ldHJpY3NSZXNwb25zZRIlCgZwb2ludHMYASADKAsyFS5lZGdlLnYxLk1ldHJpY3NQb2ludBIVCg1yZXNvbHV0aW9uX21zGAIgASgNIlcKDE1ldHJpY3NQb2ludBImCgJhdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHwoGc2FtcGxlGAIgASgLMg8uZWRnZS52MS5TYW1wbGUiggIKBlNhbXBsZRITCgtjcHVfcGVyY2VudBgBIAEoARIZChFtZW1vcnlfdXNlZF9ieXRlcxgCIAEoBBIaChJtZW1vcnlfdG90YWxfYnl0ZXMYAyABKAQSFwoPZGlza191c2VkX2J5dGVzGAQgASgEEhgKEGRpc2tfdG90YWxfYnl0ZXMYBSABKAQSKQohbmV0d29ya19yZWNlaXZlZF9ieXRlc19wZXJfc2Vjb25kGAYgASgEEiUKHW5ldHdvcmtfc2VudF9ieXRlc19wZXJfc2Vjb25kGAcgASgEEhYKDnVwdGltZV9zZWNvbmRzGAggASgEEg8KB2xvYWRfMW0YCSABKAEyywIKBE5vZGUSQQoHR2V0Tm9kZRIXLmVkZ2UudjEuR2V0Tm9kZVJlcXVlc3QaGC5lZGdlLnYxLkdldE5vZGVSZXNwb25zZSIDkAIBElMKDUdldEludGVyZmFjZXMSHS5lZGdlLnYxLkdldEludGVyZmFjZXNSZXF1ZXN0Gh4uZWRnZS52MS5HZXRJbnRlcmZhY2VzUmVzcG9uc2UiA5ACARJfChFMaXN0U2VyaWFsRGV2aWNlcxIhLmVkZ2UudjEuTGlzdFNlcmlhbERldmljZXNSZXF1ZXN0GiIuZWRnZS52MS5MaXN0U2VyaWFsRGV2aWNlc1Jlc3BvbnNlIgOQAgESSgoKR2V0TWV0cmljcxIaLmVkZ2UudjEuR2V0TWV0cmljc1JlcXVlc3QaGy5lZGdlLnYxLkdldE1ldHJpY3NSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_edge_v1_rules, file_google_protobuf_timestamp]);
+  fileDesc("ChJlZGdlL3YxL25vZGUucHJvdG8SB2VkZ2UudjEiEAoOR2V0Tm9kZVJlcXVlc3QimQIKD0dldE5vZGVSZXNwb25zZRIlCglpbnZlbnRvcnkYASABKAsyEi5lZGdlLnYxLkludmVudG9yeRIfCgZlbmdpbmUYAiABKAsyDy5lZGdlLnYxLkVuZ2luZRIdCgVjbG9jaxgDIAEoCzIOLmVkZ2UudjEuQ2xvY2sSFgoOZGFlbW9uX3ZlcnNpb24YBCABKAkSNQoRZGFlbW9uX3N0YXJ0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB25vZGVfaWQYBiABKAkSEwoLaHViX2FkZHJlc3MYByABKAkSEQoJY29ubmVjdGVkGAggASgIEhcKD25vZGVfanNfdmVyc2lvbhgJIAEoCSLzAQoJSW52ZW50b3J5EhEKCWhvc3RfbmFtZRgBIAEoCRIYChBvcGVyYXRpbmdfc3lzdGVtGAIgASgJEg4KBmtlcm5lbBgDIAEoCRIUCgxhcmNoaXRlY3R1cmUYBCABKAkSEQoJY3B1X21vZGVsGAUgASgJEhEKCWNwdV9jb3VudBgGIAEoDRIUCgxtZW1vcnlfYnl0ZXMYByABKAQSEgoKZGlza19ieXRlcxgIIAEoBBIUCgxzeXN0ZW1fbW9kZWwYCSABKAkSLQoJYm9vdGVkX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJ4CgZFbmdpbmUSEQoJcmVhY2hhYmxlGAEgASgIEg8KB3ZlcnNpb24YAiABKAkSEwoLYXBpX3ZlcnNpb24YAyABKAkSDwoHcHJvYmxlbRgEIAEoCRIWCg5zdG9yYWdlX2RyaXZlchgFIAEoCRIMCgRob3N0GAYgASgJIl4KBUNsb2NrEicKA25vdxgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoNaHViX29mZnNldF9tcxgCIAEoA0gAiAEBQhAKDl9odWJfb2Zmc2V0X21zIhYKFEdldEludGVyZmFjZXNSZXF1ZXN0IkYKFUdldEludGVyZmFjZXNSZXNwb25zZRItCgppbnRlcmZhY2VzGAEgAygLMhkuZWRnZS52MS5OZXR3b3JrSW50ZXJmYWNlIuwBChBOZXR3b3JrSW50ZXJmYWNlEgwKBG5hbWUYASABKAkSDQoFaW5kZXgYAiABKA0SCwoDbWFjGAMgASgJEgwKBGtpbmQYBCABKAkSCwoDbXR1GAUgASgNEhEKCW9wZXJzdGF0ZRgGIAEoCRIPCgdjYXJyaWVyGAcgASgIEhIKCnNwZWVkX21icHMYCCABKA0SEQoJYWRkcmVzc2VzGAkgAygJEhAKCGdhdGV3YXlzGAogAygJEg8KB3N1Ym5ldHMYCyADKAkSJQoGcm91dGVzGAwgAygLMhUuZWRnZS52MS5OZXR3b3JrUm91dGUiRAoMTmV0d29ya1JvdXRlEhMKC2Rlc3RpbmF0aW9uGAEgASgJEg8KB2dhdGV3YXkYAiABKAkSDgoGbWV0cmljGAMgASgNIhoKGExpc3RTZXJpYWxEZXZpY2VzUmVxdWVzdCJDChlMaXN0U2VyaWFsRGV2aWNlc1Jlc3BvbnNlEiYKB2RldmljZXMYASADKAsyFS5lZGdlLnYxLlNlcmlhbERldmljZSJzCgxTZXJpYWxEZXZpY2USDAoEcGF0aBgBIAEoCRINCgVieV9pZBgCIAEoCRIPCgdieV9wYXRoGAMgASgJEg4KBmRyaXZlchgEIAEoCRIOCgZ1c2JfaWQYBSABKAkSFQoNZGV2aWNlX251bWJlchgGIAEoCSKhAQoRR2V0TWV0cmljc1JlcXVlc3QSFwoHcnVudGltZRgBIAEoCUIG4scYAiA/EikKBXNpbmNlGAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHQoKbWF4X3BvaW50cxgEIAEoDUIJ4scYBTgBQJBOIlIKEkdldE1ldHJpY3NSZXNwb25zZRIlCgZwb2ludHMYASADKAsyFS5lZGdlLnYxLk1ldHJpY3NQb2ludBIVCg1yZXNvbHV0aW9uX21zGAIgASgNIlcKDE1ldHJpY3NQb2ludBImCgJhdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHwoGc2FtcGxlGAIgASgLMg8uZWRnZS52MS5TYW1wbGUiggIKBlNhbXBsZRITCgtjcHVfcGVyY2VudBgBIAEoARIZChFtZW1vcnlfdXNlZF9ieXRlcxgCIAEoBBIaChJtZW1vcnlfdG90YWxfYnl0ZXMYAyABKAQSFwoPZGlza191c2VkX2J5dGVzGAQgASgEEhgKEGRpc2tfdG90YWxfYnl0ZXMYBSABKAQSKQohbmV0d29ya19yZWNlaXZlZF9ieXRlc19wZXJfc2Vjb25kGAYgASgEEiUKHW5ldHdvcmtfc2VudF9ieXRlc19wZXJfc2Vjb25kGAcgASgEEhYKDnVwdGltZV9zZWNvbmRzGAggASgEEg8KB2xvYWRfMW0YCSABKAEyywIKBE5vZGUSQQoHR2V0Tm9kZRIXLmVkZ2UudjEuR2V0Tm9kZVJlcXVlc3QaGC5lZGdlLnYxLkdldE5vZGVSZXNwb25zZSIDkAIBElMKDUdldEludGVyZmFjZXMSHS5lZGdlLnYxLkdldEludGVyZmFjZXNSZXF1ZXN0Gh4uZWRnZS52MS5HZXRJbnRlcmZhY2VzUmVzcG9uc2UiA5ACARJfChFMaXN0U2VyaWFsRGV2aWNlcxIhLmVkZ2UudjEuTGlzdFNlcmlhbERldmljZXNSZXF1ZXN0GiIuZWRnZS52MS5MaXN0U2VyaWFsRGV2aWNlc1Jlc3BvbnNlIgOQAgESSgoKR2V0TWV0cmljcxIaLmVkZ2UudjEuR2V0TWV0cmljc1JlcXVlc3QaGy5lZGdlLnYxLkdldE1ldHJpY3NSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_edge_v1_rules, file_google_protobuf_timestamp]);
 
 /**
  * Asks what the machine is.
@@ -388,6 +388,20 @@ export type NetworkInterface = Message<"edge.v1.NetworkInterface"> & {
    * @generated from field: repeated string gateways = 10;
    */
   gateways: string[];
+
+  /**
+   * The subnets that its addresses are in, as in `192.168.1.0/24`, in the order of the addresses.
+   *
+   * @generated from field: repeated string subnets = 11;
+   */
+  subnets: string[];
+
+  /**
+   * Routes through it, of the main table: IPv4 before IPv6, best first. Told by netmon; the daemon knows none.
+   *
+   * @generated from field: repeated edge.v1.NetworkRoute routes = 12;
+   */
+  routes: NetworkRoute[];
 };
 
 /**
@@ -396,6 +410,41 @@ export type NetworkInterface = Message<"edge.v1.NetworkInterface"> & {
  */
 export const NetworkInterfaceSchema: GenMessage<NetworkInterface> = /*@__PURE__*/
   messageDesc(file_edge_v1_node, 7);
+
+/**
+ * A route of the machine through one of its interfaces.
+ *
+ * @generated from message edge.v1.NetworkRoute
+ */
+export type NetworkRoute = Message<"edge.v1.NetworkRoute"> & {
+  /**
+   * Where it leads, as in `10.0.0.0/8`; `0.0.0.0/0` or `::/0` when it is a default route.
+   *
+   * @generated from field: string destination = 1;
+   */
+  destination: string;
+
+  /**
+   * Who is asked to pass packets on; empty when the destination is on the link itself.
+   *
+   * @generated from field: string gateway = 2;
+   */
+  gateway: string;
+
+  /**
+   * The lowest is preferred.
+   *
+   * @generated from field: uint32 metric = 3;
+   */
+  metric: number;
+};
+
+/**
+ * Describes the message edge.v1.NetworkRoute.
+ * Use `create(NetworkRouteSchema)` to create a new message.
+ */
+export const NetworkRouteSchema: GenMessage<NetworkRoute> = /*@__PURE__*/
+  messageDesc(file_edge_v1_node, 8);
 
 /**
  * Asks for the serial ports.
@@ -410,7 +459,7 @@ export type ListSerialDevicesRequest = Message<"edge.v1.ListSerialDevicesRequest
  * Use `create(ListSerialDevicesRequestSchema)` to create a new message.
  */
 export const ListSerialDevicesRequestSchema: GenMessage<ListSerialDevicesRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 8);
+  messageDesc(file_edge_v1_node, 9);
 
 /**
  * The serial ports.
@@ -431,7 +480,7 @@ export type ListSerialDevicesResponse = Message<"edge.v1.ListSerialDevicesRespon
  * Use `create(ListSerialDevicesResponseSchema)` to create a new message.
  */
 export const ListSerialDevicesResponseSchema: GenMessage<ListSerialDevicesResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 9);
+  messageDesc(file_edge_v1_node, 10);
 
 /**
  * A serial port of the machine.
@@ -487,7 +536,7 @@ export type SerialDevice = Message<"edge.v1.SerialDevice"> & {
  * Use `create(SerialDeviceSchema)` to create a new message.
  */
 export const SerialDeviceSchema: GenMessage<SerialDevice> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 10);
+  messageDesc(file_edge_v1_node, 11);
 
 /**
  * Asks for samples.
@@ -529,7 +578,7 @@ export type GetMetricsRequest = Message<"edge.v1.GetMetricsRequest"> & {
  * Use `create(GetMetricsRequestSchema)` to create a new message.
  */
 export const GetMetricsRequestSchema: GenMessage<GetMetricsRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 11);
+  messageDesc(file_edge_v1_node, 12);
 
 /**
  * Samples, oldest first.
@@ -557,7 +606,7 @@ export type GetMetricsResponse = Message<"edge.v1.GetMetricsResponse"> & {
  * Use `create(GetMetricsResponseSchema)` to create a new message.
  */
 export const GetMetricsResponseSchema: GenMessage<GetMetricsResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 12);
+  messageDesc(file_edge_v1_node, 13);
 
 /**
  * The averages of one interval.
@@ -585,7 +634,7 @@ export type MetricsPoint = Message<"edge.v1.MetricsPoint"> & {
  * Use `create(MetricsPointSchema)` to create a new message.
  */
 export const MetricsPointSchema: GenMessage<MetricsPoint> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 13);
+  messageDesc(file_edge_v1_node, 14);
 
 /**
  * One measurement, of the node or of a runtime.
@@ -662,7 +711,7 @@ export type Sample = Message<"edge.v1.Sample"> & {
  * Use `create(SampleSchema)` to create a new message.
  */
 export const SampleSchema: GenMessage<Sample> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 14);
+  messageDesc(file_edge_v1_node, 15);
 
 /**
  * Facts about one node. Reachable over the same three doors as Runtimes.

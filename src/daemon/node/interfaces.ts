@@ -1,6 +1,7 @@
 import { type NetworkInterfaceInfo, networkInterfaces } from "node:os";
 import { create } from "@bufbuild/protobuf";
 import { type GetInterfacesResponse, GetInterfacesResponseSchema } from "../../../gen/edge/v1/node_pb.ts";
+import { subnetsOf } from "../../wire/subnet.ts";
 import { readOwnLinks } from "./links.ts";
 import type { Roots } from "./roots.ts";
 
@@ -15,10 +16,10 @@ export function readInterfaces(
   addresses: Addresses = networkInterfaces(),
 ): GetInterfacesResponse {
   const interfaces = readOwnLinks(roots).map(
-    ({ isLoopback, masterIndex, hasParentHere, carriesDefaultRoute, ...link }) => ({
-      ...link,
-      addresses: addressesOf(link.name, addresses),
-    }),
+    ({ isLoopback, masterIndex, hasParentHere, carriesDefaultRoute, ...link }) => {
+      const own = addressesOf(link.name, addresses);
+      return { ...link, addresses: own, subnets: subnetsOf(own) };
+    },
   );
   return create(GetInterfacesResponseSchema, { interfaces });
 }

@@ -61,12 +61,14 @@ test("the machine's own interfaces are told with addresses and gateways; what wa
     ["eth1", "veth"],
     ["vpn0", "tun"],
   ]);
-  const { addresses, ...eth0 } = named("eth0") ?? {};
+  const { addresses, subnets, ...eth0 } = named("eth0") ?? {};
   assert.deepEqual(eth0, {
     ...{ $typeName: "edge.v1.NetworkInterface", name: "eth0", index: 101, mac: "02:00:00:00:00:01" },
     ...{ kind: "veth", mtu: 1400, operstate: "up", carrier: true, speedMbps: 10_000 },
     gateways: ["192.0.2.1", "192.0.2.2", "2001:db8::1"],
+    routes: [],
   });
+  assert.deepEqual(subnets, ["192.0.2.0/24", "2001:db8::/64", "fe80::/64"]);
   assert.deepEqual(
     addresses?.filter((one) => !one.startsWith("fe80:")),
     ["192.0.2.10/24", "192.0.2.11/24", "2001:db8::10/64"],
