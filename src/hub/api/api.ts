@@ -6,6 +6,7 @@ import { listen } from "../../base/listen.ts";
 import { toConnectError } from "../../wire/failures.ts";
 import { minTlsVersion } from "../../wire/tls.ts";
 import type { ServerCertificate, ServerIdentity } from "../enrolment/index.ts";
+import { endIdle } from "./idle.ts";
 import { answering } from "./requests.ts";
 import type { Rooms } from "./rooms.ts";
 import { routesOf } from "./routes.ts";
@@ -24,6 +25,8 @@ const closeMs = 2_000;
 const handshakeTimeoutMs = 10_000;
 /** Calls at once on one connection; more wait at the caller. */
 const maxConcurrentStreams = 1_000;
+/** A connection without a call under way ends after this long, in milliseconds; callers open another without noticing. */
+const idleMs = 5 * 60_000;
 /** After so long without a word, the kernel asks whether a caller still is there. */
 const keepAliveMs = 30_000;
 
@@ -45,6 +48,7 @@ export async function openApi({ host, port, certificate, rooms }: ApiOptions): P
     handshakeTimeout: handshakeTimeoutMs,
     settings: { maxConcurrentStreams },
   });
+  endIdle(server, idleMs);
   server.on("request", answering(routesOf(rooms, stopping.signal), rooms.log));
   server.on("tlsClientError", (error) => rooms.log.debug({ error }, "caller could not connect"));
   server.on("sessionError", (error) => rooms.log.debug({ error }, "connection to a caller broke"));
