@@ -35,8 +35,8 @@ export interface Accepted {
 
 /** Results are kept this long, so that a command that comes again gets the same answer. */
 const keepMs = 7 * 24 * 3_600_000;
-/** At most this many results are kept; and at least some, so that a clock set to 2100 does not forget today's. */
-const keep = { most: 10_000, least: 1_000 };
+/** At most this many results are kept, in this many bytes with their commands; and at least some, so that a clock set to 2100 does not forget today's. */
+const keep = { most: 10_000, least: 1_000, bytes: 256 << 20 };
 
 /** The accepted commands, in the state file. Every function is on disk when it returns, or with the transaction around it. */
 export class CommandStore {
@@ -104,14 +104,22 @@ export class CommandStore {
   }
 
   /** Forgets results that are old and many. Unfinished commands are never forgotten. */
-  prune(now: number): void {
+  prune(now: number, { most, least, bytes } = keep): void {
     this.#sql.run(
       `DELETE FROM commands WHERE result IS NOT NULL AND (
          arrival <= (SELECT MAX(arrival) FROM commands) - ?
          OR (finished_at < ? AND arrival <= (SELECT MAX(arrival) FROM commands) - ?))`,
-      keep.most,
+      most,
       now - keepMs,
-      keep.least,
+      least,
+    );
+    this.#sql.run(
+      `DELETE FROM commands WHERE result IS NOT NULL AND arrival <= (
+         SELECT MAX(arrival) FROM (
+           SELECT arrival, SUM(length(command) + COALESCE(length(result), 0)) OVER (ORDER BY arrival DESC) AS bytes
+           FROM commands
+         ) WHERE bytes > ?)`,
+      bytes,
     );
   }
 }
