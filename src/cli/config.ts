@@ -23,7 +23,7 @@ export function isHubUrl(text: string): boolean {
   return url?.protocol === "https:" && url.username === "" && url.search === "" && url.hash === "";
 }
 
-/** The CLI's settings. Those of the hub and the daemon are here to find them on this machine. */
+/** The CLI's settings. Those of the hub, the daemon and netmon are here to find them on this machine. */
 export function cliSettings({ env, uid, home }: Surroundings) {
   const folder = (program: string) => defaultStateFolder(program, env, uid, home);
   return {
@@ -49,6 +49,10 @@ export function cliSettings({ env, uid, home }: Surroundings) {
     "daemon.socket": optional(
       path({ default: "", doc: "The daemon's local socket; daemon.sock in its data_dir when not set." }),
     ),
+    "netmon.socket": path({
+      default: join(folder("netmon"), "netmon.sock"),
+      doc: "The socket of netmon on this machine.",
+    }),
   } satisfies Settings;
 }
 

@@ -113,7 +113,8 @@ function hubSessions({ where, ca }: Place): Http2SessionManager {
   return new Http2SessionManager(where, pings, { minVersion: minTlsVersion, ...(ca && { ca }) });
 }
 
-function localSessions(path: string): Http2SessionManager {
+/** Connections to a program of this machine, at its socket. */
+export function localSessions(path: string): Http2SessionManager {
   return new Http2SessionManager("http://localhost", {}, { createConnection: () => connect(path) });
 }
 

@@ -4,20 +4,21 @@ import { errorChain, type Failure, failure } from "../base/failure.ts";
 import { fromConnectError } from "../wire/failures.ts";
 import type { Place } from "./place.ts";
 
+/** Who was asked, and where: a door, or netmon's socket. */
+type Asked = Pick<Place, "where" | "caFile"> & { kind: Place["kind"] | "netmon" };
+
+/** Nobody is there. */
+const absent: Readonly<Record<Asked["kind"], (where: string) => string>> = {
+  hub: (where) => `no hub answers at ${where}: is it running, and is the address right?`,
+  local: (where) => `no daemon answers at ${where}: start it with \`orchestrator daemon start\``,
+  netmon: (where) => `no netmon answers at ${where}: start it with \`orchestrator netmon start\``,
+};
+
 /** What the network and TLS say, in the order in which it is looked for in the causes of an error. */
-const troubles: { sign: RegExp; tell(place: Place): Failure }[] = [
+const troubles: { sign: RegExp; tell(asked: Asked): Failure }[] = [
   {
     sign: /ENOENT|ECONNREFUSED/,
-    tell: (place) =>
-      place.kind === "local"
-        ? failure(
-            "unavailable",
-            `no daemon answers at ${place.where}: start it with \`orchestrator daemon start\``,
-          )
-        : failure(
-            "unavailable",
-            `no hub answers at ${place.where}: is it running, and is the address right?`,
-          ),
+    tell: ({ kind, where }) => failure("unavailable", absent[kind](where)),
   },
   {
     sign: /EACCES|EPERM/,
@@ -55,17 +56,17 @@ const troubles: { sign: RegExp; tell(place: Place): Failure }[] = [
 ];
 
 /** The failure behind whatever a call threw: what the other side said, or what happened on the way to it. */
-export function explain(thrown: unknown, place: Place): unknown {
+export function explain(thrown: unknown, asked: Asked): unknown {
   if (!(thrown instanceof ConnectError)) return thrown;
   if (thrown.findDetails(FailureSchema).length > 0) return fromConnectError(thrown);
   if (thrown.code === Code.DeadlineExceeded) {
-    return failure("deadline", `${place.where} had no answer in time`, { cause: thrown });
+    return failure("deadline", `${asked.where} had no answer in time`, { cause: thrown });
   }
   const chain = codesOf(thrown);
   // A status that the other side sent has no cause; what broke on the way has one.
   if (thrown.cause !== undefined || /RST_STREAM|session/i.test(thrown.rawMessage)) {
     const trouble = troubles.find(({ sign }) => sign.test(chain));
-    if (trouble) return failure(trouble.tell(place).kind, trouble.tell(place).message, { cause: thrown });
+    if (trouble) return failure(trouble.tell(asked).kind, trouble.tell(asked).message, { cause: thrown });
   }
   return fromConnectError(thrown);
 }

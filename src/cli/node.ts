@@ -8,6 +8,7 @@ import {
 import { answer } from "./answer.ts";
 import { confirmed } from "./confirm.ts";
 import { type Door, withDoor } from "./door.ts";
+import { tableOfInterfaces } from "./network-tell.ts";
 import { defineMetrics } from "./node-metrics.ts";
 import { describeNode, tableOfNodes } from "./node-tell.ts";
 import type { Run } from "./run.ts";
@@ -44,21 +45,7 @@ export function defineNode(noun: Command, run: Run): void {
         async (door, target) => {
           const response = await door.ask("getInterfaces", {}, { nodeId: target?.id });
           answer(run, GetInterfacesResponseSchema, response, () =>
-            rows(
-              run.terminal,
-              ["NAME", "KIND", "STATE", "MAC", "MTU", "SPEED", "ADDRESSES", "GATEWAYS"],
-              response.interfaces.map((one) => [
-                one.name,
-                one.kind,
-                one.carrier ? one.operstate : `${one.operstate}, no carrier`,
-                one.mac,
-                String(one.mtu),
-                one.speedMbps === 0 ? "" : `${one.speedMbps} Mbit/s`,
-                one.addresses.join(", "),
-                one.gateways.join(", "),
-              ]),
-              "no network interfaces",
-            ),
+            tableOfInterfaces(response.interfaces, run.terminal),
           );
         },
         asked,

@@ -6,6 +6,7 @@ import { defineDaemon } from "./daemon.ts";
 import { defineEvents } from "./events.ts";
 import { duration } from "./flags.ts";
 import { defineHub } from "./hub.ts";
+import { defineNetwork } from "./network.ts";
 import { defineNode } from "./node.ts";
 import { definePrograms } from "./programs.ts";
 import type { Run } from "./run.ts";
@@ -16,6 +17,7 @@ const nouns = [
   ["hub", "the cloud control plane: tokens for nodes and operators", defineHub],
   ["daemon", "the program that runs on a node", defineDaemon],
   ["node", "the machines of the fleet", defineNode],
+  ["network", "the network of this machine, as netmon sees it", defineNetwork],
   ["runtime", "long-lived containers on a node, such as a soft PLC", defineRuntime],
   ["command", "what was asked of a node, and what became of it", defineCommand],
   ["events", "what happened, whoever caused it", defineEvents],

@@ -33,6 +33,8 @@ test("bash completes nouns, verbs, flags, choices, and the names that a node kno
   const cases: [words: string[], offered: string][] = [
     [["ru"], "runtime"],
     [["--json", "hub", "token", "r"], "revoke"],
+    [["net"], "network netmon"],
+    [["network", "watch", "--ne"], "--netmon-socket"],
     [["runtime", "list", "--js"], "--json"],
     [["runtime", "create", "x", "--profile", "o"], "openplc"],
     [["--socket", "d.sock", "runtime", "stop", "pl"], "plc1 plc2"],
