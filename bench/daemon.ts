@@ -1,10 +1,10 @@
 /** The daemon as it ships: how long it takes to be connected, and what it costs to keep. */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startEngine } from "../test/fixtures/engine.ts";
 import { figure, median, type Section } from "./figures.ts";
+import { memoryOf } from "./memory.ts";
 import { benchNode } from "./node.ts";
 
 const starts = 9;
@@ -41,10 +41,4 @@ export async function measure(): Promise<Section> {
       figure("of it anonymous", ours.anonymousMb, "MB", { base: theirs.anonymousMb, aim: "27 MB" }),
     ],
   };
-}
-
-async function memoryOf(pid: number): Promise<{ residentMb: number; anonymousMb: number }> {
-  const text = await readFile(`/proc/${pid}/status`, "utf8");
-  const mb = (name: string) => (Number(new RegExp(`^${name}:\\s+(\\d+)`, "m").exec(text)?.[1]) * 1024) / 1e6;
-  return { residentMb: mb("VmRSS"), anonymousMb: mb("RssAnon") };
 }

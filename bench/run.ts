@@ -13,6 +13,7 @@ const benchmarks = {
   "round-trip": () => import("./round-trip.ts"),
   daemon: () => import("./daemon.ts"),
   hub: () => import("./hub.ts"),
+  netmon: () => import("./netmon.ts"),
 } satisfies Record<string, () => Promise<{ measure(): Promise<Section> }>>;
 
 const [only = ""] = process.argv.slice(2);
