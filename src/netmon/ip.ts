@@ -37,7 +37,10 @@ const routeSchema = v.object({
   ...hop,
   /** `10.0.0.0/8`, `default`, or the address of one host. */
   dst: v.string(),
+  table: v.optional(v.string(), "main"),
   metric: v.optional(v.number(), 0),
+  /** Of IPv6 only, where every route has it. */
+  pref: v.optional(v.string()),
   nexthops: v.optional(v.array(v.object(hop)), []),
 });
 
@@ -50,16 +53,13 @@ export function askLinks(signal: AbortSignal): Promise<IpLink[]> {
 }
 
 /**
- * The machine's own routes of both families; those of policies are in other tables, and those that refuse lead nowhere.
+ * The machine's own routes of both families: those of policies are in other tables, and those that refuse lead nowhere. Asked for
+ * at once, because a kernel without IPv6 answers the question for its routes with others, or not at all.
  * @throws {Failure} unavailable: ip(8) does not tell.
  */
-export async function askRoutes(signal: AbortSignal): Promise<{ ipv4: IpRoute[]; ipv6: IpRoute[] }> {
-  const own = ["route", "show", "table", "main", "type", "unicast"];
-  const [ipv4, ipv6] = await Promise.all([
-    ask(routeSchema, ["-4", ...own], signal),
-    ask(routeSchema, ["-6", ...own], signal),
-  ]);
-  return { ipv4, ipv6 };
+export async function askRoutes(signal: AbortSignal): Promise<IpRoute[]> {
+  const all = await ask(routeSchema, ["route", "show", "table", "all", "type", "unicast"], signal);
+  return all.filter(({ table }) => table === "main");
 }
 
 /** The kernel answers at once; a machine that is swapping may take its time. */

@@ -8,20 +8,18 @@ export interface Route {
 }
 
 const everywhere = { ipv4: "0.0.0.0/0", ipv6: "::/0" } as const;
-const bits = { ipv4: 32, ipv6: 128 } as const;
 
 /** The routes by interface: IPv4 before IPv6, the preferred before others. One with many next hops is a route through each. */
-export function routesOf(told: { ipv4: readonly IpRoute[]; ipv6: readonly IpRoute[] }): Map<string, Route[]> {
+export function routesOf(routes: readonly IpRoute[]): Map<string, Route[]> {
   const found = new Map<string, Route[]>();
-  for (const family of ["ipv4", "ipv6"] as const) {
-    for (const route of told[family].toSorted((a, b) => a.metric - b.metric)) {
-      for (const { dev, gateway, via } of route.nexthops.length > 0 ? route.nexthops : [route]) {
-        if (dev === undefined) continue;
-        const list = found.get(dev) ?? [];
-        const to = destinationOf(route.dst, family);
-        list.push({ destination: to, gateway: gateway ?? via?.host ?? "", metric: route.metric });
-        found.set(dev, list);
-      }
+  const inOrder = routes.toSorted((a, b) => Number(isIpv6(a)) - Number(isIpv6(b)) || a.metric - b.metric);
+  for (const route of inOrder) {
+    for (const { dev, gateway, via } of route.nexthops.length > 0 ? route.nexthops : [route]) {
+      if (dev === undefined) continue;
+      const list = found.get(dev) ?? [];
+      const to = destinationOf(route);
+      list.push({ destination: to, gateway: gateway ?? via?.host ?? "", metric: route.metric });
+      found.set(dev, list);
     }
   }
   return found;
@@ -37,7 +35,14 @@ export function gatewaysOf(routes: readonly Route[]): string[] {
   return [...new Set(gateways)].sort((a, b) => Number(a.includes(":")) - Number(b.includes(":")));
 }
 
-function destinationOf(dst: string, family: keyof typeof bits): string {
-  if (dst === "default") return everywhere[family];
-  return dst.includes("/") ? dst : `${dst}/${bits[family]}`;
+function destinationOf(route: IpRoute): string {
+  const { dst } = route;
+  if (dst === "default") return isIpv6(route) ? everywhere.ipv6 : everywhere.ipv4;
+  if (dst.includes("/")) return dst;
+  return `${dst}/${isIpv6(route) ? 128 : 32}`;
+}
+
+/** A default route without a gateway does not show it by its addresses. */
+function isIpv6({ dst, pref }: IpRoute): boolean {
+  return dst.includes(":") || pref !== undefined;
 }

@@ -22,6 +22,8 @@ test("an interface is told whole: link, addresses, subnets, gateways and routes"
     "address flush dev eth0 scope link",
     "route add default via 192.0.2.1 metric 100",
     "route add 10.0.0.0/8 via 192.0.2.2 metric 50",
+    "route add 172.16.0.0/12 via 192.0.2.3 table 77",
+    "route add unreachable 192.168.0.0/16",
     "-6 route add default via 2001:db8::1 metric 10",
   );
   const picture = await until("all of it", async () => {
@@ -46,10 +48,11 @@ test("an interface is told whole: link, addresses, subnets, gateways and routes"
     "::/0 2001:db8::1 10",
   ])
     assert.ok(told.includes(route), `${route} in ${told.join(", ")}`);
+  assert.ok(!/172\.16|192\.168/.test(told.join()), "routes of policies, and those that lead nowhere");
 });
 
 test("a loss of the carrier is told at once, everything else when it has settled, a change that went back never", async () => {
-  await using on = await machine({ ORCHESTRATOR_NETMON_SETTLE_MS: "1000" });
+  await using on = await machine({ ORCHESTRATOR_NETMON_SETTLE_MS: "2000" });
   await using watch = follow(on.client);
   await watch.when("the cable", () => watch.named("eth0")?.carrier);
   const before = watch.pictures.length;

@@ -147,27 +147,32 @@ test("a change that nobody noticed is seen when netmon looks anyway", async () =
 });
 
 test("routes are told by interface, IPv4 first, best first; gateways are those of default routes", () => {
-  const route = (dst: string, of: Partial<IpRoute>): IpRoute => ({ dst, metric: 0, nexthops: [], ...of });
+  const route = (dst: string, of: Partial<IpRoute>): IpRoute => ({
+    ...{ dst, table: "main", metric: 0, nexthops: [] },
+    ...of,
+  });
   const hops = [
     { dev: "eth1", gateway: "198.51.100.1" },
     { dev: "eth2", via: { host: "fe80::1" } },
   ];
-  const routes = routesOf({
-    ipv4: [
-      route("default", { dev: "eth0", gateway: "192.0.2.2", metric: 300 }),
-      route("192.0.2.0/24", { dev: "eth0" }),
-      route("default", { dev: "eth0", gateway: "192.0.2.1", metric: 100 }),
-      route("default", { dev: "eth0", gateway: "192.0.2.1", metric: 400 }),
-      route("10.9.8.7", { dev: "eth0", gateway: "192.0.2.3", metric: 50 }),
-      route("default", { metric: 500, nexthops: hops }),
-      route("default", { dev: "wwan0", metric: 700 }),
-    ],
-    ipv6: [
-      route("2001:db8:1::1", { dev: "eth0" }),
-      route("default", { dev: "eth0", gateway: "2001:db8::1", metric: 10 }),
-      route("default", {}), // Through no interface.
-    ],
-  });
+  const pref = "medium";
+  const routes = routesOf([
+    route("default", { dev: "wwan0", pref, metric: 1024 }),
+    route("2001:db8:1::1", { dev: "eth0", pref }),
+    route("default", { dev: "eth0", gateway: "192.0.2.2", metric: 300 }),
+    route("default", { dev: "eth0", gateway: "2001:db8::1", pref, metric: 10 }),
+    route("192.0.2.0/24", { dev: "eth0" }),
+    route("default", { dev: "eth0", gateway: "192.0.2.1", metric: 100 }),
+    route("default", { dev: "eth0", gateway: "192.0.2.1", metric: 400 }),
+    route("10.9.8.7", { dev: "eth0", gateway: "192.0.2.3", metric: 50 }),
+    route("default", { metric: 500, nexthops: hops }),
+    route("default", { dev: "wwan0", metric: 700 }),
+    route("default", {}), // Through no interface.
+  ]);
+  assert.deepEqual(
+    routes.get("wwan0")?.map(({ destination }) => destination),
+    ["0.0.0.0/0", "::/0"],
+  );
   assert.deepEqual(
     routes.get("eth0")?.map(({ destination, gateway, metric }) => `${destination} ${gateway} ${metric}`),
     [
