@@ -20,6 +20,10 @@ export async function machine(settings: Record<string, string> = {}, as: readonl
   const folder = opened.use(tempFolder());
   chmodSync(folder.path, 0o777);
   const [lan, network] = [opened.use(ownNetwork()), opened.use(ownNetwork())];
+  // What a netmon that was killed leaves behind, until the next notice of the kernel, which no longer comes.
+  opened.defer(() => {
+    for (const pid of pidsIn(network.name)) process.kill(Number(pid), "SIGKILL");
+  });
   network.ip(`link add eth0 type veth peer name port0 netns ${lan.name}`, "link set eth0 up");
   lan.ip("link set port0 up");
   const socket = join(folder.path, "run", "netmon.sock");
@@ -49,11 +53,14 @@ export async function machine(settings: Record<string, string> = {}, as: readonl
       void execFileSync("ip", ["-n", network.name, "-batch", "-"], { input: `${changes.join("\n")}\n` }),
     /** Programs of the machine whose command line is as the pattern says. */
     pids: (pattern: string) =>
-      execFileSync("ip", ["netns", "pids", network.name], { encoding: "utf8" })
-        .split("\n")
-        .filter((pid) => pid !== "" && new RegExp(pattern).test(commandLine(pid))),
+      pidsIn(network.name).filter((pid) => new RegExp(pattern).test(commandLine(pid))),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function pidsIn(network: string): string[] {
+  const pids = execFileSync("ip", ["netns", "pids", network], { encoding: "utf8" });
+  return pids.split("\n").filter(Boolean);
 }
 
 /** Empty when the program has ended. */
