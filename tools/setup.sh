@@ -73,6 +73,7 @@ protobuf-compiler-grpc grpc_python_plugin
 openssl openssl
 curl curl
 faketime faketime
+procps ps
 systemd systemctl
 END
 }
