@@ -134,6 +134,14 @@ const rules: readonly Rule[] = [
     sentence: (said) => `the image's program cannot be run here: ${said}`,
   },
   {
+    // Whatever status the engine puts to it, and it puts 400 when it reads "no such file": a loaded engine's own hook or pipe
+    // fails now and then, and works at the next attempt.
+    says: /OCI runtime create failed/i,
+    kind: "unavailable",
+    retry: "few",
+    sentence: (said, doing) => `the engine could not ${doing}: ${said}`,
+  },
+  {
     says: /toomanyrequests|rate limit/i,
     kind: "exhausted",
     retry: "later",

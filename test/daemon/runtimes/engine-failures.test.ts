@@ -33,6 +33,12 @@ const said: [status: number, message: string, kind: string, retry: string][] = [
     "never",
   ],
   [
+    400,
+    'OCI runtime create failed: runc create failed: error running hook #0: exit status 1: level=fatal msg="no such file or directory"',
+    "unavailable",
+    "few",
+  ],
+  [
     500,
     "could not find an available, non-overlapping IPv4 address pool among the defaults",
     "exhausted",
