@@ -3,7 +3,7 @@ import { backoffMs } from "../../base/backoff.ts";
 import { Changes } from "../../base/changes.ts";
 import { asFailure, type Failure, failure } from "../../base/failure.ts";
 import { runTasks } from "../../base/tasks.ts";
-import { isEngineAway } from "./engine-failures.ts";
+import { EngineFailure, isEngineAway } from "./engine-failures.ts";
 import { followEvents } from "./events.ts";
 import { news } from "./news.ts";
 import { nothing, type Observed } from "./observed.ts";
@@ -208,7 +208,9 @@ export class Loop implements AsyncDisposable {
     tended.failures = failuresBefore(tended, thrown) + 1;
     tended.problem = problem;
     this.#pause(tended, tended.failures);
-    if (tended.failures === 1) {
+    // What an engine answers to a hiccup, too, is a fact only when it says it again.
+    const isHiccup = thrown instanceof EngineFailure && thrown.retry === "few";
+    if (tended.failures === (isHiccup ? 2 : 1)) {
       log.warn({ runtime: tended.name, error: thrown }, "a runtime is not as wished");
       recordFailed(this.#tools, tended.name, problem);
     }
