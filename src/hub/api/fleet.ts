@@ -23,7 +23,7 @@ export function fleetService(rooms: Rooms): ServiceImpl<typeof Fleet> {
     },
 
     watchEvents({ nodeId, afterPosition, last, stopWhenCaughtUp }, { signal }) {
-      if (nodeId !== "") fleet.get(nodeId);
+      if (nodeId !== "") fleet.mustHave(nodeId);
       return reports.watch(
         { ...(nodeId !== "" && { nodeId }), afterPosition, last, stopWhenCaughtUp },
         signal,

@@ -31,7 +31,7 @@ async function carryOut(
 ): Promise<Message> {
   const { requestHeader, responseHeader, signal } = context;
   const nodeId = nodeOf(requestHeader);
-  fleet.get(nodeId);
+  fleet.mustHave(nodeId);
   const id = commandIdOf(requestHeader);
   const actor = actorOf(context);
   const command = toCommand(capability, request, { id, budgetMs: budgetMsOf(context), actor });

@@ -1,7 +1,6 @@
 import type { Command, Progress, Result } from "../../../gen/edge/v1/command_pb.ts";
 import type { FleetCommand } from "../../../gen/edge/v1/fleet_pb.ts";
 import type { Clock } from "../../base/clock.ts";
-import { failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import { checkCommand } from "../../wire/commands.ts";
 import { defaultExpiryMs } from "../../wire/limits.ts";
@@ -112,10 +111,10 @@ export class Commands {
     const command = { ...asked, actor };
     checkCommand(command, "this hub");
     mustBeKept(command);
-    this.#mustKnow(nodeId);
+    this.#fleet.mustHave(nodeId);
     const now = this.#clock.now();
     const { kept, pending, isNew } = await this.#store.write((tx) => {
-      this.#mustKnow(nodeId);
+      this.#fleet.mustHave(nodeId);
       const attended = this.#board.isAttended(nodeId);
       const expiresAt = now + (expiresInMs || defaultExpiryMs);
       const isNew = enqueue(tx, nodeId, command, { now, expiresAt, attended }) === "added";
@@ -140,7 +139,7 @@ export class Commands {
     nodeId: string,
     { pendingOnly, limit }: { pendingOnly: boolean; limit: number },
   ): Promise<FleetCommand[]> {
-    this.#mustKnow(nodeId);
+    this.#fleet.mustHave(nodeId);
     const rows = await this.#store.read(
       `${selectCommands} WHERE c.node_id = $1 ${pendingOnly ? "AND c.finished_at IS NULL" : ""}
        ORDER BY c.sequence DESC LIMIT $2`,
@@ -186,11 +185,6 @@ export class Commands {
     }
     signal.throwIfAborted();
     throw new Error("a watch ended without a result");
-  }
-
-  #mustKnow(nodeId: string): void {
-    if (this.#fleet.has(nodeId)) return;
-    throw failure("not_found", `node ${nodeId} is not in the fleet: see \`orchestrator node list\``);
   }
 
   /** A removed node's queue goes with it. Who waits for one of its commands is told that it is not there. */

@@ -1,3 +1,5 @@
+import { Changes } from "../../base/changes.ts";
+
 /**
  * Tells watchers which nodes changed. A watcher holds a set of ids, not a queue of pictures: one that is slow finds each
  * node once, as it is when it looks, and costs at most one id per node.
@@ -21,8 +23,8 @@ export class Feed {
 /** One watcher's set of changed ids. */
 export class Watch implements Disposable {
   readonly #close: () => void;
+  readonly #changes = new Changes();
   #dirty = new Set<string>();
-  #wake: (() => void) | undefined;
 
   constructor(close: () => void) {
     this.#close = close;
@@ -31,26 +33,18 @@ export class Watch implements Disposable {
   /** Notes a change. */
   touch(id: string): void {
     this.#dirty.add(id);
-    this.#wake?.();
+    this.#changes.notify();
   }
 
   /** The ids that changed since the last take, in the order of their first change; waits until there is one. */
   async take(signal: AbortSignal): Promise<ReadonlySet<string>> {
-    while (this.#dirty.size === 0) {
-      signal.throwIfAborted();
-      await new Promise<void>((resolve) => {
-        const done = () => {
-          signal.removeEventListener("abort", done);
-          this.#wake = undefined;
-          resolve();
-        };
-        this.#wake = done;
-        signal.addEventListener("abort", done, { once: true });
-      });
+    for await (const _ of this.#changes.wakes(signal)) {
+      if (this.#dirty.size === 0) continue;
+      const taken = this.#dirty;
+      this.#dirty = new Set();
+      return taken;
     }
-    const taken = this.#dirty;
-    this.#dirty = new Set();
-    return taken;
+    throw signal.reason;
   }
 
   [Symbol.dispose](): void {

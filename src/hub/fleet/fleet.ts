@@ -98,6 +98,11 @@ export class Fleet {
       .map((record) => toFleetNode(record, now));
   }
 
+  /** Refuses who is not in the fleet. Unlike `get`, it makes no picture of the node. @throws {Failure} not_found. */
+  mustHave(id: string): void {
+    this.#known(id);
+  }
+
   /** One node. @throws {Failure} not_found. */
   get(id: string): FleetNode {
     return toFleetNode(this.#known(id), this.#clock.now());

@@ -116,9 +116,7 @@ export class Line implements AsyncDisposable {
   async read(nodeId: string, command: Command, signal: AbortSignal): Promise<Result> {
     checkCommand(command, "this hub");
     const { fleet } = this.#options;
-    if (!fleet.has(nodeId)) {
-      throw failure("not_found", `node ${nodeId} is not in the fleet: see \`orchestrator node list\``);
-    }
+    fleet.mustHave(nodeId);
     const session = this.#newest.get(nodeId);
     if (!session?.isOpen) {
       throw failure("unavailable", `node ${nodeId} is not connected: ask again when it is`);
