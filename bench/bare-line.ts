@@ -4,15 +4,13 @@
  */
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { type handleBidiStreamingCall, Server, ServerCredentials } from "@grpc/grpc-js";
-import { Control, type HubFrame, HubFrameSchema, type NodeFrame } from "../gen/edge/v1/control_pb.ts";
+import type { handleBidiStreamingCall } from "@grpc/grpc-js";
+import { type HubFrame, HubFrameSchema, type NodeFrame } from "../gen/edge/v1/control_pb.ts";
 import { openAuthority } from "../src/hub/enrolment/index.ts";
-import { issueServer } from "../src/hub/enrolment/issue.ts";
-import { grpcService } from "../src/wire/grpc.ts";
+import { serveControl } from "../test/fakes/hub.ts";
 
 const [folder = ""] = process.argv.slice(2);
 const authority = await openAuthority({ folder, trustDomain: "", now: Date.now });
-const own = await issueServer(authority, { names: ["localhost"], at: Date.now(), validMs: 3_600_000 });
 
 const connect: handleBidiStreamingCall<NodeFrame, HubFrame> = (call) => {
   const say = (body: HubFrame["body"]) => call.write(create(HubFrameSchema, { body }));
@@ -27,14 +25,5 @@ const connect: handleBidiStreamingCall<NodeFrame, HubFrame> = (call) => {
   });
   call.on("error", () => {});
 };
-const server = new Server();
-server.addService(grpcService(Control), { connect });
-const pair = {
-  private_key: Buffer.from(own.keyPem),
-  cert_chain: Buffer.from(own.certificatePem + authority.rootPem),
-};
-const credentials = ServerCredentials.createSsl(Buffer.from(authority.rootPem), [pair], true);
-server.bindAsync("127.0.0.1:0", credentials, (error, port) => {
-  if (error) throw error;
-  process.stdout.write(`${port}\n`);
-});
+const { port } = await serveControl(connect, authority, "localhost");
+process.stdout.write(`${port}\n`);

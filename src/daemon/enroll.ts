@@ -2,9 +2,8 @@ import { readFile } from "node:fs/promises";
 import { homedir, hostname } from "node:os";
 import { text } from "node:stream/consumers";
 import { failure } from "../base/failure.ts";
-import { loadSettings } from "../base/settings.ts";
+import { programSettings } from "../wire/begin.ts";
 import type { ProgramOptions } from "../wire/program.ts";
-import { otherVariables, settingSections, settingsFile } from "../wire/settings.ts";
 import { daemonSettings } from "./config.ts";
 import { enrol, expiryOf, identityFile } from "./identity/index.ts";
 
@@ -20,12 +19,9 @@ export async function run({ flags, env, file, json, signal }: ProgramOptions): P
     ...settings
   } = flags as typeof flags & Record<OwnFlag, string>;
   const surroundings = { env, uid: process.getuid?.() ?? 0, home: homedir() };
-  const { values } = await loadSettings(daemonSettings(surroundings), {
-    flags: settings,
-    env,
-    file: settingsFile(file, env),
-    sections: settingSections,
-    otherVariables,
+  const { values } = await programSettings(daemonSettings(surroundings), {
+    ...{ flags: settings, env },
+    ...(file !== undefined && { file }),
   });
   const dataDir = values["daemon.data_dir"];
   const { identity, kept } = await enrol({

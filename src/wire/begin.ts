@@ -1,5 +1,5 @@
 import { type Logger, openLog } from "../base/log.ts";
-import { loadSettings, type SettingValues } from "../base/settings.ts";
+import { type LoadedSettings, loadSettings, type Settings, type SettingValues } from "../base/settings.ts";
 import { printSettings } from "../base/settings-print.ts";
 import type { ProgramOptions } from "./program.ts";
 import { type logSettings, otherVariables, settingSections, settingsFile } from "./settings.ts";
@@ -10,6 +10,18 @@ export interface Begun<S extends typeof logSettings> {
   log: Logger;
 }
 
+/** A program's settings, from all of their sources. @throws {Failure} invalid: every one that is wrong. */
+export function programSettings<S extends Settings>(
+  definitions: S,
+  { flags, env, file }: Pick<ProgramOptions, "flags" | "env" | "file">,
+): Promise<LoadedSettings<S>> {
+  return loadSettings(definitions, {
+    ...{ flags, env, otherVariables },
+    file: settingsFile(file, env),
+    sections: settingSections,
+  });
+}
+
 /**
  * How every program of ours begins: reads its settings, and opens its log. Undefined when it was only asked to print them.
  * @throws {Failure} invalid: the settings, every one that is wrong.
@@ -17,13 +29,10 @@ export interface Begun<S extends typeof logSettings> {
 export async function begin<S extends typeof logSettings>(
   program: string,
   definitions: S,
-  { flags, env, file, printConfig, json = false }: ProgramOptions,
+  options: ProgramOptions,
 ): Promise<Begun<S> | undefined> {
-  const loaded = await loadSettings(definitions, {
-    ...{ flags, env, otherVariables },
-    file: settingsFile(file, env),
-    sections: settingSections,
-  });
+  const { printConfig, json = false } = options;
+  const loaded = await programSettings(definitions, options);
   if (printConfig) {
     process.stdout.write(printSettings(definitions, loaded, { json }));
     return undefined;

@@ -18,7 +18,7 @@ import {
   type WelcomeSchema,
 } from "../../gen/edge/v1/control_pb.ts";
 import type { Identity } from "../../src/daemon/identity/index.ts";
-import { openAuthority } from "../../src/hub/enrolment/index.ts";
+import { type Authority, openAuthority } from "../../src/hub/enrolment/index.ts";
 import { issueServer } from "../../src/hub/enrolment/issue.ts";
 import { grpcService } from "../../src/wire/grpc.ts";
 import { newIdentity } from "./node.ts";
@@ -60,7 +60,6 @@ export interface FakeHub extends AsyncDisposable {
 export async function startFakeHub(folder: string): Promise<FakeHub> {
   const at = Date.now();
   const authority = await openAuthority({ folder, trustDomain: "", now: () => at });
-  const own = await issueServer(authority, { names: ["127.0.0.1"], at, validMs: 3_600_000 });
   const { nodeId, keyPem, certificatePem } = await newIdentity(authority, "n-test");
 
   const waiting: HubStream[] = [];
@@ -71,16 +70,7 @@ export async function startFakeHub(folder: string): Promise<FakeHub> {
     waiting.push(openStream(call));
     wake();
   };
-  const server = new Server();
-  server.addService(grpcService(Control), { connect });
-  const pair = {
-    private_key: Buffer.from(own.keyPem),
-    cert_chain: Buffer.from(own.certificatePem + authority.rootPem),
-  };
-  const credentials = ServerCredentials.createSsl(Buffer.from(authority.rootPem), [pair], true);
-  const port = await new Promise<number>((resolve, reject) => {
-    server.bindAsync("127.0.0.1:0", credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
-  });
+  const { server, port } = await serveControl(connect, authority, "127.0.0.1");
   const address = `127.0.0.1:${port}`;
   return {
     address,
@@ -102,6 +92,26 @@ export async function startFakeHub(folder: string): Promise<FakeHub> {
       server.forceShutdown();
     },
   };
+}
+
+/** Serves the line with grpc-js alone, on a port of the system's choice: certificates on both sides, the hub's for `name`. */
+export async function serveControl(
+  connect: handleBidiStreamingCall<NodeFrame, HubFrame>,
+  authority: Authority,
+  name: string,
+): Promise<{ server: Server; port: number }> {
+  const own = await issueServer(authority, { names: [name], at: Date.now(), validMs: 3_600_000 });
+  const server = new Server();
+  server.addService(grpcService(Control), { connect });
+  const pair = {
+    private_key: Buffer.from(own.keyPem),
+    cert_chain: Buffer.from(own.certificatePem + authority.rootPem),
+  };
+  const credentials = ServerCredentials.createSsl(Buffer.from(authority.rootPem), [pair], true);
+  const port = await new Promise<number>((resolve, reject) => {
+    server.bindAsync("127.0.0.1:0", credentials, (error, bound) => (error ? reject(error) : resolve(bound)));
+  });
+  return { server, port };
 }
 
 function openStream(call: ServerDuplexStream<NodeFrame, HubFrame>): HubStream {
