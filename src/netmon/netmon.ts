@@ -7,10 +7,8 @@ import type { Logger } from "../base/log.ts";
 import { runTasks } from "../base/tasks.ts";
 import { HealthBoard } from "../wire/health.ts";
 import type { NetmonConfig } from "./config.ts";
-import { look, machineRoots } from "./look.ts";
-import { Network } from "./network.ts";
+import { look, machineRoots, Network, watchKernel } from "./picture/index.ts";
 import { openDoor } from "./server.ts";
-import { watchKernel } from "./watch.ts";
 
 export interface NetmonOptions {
   config: NetmonConfig;

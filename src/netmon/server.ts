@@ -8,9 +8,7 @@ import {
 import { type CallContext, streamHandler, unaryHandler } from "../wire/grpc.ts";
 import type { HealthBoard } from "../wire/health.ts";
 import { openSocketServer } from "../wire/socket-server.ts";
-import type { Network } from "./network.ts";
-import type { Picture } from "./state.ts";
-import { pictureMessage, toldSince } from "./tell.ts";
+import { type Network, type Picture, pictureMessage, toldSince } from "./picture/index.ts";
 
 /** What the door needs of the network. */
 type Watched = Pick<Network, "picture" | "changes" | "runId">;

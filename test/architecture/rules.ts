@@ -26,12 +26,41 @@ export const areas: Readonly<Record<string, AreaRule>> = {
   },
 
   cli: { because: "it talks to a hub or a daemon through their doors, as anybody else does" },
-  netmon: { because: "the privileged program stays small enough to be read in one sitting" },
+  netmon: {
+    mayImport: ["attachments", "lease", "namespaces", "parents", "picture"].map((room) => `netmon/${room}`),
+    because: "it wires the rooms of the privileged program, which carries no code of another",
+  },
+  "netmon/picture": { because: "who sees the network cannot change it" },
+  "netmon/namespaces": {
+    because: "it does what it is told within one network namespace, and decides nothing",
+  },
+  "netmon/lease": {
+    mayImport: ["netmon/namespaces"],
+    because: "a lease is taken for one link, whoever wants it",
+  },
+  "netmon/parents": {
+    mayImport: ["netmon/namespaces"],
+    mayKnow: ["netmon/picture"],
+    because: "what is made at a parent is made for any vNIC",
+  },
+  "netmon/attachments": {
+    mayImport: ["netmon/lease", "netmon/namespaces", "netmon/parents"],
+    mayKnow: ["netmon/picture"],
+    because: "it keeps vNICs as asked from the pictures that it is handed, and never looks by itself",
+  },
 
   daemon: {
-    mayImport: ["control", "identity", "journal", "local", "metrics", "node", "runtimes", "work"].map(
-      (room) => `daemon/${room}`,
-    ),
+    mayImport: [
+      "control",
+      "identity",
+      "journal",
+      "local",
+      "metrics",
+      "network",
+      "node",
+      "runtimes",
+      "work",
+    ].map((room) => `daemon/${room}`),
     because: "it wires the daemon's rooms, and a node carries no code of the hub",
   },
   "daemon/control": {
@@ -46,8 +75,12 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     mayKnow: ["daemon/journal"],
     because: "it carries out any command; the table is handed in",
   },
+  "daemon/network": {
+    mayKnow: ["daemon/journal"],
+    because: "it speaks with netmon for whoever has vNICs, and knows no runtime",
+  },
   "daemon/runtimes": {
-    mayKnow: ["daemon/journal", "daemon/work"],
+    mayKnow: ["daemon/journal", "daemon/network", "daemon/work"],
     because: "what should run must run without any line, door or command",
   },
   "daemon/node": {

@@ -15,6 +15,8 @@ import { file_edge_v1_node } from "./node_pb.ts";
 import { file_edge_v1_rules } from "./rules_pb.ts";
 import type { RuntimePhase } from "./runtimes_pb.ts";
 import { file_edge_v1_runtimes } from "./runtimes_pb.ts";
+import type { VnicPhase } from "./vnics_pb.ts";
+import { file_edge_v1_vnics } from "./vnics_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
@@ -23,7 +25,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file edge/v1/control.proto.
  */
 export const file_edge_v1_control: GenFile = /*@__PURE__*/
-  fileDesc("ChVlZGdlL3YxL2NvbnRyb2wucHJvdG8SB2VkZ2UudjEijwIKCU5vZGVGcmFtZRIfCgVoZWxsbxgBIAEoCzIOLmVkZ2UudjEuSGVsbG9IABIsCgxjb21tYW5kc19hY2sYAiABKAsyFC5lZGdlLnYxLkNvbW1hbmRzQWNrSAASIQoGcmVwb3J0GAMgASgLMg8uZWRnZS52MS5SZXBvcnRIABIlCghwcm9ncmVzcxgEIAEoCzIRLmVkZ2UudjEuUHJvZ3Jlc3NIABIhCgRiZWF0GAUgASgLMhEuZWRnZS52MS5Ob2RlQmVhdEgAEiEKBnN0YXR1cxgGIAEoCzIPLmVkZ2UudjEuU3RhdHVzSAASGwoDYnllGAcgASgLMgwuZWRnZS52MS5CeWVIAEIGCgRib2R5Ir8CCghIdWJGcmFtZRIjCgd3ZWxjb21lGAEgASgLMhAuZWRnZS52MS5XZWxjb21lSAASIQoGcmVqZWN0GAIgASgLMg8uZWRnZS52MS5SZWplY3RIABIrCgdjb21tYW5kGAMgASgLMhguZWRnZS52MS5Db21tYW5kRGVsaXZlcnlIABIoCgZjYW5jZWwYBCABKAsyFi5lZGdlLnYxLkNvbW1hbmRDYW5jZWxIABIqCgtyZXBvcnRzX2FjaxgFIAEoCzITLmVkZ2UudjEuUmVwb3J0c0Fja0gAEiAKBGJlYXQYBiABKAsyEC5lZGdlLnYxLkh1YkJlYXRIABIdCgRwYWNlGAcgASgLMg0uZWRnZS52MS5QYWNlSAASHwoFZHJhaW4YCCABKAsyDi5lZGdlLnYxLkRyYWluSABCBgoEYm9keSLxAwoFSGVsbG8SFAoMcHJvdG9jb2xfbWluGAEgASgNEhQKDHByb3RvY29sX21heBgCIAEoDRIeCg5kYWVtb25fdmVyc2lvbhgDIAEoCUIG4scYAiBAEhsKCGNvbW1hbmRzGAQgAygJQgnixxgFIEAo6AcSFwoHYm9vdF9pZBgFIAEoCUIG4scYAiBAEiYKDXNlc3Npb25fZXBvY2gYBiABKARCD+LHGAsIAUD/////////DxIsChVsYXN0X2NvbW1hbmRfc2VxdWVuY2UYByABKARCDeLHGAlAgICAgICAgAgSHAoKam91cm5hbF9pZBgIIAEoCUII4scYBAgBIEASLQoWam91cm5hbF9maXJzdF9zZXF1ZW5jZRgJIAEoBEIN4scYCUD/////////DxIsChVqb3VybmFsX2xhc3Rfc2VxdWVuY2UYCiABKARCDeLHGAlA/////////w8SHAoLd2lzaGVzX2hhc2gYCyABKAlCB+LHGAMggAESDwoHYXR0ZW1wdBgMIAEoDRIrCgdzZW50X2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIaCglob3N0X25hbWUYDiABKAlCB+LHGAMg/wESHQoLaW5zdGFuY2VfaWQYDyABKAlCCOLHGAQIASBAIo4CCgdXZWxjb21lEhIKCnNlc3Npb25faWQYASABKAkSEAoIcHJvdG9jb2wYAiABKA0SGwoIbGVhc2VfbXMYAyABKA1CCeLHGAVAgN3bARIlChBiZWF0X2ludGVydmFsX21zGAQgASgNQgvixxgHOApAgN3bARIvCgtzZXJ2ZXJfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoPcmVwb3J0c190aHJvdWdoGAYgASgEQg3ixxgJQP////////8PEhYKDmNvbW1hbmRfd2luZG93GAcgASgNEhcKD21heF9mcmFtZV9ieXRlcxgIIAEoDRIPCgdub2RlX2lkGAkgASgJImcKBlJlamVjdBIhCgRjb2RlGAEgASgOMhMuZWRnZS52MS5SZWplY3RDb2RlEhEKCXJldHJ5YWJsZRgCIAEoCBIWCg5yZXRyeV9hZnRlcl9tcxgDIAEoDRIPCgdtZXNzYWdlGAQgASgJIlUKD0NvbW1hbmREZWxpdmVyeRIfCghzZXF1ZW5jZRgBIAEoBEIN4scYCUD/////////DxIhCgdjb21tYW5kGAIgASgLMhAuZWRnZS52MS5Db21tYW5kIicKC0NvbW1hbmRzQWNrEhgKEHRocm91Z2hfc2VxdWVuY2UYASABKAQidgoGUmVwb3J0Eh8KCHNlcXVlbmNlGAEgASgEQg3ixxgJQP////////8PEiEKBnJlc3VsdBgCIAEoCzIPLmVkZ2UudjEuUmVzdWx0SAASHwoFZXZlbnQYAyABKAsyDi5lZGdlLnYxLkV2ZW50SABCBwoFZW50cnkiNQoKUmVwb3J0c0FjaxInChB0aHJvdWdoX3NlcXVlbmNlGAEgASgEQg3ixxgJQP////////8PIiMKDUNvbW1hbmRDYW5jZWwSEgoKY29tbWFuZF9pZBgBIAEoCSJYCghOb2RlQmVhdBIrCgdzZW50X2F0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIfCgZzYW1wbGUYAiABKAsyDy5lZGdlLnYxLlNhbXBsZSI6CgdIdWJCZWF0Ei8KC3NlcnZlcl90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJKCgRQYWNlEiUKEGJlYXRfaW50ZXJ2YWxfbXMYASABKA1CC+LHGAc4CkCA3dsBEhsKCGxlYXNlX21zGAIgASgNQgnixxgFQIDd2wEiKgoFRHJhaW4SEQoJc3ByZWFkX21zGAEgASgNEg4KBnJlYXNvbhgCIAEoCSIeCgNCeWUSFwoGcmVhc29uGAEgASgJQgfixxgDIIAgIm8KBlN0YXR1cxIoCghydW50aW1lcxgBIAMoCzIWLmVkZ2UudjEuUnVudGltZVN0YXR1cxIYChBlbmdpbmVfcmVhY2hhYmxlGAIgASgIEiEKB3Byb2JsZW0YAyABKAsyEC5lZGdlLnYxLkZhaWx1cmUidAoNUnVudGltZVN0YXR1cxIMCgRuYW1lGAEgASgJEiQKBXBoYXNlGAIgASgOMhUuZWRnZS52MS5SdW50aW1lUGhhc2USDgoGcmVhc29uGAMgASgJEg0KBWltYWdlGAQgASgJEhAKCHJlc3RhcnRzGAUgASgNKt4BCgpSZWplY3RDb2RlEhsKF1JFSkVDVF9DT0RFX1VOU1BFQ0lGSUVEEAASGAoUUkVKRUNUX0NPREVfUFJPVE9DT0wQARIXChNSRUpFQ1RfQ09ERV9SRU1PVkVEEAISGwoXUkVKRUNUX0NPREVfU1RBTEVfRVBPQ0gQAxIWChJSRUpFQ1RfQ09ERV9DTE9ORUQQBBIUChBSRUpFQ1RfQ09ERV9CVVNZEAUSGQoVUkVKRUNUX0NPREVfQkFEX0hFTExPEAYSGgoWUkVKRUNUX0NPREVfU1VQRVJTRURFRBAHMj8KB0NvbnRyb2wSNAoHQ29ubmVjdBISLmVkZ2UudjEuTm9kZUZyYW1lGhEuZWRnZS52MS5IdWJGcmFtZSgBMAFiBnByb3RvMw", [file_edge_v1_command, file_edge_v1_failure, file_edge_v1_node, file_edge_v1_rules, file_edge_v1_runtimes, file_google_protobuf_timestamp]);
+  fileDesc("ChVlZGdlL3YxL2NvbnRyb2wucHJvdG8SB2VkZ2UudjEijwIKCU5vZGVGcmFtZRIfCgVoZWxsbxgBIAEoCzIOLmVkZ2UudjEuSGVsbG9IABIsCgxjb21tYW5kc19hY2sYAiABKAsyFC5lZGdlLnYxLkNvbW1hbmRzQWNrSAASIQoGcmVwb3J0GAMgASgLMg8uZWRnZS52MS5SZXBvcnRIABIlCghwcm9ncmVzcxgEIAEoCzIRLmVkZ2UudjEuUHJvZ3Jlc3NIABIhCgRiZWF0GAUgASgLMhEuZWRnZS52MS5Ob2RlQmVhdEgAEiEKBnN0YXR1cxgGIAEoCzIPLmVkZ2UudjEuU3RhdHVzSAASGwoDYnllGAcgASgLMgwuZWRnZS52MS5CeWVIAEIGCgRib2R5Ir8CCghIdWJGcmFtZRIjCgd3ZWxjb21lGAEgASgLMhAuZWRnZS52MS5XZWxjb21lSAASIQoGcmVqZWN0GAIgASgLMg8uZWRnZS52MS5SZWplY3RIABIrCgdjb21tYW5kGAMgASgLMhguZWRnZS52MS5Db21tYW5kRGVsaXZlcnlIABIoCgZjYW5jZWwYBCABKAsyFi5lZGdlLnYxLkNvbW1hbmRDYW5jZWxIABIqCgtyZXBvcnRzX2FjaxgFIAEoCzITLmVkZ2UudjEuUmVwb3J0c0Fja0gAEiAKBGJlYXQYBiABKAsyEC5lZGdlLnYxLkh1YkJlYXRIABIdCgRwYWNlGAcgASgLMg0uZWRnZS52MS5QYWNlSAASHwoFZHJhaW4YCCABKAsyDi5lZGdlLnYxLkRyYWluSABCBgoEYm9keSLxAwoFSGVsbG8SFAoMcHJvdG9jb2xfbWluGAEgASgNEhQKDHByb3RvY29sX21heBgCIAEoDRIeCg5kYWVtb25fdmVyc2lvbhgDIAEoCUIG4scYAiBAEhsKCGNvbW1hbmRzGAQgAygJQgnixxgFIEAo6AcSFwoHYm9vdF9pZBgFIAEoCUIG4scYAiBAEiYKDXNlc3Npb25fZXBvY2gYBiABKARCD+LHGAsIAUD/////////DxIsChVsYXN0X2NvbW1hbmRfc2VxdWVuY2UYByABKARCDeLHGAlAgICAgICAgAgSHAoKam91cm5hbF9pZBgIIAEoCUII4scYBAgBIEASLQoWam91cm5hbF9maXJzdF9zZXF1ZW5jZRgJIAEoBEIN4scYCUD/////////DxIsChVqb3VybmFsX2xhc3Rfc2VxdWVuY2UYCiABKARCDeLHGAlA/////////w8SHAoLd2lzaGVzX2hhc2gYCyABKAlCB+LHGAMggAESDwoHYXR0ZW1wdBgMIAEoDRIrCgdzZW50X2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIaCglob3N0X25hbWUYDiABKAlCB+LHGAMg/wESHQoLaW5zdGFuY2VfaWQYDyABKAlCCOLHGAQIASBAIo4CCgdXZWxjb21lEhIKCnNlc3Npb25faWQYASABKAkSEAoIcHJvdG9jb2wYAiABKA0SGwoIbGVhc2VfbXMYAyABKA1CCeLHGAVAgN3bARIlChBiZWF0X2ludGVydmFsX21zGAQgASgNQgvixxgHOApAgN3bARIvCgtzZXJ2ZXJfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoPcmVwb3J0c190aHJvdWdoGAYgASgEQg3ixxgJQP////////8PEhYKDmNvbW1hbmRfd2luZG93GAcgASgNEhcKD21heF9mcmFtZV9ieXRlcxgIIAEoDRIPCgdub2RlX2lkGAkgASgJImcKBlJlamVjdBIhCgRjb2RlGAEgASgOMhMuZWRnZS52MS5SZWplY3RDb2RlEhEKCXJldHJ5YWJsZRgCIAEoCBIWCg5yZXRyeV9hZnRlcl9tcxgDIAEoDRIPCgdtZXNzYWdlGAQgASgJIlUKD0NvbW1hbmREZWxpdmVyeRIfCghzZXF1ZW5jZRgBIAEoBEIN4scYCUD/////////DxIhCgdjb21tYW5kGAIgASgLMhAuZWRnZS52MS5Db21tYW5kIicKC0NvbW1hbmRzQWNrEhgKEHRocm91Z2hfc2VxdWVuY2UYASABKAQidgoGUmVwb3J0Eh8KCHNlcXVlbmNlGAEgASgEQg3ixxgJQP////////8PEiEKBnJlc3VsdBgCIAEoCzIPLmVkZ2UudjEuUmVzdWx0SAASHwoFZXZlbnQYAyABKAsyDi5lZGdlLnYxLkV2ZW50SABCBwoFZW50cnkiNQoKUmVwb3J0c0FjaxInChB0aHJvdWdoX3NlcXVlbmNlGAEgASgEQg3ixxgJQP////////8PIiMKDUNvbW1hbmRDYW5jZWwSEgoKY29tbWFuZF9pZBgBIAEoCSJYCghOb2RlQmVhdBIrCgdzZW50X2F0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIfCgZzYW1wbGUYAiABKAsyDy5lZGdlLnYxLlNhbXBsZSI6CgdIdWJCZWF0Ei8KC3NlcnZlcl90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJKCgRQYWNlEiUKEGJlYXRfaW50ZXJ2YWxfbXMYASABKA1CC+LHGAc4CkCA3dsBEhsKCGxlYXNlX21zGAIgASgNQgnixxgFQIDd2wEiKgoFRHJhaW4SEQoJc3ByZWFkX21zGAEgASgNEg4KBnJlYXNvbhgCIAEoCSIeCgNCeWUSFwoGcmVhc29uGAEgASgJQgfixxgDIIAgIm8KBlN0YXR1cxIoCghydW50aW1lcxgBIAMoCzIWLmVkZ2UudjEuUnVudGltZVN0YXR1cxIYChBlbmdpbmVfcmVhY2hhYmxlGAIgASgIEiEKB3Byb2JsZW0YAyABKAsyEC5lZGdlLnYxLkZhaWx1cmUilwEKDVJ1bnRpbWVTdGF0dXMSDAoEbmFtZRgBIAEoCRIkCgVwaGFzZRgCIAEoDjIVLmVkZ2UudjEuUnVudGltZVBoYXNlEg4KBnJlYXNvbhgDIAEoCRINCgVpbWFnZRgEIAEoCRIQCghyZXN0YXJ0cxgFIAEoDRIhCgV2bmljcxgGIAMoCzISLmVkZ2UudjEuVm5pY0xldmVsIl8KCVZuaWNMZXZlbBIMCgRuYW1lGAEgASgJEiEKBXBoYXNlGAIgASgOMhIuZWRnZS52MS5WbmljUGhhc2USDgoGcmVhc29uGAMgASgJEhEKCWFkZHJlc3NlcxgEIAMoCSreAQoKUmVqZWN0Q29kZRIbChdSRUpFQ1RfQ09ERV9VTlNQRUNJRklFRBAAEhgKFFJFSkVDVF9DT0RFX1BST1RPQ09MEAESFwoTUkVKRUNUX0NPREVfUkVNT1ZFRBACEhsKF1JFSkVDVF9DT0RFX1NUQUxFX0VQT0NIEAMSFgoSUkVKRUNUX0NPREVfQ0xPTkVEEAQSFAoQUkVKRUNUX0NPREVfQlVTWRAFEhkKFVJFSkVDVF9DT0RFX0JBRF9IRUxMTxAGEhoKFlJFSkVDVF9DT0RFX1NVUEVSU0VERUQQBzI/CgdDb250cm9sEjQKB0Nvbm5lY3QSEi5lZGdlLnYxLk5vZGVGcmFtZRoRLmVkZ2UudjEuSHViRnJhbWUoATABYgZwcm90bzM", [file_edge_v1_command, file_edge_v1_failure, file_edge_v1_node, file_edge_v1_rules, file_edge_v1_runtimes, file_edge_v1_vnics, file_google_protobuf_timestamp]);
 
 /**
  * From the node to the hub. A frame that breaks a rule of its fields ends the stream with INVALID_ARGUMENT; a Hello that does
@@ -764,6 +766,13 @@ export type RuntimeStatus = Message<"edge.v1.RuntimeStatus"> & {
    * @generated from field: uint32 restarts = 5;
    */
   restarts: number;
+
+  /**
+   * Its vNICs in short.
+   *
+   * @generated from field: repeated edge.v1.VnicLevel vnics = 6;
+   */
+  vnics: VnicLevel[];
 };
 
 /**
@@ -772,6 +781,48 @@ export type RuntimeStatus = Message<"edge.v1.RuntimeStatus"> & {
  */
 export const RuntimeStatusSchema: GenMessage<RuntimeStatus> = /*@__PURE__*/
   messageDesc(file_edge_v1_control, 16);
+
+/**
+ * What a vNIC is, in short: what does not change from one renewal of a lease to the next.
+ *
+ * @generated from message edge.v1.VnicLevel
+ */
+export type VnicLevel = Message<"edge.v1.VnicLevel"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * How far it is.
+   *
+   * @generated from field: edge.v1.VnicPhase phase = 2;
+   */
+  phase: VnicPhase;
+
+  /**
+   * Why.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * Its addresses with prefix, IPv4 first.
+   *
+   * @generated from field: repeated string addresses = 4;
+   */
+  addresses: string[];
+};
+
+/**
+ * Describes the message edge.v1.VnicLevel.
+ * Use `create(VnicLevelSchema)` to create a new message.
+ */
+export const VnicLevelSchema: GenMessage<VnicLevel> = /*@__PURE__*/
+  messageDesc(file_edge_v1_control, 17);
 
 /**
  * Why a stream was refused.

@@ -4,8 +4,8 @@ import {
   type LinkMarks,
   ownInterfaces,
   readHardware,
-} from "../wire/interfaces.ts";
-import { subnetsOf } from "../wire/subnet.ts";
+} from "../../wire/interfaces.ts";
+import { subnetsOf } from "../../wire/subnet.ts";
 import { readNameServers } from "./dns.ts";
 import { askLinks, askRoutes, type IpLink } from "./ip.ts";
 import { gatewaysOf, isDefault, type Route, routesOf } from "./routes.ts";

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
-import type { InterfaceKind } from "../wire/interfaces.ts";
+import type { InterfaceKind } from "../../wire/interfaces.ts";
 import type { Route } from "./routes.ts";
 
 /** An interface as netmon tells it; see `edge.v1.NetworkInterface` for what each field means. */

@@ -2,17 +2,17 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { systemClock } from "../../src/base/clock.ts";
-import { failure } from "../../src/base/failure.ts";
-import { openLog } from "../../src/base/log.ts";
-import { parseNameServers, readNameServers } from "../../src/netmon/dns.ts";
-import type { IpRoute } from "../../src/netmon/ip.ts";
-import { Network } from "../../src/netmon/network.ts";
-import { gatewaysOf, routesOf } from "../../src/netmon/routes.ts";
-import { watchNetwork } from "../../src/netmon/server.ts";
-import { differenceOf, nextPicture, type Seen } from "../../src/netmon/state.ts";
-import { tempFolder } from "../fixtures/folder.ts";
-import { until } from "../journeys/until.ts";
+import { systemClock } from "../../../src/base/clock.ts";
+import { failure } from "../../../src/base/failure.ts";
+import { openLog } from "../../../src/base/log.ts";
+import { parseNameServers, readNameServers } from "../../../src/netmon/picture/dns.ts";
+import type { IpRoute } from "../../../src/netmon/picture/ip.ts";
+import { Network } from "../../../src/netmon/picture/network.ts";
+import { gatewaysOf, routesOf } from "../../../src/netmon/picture/routes.ts";
+import { watchNetwork } from "../../../src/netmon/server.ts";
+import { differenceOf, nextPicture, type Seen } from "../../../src/netmon/picture/state.ts";
+import { tempFolder } from "../../fixtures/folder.ts";
+import { until } from "../../journeys/until.ts";
 import { seen } from "./seen.ts";
 
 /** A network that is looked at whenever it is told to, and is what `see` says. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { allSettled, nextDueAt, settle } from "../../src/netmon/settle.ts";
-import type { Interface, Seen } from "../../src/netmon/state.ts";
+import { allSettled, nextDueAt, settle } from "../../../src/netmon/picture/settle.ts";
+import type { Interface, Seen } from "../../../src/netmon/picture/state.ts";
 import { seen } from "./seen.ts";
 
 const settleMs = 1000;

@@ -7,8 +7,8 @@ import {
   NetworkPictureSchema,
   type WatchNetworkResponse,
   WatchNetworkResponseSchema,
-} from "../../gen/edge/v1/netmon_pb.ts";
-import { type NetworkInterface, NetworkInterfaceSchema } from "../../gen/edge/v1/node_pb.ts";
+} from "../../../gen/edge/v1/netmon_pb.ts";
+import { type NetworkInterface, NetworkInterfaceSchema } from "../../../gen/edge/v1/node_pb.ts";
 import { type Difference, differenceOf, type Interface, type Picture } from "./state.ts";
 
 /** What to tell somebody who has the picture `before`. */

@@ -1,5 +1,5 @@
 /** What a look may see, for tests of what is made of it. */
-import type { Interface, Seen } from "../../src/netmon/state.ts";
+import type { Interface, Seen } from "../../../src/netmon/picture/state.ts";
 
 const usual: Omit<Interface, "name"> = {
   ...{ index: 1, mac: "", kind: "physical", mtu: 1500, operstate: "up", carrier: true, speedMbps: 0 },

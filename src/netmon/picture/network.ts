@@ -1,8 +1,8 @@
-import { Changes } from "../base/changes.ts";
-import type { Clock } from "../base/clock.ts";
-import { newId } from "../base/ids.ts";
-import type { Logger } from "../base/log.ts";
-import { runTasks } from "../base/tasks.ts";
+import { Changes } from "../../base/changes.ts";
+import type { Clock } from "../../base/clock.ts";
+import { newId } from "../../base/ids.ts";
+import type { Logger } from "../../base/log.ts";
+import { runTasks } from "../../base/tasks.ts";
 import { allSettled, nextDueAt, type Settled, settle } from "./settle.ts";
 import { nextPicture, type Picture, type Seen } from "./state.ts";
 

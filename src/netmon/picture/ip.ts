@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import * as v from "valibot";
-import { failure } from "../base/failure.ts";
+import { failure } from "../../base/failure.ts";
 
 /** What we use of what `ip -json -details address show` says of a link. */
 const linkSchema = v.object({

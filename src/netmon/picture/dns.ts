@@ -1,5 +1,5 @@
 import { join } from "node:path";
-import { readText } from "../wire/interfaces.ts";
+import { readText } from "../../wire/interfaces.ts";
 
 /** The address of systemd-resolved on the machine itself, of no use to anybody on the LAN. */
 const stub = "127.0.0.53";

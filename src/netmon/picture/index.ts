@@ -1,0 +1,11 @@
+/**
+ * The node's network as it is: the kernel's notices wake a look, a look makes the next picture, and what differs is told. It only
+ * sees, and needs no right to.
+ */
+
+export { look, machineRoots, type Roots } from "./look.ts";
+export { Network, type NetworkOptions } from "./network.ts";
+export { isDefault, type Route } from "./routes.ts";
+export type { Interface, Picture, Seen } from "./state.ts";
+export { pictureMessage, toldSince } from "./tell.ts";
+export { watchKernel } from "./watch.ts";
