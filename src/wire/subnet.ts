@@ -17,6 +17,22 @@ export function subnetOf(address: string): string | undefined {
   return `${bits === 128 ? format6(network) : format4(network)}/${prefix}`;
 }
 
+/**
+ * Whether a machine can have an address such as `192.168.1.4/24`: one of a single machine, and neither the first nor the last of
+ * its IPv4 subnet, which are the subnet itself and all of its machines (but in a /31, RFC 3021, and a /32).
+ */
+export function isHostAddress(address: string): boolean {
+  const subnet = subnetOf(address);
+  const [host = "", length = ""] = address.split("/");
+  if (subnet === undefined || length === "0") return false;
+  if (isIPv6(host)) return !/^(?:::|::1|ff.*)$/.test(shorten6(host));
+  const value = parse4(host) ?? 0n;
+  const isOfOne = value >> 24n !== 0n && value >> 24n !== 127n && value >> 24n < 224n;
+  if (!isOfOne || Number(length) >= 31) return isOfOne;
+  const last = (1n << BigInt(32 - Number(length))) - 1n;
+  return (value & last) !== 0n && (value & last) !== last;
+}
+
 function parse4(host: string): bigint | undefined {
   const bytes = host.split(".").map(Number);
   if (bytes.length !== 4 || bytes.some((byte) => !(byte <= 255))) return undefined;
