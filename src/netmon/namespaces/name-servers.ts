@@ -1,0 +1,73 @@
+import { constants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { isIP } from "node:net";
+import { failure } from "../../base/failure.ts";
+import { isAlive, type Owner } from "./owner.ts";
+
+const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
+
+/**
+ * Writes the name servers into the container's `/etc/resolv.conf`, in place, because engines mount that file by itself. The
+ * container may have put anything there, so each step of the way is opened without following links, and only a regular file is
+ * written. Returns whether the file says so now: a container that has none needs none.
+ * @throws {Failure} not_found: the container does not run any more. denied: the file is something else, or read-only.
+ */
+export async function writeNameServers(
+  owner: Owner,
+  servers: readonly string[],
+  searchDomain = "",
+): Promise<boolean> {
+  await using steps = new AsyncDisposableStack();
+  const step = async (path: string, flags: number) => steps.use(await open(path, flags));
+  try {
+    const root = await step(`/proc/${owner.pid}/root`, O_RDONLY | O_DIRECTORY);
+    if (!isAlive(owner)) throw failure("not_found", "the container does not run any more");
+    const etc = await step(below(root, "etc"), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    const file = await step(below(etc, "resolv.conf"), O_RDWR | O_NOFOLLOW | O_NONBLOCK);
+    if (!(await file.stat()).isFile()) throw refused("it is no regular file");
+    await writeOver(file, resolvConf(servers, searchDomain));
+    return true;
+  } catch (thrown) {
+    const code = codeOf(thrown);
+    if (code === "ENOENT" && isAlive(owner)) return false;
+    if (code === "ENOENT") {
+      throw failure("not_found", "the container does not run any more", { cause: thrown });
+    }
+    if (code === "ELOOP" || code === "ENOTDIR" || code === "ENXIO" || code === "EISDIR") {
+      throw refused("it, or the folder above it, is no plain file or folder", thrown);
+    }
+    if (code === "EROFS") throw refused("it is read-only there", thrown);
+    if (code !== undefined) throw refused(`the kernel says ${code}`, thrown);
+    throw thrown;
+  }
+}
+
+/** The text of a resolv.conf(5). What is no address, or no domain, came from a LAN's DHCP server and is left out. */
+export function resolvConf(servers: readonly string[], searchDomain: string): string {
+  const domains = searchDomain.split(/\s+/).filter((one) => /^[A-Za-z0-9_-][A-Za-z0-9._-]{0,252}$/.test(one));
+  const lines = [
+    ...(domains.length > 0 ? [`search ${domains.join(" ")}`] : []),
+    ...servers.filter((one) => isIP(one) !== 0).map((one) => `nameserver ${one}`),
+  ];
+  return lines.map((line) => `${line}\n`).join("");
+}
+
+/** A descriptor, unlike a path, leads to the same folder whatever the container renames meanwhile. */
+function below(folder: FileHandle, name: string): string {
+  return `/proc/self/fd/${folder.fd}/${name}`;
+}
+
+/** The end is cut last, so that a reader in between sees too much rather than nothing. */
+async function writeOver(file: FileHandle, text: string): Promise<void> {
+  const content = Buffer.from(text);
+  await file.write(content, 0, content.length, 0);
+  await file.truncate(content.length);
+}
+
+function refused(why: string, cause?: unknown) {
+  return failure("denied", `cannot write the container's /etc/resolv.conf: ${why}`, { cause });
+}
+
+function codeOf(thrown: unknown): string | undefined {
+  return thrown instanceof Error && "code" in thrown ? String(thrown.code) : undefined;
+}

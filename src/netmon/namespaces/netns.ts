@@ -1,0 +1,65 @@
+import { type FileHandle, open, stat } from "node:fs/promises";
+import { failure } from "../../base/failure.ts";
+import { isAlive, type Owner } from "./owner.ts";
+import type { Place } from "./run.ts";
+
+/** The network namespace of a container that runs. While it is open the kernel keeps it, also when the container has ended. */
+export class Netns implements AsyncDisposable {
+  readonly owner: Owner;
+  readonly #file: FileHandle;
+
+  private constructor(owner: Owner, file: FileHandle) {
+    this.owner = owner;
+    this.#file = file;
+  }
+
+  /**
+   * Opens it. Who the process is is looked at afterwards, so that a pid that was given again never leads into another's.
+   * @throws {Failure} not_found: the process has ended. conflict: it is still, or for good, in netmon's own namespace: a
+   * container that is just being started gets its own in a moment.
+   */
+  static async open(owner: Owner): Promise<Netns> {
+    const file = await open(`/proc/${owner.pid}/ns/net`).catch((cause: unknown) => {
+      throw ended(owner, cause);
+    });
+    try {
+      const [theirs, own] = await Promise.all([file.stat({ bigint: true }), stat(ownPath, { bigint: true })]);
+      if (!isAlive(owner)) throw ended(owner);
+      if (theirs.ino === own.ino && theirs.dev === own.dev) {
+        throw failure("conflict", `container ${short(owner)} has no network namespace of its own yet`);
+      }
+      return new Netns(owner, file);
+    } catch (thrown) {
+      await file.close();
+      throw thrown;
+    }
+  }
+
+  /** Leads to it from any process of netmon's, for `nsenter --net=` and `ip link ... netns`, while this is open. */
+  get path(): string {
+    return `/proc/${process.pid}/fd/${this.#file.fd}`;
+  }
+
+  get place(): Place {
+    return { netns: this.path };
+  }
+
+  /** Whether the process by which it was found still lives. */
+  get isAlive(): boolean {
+    return isAlive(this.owner);
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#file.close();
+  }
+}
+
+const ownPath = "/proc/self/ns/net";
+
+function ended(owner: Owner, cause?: unknown) {
+  return failure("not_found", `container ${short(owner)} does not run any more`, { cause });
+}
+
+function short({ containerId }: Owner): string {
+  return containerId.slice(0, 12);
+}
