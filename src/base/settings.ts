@@ -2,7 +2,7 @@ import { type GenericSchema, safeParse } from "valibot";
 import { evidence } from "./evidence.ts";
 import { type FieldViolation, invalidFields } from "./failure.ts";
 import { nearest } from "./nearest.ts";
-import { readSettingsFile } from "./settings-file.ts";
+import { readYamlFile } from "./yaml-file.ts";
 
 /** One setting. `setting-kinds.ts` makes the usual ones. */
 export interface Setting<T> {
@@ -69,7 +69,8 @@ export async function loadSettings<D extends Settings>(
   const violations: FieldViolation[] = [];
   const given: Given[] = [];
   if (sources.file !== undefined) {
-    fromFile(definitions, sources, await readSettingsFile(sources.file), given, violations);
+    const tree = await readYamlFile(sources.file, "the settings file");
+    fromFile(definitions, sources, tree, given, violations);
   }
   fromEnvironment(definitions, sources, given, violations);
   fromFlags(definitions, sources, given, violations);

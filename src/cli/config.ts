@@ -3,7 +3,13 @@ import { join } from "node:path";
 import * as v from "valibot";
 import { optional, path, port } from "../base/setting-kinds.ts";
 import { loadSettings, type Settings, type SettingValues } from "../base/settings.ts";
-import { defaultStateFolder, otherVariables, settingSections, settingsFile } from "../wire/settings.ts";
+import {
+  defaultNetmonSocket,
+  defaultStateFolder,
+  otherVariables,
+  settingSections,
+  settingsFile,
+} from "../wire/settings.ts";
 
 /** What the machine tells a program about who runs it and where. */
 export interface Surroundings {
@@ -50,7 +56,7 @@ export function cliSettings({ env, uid, home }: Surroundings) {
       path({ default: "", doc: "The daemon's local socket; daemon.sock in its data_dir when not set." }),
     ),
     "netmon.socket": path({
-      default: join(folder("netmon"), "netmon.sock"),
+      default: defaultNetmonSocket(env, uid, home),
       doc: "The socket of netmon on this machine.",
     }),
   } satisfies Settings;

@@ -1,13 +1,11 @@
 import type { Command } from "commander";
-import type { Event } from "../../gen/edge/v1/command_pb.ts";
-import { RuntimeChangeKind } from "../../gen/edge/v1/command_pb.ts";
-import { type WatchEventsResponse, WatchEventsResponseSchema } from "../../gen/edge/v1/fleet_pb.ts";
-import { answerLine, moment, word } from "./answer.ts";
+import { WatchEventsResponseSchema } from "../../gen/edge/v1/fleet_pb.ts";
+import { answerLine } from "./answer.ts";
 import { isLoss } from "./carry-out.ts";
 import { type Door, withDoor } from "./door.ts";
+import { eventLine } from "./events-tell.ts";
 import { whole } from "./flags.ts";
 import type { Run } from "./run.ts";
-import { printable } from "./table.ts";
 import { findTarget } from "./target.ts";
 
 /** Between two tries to reach a hub that went away, in milliseconds. */
@@ -44,7 +42,9 @@ async function watch(run: Run, door: Door, { last, after, follow }: WatchFlags):
       const request = { nodeId, afterPosition: position, last, stopWhenCaughtUp: !follow };
       for await (const update of door.fleet.watchEvents(request, { signal, onHeader })) {
         position = update.position;
-        answerLine(run, WatchEventsResponseSchema, update, () => lineOf(update));
+        answerLine(run, WatchEventsResponseSchema, update, () =>
+          update.event ? eventLine(update.event, update.nodeId) : "",
+        );
       }
       if (!follow) return;
     } catch (thrown) {
@@ -55,33 +55,5 @@ async function watch(run: Run, door: Door, { last, after, follow }: WatchFlags):
     }
     await clock.sleep(pauseMs, signal).catch(() => {});
     if (signal.aborted) return;
-  }
-}
-
-function lineOf({ nodeId, event }: WatchEventsResponse): string {
-  if (!event) return "";
-  // That a daemon started is the whole story.
-  const reason = event.reason === "" || event.fact.case === "daemonStarted" ? "" : `: ${event.reason}`;
-  const by = event.commandId === "" ? "" : ` (${event.commandId})`;
-  return `${moment(event.at)}  ${printable(`${nodeId}  ${factOf(event)}${reason}${by}`)}\n`;
-}
-
-function factOf({ fact }: Event): string {
-  switch (fact.case) {
-    case "runtime": {
-      const { name, kind, exitCode, outOfMemory } = fact.value;
-      const code = exitCode === undefined ? "" : ` with exit code ${exitCode}`;
-      return `runtime ${name} ${word(RuntimeChangeKind, kind)}${code}${outOfMemory ? ", out of memory" : ""}`;
-    }
-    case "daemonStarted":
-      return `daemon ${fact.value.version} started`;
-    case "engine":
-      return fact.value.reachable ? "engine is back" : "engine is lost";
-    case "gap":
-      return `gap: ${fact.value.count} entries of the journal were dropped`;
-    case "stateSetAside":
-      return `state file ${fact.value.path} was set aside as ${fact.value.movedTo}`;
-    default:
-      return "something that this version does not know: update orchestrator";
   }
 }

@@ -1,20 +1,16 @@
-import { resolve } from "node:path";
-import { createClient } from "@connectrpc/connect";
-import { createGrpcTransport } from "@connectrpc/connect-node";
 import type { Command } from "commander";
-import { NetMon, type NetworkPicture, WatchNetworkResponseSchema } from "../../gen/edge/v1/netmon_pb.ts";
+import {
+  type NetworkPicture,
+  WatchAttachmentsResponseSchema,
+  WatchNetworkResponseSchema,
+} from "../../gen/edge/v1/netmon_pb.ts";
 import { pictureAfter } from "../wire/network-picture.ts";
 import { answerLine, moment } from "./answer.ts";
-import { isLoss } from "./carry-out.ts";
-import { loadCliSettings } from "./config.ts";
-import { localSessions } from "./door.ts";
-import { explain } from "./explain.ts";
+import { attachmentEventLine, tableOfAttachments } from "./attachments-tell.ts";
+import { findNetmon, watchNetmon } from "./netmon.ts";
 import { changesOf, tableOfInterfaces } from "./network-tell.ts";
 import type { Run } from "./run.ts";
 import { printable } from "./table.ts";
-
-/** Between two tries to reach a netmon that went away, in milliseconds. */
-const pauseMs = 1000;
 
 interface WatchFlags {
   netmonSocket?: string;
@@ -30,33 +26,52 @@ export function defineNetwork(noun: Command, run: Run): void {
     .option("--follow", "wait for changes (the default)", true)
     .option("--no-follow", "end after the whole picture")
     .action((flags: WatchFlags) => watch(run, flags));
+
+  noun
+    .command("attachments")
+    .description("what netmon keeps attached: the vNICs of this machine's runtimes")
+    .option("--netmon-socket <path>", "netmon's socket")
+    .option("--follow", "then what happens to them, until Ctrl-C", false)
+    .action((flags: WatchFlags) => attachments(run, flags));
 }
 
 async function watch(run: Run, { netmonSocket, follow }: WatchFlags): Promise<void> {
-  const { signal, terminal, clock } = run;
-  const where = await findSocket(run, netmonSocket);
+  const { signal } = run;
   let picture: NetworkPicture | undefined;
-  let isGone = false;
-  while (!signal.aborted) {
-    using netmon = connectTo(where);
-    try {
+  await watchNetmon(
+    run,
+    await findNetmon(run, netmonSocket),
+    (client) => {
       const known = picture && { knownRunId: picture.runId, knownGeneration: picture.generation };
-      for await (const told of netmon.client.watchNetwork(known ?? {}, { signal })) {
-        const before = picture;
-        picture = pictureAfter(before, told);
-        isGone = false;
-        answerLine(run, WatchNetworkResponseSchema, told, () => inWords(run, before, picture));
-        if (!follow) return;
-      }
-    } catch (thrown) {
-      if (signal.aborted) return;
-      // One that never answered is told at once; one that went away is waited for, and says what was missed.
-      if (!picture || !isLoss(thrown)) throw explain(thrown, { kind: "netmon", where });
-    }
-    if (!isGone) terminal.err("netmon is gone, waiting for it ...\n");
-    isGone = true;
-    await clock.sleep(pauseMs, signal).catch(() => {});
-  }
+      return client.watchNetwork(known ?? {}, { signal });
+    },
+    (told) => {
+      const before = picture;
+      picture = pictureAfter(before, told);
+      answerLine(run, WatchNetworkResponseSchema, told, () => inWords(run, before, picture));
+      return !follow;
+    },
+  );
+}
+
+async function attachments(run: Run, { netmonSocket, follow }: WatchFlags): Promise<void> {
+  const { signal, terminal, clock } = run;
+  let afterSequence = 0n;
+  let isFirst = true;
+  await watchNetmon(
+    run,
+    await findNetmon(run, netmonSocket),
+    (client) => client.watchAttachments({ afterSequence }, { signal }),
+    (told) => {
+      answerLine(run, WatchAttachmentsResponseSchema, told, () => {
+        const events = told.events.map(attachmentEventLine).join("");
+        return isFirst ? tableOfAttachments(told.attachments, terminal, clock.now()) + events : events;
+      });
+      isFirst = false;
+      afterSequence = told.lastSequence;
+      return !follow;
+    },
+  );
 }
 
 function inWords(run: Run, before: NetworkPicture | undefined, after: NetworkPicture | undefined): string {
@@ -69,16 +84,4 @@ function inWords(run: Run, before: NetworkPicture | undefined, after: NetworkPic
   }
   const servers = after.dnsServers.length === 0 ? "none" : after.dnsServers.join(", ");
   return `${tableOfInterfaces(after.interfaces, run.terminal)}name servers: ${printable(servers)}\n`;
-}
-
-async function findSocket(run: Run, given: string | undefined): Promise<string> {
-  const flags = { "netmon-socket": given === undefined ? undefined : resolve(run.cwd, given) };
-  return (await loadCliSettings(flags, run.flags.config, run))["netmon.socket"];
-}
-
-/** Closing it lets the process end. */
-function connectTo(socket: string) {
-  const sessions = localSessions(socket);
-  const transport = createGrpcTransport({ baseUrl: "http://localhost", sessionManager: sessions });
-  return { client: createClient(NetMon, transport), [Symbol.dispose]: () => sessions.abort() };
 }

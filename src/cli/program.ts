@@ -11,6 +11,7 @@ import { defineNode } from "./node.ts";
 import { definePrograms } from "./programs.ts";
 import type { Run } from "./run.ts";
 import { defineRuntime } from "./runtime.ts";
+import { defineWhy } from "./why.ts";
 
 /** Every noun, what it is, and who defines its verbs. */
 const nouns = [
@@ -46,6 +47,7 @@ export function defineProgram(run: Run): Command {
   for (const [name, description, define] of nouns) {
     define(program.command(name).description(description).helpCommand(false), run);
   }
+  defineWhy(program, run);
   definePrograms(program);
   defineCompletion(program, run);
   return program;

@@ -1,17 +1,27 @@
 import { create } from "@bufbuild/protobuf";
 import type { Command } from "commander";
-import { CreateRuntimeRequestSchema, RuntimeProfile } from "../../gen/edge/v1/runtimes_pb.ts";
+import {
+  CreateRuntimeRequestSchema,
+  RuntimeProfile,
+  RuntimeSpecSchema,
+} from "../../gen/edge/v1/runtimes_pb.ts";
+import type { Vnic } from "../../gen/edge/v1/vnics_pb.ts";
+import { evidence } from "../base/evidence.ts";
 import { failure } from "../base/failure.ts";
 import { validate } from "../wire/validation.ts";
 import { change, type WaitFlag, waiting } from "./change.ts";
+import { readDocument } from "./document.ts";
+import { messageFrom } from "./document-message.ts";
 import { checked, collect, duration } from "./flags.ts";
 import { parseSize } from "./quantity.ts";
 import type { Run } from "./run.ts";
 import { describeRuntime } from "./runtime-tell.ts";
 import { withNode } from "./target.ts";
+import { parseVnic, vnicHelp } from "./vnic-flag.ts";
 
 interface CreateFlags extends WaitFlag {
-  image: string;
+  file?: string;
+  image?: string;
   env: string[];
   memory?: bigint;
   cpuset?: string;
@@ -21,13 +31,22 @@ interface CreateFlags extends WaitFlag {
   volumePath?: string;
   label: string[];
   stopGrace?: number;
+  vnic: Vnic[];
 }
 
 /** `orchestrator runtime create` */
 export function defineCreate(noun: Command, run: Run): void {
-  waiting(noun.command("create <name>"))
+  waiting(noun.command("create [name]"))
     .description("create a runtime, start it, and wait until it runs")
-    .requiredOption("--image <reference>", "image to run, as in ghcr.io/owner/name:tag")
+    .addOption(
+      noun
+        .createOption(
+          "-f, --file <path>",
+          "YAML or JSON file with kind: Runtime, instead of a name and flags",
+        )
+        .conflicts([...flagsOfSpec]),
+    )
+    .option("--image <reference>", "image to run, as in ghcr.io/owner/name:tag")
     .option("-e, --env <NAME=value>", "environment variable; may be given often", collect(pair), [])
     .option("--memory <size>", "memory limit: 512Mi, 2G, 512MB or bytes", checked(parseSize))
     .option("--cpuset <cpus>", "CPUs that it may run on, as in 0-1,3")
@@ -46,10 +65,19 @@ export function defineCreate(noun: Command, run: Run): void {
     .option("--volume-path <path>", "where its volume is mounted")
     .option("--label <key=value>", "label of your own; may be given often", collect(pair), [])
     .option("--stop-grace <duration>", "time between SIGTERM and SIGKILL, as in 30s", duration)
-    .action((name: string, flags: CreateFlags) => {
-      const request = requestOf(name, flags);
+    .option(
+      "--vnic <vnic>",
+      "network attachment, as in lan0,parent=eth0,dhcp; may be given often",
+      collect(parseVnic),
+      [],
+    )
+    .addHelpText("after", vnicHelp)
+    .action(async (given: string | undefined, flags: CreateFlags, command: Command) => {
+      const request =
+        flags.file === undefined ? fromFlags(given, flags, command) : await fromFile(flags.file, given, run);
       validate(CreateRuntimeRequestSchema, request); // The same rules as at the node, before anything travels.
-      return withNode(run, (door, target) =>
+      const name = request.spec?.name;
+      await withNode(run, (door, target) =>
         change(run, door, target, "createRuntime", request, flags.wait, ({ runtime, created }) =>
           created
             ? `runtime ${name} runs\n${describeRuntime(runtime)}`
@@ -59,13 +87,31 @@ export function defineCreate(noun: Command, run: Run): void {
     });
 }
 
-function requestOf(name: string, flags: CreateFlags) {
+/** What a file says too: it is either the one or the other, so that nobody has to know which wins. */
+const flagsOfSpec = [
+  ...["image", "env", "memory", "cpuset", "pids", "profile", "publish", "volumePath", "label", "stopGrace"],
+  "vnic",
+] as const;
+
+async function fromFile(path: string, given: string | undefined, run: Run) {
+  if (given !== undefined) {
+    throw failure("invalid", `the file ${path} names the runtime: leave out ${evidence(given)}`);
+  }
+  const { spec } = await readDocument(path, run);
+  return create(CreateRuntimeRequestSchema, { spec: messageFrom(RuntimeSpecSchema, spec, "spec") });
+}
+
+function fromFlags(name: string | undefined, flags: CreateFlags, command: Command) {
+  if (name === undefined) command.error("error: missing required argument 'name' (or --file)");
+  const { image } = flags;
+  if (image === undefined)
+    command.error("error: required option '--image <reference>' not specified (or --file)");
   const { memory, cpuset, pids } = flags;
   const limited = memory !== undefined || cpuset !== undefined || pids !== undefined;
   return create(CreateRuntimeRequestSchema, {
     spec: {
       name,
-      image: flags.image,
+      image,
       env: flags.env.map(split).map(([name, value]) => ({ name, value })),
       ...(limited && {
         resources: { memoryBytes: memory ?? 0n, cpuset: cpuset ?? "", pidsLimit: pids ?? 0n },
@@ -75,6 +121,7 @@ function requestOf(name: string, flags: CreateFlags) {
       ports: flags.publish,
       volumePath: flags.volumePath ?? "",
       labels: flags.label.map(split).map(([key, value]) => ({ key, value })),
+      vnics: flags.vnic,
     },
   });
 }

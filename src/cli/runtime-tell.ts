@@ -3,6 +3,7 @@ import { ago, moment, word } from "./answer.ts";
 import { formatBytes } from "./quantity.ts";
 import { sheet, table } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
+import { vnicsInShort } from "./vnic-tell.ts";
 
 /** Runtimes as a table for people. */
 export function tableOfRuntimes(
@@ -21,6 +22,7 @@ export function tableOfRuntimes(
       phaseColumn,
       { title: "UP" },
       { title: "RESTARTS", right: true },
+      { title: "VNICS" },
       { title: "PORTS" },
       { title: "IMAGE" },
       { title: "REASON" },
@@ -30,6 +32,7 @@ export function tableOfRuntimes(
       word(RuntimePhase, runtime.phase),
       runtime.phase === RuntimePhase.RUNNING ? ago(runtime.startedAt, now) : "",
       String(runtime.restarts),
+      vnicsInShort(runtime),
       portsOf(runtime),
       runtime.spec?.image ?? "",
       runtime.reason,
@@ -54,6 +57,7 @@ export function describeRuntime(runtime: Runtime | undefined): string {
       "addresses",
       runtime.addresses.map(({ network, address, mac }) => `${address} (${network}, ${mac})`).join(", "),
     ],
+    ["vnics", vnicsInShort(runtime)],
     ["ports", portsOf(runtime)],
     ["profile", word(RuntimeProfile, spec.profile)],
     ["memory", resources?.memoryBytes ? formatBytes(resources.memoryBytes) : "no limit"],

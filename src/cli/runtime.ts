@@ -8,6 +8,7 @@ import type { Run } from "./run.ts";
 import { defineCreate } from "./runtime-create.ts";
 import { describeRuntime, tableOfRuntimes } from "./runtime-tell.ts";
 import { type Target, withNode } from "./target.ts";
+import { describeVnics } from "./vnic-tell.ts";
 
 /** `orchestrator runtime ...` */
 export function defineRuntime(noun: Command, run: Run): void {
@@ -26,6 +27,18 @@ export function defineRuntime(noun: Command, run: Run): void {
       withNode(run, async (door, target) => {
         const response = await door.ask("getRuntime", { name }, { nodeId: target?.id });
         answer(run, GetRuntimeResponseSchema, response, () => describeRuntime(response.runtime));
+      }),
+    );
+
+  noun
+    .command("net <runtime>")
+    .description("the vNICs of a runtime: parent, address, lease, since when, and why not")
+    .action((name: string) =>
+      withNode(run, async (door, target) => {
+        const response = await door.ask("getRuntime", { name }, { nodeId: target?.id });
+        answer(run, GetRuntimeResponseSchema, response, () =>
+          describeVnics(response.runtime, run.clock.now()),
+        );
       }),
     );
 

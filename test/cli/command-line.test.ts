@@ -32,6 +32,12 @@ test("a mistyped command line exits with 2 and says what was meant or what is al
       '"yesterday" is not a duration such as 250ms, 30s, 5m, 2h or 7d',
     ],
     [["node", "metrics", "--points", "0"], "It must be a whole number from 1 to 10000."],
+    [["runtime", "create"], "missing required argument 'name' (or --file)"],
+    [[...create, "--vnic", "lan0,parnet=eth0"], '"parnet" is not a word of a vNIC; did you mean parent?'],
+    [
+      [...create, "-f", "plc1.yaml"],
+      "option '-f, --file <path>' cannot be used with option '--image <reference>'",
+    ],
     [["completion", "tcsh"], "Allowed choices are bash, zsh, fish."],
   ];
   for (const [args, sentence] of cases) {
@@ -50,7 +56,7 @@ test("every rule of the contract that a create breaks is told at once, before an
   const { code, err } = await ask(
     [
       ...["runtime", "create", `Ä /${long}`, "--image", "Busy Box", "--env", "A=1", "--env", "A=2"],
-      ...["--publish", "70000:8443", "--memory", "1k"],
+      ...["--publish", "70000:8443", "--memory", "1k", "--vnic", "lan0,parent=eth0,static=10.0.0.5"],
     ],
     { folder: folder.path },
   );
@@ -59,7 +65,16 @@ test("every rule of the contract that a create breaks is told at once, before an
   assert.equal(first, "error: this is not valid:");
   assert.deepEqual(
     lines.map((line) => line.trim().split(":")[0]),
-    ["spec.name", "spec.image", "spec.env[1].name", "spec.resources.memory_bytes", "spec.ports[0].node_port"],
+    [
+      ...[
+        "spec.name",
+        "spec.image",
+        "spec.env[1].name",
+        "spec.resources.memory_bytes",
+        "spec.ports[0].node_port",
+      ],
+      "spec.vnics[0].address",
+    ],
   );
   assert.ok(
     err.includes('spec.env[1].name: "A" is already that of spec.env[0]; each must be different'),

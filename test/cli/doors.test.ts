@@ -123,9 +123,9 @@ test("lists are tables for people, names for --quiet, protobuf's JSON for progra
   assert.equal(
     table.out,
     [
-      "NAME     PHASE    UP      RESTARTS  PORTS                  IMAGE                            REASON\n",
-      "plc1     running  1h 30m         2  127.0.0.1:18443->8443  orchestrator/openplc-sample:4.0  -\n",
-      "plc-two  failed   -              0  127.0.0.1:18443->8443  orchestrator/openplc-sample:4.0  its image is gone\n",
+      "NAME     PHASE    UP      RESTARTS  VNICS  PORTS                  IMAGE                            REASON\n",
+      "plc1     running  1h 30m         2  -      127.0.0.1:18443->8443  orchestrator/openplc-sample:4.0  -\n",
+      "plc-two  failed   -              0  -      127.0.0.1:18443->8443  orchestrator/openplc-sample:4.0  its image is gone\n",
     ].join(""),
   );
   assert.equal((await say(["runtime", "list", "--quiet"])).out, "plc1\nplc-two\n");

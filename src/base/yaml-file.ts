@@ -2,15 +2,22 @@ import { type FileHandle, open } from "node:fs/promises";
 import { evidence } from "./evidence.ts";
 import { type Failure, failure } from "./failure.ts";
 
-/** More than any settings need; a device file or a mistaken log is refused before it fills the memory. */
+/** More than anybody writes by hand; a device file or a mistaken log is refused before it fills the memory. */
 const maxFileBytes = 1 << 20;
 
+/** A file that is read, and what it is for people: `the settings file`. */
+interface Source {
+  path: string;
+  what: string;
+}
+
 /**
- * The values of a YAML or JSON file (JSON is YAML), as nested maps.
+ * The values of a YAML or JSON file (JSON is YAML), as nested maps. `what` says which file it is, in every failure.
  * @throws {Failure} invalid: the file cannot be read, or is not what it should be; names the file and the line.
  */
-export async function readSettingsFile(path: string): Promise<Map<unknown, unknown>> {
-  const text = await readText(path);
+export async function readYamlFile(path: string, what: string): Promise<Map<unknown, unknown>> {
+  const source = { path, what };
+  const text = await readText(source);
   // Loaded only when there is a file: it is 15 MB of a program that must be small.
   // By its default: a bundle gives a CommonJS module that is loaded late no names of its own.
   const { parseDocument } = (await import("yaml")).default;
@@ -18,63 +25,59 @@ export async function readSettingsFile(path: string): Promise<Map<unknown, unkno
   try {
     document = parseDocument(text, { uniqueKeys: true, prettyErrors: true, logLevel: "error" });
   } catch (thrown) {
-    throw refused(path, "is not YAML or JSON", thrown);
+    throw refused(source, "is not YAML or JSON", thrown);
   }
   const [problem] = [...document.errors, ...document.warnings];
   if (problem) {
     const line = problem.linePos?.[0].line;
     const where = line === undefined ? "" : ` (line ${line})`;
     const sentence = problem.message.split("\n")[0]?.replace(/ at line \d+, column \d+:?$/, "") ?? "";
-    throw refused(path, `is not valid YAML or JSON${where}: ${printable(sentence)}`, problem);
+    throw refused(source, `is not valid YAML or JSON${where}: ${printable(sentence)}`, problem);
   }
   let values: unknown;
   try {
     values = document.toJS({ mapAsMap: true, maxAliasCount: 100 });
   } catch (thrown) {
-    throw refused(path, "has aliases that lead nowhere or to too much", thrown);
+    throw refused(source, "has aliases that lead nowhere or to too much", thrown);
   }
   if (values === null || values === undefined) return new Map();
   if (values instanceof Map) return values;
-  throw refused(path, `holds ${evidence(values)}, not keys with values such as "log.level: info"`);
+  throw refused(source, `holds ${evidence(values)}, not keys with values such as "level: info"`);
 }
 
-async function readText(path: string): Promise<string> {
+async function readText(source: Source): Promise<string> {
   let file: FileHandle | undefined;
   try {
     // O_NONBLOCK by name: opening a named pipe would otherwise wait for a writer for ever.
     const { O_RDONLY, O_NONBLOCK } = (await import("node:fs")).constants;
-    file = await open(path, O_RDONLY | O_NONBLOCK);
+    file = await open(source.path, O_RDONLY | O_NONBLOCK);
     const stat = await file.stat();
-    if (stat.isDirectory()) throw refused(path, "is a folder; a file is needed");
-    if (!stat.isFile()) throw refused(path, "is not a regular file");
+    if (stat.isDirectory()) throw refused(source, "is a folder; a file is needed");
+    if (!stat.isFile()) throw refused(source, "is not a regular file");
     if (stat.size > maxFileBytes)
-      throw refused(path, `is ${stat.size} bytes long; at most ${maxFileBytes} are read`);
+      throw refused(source, `is ${stat.size} bytes long; at most ${maxFileBytes} are read`);
     const bytes = await file.readFile();
     return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
   } catch (thrown) {
-    throw translated(path, thrown);
+    throw translated(source, thrown);
   } finally {
     await file?.close();
   }
 }
 
-function translated(path: string, thrown: unknown): unknown {
+function translated(source: Source, thrown: unknown): unknown {
   if (!(thrown instanceof Error) || !("code" in thrown)) return thrown;
-  if (thrown.code === "ENOENT" || thrown.code === "ENOTDIR") return refused(path, "is not there", thrown);
+  if (thrown.code === "ENOENT" || thrown.code === "ENOTDIR") return refused(source, "is not there", thrown);
   if (thrown.code === "EACCES" || thrown.code === "EPERM") {
-    return refused(path, "may not be read by this user: check its owner and its mode", thrown);
+    return refused(source, "may not be read by this user: check its owner and its mode", thrown);
   }
   if (thrown.code === "ERR_ENCODING_INVALID_ENCODED_DATA")
-    return refused(path, "is not text in UTF-8", thrown);
-  return refused(path, "cannot be read", thrown);
+    return refused(source, "is not text in UTF-8", thrown);
+  return refused(source, "cannot be read", thrown);
 }
 
-function refused(path: string, sentence: string, cause?: unknown): Failure {
-  return failure(
-    "invalid",
-    `the settings file ${printable(path)} ${sentence}`,
-    cause === undefined ? {} : { cause },
-  );
+function refused({ path, what }: Source, sentence: string, cause?: unknown): Failure {
+  return failure("invalid", `${what} ${printable(path)} ${sentence}`, cause === undefined ? {} : { cause });
 }
 
 function printable(text: string): string {

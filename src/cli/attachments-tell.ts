@@ -1,0 +1,33 @@
+import type { AttachmentEvent, AttachmentStatus } from "../../gen/edge/v1/netmon_pb.ts";
+import { VnicPhase } from "../../gen/edge/v1/vnics_pb.ts";
+import { ago, moment, word } from "./answer.ts";
+import { printable, rows } from "./table.ts";
+import type { Terminal } from "./terminal.ts";
+import { vnicChangeInWords } from "./vnic-change-tell.ts";
+
+/** What netmon keeps attached, a line for each vNIC. */
+export function tableOfAttachments(
+  attachments: readonly AttachmentStatus[],
+  terminal: Terminal,
+  now: number,
+): string {
+  return rows(
+    terminal,
+    ["OWNER", "VNIC", "PHASE", "PARENT", "MAC", "ADDRESSES", "GATEWAY", "DEFAULT", "SINCE", "REASON"],
+    attachments.flatMap(({ owner, vnics }) =>
+      vnics.map((one) => [
+        ...[owner, one.name, word(VnicPhase, one.phase), one.parent, one.mac, one.addresses.join(", ")],
+        ...[one.gateway, one.hasDefaultRoute ? "yes" : "no", ago(one.since, now), one.reason],
+      ]),
+    ),
+    "no vNICs are attached",
+  );
+}
+
+/** What happened to an attachment, on a line. */
+export function attachmentEventLine({ at, change, reason, requestId }: AttachmentEvent): string {
+  if (!change) return "";
+  const by = requestId === "" ? "" : ` (${requestId})`;
+  const why = reason === "" ? "" : `: ${reason}`;
+  return `${moment(at)}  ${printable(`${vnicChangeInWords(change)}${why}${by}`)}\n`;
+}

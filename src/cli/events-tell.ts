@@ -1,0 +1,41 @@
+import { type Event, RuntimeChangeKind } from "../../gen/edge/v1/command_pb.ts";
+import { moment, word } from "./answer.ts";
+import { printable } from "./table.ts";
+import { vnicChangeInWords } from "./vnic-change-tell.ts";
+
+/** What happened, on a line: when, where if that is not known anyway, what, why, and by which command. */
+export function eventLine(event: Event, where = ""): string {
+  // That a daemon started is the whole story.
+  const reason = event.reason === "" || event.fact.case === "daemonStarted" ? "" : `: ${event.reason}`;
+  const by = event.commandId === "" ? "" : ` (${event.commandId})`;
+  const at = where === "" ? "" : `${where}  `;
+  return `${moment(event.at)}  ${printable(`${at}${factOf(event)}${reason}${by}`)}\n`;
+}
+
+/** The runtime that an event is about; undefined when it is about none. */
+export function runtimeOf({ fact }: Event): string | undefined {
+  if (fact.case === "runtime") return fact.value.name;
+  return fact.case === "vnic" ? fact.value.runtime : undefined;
+}
+
+function factOf({ fact }: Event): string {
+  switch (fact.case) {
+    case "runtime": {
+      const { name, kind, exitCode, outOfMemory } = fact.value;
+      const code = exitCode === undefined ? "" : ` with exit code ${exitCode}`;
+      return `runtime ${name} ${word(RuntimeChangeKind, kind)}${code}${outOfMemory ? ", out of memory" : ""}`;
+    }
+    case "vnic":
+      return vnicChangeInWords(fact.value);
+    case "daemonStarted":
+      return `daemon ${fact.value.version} started`;
+    case "engine":
+      return fact.value.reachable ? "engine is back" : "engine is lost";
+    case "gap":
+      return `gap: ${fact.value.count} entries of the journal were dropped`;
+    case "stateSetAside":
+      return `state file ${fact.value.path} was set aside as ${fact.value.movedTo}`;
+    default:
+      return "something that this version does not know: update orchestrator";
+  }
+}
