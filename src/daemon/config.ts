@@ -1,7 +1,7 @@
 import * as v from "valibot";
 import { milliseconds, optional, path } from "../base/setting-kinds.ts";
 import type { Setting, Settings, SettingValues } from "../base/settings.ts";
-import { defaultStateFolder, logSettings } from "../wire/settings.ts";
+import { defaultNetmonSocket, defaultStateFolder, logSettings } from "../wire/settings.ts";
 
 /** Who runs the daemon decides where it keeps its state when nobody says. */
 export interface Surroundings {
@@ -23,6 +23,16 @@ export function daemonSettings({ env, uid, home }: Surroundings) {
     "docker.host": engineHost({
       default: "unix:///var/run/docker.sock",
       doc: "Where the container engine is.",
+    }),
+    "netmon.socket": path({
+      default: defaultNetmonSocket(env, uid, home),
+      doc: "Where netmon is, which makes the vNICs of runtimes. It need not be there.",
+    }),
+    "runtimes.trust_after_ms": milliseconds({
+      default: 60_000,
+      min: 0,
+      max: 86_400_000,
+      doc: "How long a runtime's program must have run until the engine may start it again without the daemon, in milliseconds.",
     }),
     "metrics.interval_ms": milliseconds({
       default: 5_000,

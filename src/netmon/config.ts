@@ -1,7 +1,6 @@
-import { join } from "node:path";
 import { milliseconds, path } from "../base/setting-kinds.ts";
 import type { Settings, SettingValues } from "../base/settings.ts";
-import { defaultStateFolder, logSettings } from "../wire/settings.ts";
+import { defaultNetmonSocket, logSettings } from "../wire/settings.ts";
 
 /** Who runs netmon decides where its socket is when nobody says. */
 export interface Surroundings {
@@ -14,7 +13,7 @@ export interface Surroundings {
 export function netmonSettings({ env, uid, home }: Surroundings) {
   return {
     "netmon.socket": path({
-      default: join(defaultStateFolder("netmon", env, uid, home), "netmon.sock"),
+      default: defaultNetmonSocket(env, uid, home),
       doc: "The unix socket where netmon tells of the network.",
     }),
     "netmon.settle_ms": milliseconds({

@@ -1,5 +1,6 @@
-import { create, toBinary } from "@bufbuild/protobuf";
-import { AnySchema, anyPack } from "@bufbuild/protobuf/wkt";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { BinaryReader, WireType } from "@bufbuild/protobuf/wire";
+import { AnySchema, anyPack, anyUnpack } from "@bufbuild/protobuf/wkt";
 import { Code, ConnectError } from "@connectrpc/connect";
 import {
   type Failure as FailureMessage,
@@ -100,6 +101,21 @@ export function toStatusDetails(thrown: unknown): { code: number; message: strin
     any,
   ]);
   return { code, message: failure.message, details };
+}
+
+/** The failure in a `google.rpc.Status`, if there is one. */
+export function fromStatusDetails(details: Uint8Array): Failure | undefined {
+  const reader = new BinaryReader(details);
+  while (reader.pos < reader.len) {
+    const [field, type] = reader.tag();
+    if (field !== 3 || type !== WireType.LengthDelimited) {
+      reader.skip(type, field);
+      continue;
+    }
+    const message = anyUnpack(fromBinary(AnySchema, reader.bytes()), FailureSchema);
+    if (message) return fromFailureMessage(message);
+  }
+  return undefined;
 }
 
 function varint(value: number): number[] {

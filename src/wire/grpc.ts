@@ -9,8 +9,8 @@ import {
   type ServiceDefinition,
   type ServiceError,
 } from "@grpc/grpc-js";
-import { failure } from "../base/failure.ts";
-import { statusDetailsKey, toStatusDetails } from "./failures.ts";
+import { type Failure, failure } from "../base/failure.ts";
+import { fromStatusDetails, statusDetailsKey, toStatusDetails } from "./failures.ts";
 
 /** A service of ours as grpc-js wants it: the descriptors' own codec, and nothing of proto-loader. */
 export function grpcService(service: DescService): ServiceDefinition {
@@ -37,6 +37,12 @@ export function toServiceError(thrown: unknown): Partial<ServiceError> {
   const metadata = new Metadata();
   metadata.set(statusDetailsKey, Buffer.from(details));
   return { code, details: message, metadata };
+}
+
+/** The failure that the other side sent among the details of an error; undefined when the error is gRPC's own. */
+export function failureSent({ metadata }: Pick<ServiceError, "metadata">): Failure | undefined {
+  const [details] = metadata.get(statusDetailsKey);
+  return Buffer.isBuffer(details) ? fromStatusDetails(details) : undefined;
 }
 
 /** What of a stream is used here; `write` takes whatever message the stream is for. */

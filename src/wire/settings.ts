@@ -18,6 +18,7 @@ export const settingSections = [
   "daemon.socket",
   "docker",
   "metrics",
+  "runtimes",
   "netmon",
   "cli",
   "log",
@@ -58,4 +59,9 @@ export function defaultStateFolder(
 ): string {
   if (uid === 0) return join("/var/lib/orchestrator", program);
   return join(env.XDG_STATE_HOME || join(home, ".local/state"), "orchestrator", program);
+}
+
+/** Where netmon's socket is when nothing else is configured: netmon makes it, the daemon and the CLI look for it there. */
+export function defaultNetmonSocket(env: NodeJS.ProcessEnv, uid: number, home: string): string {
+  return join(defaultStateFolder("netmon", env, uid, home), "netmon.sock");
 }
