@@ -14,6 +14,7 @@ const benchmarks = {
   daemon: () => import("./daemon.ts"),
   hub: () => import("./hub.ts"),
   netmon: () => import("./netmon.ts"),
+  lan: () => import("./lan.ts"),
 } satisfies Record<string, () => Promise<{ measure(): Promise<Section> }>>;
 
 const [only = ""] = process.argv.slice(2);

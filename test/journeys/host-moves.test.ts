@@ -61,7 +61,7 @@ describe("a host that moves", () => {
       assert.equal(await other.arping(address), mac);
     }
     const one = await plant.vnicIs("fixed", UP, fixed.address);
-    assert.match(lan.network.exec("ping", "-c1", "-W2", "192.168.7.9"), / 0% packet loss/);
+    assert.match(lan.network.exec("busybox", "ping", "-c1", "-W2", "192.168.7.9"), / 0% packet loss/);
     assert.match(lan.network.exec("ip", "neighbour", "show", "to", "192.168.7.9"), new RegExp(one.mac));
   };
 

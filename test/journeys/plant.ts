@@ -60,8 +60,15 @@ export interface Plant extends AsyncDisposable {
   cli(...args: string[]): Promise<Ran>;
 }
 
+export interface PlantOptions {
+  /** Settings as environment variables, over the plant's own. */
+  env?: Record<string, string>;
+  /** What is run: the sources, if nothing else is given. */
+  entry?: string;
+}
+
 /** The node runs; it has no NIC yet. */
-export async function openPlant({ env: extra = {} }: { env?: Record<string, string> } = {}): Promise<Plant> {
+export async function openPlant({ env: extra = {}, entry }: PlantOptions = {}): Promise<Plant> {
   await using opened = new AsyncDisposableStack();
   const folder = opened.use(tempFolder());
   const engine = opened.use(await startEngine({ name: "plant" }));
@@ -78,9 +85,10 @@ export async function openPlant({ env: extra = {} }: { env?: Record<string, stri
     ...extra,
   };
   const under = ["nsenter", `--net=/run/netns/${engine.netns}`];
+  const run = { env, under, ...(entry !== undefined && { entry }) };
   const [netmon, daemon] = [
-    opened.use(program(["netmon", "start"], { env, under })),
-    opened.use(program(["daemon", "start"], { env, under })),
+    opened.use(program(["netmon", "start"], run)),
+    opened.use(program(["daemon", "start"], run)),
   ];
   const netmonClient = createClient(NetMon, socketTransport(netmonSocket));
   const runtimes = serviceAt(socket, Runtimes);
@@ -153,7 +161,7 @@ export async function openPlant({ env: extra = {} }: { env?: Record<string, stri
     },
     pidOf: async (runtime) => (await container(runtime)).State.Pid,
     startedAt: async (runtime) => (await container(runtime)).State.StartedAt,
-    cli: (...args) => runOnce(args, { env, under }),
+    cli: (...args) => runOnce(args, run),
     async [Symbol.asyncDispose]() {
       await Promise.all([daemon.kill9(), netmon.kill9()]);
       await owned.disposeAsync();

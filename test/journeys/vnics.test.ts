@@ -109,7 +109,7 @@ describe("runtimes on a LAN", () => {
     await until(`it has ${address}`, async () =>
       (await plant.vnic("six")).addresses.includes(`${address}/64`),
     );
-    lan.network.exec("ping", "-6", "-c1", "-W2", address);
+    lan.network.exec("busybox", "ping", "-6", "-c1", "-W2", address);
     await gone("six");
   });
 
