@@ -8,6 +8,9 @@ export const usageExit = 2;
 /** Exit code after Ctrl-C, as shells use it: 128 + SIGINT. */
 export const interruptedExit = 130;
 
+/** What is wrong has been told already: only the exit code is left. */
+export class Spoken extends Error {}
+
 /** What to do next where the sentence of a failure does not say so itself. */
 const nextStep: Partial<Record<FailureKind, string>> = {
   denied:
@@ -22,6 +25,7 @@ const nextStep: Partial<Record<FailureKind, string>> = {
  */
 export function complain(thrown: unknown, write: (text: string) => void): number {
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : usageExit; // It has spoken already.
+  if (thrown instanceof Spoken) return 1;
   const { kind, message, violations } = asFailure(thrown);
   if (violations.length > 0) {
     write("error: this is not valid:\n");

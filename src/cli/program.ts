@@ -3,6 +3,7 @@ import { version } from "../wire/version.ts";
 import { defineCommand } from "./command.ts";
 import { defineCompletion } from "./completion.ts";
 import { defineDaemon } from "./daemon.ts";
+import { defineDoctor } from "./doctor.ts";
 import { defineEvents } from "./events.ts";
 import { duration } from "./flags.ts";
 import { defineHub } from "./hub.ts";
@@ -48,6 +49,7 @@ export function defineProgram(run: Run): Command {
     define(program.command(name).description(description).helpCommand(false), run);
   }
   defineWhy(program, run);
+  defineDoctor(program, run);
   definePrograms(program);
   defineCompletion(program, run);
   return program;
