@@ -22,6 +22,21 @@ export function tableOfInterfaces(interfaces: readonly NetworkInterface[], termi
   );
 }
 
+/** The routes of interfaces as a table for people; empty when none is known. */
+export function tableOfRoutes(interfaces: readonly NetworkInterface[], terminal: Terminal): string {
+  const routes = interfaces.flatMap(({ name, routes }) =>
+    routes.map(({ destination, gateway, metric }) => [
+      destination,
+      gateway || "on the link",
+      name,
+      String(metric),
+    ]),
+  );
+  return routes.length === 0
+    ? ""
+    : `\n${rows(terminal, ["ROUTE", "VIA", "INTERFACE", "METRIC"], routes, "")}`;
+}
+
 /** What a person wants to know of a change, a sentence for each interface that it is about. */
 export function changesOf(before: NetworkPicture, after: NetworkPicture): string[] {
   const [old, now] = [byName(before), byName(after)];

@@ -8,7 +8,7 @@ import {
 import { answer } from "./answer.ts";
 import { confirmed } from "./confirm.ts";
 import { type Door, withDoor } from "./door.ts";
-import { tableOfInterfaces } from "./network-tell.ts";
+import { tableOfInterfaces, tableOfRoutes } from "./network-tell.ts";
 import { defineMetrics } from "./node-metrics.ts";
 import { describeNode, tableOfNodes } from "./node-tell.ts";
 import type { Run } from "./run.ts";
@@ -38,14 +38,18 @@ export function defineNode(noun: Command, run: Run): void {
 
   noun
     .command("interfaces [node]")
-    .description("the network interfaces of a node")
+    .description("the network interfaces of a node, with their addresses, gateways and routes")
     .action((asked?: string) =>
       withNode(
         run,
         async (door, target) => {
           const response = await door.ask("getInterfaces", {}, { nodeId: target?.id });
-          answer(run, GetInterfacesResponseSchema, response, () =>
-            tableOfInterfaces(response.interfaces, run.terminal),
+          const { interfaces } = response;
+          answer(
+            run,
+            GetInterfacesResponseSchema,
+            response,
+            () => tableOfInterfaces(interfaces, run.terminal) + tableOfRoutes(interfaces, run.terminal),
           );
         },
         asked,

@@ -4,7 +4,8 @@ import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { NetworkPictureSchema } from "../../gen/edge/v1/netmon_pb.ts";
 import { NetworkInterfaceSchema } from "../../gen/edge/v1/node_pb.ts";
-import { changesOf } from "../../src/cli/network-tell.ts";
+import { changesOf, tableOfRoutes } from "../../src/cli/network-tell.ts";
+import { openTerminal } from "../../src/cli/terminal.ts";
 import { tempFolder } from "../fixtures/folder.ts";
 import { until } from "../journeys/until.ts";
 import { machine } from "../netmon/machine.ts";
@@ -110,4 +111,22 @@ test("a change is told in words for each interface that it is about", () => {
     "wlan0: came, wireless, no carrier",
     "name servers: 192.0.2.53",
   ]);
+});
+
+test("routes stand in a table of their own, unless none is known", () => {
+  const terminal = openTerminal(process, { TERM: "dumb" });
+  const routes = [
+    { destination: "0.0.0.0/0", gateway: "192.0.2.1", metric: 100 },
+    { destination: "192.0.2.0/24" },
+  ];
+  const eth0 = create(NetworkInterfaceSchema, { name: "eth0", routes });
+  assert.equal(tableOfRoutes([{ ...eth0, routes: [] }], terminal), "");
+  assert.equal(
+    tableOfRoutes([eth0], { ...terminal, columns: undefined }),
+    `
+ROUTE         VIA          INTERFACE  METRIC
+0.0.0.0/0     192.0.2.1    eth0       100
+192.0.2.0/24  on the link  eth0       0
+`,
+  );
 });
