@@ -27,6 +27,7 @@ const packages: Readonly<Record<string, string>> = {
 
 /** The kernel's words, as ip(8), busybox and a shell repeat them, and what a caller can do about each. */
 const words: readonly (readonly [RegExp, FailureKind, string?])[] = [
+  [/IPv6 is disabled/, "conflict"],
   [/Operation not supported|Unknown device type|Unsupported/, "unsupported", "this kernel cannot do it"],
   [/Address already in use/, "conflict", "another link on the same parent has this MAC"],
   [/Device or resource busy/, "conflict", "it is in use by something else, such as a bridge"],

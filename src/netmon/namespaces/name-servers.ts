@@ -2,6 +2,7 @@ import { constants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { isIP } from "node:net";
 import { failure } from "../../base/failure.ts";
+import { codeOf, ended, mayNotLook } from "./netns.ts";
 import { isAlive, type Owner } from "./owner.ts";
 
 const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
@@ -21,7 +22,7 @@ export async function writeNameServers(
   const step = async (path: string, flags: number) => steps.use(await open(path, flags));
   try {
     const root = await step(`/proc/${owner.pid}/root`, O_RDONLY | O_DIRECTORY);
-    if (!isAlive(owner)) throw failure("not_found", "the container does not run any more");
+    if (!isAlive(owner)) throw ended(owner);
     const etc = await step(below(root, "etc"), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     const file = await step(below(etc, "resolv.conf"), O_RDWR | O_NOFOLLOW | O_NONBLOCK);
     if (!(await file.stat()).isFile()) throw refused("it is no regular file");
@@ -29,18 +30,22 @@ export async function writeNameServers(
     return true;
   } catch (thrown) {
     const code = codeOf(thrown);
-    if (code === "ENOENT" && isAlive(owner)) return false;
-    if (code === "ENOENT") {
-      throw failure("not_found", "the container does not run any more", { cause: thrown });
-    }
-    if (code === "ELOOP" || code === "ENOTDIR" || code === "ENXIO" || code === "EISDIR") {
-      throw refused("it, or the folder above it, is no plain file or folder", thrown);
-    }
-    if (code === "EROFS") throw refused("it is read-only there", thrown);
-    if (code !== undefined) throw refused(`the kernel says ${code}`, thrown);
-    throw thrown;
+    const isGone = code === "ENOENT" || code === "ESRCH";
+    if (isGone && isAlive(owner)) return false;
+    if (isGone) throw ended(owner, thrown);
+    if (code === undefined) throw thrown;
+    throw refused(meanings[code] ?? `the kernel says ${code}`, thrown);
   }
 }
+
+const notPlain = "it, or the folder above it, is no plain file or folder";
+
+const meanings: Readonly<Record<string, string>> = {
+  ...{ ELOOP: notPlain, ENOTDIR: notPlain, ENXIO: notPlain, EISDIR: notPlain },
+  EROFS: "it is read-only there",
+  EACCES: mayNotLook,
+  EPERM: mayNotLook,
+};
 
 /** The text of a resolv.conf(5). What is no address, or no domain, came from a LAN's DHCP server and is left out. */
 export function resolvConf(servers: readonly string[], searchDomain: string): string {
@@ -66,8 +71,4 @@ async function writeOver(file: FileHandle, text: string): Promise<void> {
 
 function refused(why: string, cause?: unknown) {
   return failure("denied", `cannot write the container's /etc/resolv.conf: ${why}`, { cause });
-}
-
-function codeOf(thrown: unknown): string | undefined {
-  return thrown instanceof Error && "code" in thrown ? String(thrown.code) : undefined;
 }

@@ -15,12 +15,13 @@ export class Netns implements AsyncDisposable {
 
   /**
    * Opens it. Who the process is is looked at afterwards, so that a pid that was given again never leads into another's.
-   * @throws {Failure} not_found: the process has ended. conflict: it is still, or for good, in netmon's own namespace: a
+   * @throws {Failure} not_found: the process has ended. denied: a right is missing. conflict: it is still, or for good, in netmon's own namespace: a
    * container that is just being started gets its own in a moment.
    */
   static async open(owner: Owner): Promise<Netns> {
     const file = await open(`/proc/${owner.pid}/ns/net`).catch((cause: unknown) => {
-      throw ended(owner, cause);
+      const isRefused = codeOf(cause) === "EACCES" || codeOf(cause) === "EPERM";
+      throw isRefused ? failure("denied", mayNotLook, { cause }) : ended(owner, cause);
     });
     try {
       const [theirs, own] = await Promise.all([file.stat({ bigint: true }), stat(ownPath, { bigint: true })]);
@@ -56,10 +57,19 @@ export class Netns implements AsyncDisposable {
 
 const ownPath = "/proc/self/ns/net";
 
-function ended(owner: Owner, cause?: unknown) {
+/** What the kernel means by refusing the way into another process. */
+export const mayNotLook =
+  "netmon may not look into containers: it needs SYS_PTRACE, and the host's pid namespace";
+
+export function ended(owner: Owner, cause?: unknown) {
   return failure("not_found", `container ${short(owner)} does not run any more`, { cause });
 }
 
 function short({ containerId }: Owner): string {
   return containerId.slice(0, 12);
+}
+
+/** The kernel's word for what went wrong, such as `ENOENT`. */
+export function codeOf(thrown: unknown): string | undefined {
+  return thrown instanceof Error && "code" in thrown ? String(thrown.code) : undefined;
 }
