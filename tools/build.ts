@@ -3,7 +3,7 @@
  * `dist/openplc-sample.js` (one file, for the sample image).
  */
 import { existsSync } from "node:fs";
-import { rm } from "node:fs/promises";
+import { copyFile, rm } from "node:fs/promises";
 import { type BuildOptions, build, type Plugin } from "esbuild";
 
 const root = new URL("..", import.meta.url).pathname;
@@ -73,6 +73,8 @@ export async function buildAll(): Promise<void> {
       splitting: true,
       chunkNames: "parts/[name]-[hash]",
     });
+    // Run by udhcpc, and found beside the part that starts that.
+    await copyFile(`${root}src/netmon/lease/tell.sh`, `${root}dist/parts/tell.sh`);
   }
   await build({ ...shared, entryPoints: { "openplc-sample": "samples/openplc/main.ts" }, outdir: "dist" });
 }
