@@ -1,0 +1,59 @@
+import { asFailure } from "../../base/failure.ts";
+import { run } from "../namespaces/index.ts";
+import { ours } from "./links.ts";
+import type { Step } from "./steps.ts";
+
+/** A pair of links between which packets of one address shall pass. */
+export interface Passage {
+  readonly device: string;
+  readonly parent: string;
+  /** IPv4, without prefix. */
+  readonly address: string;
+}
+
+/** A packet filter of the node, as `iptables -S` shows it, line by line. */
+export interface Filter {
+  readonly program: string;
+  readonly rules: readonly string[];
+}
+
+/** A node may have both, and a packet must pass both. Which one the engine uses depends on its host, not on us. */
+const programs = ["iptables-nft", "iptables-legacy"];
+
+/** The packet filters that this node has; one that is not here, or that this kernel has not, filters nothing. */
+export async function lookAtFilters(signal: AbortSignal): Promise<Filter[]> {
+  const found = await Promise.all(
+    programs.map(async (program) => {
+      const said = await run({}, program, ["-w", "-S"], { signal }).catch((thrown: unknown) => {
+        signal.throwIfAborted();
+        if (asFailure(thrown).kind === "denied") throw thrown;
+        return "";
+      });
+      return { program, rules: said.split("\n").map((line) => line.trim()) };
+    }),
+  );
+  return found.filter(({ rules }) => rules.some((rule) => rule.startsWith("-P FORWARD")));
+}
+
+/** What makes these the only passages of ours: rules that accept, where the engine has made "drop" what is usual. */
+export function stepsForPassages(passages: readonly Passage[], filters: readonly Filter[]): Step[] {
+  return filters.flatMap(({ program, rules }) => {
+    const wanted = rules.includes("-P FORWARD DROP") ? passages.flatMap(acceptIn(rules)) : [];
+    const seen = rules.filter((rule) => rule.includes(` --comment ${ours} `));
+    const change = (rule: string, how: string) => `${program} -w ${rule.replace(/^-A/, how)}`;
+    return [
+      ...wanted.filter((rule) => !seen.includes(rule)).map((rule) => change(rule, "-I")),
+      ...seen.filter((rule) => !wanted.includes(rule)).map((rule) => change(rule, "-D")),
+    ];
+  });
+}
+
+/** Both ways. In the chain that the engine keeps for others' rules, over its own restarts too, when it is there. */
+function acceptIn(rules: readonly string[]) {
+  const chain = rules.includes("-N DOCKER-USER") ? "DOCKER-USER" : "FORWARD";
+  const accept = `-m comment --comment ${ours} -j ACCEPT`;
+  return ({ device, parent, address }: Passage) => [
+    `-A ${chain} -s ${address}/32 -i ${device} -o ${parent} ${accept}`,
+    `-A ${chain} -d ${address}/32 -i ${parent} -o ${device} ${accept}`,
+  ];
+}
