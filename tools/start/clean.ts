@@ -6,7 +6,7 @@ import { engineAt, whyNoAnswer } from "./ask-engine.ts";
 import { removeOwnEngine, startOwnEngine } from "./own-engine.ts";
 import { checkout, folder, type Record, readRecord } from "./place.ts";
 import { end } from "./processes.ts";
-import { endLeftPrograms, orchestrator, otherStart, startProgram } from "./programs.ts";
+import { endLeftPrograms, orchestrator, otherStart, startNetmon, startProgram } from "./programs.ts";
 import { type Say, stage, Trouble } from "./say.ts";
 
 /** Longer than npm start takes to stop its programs. */
@@ -39,6 +39,8 @@ async function removeRuntimes({ engine }: Record, say: Say, signal: AbortSignal)
     if (engine.isOurs) await startOwnEngine(say);
     await buildAll(); // The daemon may have changed, or its build be gone, since it made them.
     const status = () => orchestrator(["daemon", "status", "--json"]);
+    // What runtimes have on LANs is given back by netmon.
+    await using _netmon = await startNetmon(signal);
     await using _daemon = await startProgram("daemon", status, signal);
     const names = (await orchestrator(["runtime", "list", "--local", "--quiet"])).split("\n").filter(Boolean);
     for (const name of names) {

@@ -14,6 +14,7 @@ export const place = {
   record: join(folder, "start.json"),
   hub: join(folder, "hub"),
   daemon: join(folder, "daemon"),
+  netmon: join(folder, "netmon"),
   engine: join(folder, "engine"),
   log: (program: string) => join(folder, `${program}.log`),
 } as const;
@@ -33,7 +34,7 @@ export async function readRecord(): Promise<Record | undefined> {
   return text === undefined ? undefined : (JSON.parse(text) as Record); // Written by keepRecord and by nobody else.
 }
 
-/** Keeps what was made, and the settings by which hub, daemon and CLI find one another in this checkout. */
+/** Keeps what was made, and the settings by which hub, daemon, netmon and CLI find one another in this checkout. */
 export async function keepRecord(record: Record): Promise<void> {
   await mkdir(folder, { recursive: true, mode: 0o700 });
   await chmod(folder, 0o700);
@@ -41,9 +42,10 @@ export async function keepRecord(record: Record): Promise<void> {
   const settings = {
     hub: { data_dir: place.hub, api: { port: record.ports.api }, line: { port: record.ports.line } },
     daemon: { data_dir: place.daemon },
+    netmon: { socket: join(place.netmon, "netmon.sock") },
     docker: { host: record.engine.host },
   };
   // JSON is YAML.
-  const text = `# Made by npm start: hub, daemon and CLI of this checkout read it.\n${JSON.stringify(settings, null, 2)}\n`;
+  const text = `# Made by npm start: the programs of this checkout read it.\n${JSON.stringify(settings, null, 2)}\n`;
   await writeWhole(place.settings, text);
 }

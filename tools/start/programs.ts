@@ -15,9 +15,9 @@ const startMs = 30_000;
 /** Longer than a daemon takes to end what it is doing. */
 const stopMs = 20_000;
 
-/** A hub or a daemon that runs until it is stopped, or ends by itself. */
+/** A program that runs until it is stopped, or ends by itself. */
 export interface Program extends AsyncDisposable {
-  name: "hub" | "daemon";
+  name: "hub" | "daemon" | "netmon";
   /** Resolves with a sentence when it ends without being asked to. */
   ended: Promise<string>;
 }
@@ -51,6 +51,11 @@ export async function startProgram(
     if (child.exitCode !== null && thrown instanceof Trouble) throw new Trouble(await ended);
     throw thrown;
   }
+}
+
+/** Starts netmon. It attaches nothing to a NIC of this machine that no runtime names; without root, it only sees. */
+export function startNetmon(signal: AbortSignal): Promise<Program> {
+  return startProgram("netmon", () => orchestrator(["network", "watch", "--no-follow", "--json"]), signal);
 }
 
 /** Runs `orchestrator <args>` to its end; `say` gets what it tells on the way. @throws {Trouble} as which it failed. */

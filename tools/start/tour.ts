@@ -12,6 +12,7 @@ import {
   orchestrator,
   otherStart,
   type Program,
+  startNetmon,
   startProgram,
 } from "./programs.ts";
 import { bold, stage, Trouble } from "./say.ts";
@@ -84,14 +85,16 @@ export async function tour({ once, image, ownEngine, signal }: TourOptions): Pro
     return program;
   });
 
-  const daemon = await stage("5 of 6: node", async (say) => {
+  const [netmon, daemon] = await stage("5 of 6: node", async (say) => {
+    const sees = opened.use(await startNetmon(signal));
+    say("netmon sees this machine's network, and attaches nothing to it that nobody asks for");
     say(await enrol(signal));
     const program = opened.use(
       await startProgram("daemon", () => orchestrator(["daemon", "status", "--json"]), signal),
     );
     const id = await untilConnected(signal);
     say(`node ${id} is connected to the hub, state in ${place.daemon}`);
-    return program;
+    return [sees, program] as const;
   });
 
   await stage(`6 of 6: runtime ${runtimeName}, created through the hub`, async (say) => {
@@ -102,12 +105,12 @@ export async function tour({ once, image, ownEngine, signal }: TourOptions): Pro
     say(told.split("\n")[0] ?? "");
   });
 
-  await summary(record);
+  await summary(record, runs);
   if (once) return;
   console.log(
-    `\nCtrl-C stops hub and daemon; ${runtimeName} goes on running. npm run clean removes everything.`,
+    `\nCtrl-C stops hub, netmon and daemon; ${runtimeName} goes on running. npm run clean removes everything.`,
   );
-  await untilEnd(signal, [hub, daemon]);
+  await untilEnd(signal, [hub, netmon, daemon]);
 }
 
 /** The ports are chosen once: the node's identity says where its hub is. */
@@ -160,7 +163,7 @@ async function untilConnected(signal: AbortSignal): Promise<string> {
 }
 
 /** What runs, where it is, and what to try next: all of it works in a second terminal as it stands here. */
-async function summary({ ports }: Record): Promise<void> {
+async function summary({ ports }: Record, image: string): Promise<void> {
   console.log(`\n${bold("What is running")}`);
   process.stdout.write(await orchestrator(["node", "list"]));
   process.stdout.write(`\n${await orchestrator(["runtime", "list"])}`);
@@ -174,7 +177,10 @@ ${bold("Addresses")}
 ${bold("Try in a second terminal")}, in ${checkout}
   npx orchestrator runtime get ${runtimeName}
   npx orchestrator runtime restart ${runtimeName}
-  npx orchestrator events watch`);
+  npx orchestrator events watch
+
+${bold("On a LAN")}: a runtime is a device on your LAN when you name an interface for it, and never else:
+  try: npx orchestrator runtime create plc-2 --image ${image} --vnic lan0,parent=<interface>,dhcp     (docs/networking.md)`);
 }
 
 /** Waits for Ctrl-C. @throws {Trouble} when a program ends first. */
@@ -185,5 +191,7 @@ async function untilEnd(signal: AbortSignal, programs: Program[]): Promise<void>
   });
   const sentence = await Promise.race([asked, ...programs.map((one) => one.ended)]);
   if (sentence !== undefined) throw new Trouble(sentence);
-  console.log(`\nStopping hub and daemon; ${runtimeName} goes on running. npm start takes it up again.`);
+  console.log(
+    `\nStopping hub, netmon and daemon; ${runtimeName} goes on running. npm start takes it up again.`,
+  );
 }
