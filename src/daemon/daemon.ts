@@ -17,8 +17,9 @@ import { readIdentity } from "./identity/index.ts";
 import { Journal, schema as journalSchema } from "./journal/index.ts";
 import { openLocalDoor } from "./local/index.ts";
 import { Metrics, schema as metricsSchema } from "./metrics/index.ts";
+import { Network, schema as networkSchema } from "./network/index.ts";
 import { machineRoots, type NodeRoom, readInventory, trafficInterfaces } from "./node/index.ts";
-import { Runtimes, schema as runtimesSchema } from "./runtimes/index.ts";
+import { instanceIdOf, Runtimes, schema as runtimesSchema } from "./runtimes/index.ts";
 import { Work, schema as workSchema } from "./work/index.ts";
 
 export interface DaemonOptions {
@@ -46,7 +47,7 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
   const socket = config["daemon.socket"] ?? join(dataDir, "daemon.sock");
   const bootId = (await readFile(join(machineRoots.proc, "sys/kernel/random/boot_id"), "utf8")).trim();
 
-  const schemas = [journalSchema, workSchema, runtimesSchema, controlSchema, metricsSchema];
+  const schemas = [journalSchema, workSchema, runtimesSchema, networkSchema, controlSchema, metricsSchema];
   const sql = opened.use(Sql.open(join(dataDir, "daemon.db"), schemas, clock.now));
   const journal = Journal.open(sql, { now: clock.now });
   if (sql.setAside) {
@@ -54,7 +55,15 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
     const value = create(StateSetAsideSchema, sql.setAside);
     journal.record({ case: "stateSetAside", value }, { reason: "the state file could not be read" });
   }
-  const runtimes = opened.use(Runtimes.open({ sql, journal, clock, log, host: config["docker.host"] }));
+  const network = Network.open({
+    ...{ sql, journal, clock, log, random, socket: config["netmon.socket"], instanceId: instanceIdOf(sql) },
+  });
+  const runtimes = opened.use(
+    Runtimes.open({
+      ...{ sql, journal, clock, log, random, network, host: config["docker.host"] },
+      trustAfterMs: config["runtimes.trust_after_ms"],
+    }),
+  );
   const metrics = Metrics.open({
     sql,
     clock,
@@ -78,6 +87,7 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
     identity: () => identity && { nodeId: identity.nodeId, hubAddress: identity.lineAddresses[0] ?? "" },
     link: () => ({ connected: line.state.is === "up", hubOffsetMs: line.hubOffsetMs }),
     engine: (signal) => runtimes.engineInfo(signal),
+    picture: () => network.picture,
     hasRuntime: (name) => runtimes.has(name),
   };
   const work = opened.use(
@@ -107,6 +117,7 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
     run: (signal) =>
       runTasks(
         signal,
+        (stop) => network.run(stop),
         (stop) => runtimes.run(stop),
         (stop) => metrics.run(stop),
         (stop) => line.run(stop),

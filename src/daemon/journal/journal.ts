@@ -1,5 +1,5 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { type Timestamp, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type Event, EventSchema, type Result, ResultSchema } from "../../../gen/edge/v1/command_pb.ts";
 import { Changes } from "../../base/changes.ts";
 import { beginning } from "../../base/evidence.ts";
@@ -31,6 +31,13 @@ export interface Kept {
   entry: Entry;
   /** Its encoded size in bytes, without the frame around it. */
   sizeBytes: number;
+}
+
+/** What an event tells beside its fact. */
+interface Circumstances {
+  reason: string;
+  commandId?: string;
+  at?: Timestamp;
 }
 
 export interface JournalLimit {
@@ -124,12 +131,12 @@ export class Journal {
   }
 
   /**
-   * Makes an event of a fact and appends it.
+   * Makes an event of a fact and appends it. It happened now, unless `at` says when.
    * @throws {Failure} as `append` does.
    */
-  record(fact: Event["fact"], { reason, commandId = "" }: { reason: string; commandId?: string }): number {
+  record(fact: Event["fact"], { reason, commandId = "", at }: Circumstances): number {
     const value = create(EventSchema, {
-      at: timestampFromMs(this.#now()),
+      at: at ?? timestampFromMs(this.#now()),
       // A hub would refuse a longer one, again and again.
       reason: beginning(reason, maxReasonBytes),
       commandId,

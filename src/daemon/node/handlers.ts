@@ -1,6 +1,10 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
-import { GetMetricsResponseSchema, GetNodeResponseSchema } from "../../../gen/edge/v1/node_pb.ts";
+import {
+  GetInterfacesResponseSchema,
+  GetMetricsResponseSchema,
+  GetNodeResponseSchema,
+} from "../../../gen/edge/v1/node_pb.ts";
 import { failure, invalidFields } from "../../base/failure.ts";
 import type { Metrics } from "../metrics/index.ts";
 import type { Handler } from "../work/index.ts";
@@ -35,8 +39,12 @@ export const getNode: Handler<Rooms, "getNode"> = async ({ node }, _request, { s
   });
 };
 
-/** The machine's own network interfaces, asked now. */
-export const getInterfaces: Handler<Rooms, "getInterfaces"> = async ({ node }) => readInterfaces(node.roots);
+/** The machine's own network interfaces: as netmon sees them, with their routes, or else as the kernel tells now. */
+export const getInterfaces: Handler<Rooms, "getInterfaces"> = async ({ node }) => {
+  const picture = node.picture();
+  if (!picture) return readInterfaces(node.roots);
+  return create(GetInterfacesResponseSchema, { interfaces: picture.interfaces });
+};
 
 /** The machine's serial ports, asked now. */
 export const listSerialDevices: Handler<Rooms, "listSerialDevices"> = ({ node }) =>

@@ -1,3 +1,4 @@
+import type { NetworkPicture } from "../../../gen/edge/v1/netmon_pb.ts";
 import type { Engine, Inventory } from "../../../gen/edge/v1/node_pb.ts";
 import type { Roots } from "./roots.ts";
 
@@ -18,6 +19,8 @@ export interface NodeRoom {
   link: () => { connected: boolean; hubOffsetMs: number | undefined };
   /** The container engine, asked now. Tells in `problem` why it is not reachable, and does not reject for that. */
   engine: (signal: AbortSignal) => Promise<Engine>;
+  /** The network as netmon sees it; undefined while netmon does not tell. */
+  picture: () => NetworkPicture | undefined;
   /** Whether a runtime of this name is wished for. */
   hasRuntime: (name: string) => boolean;
 }

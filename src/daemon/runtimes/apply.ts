@@ -1,17 +1,20 @@
 import type { Clock } from "../../base/clock.ts";
 import { failure } from "../../base/failure.ts";
+import type { Gate } from "../../base/gate.ts";
+import type { Network } from "../network/index.ts";
 import { EngineFailure } from "./engine-failures.ts";
-import type { Gate } from "./gate.ts";
 import { fullReference, label, objectName } from "./names.ts";
 import type { Step } from "./plan.ts";
 import { containerOptions, labelsOf, networkOptions, type Rlimit } from "./profile.ts";
 import { pull } from "./pull.ts";
 import { type RemovingHands, remove } from "./remove.ts";
 import type { Wish } from "./store.ts";
+import { Unplugged } from "./unplugged.ts";
 
 /** What a step needs besides itself. */
 export interface Hands extends RemovingHands {
   instanceId: string;
+  network: Pick<Network, "netmon" | "changes" | "attach" | "detach" | "macOf">;
   wish: Wish;
   refused: ReadonlySet<Rlimit>;
   clock: Clock;
@@ -87,6 +90,44 @@ export const apply: { [D in Act["do"]]: Does<D> } = {
     await engine.call(doing, signal, (docker, abortSignal) => {
       const options = { Container: container, abortSignal };
       return docker.getNetwork(name).connect(options);
+    });
+  },
+
+  async awaitNetmon({ network, waiting, progress }) {
+    progress("asking netmon");
+    for await (const _ of network.changes.wakes(waiting)) {
+      const { netmon } = network;
+      if (netmon.at === "there") return;
+      if (netmon.at === "away") throw new Unplugged(netmon.problem);
+    }
+    waiting.throwIfAborted();
+  },
+
+  async attach({ engine, network, wish, waiting, progress }, { container, isAsked }) {
+    const { name: runtime, spec, stage, actingCommandId } = wish;
+    progress(isAsked ? "waiting for its vNICs" : "plugging in its vNICs");
+    const found = await engine.container(container, waiting);
+    if (!found) return; // The next look tells what became of it.
+    const commandId = isAsked || stage === "creating" ? actingCommandId : "";
+    const wanted = { runtime, containerId: found.id, vnics: spec.vnics, commandId };
+    await network.attach(wanted, waiting).catch((thrown: unknown) => {
+      waiting.throwIfAborted();
+      throw new Unplugged(thrown);
+    });
+  },
+
+  async detach({ network, wish, signal, progress }) {
+    progress("taking its vNICs away");
+    await network.detach(wish.name, wish.actingCommandId, signal).catch((thrown: unknown) => {
+      signal.throwIfAborted();
+      throw new Unplugged(thrown);
+    });
+  },
+
+  async setRestarts({ engine, signal }, { container, policy }) {
+    await engine.call("set who starts the container again", signal, (docker, abortSignal) => {
+      const options = { RestartPolicy: { Name: policy }, abortSignal };
+      return docker.getContainer(container).update(options);
     });
   },
 

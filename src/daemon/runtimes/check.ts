@@ -2,6 +2,7 @@ import { type RuntimeSpec, RuntimeSpecSchema } from "../../../gen/edge/v1/runtim
 import { evidence } from "../../base/evidence.ts";
 import { type FieldViolation, invalidFields } from "../../base/failure.ts";
 import { violationsOf } from "../../wire/validation.ts";
+import { wrongVnics } from "../../wire/vnics.ts";
 import { reservedPrefix } from "./names.ts";
 import { isKnownProfile } from "./profile.ts";
 
@@ -10,7 +11,11 @@ import { isKnownProfile } from "./profile.ts";
  * @throws {Failure} invalid, with every violation and its path from the request.
  */
 export function checkSpec(spec: RuntimeSpec): void {
-  const violations = [...violationsOf(RuntimeSpecSchema, spec, "spec"), ...beyondRules(spec)];
+  const violations = [
+    ...violationsOf(RuntimeSpecSchema, spec, "spec"),
+    ...beyondRules(spec),
+    ...wrongVnics(spec.vnics, "spec.vnics"),
+  ];
   if (violations.length > 0) throw invalidFields(violations);
 }
 

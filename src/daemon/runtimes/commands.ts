@@ -1,6 +1,7 @@
 import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import type { Clock } from "../../base/clock.ts";
 import { asFailure, type Failure, failure } from "../../base/failure.ts";
+import type { Network } from "../network/index.ts";
 import type { Ask } from "../work/index.ts";
 import { checkSpec } from "./check.ts";
 import type { Loop } from "./loop.ts";
@@ -8,6 +9,7 @@ import type { Books } from "./record.ts";
 import { undo } from "./round.ts";
 import { differences, hashOf } from "./spec.ts";
 import type { Store, Wish } from "./store.ts";
+import { checkAgainstOthers } from "./vnics.ts";
 import { isSettled, settled, waitFor } from "./wait.ts";
 
 /**
@@ -17,6 +19,7 @@ import { isSettled, settled, waitFor } from "./wait.ts";
 export interface Room extends Books {
   loop: Loop;
   clock: Clock;
+  network: Pick<Network, "macOf">;
 }
 
 /** Runtimes of one node: what all of them are must fit into one frame. */
@@ -109,7 +112,7 @@ function refuseDifferent(there: Wish, spec: RuntimeSpec): void {
   throw failure("conflict", `${sentence}: delete it first, or choose another name`);
 }
 
-function addWish({ store, loop, clock }: Room, spec: RuntimeSpec, ask: Ask): void {
+function addWish({ store, loop, clock, network }: Room, spec: RuntimeSpec, ask: Ask): void {
   const { name } = spec;
   ask.signal.throwIfAborted();
   if (store.count >= runtimeLimit) {
@@ -118,6 +121,7 @@ function addWish({ store, loop, clock }: Room, spec: RuntimeSpec, ask: Ask): voi
       `this node has ${runtimeLimit} runtimes, which is its limit: delete one first`,
     );
   }
+  checkAgainstOthers(spec, store, (runtime, vnic) => network.macOf(runtime, vnic));
   store.add({ name, spec, specHash: hashOf(spec), commandId: ask.id, createdAt: clock.now() });
   loop.tended(name).isTouched = false;
 }

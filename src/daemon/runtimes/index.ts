@@ -13,4 +13,4 @@ export {
   stopRuntime,
 } from "./handlers.ts";
 export { Runtimes, type RuntimesOptions } from "./runtimes.ts";
-export { schema } from "./store.ts";
+export { instanceIdOf, schema } from "./store.ts";

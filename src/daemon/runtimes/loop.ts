@@ -5,13 +5,15 @@ import { asFailure, type Failure, failure } from "../../base/failure.ts";
 import { runTasks } from "../../base/tasks.ts";
 import { EngineFailure, isEngineAway } from "./engine-failures.ts";
 import { followEvents } from "./events.ts";
+import { isLeftPlugged } from "./lan.ts";
 import { news } from "./news.ts";
 import { nothing, type Observed } from "./observed.ts";
 import { plan, planSweep, theContainer } from "./plan.ts";
 import { type Engineness, Reach } from "./reach.ts";
 import { recordFailed } from "./record.ts";
-import { failuresBefore, groundOf, round, type Tools } from "./round.ts";
+import { failuresBefore, groundOf, noteUp, round, situationOf, type Tools } from "./round.ts";
 import { newTended, type Tended } from "./tended.ts";
+import { Unplugged } from "./unplugged.ts";
 
 /** A look at everything when nothing was heard, in milliseconds: events can be lost. */
 const safetyMs = 30_000;
@@ -39,10 +41,15 @@ export class Loop implements AsyncDisposable {
   readonly #looks = new Changes();
   readonly #tasks = new Set<Promise<void>>();
   #rounds = 0;
+  /** Whether netmon answered when it was last looked at. */
+  #hadNetmon = false;
 
-  constructor(tools: Omit<Tools, "notify" | "signal">, { random }: { random: () => number }) {
-    this.#tools = { ...tools, signal: this.#stop.signal, notify: () => this.changes.notify() };
-    this.#random = random;
+  constructor(tools: Omit<Tools, "notify" | "signal" | "lookIn">) {
+    const { signal } = this.#stop;
+    const look = () => this.#looks.notify();
+    const lookIn = (ms: number) => this.#keep(tools.clock.sleep(ms, signal).then(look, () => {}));
+    this.#tools = { ...tools, signal, lookIn, notify: () => this.changes.notify() };
+    this.#random = tools.random;
     this.#reach = new Reach(tools);
   }
 
@@ -66,6 +73,7 @@ export class Loop implements AsyncDisposable {
     await runTasks(
       this.#stop.signal,
       (all) => followEvents(events, all),
+      (all) => this.#followNetmon(all),
       (all) => this.#lookAgainAndAgain(all),
       (all) => this.#remind(all),
     );
@@ -102,6 +110,32 @@ export class Loop implements AsyncDisposable {
     }
   }
 
+  /** Netmon's word alone asks for a look only where something is to do: leases are renewed all the time. */
+  async #followNetmon(signal: AbortSignal): Promise<void> {
+    const { network, store } = this.#tools;
+    for await (const _ of network.changes.wakes(signal)) {
+      const { netmon } = network;
+      if (netmon.at === "there" && !this.#hadNetmon) this.#tryAgainNow();
+      this.#hadNetmon = netmon.at === "there";
+      const left = netmon.at === "there" ? [...netmon.attached.keys()] : [];
+      const names = new Set([...store.list().map(({ name }) => name), ...left]);
+      const isToDo = [...names].some((name) => {
+        const tended = this.tended(name);
+        return !tended.isBusy && this.#isToDo(tended, tended.seen ?? nothing);
+      });
+      if (isToDo) this.#looks.notify();
+      this.changes.notify();
+    }
+  }
+
+  /** What could not be done without netmon need not wait out its pause. */
+  #tryAgainNow(): void {
+    for (const tended of this.#tended.values()) {
+      if (tended.problem instanceof Unplugged) tended.notBefore = 0;
+      if (tended.unplugged) tended.unplugged.notBefore = 0;
+    }
+  }
+
   async #lookAgainAndAgain(signal: AbortSignal): Promise<void> {
     const { clock } = this.#tools;
     let failures = 0;
@@ -131,7 +165,9 @@ export class Loop implements AsyncDisposable {
     const { at } = this.engine;
     this.#reach.reached();
     let isNew = at !== "there";
-    const names = new Set([...store.list().map(({ name }) => name), ...seen.keys()]);
+    const { netmon } = this.#tools.network;
+    const left = netmon.at === "there" ? netmon.attached.keys() : [];
+    const names = new Set([...store.list().map(({ name }) => name), ...seen.keys(), ...left]);
     for (const name of names) isNew = this.#consider(name, seen.get(name) ?? nothing, before) || isNew;
     if (isNew) this.changes.notify();
     return true;
@@ -145,23 +181,32 @@ export class Loop implements AsyncDisposable {
     const tended = this.tended(name);
     const isStale = tended.isBusy || tended.lastRound > before;
     const isNew = !isStale && !isDeepStrictEqual(tended.seen, observed);
-    if (!isStale) tended.seen = observed;
+    if (!isStale) this.#see(tended, observed);
     if (isStale || this.#isToDo(tended, observed)) tended.asked++;
     this.#begin(tended);
     this.#forgetIfOver(tended);
     return isNew;
   }
 
-  #isToDo({ name, causes }: Tended, observed: Observed): boolean {
-    const { store } = this.#tools;
-    const ground = groundOf(this.#tools);
+  #see(tended: Tended, observed: Observed): void {
+    const { store, clock } = this.#tools;
+    const wish = store.get(tended.name);
+    tended.seen = observed;
+    if (wish) noteUp(tended, theContainer(wish, observed, groundOf(this.#tools)), clock.elapsed());
+  }
+
+  #isToDo(tended: Tended, observed: Observed): boolean {
+    const { name, causes } = tended;
+    const { store, network } = this.#tools;
     const wish = store.get(name);
     if (wish) {
-      const { changes } = news(wish, theContainer(wish, observed, ground), causes);
-      return changes.length > 0 || plan(wish, observed, ground).length > 0;
+      const seen = theContainer(wish, observed, groundOf(this.#tools));
+      const { changes } = news(wish, seen, causes);
+      return changes.length > 0 || plan(wish, observed, situationOf(this.#tools, tended, seen)).length > 0;
     }
     const ended = store.lastEndOf(name);
-    return ended !== undefined && planSweep(ended, observed).length > 0;
+    const isLate = ended !== undefined && planSweep(ended, observed).length > 0;
+    return isLate || isLeftPlugged(network.netmon, name);
   }
 
   #begin(tended: Tended): void {

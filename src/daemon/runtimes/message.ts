@@ -6,6 +6,7 @@ import { nothing, type Observed } from "./observed.ts";
 import { type Known, phaseOf } from "./phase.ts";
 import { type Ground, theContainer } from "./plan.ts";
 import type { Wish } from "./store.ts";
+import { vnicsOf } from "./vnics.ts";
 
 /** A runtime as the contract tells it. What the engine knows is told as it was seen, and left out while it cannot be asked. */
 export function toRuntime(wish: Wish, seen: Observed | undefined, known: Known, ground: Ground): Runtime {
@@ -24,6 +25,7 @@ export function toRuntime(wish: Wish, seen: Observed | undefined, known: Known, 
     restarts: wish.restarts,
     ...(exitCode !== undefined && { exitCode }),
     specHash: wish.specHash,
+    vnics: vnicsOf(wish, known.lan),
   });
 }
 
@@ -36,7 +38,10 @@ export function toStatus(
 ): RuntimeStatus {
   const { name, restarts, spec } = wish;
   const phase = phaseOf(wish, shown(wish, seen, ground), known);
-  return create(RuntimeStatusSchema, { name, restarts, image: spec.image, ...phase });
+  const vnics = vnicsOf(wish, known.lan).map((vnic) => ({
+    ...{ name: vnic.name, phase: vnic.phase, reason: vnic.reason, addresses: vnic.addresses },
+  }));
+  return create(RuntimeStatusSchema, { name, restarts, image: spec.image, ...phase, vnics });
 }
 
 /** The container that counts, or one that is about to be replaced. */

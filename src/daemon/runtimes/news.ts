@@ -48,10 +48,11 @@ export function news(wish: Wish, seen: ObservedContainer | undefined, causes: Ca
   }
   const start = () => {
     if (seen.startedAt === "" || seen.startedAt === started) return;
-    const cause = causes.started ?? {
-      reason: "it was started, and not by a step of this daemon",
-      commandId: "",
-    };
+    const isEngines = endedByItself && seen.restartPolicy !== "no";
+    const reason = isEngines
+      ? "the engine started it again"
+      : "it was started, and not by a step of this daemon";
+    const cause = causes.started ?? { reason, commandId: "" };
     changes.push({ kind: RuntimeChangeKind.STARTED, containerId: seen.id, ...cause });
     if (endedByItself) restarts++;
     [started, endedByItself] = [seen.startedAt, false];

@@ -14,6 +14,8 @@ export interface ObservedContainer {
   finishedAt: string;
   exitCode: number;
   outOfMemory: boolean;
+  /** Whether the engine starts it again by itself, in the engine's words. */
+  restartPolicy: string;
   /** Names of the limits that it asks for. */
   rlimits: readonly string[];
   networks: readonly { name: string; id: string; address: string; mac: string }[];
@@ -43,6 +45,7 @@ export function toObserved(inspected: Docker.ContainerInspectInfo): ObservedCont
     finishedAt: momentOf(State.FinishedAt),
     exitCode: State.ExitCode,
     outOfMemory: State.OOMKilled,
+    restartPolicy: HostConfig.RestartPolicy?.Name || "no",
     rlimits: (HostConfig.Ulimits ?? []).map(({ Name = "" }) => Name),
     networks: Object.entries(NetworkSettings.Networks).map(([name, network]) => ({
       name,

@@ -4,6 +4,7 @@ import type { ObservedContainer } from "./observed.ts";
 import { isUp } from "./plan.ts";
 import { profileOf } from "./profile.ts";
 import type { Wish } from "./store.ts";
+import type { LanKnown } from "./vnics.ts";
 
 /** What the loop knows beside wish and container. */
 export interface Known {
@@ -13,6 +14,7 @@ export interface Known {
   doing: string;
   /** Why it is not as wished. */
   problem: Failure | undefined;
+  lan: LanKnown;
 }
 
 export interface Phase {
@@ -37,13 +39,19 @@ export function phaseOf(wish: Wish, seen: ObservedContainer | undefined, known: 
   return phaseOfWanted(wish, seen, known);
 }
 
-function phaseOfWanted(wish: Wish, seen: ObservedContainer | undefined, { doing, problem }: Known): Phase {
+function phaseOfWanted(wish: Wish, seen: ObservedContainer | undefined, known: Known): Phase {
+  const { doing, problem, lan } = known;
   if (seen?.state === "paused") {
     const reason = `its container was paused, and not by this daemon: docker unpause ${seen.name}`;
     return { phase: RuntimePhase.FAILED, reason };
   }
+  if (seen?.state === "restarting" && wish.stage === "made") {
+    const reason = `it ended with exit code ${seen.exitCode}, and the engine is about to start it again`;
+    return { phase: RuntimePhase.STARTING, reason };
+  }
   if (seen && isUp(seen) && wish.stage === "made") {
-    return { phase: RuntimePhase.RUNNING, reason: `its container runs${withoutLimits(wish, seen)}` };
+    const reason = `its container runs${withoutLimits(wish, seen)}${withoutSight(wish, lan)}`;
+    return { phase: RuntimePhase.RUNNING, reason };
   }
   if (doing === "pulling image") return { phase: RuntimePhase.PULLING, reason: withProblem(doing, problem) };
   if (problem && wish.stage === "made") {
@@ -61,4 +69,10 @@ function withoutLimits({ spec }: Wish, { rlimits }: ObservedContainer): string {
   const missing = Object.keys(profileOf(spec).rlimits).filter((limit) => !rlimits.includes(limit));
   if (missing.length === 0) return "";
   return `, without the limits ${missing.join(" and ")}: the engine may not raise them on this machine`;
+}
+
+/** Netmon keeps vNICs up without the daemon; the daemon just cannot tell. */
+function withoutSight({ spec }: Wish, { netmon }: LanKnown): string {
+  if (spec.vnics.length === 0 || netmon.at !== "away") return "";
+  return `; its vNICs cannot be seen: ${netmon.problem.message}`;
 }

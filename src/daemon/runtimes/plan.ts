@@ -1,7 +1,9 @@
+import { type Lan, planAttach, planAwaitNetmon, planDetach, planSettle } from "./lan.ts";
 import { objectName } from "./names.ts";
 import type { Observed, ObservedContainer } from "./observed.ts";
 import { type Rlimit, stopGraceMsOf } from "./profile.ts";
 import type { Ended, Wish } from "./store.ts";
+import { planTrust, type Trust } from "./trust.ts";
 
 /** One thing to do on the engine, and why. Containers, networks and volumes are named by the engine's id or name. */
 export type Step = { reason: string } & (
@@ -9,16 +11,24 @@ export type Step = { reason: string } & (
   | { do: "createNetwork" }
   | { do: "createVolume" }
   | { do: "createContainer" }
+  | { do: "awaitNetmon" }
+  /** `isAsked`: whoever asked for a start waits until the vNICs have settled. */
+  | { do: "attach"; container: string; isAsked: boolean }
+  | { do: "detach" }
   | { do: "attachNetwork"; container: string }
   /** `isAsked`: a command asked for this start; else the loop mends. */
   | { do: "startContainer"; container: string; isAsked: boolean }
   | { do: "verify"; container: string }
+  | { do: "setRestarts"; container: string; policy: RestartPolicy }
   | { do: "stopContainer"; container: string; graceMs: number }
   | { do: "removeContainer"; container: string; name: string }
   | { do: "removeNetwork"; network: string; name: string }
   | { do: "removeVolume"; volume: string }
   | { do: "forget" }
 );
+
+/** Whether the engine may start a container again by itself, in its own words. */
+export type RestartPolicy = "no" | "unless-stopped";
 
 /** A step that removes something. */
 export type Removal = Extract<Step, { do: "removeContainer" | "removeNetwork" | "removeVolume" }>;
@@ -29,24 +39,34 @@ export interface Ground {
   refused: ReadonlySet<Rlimit>;
 }
 
+/** What decides about one runtime beside its wish and its objects. */
+export interface Situation extends Ground {
+  lan: Lan;
+  trust: Trust;
+}
+
 /**
  * The steps from what is to what should be. Nothing is left to do when there are none. A container that runs, as wished, is
  * never touched, whatever else has to be mended around it.
  */
-export function plan(wish: Wish, observed: Observed, ground: Ground): Step[] {
-  if (wish.desired === "absent") return planAbsent(wish, observed);
-  const kept = theContainer(wish, observed, ground);
+export function plan(wish: Wish, observed: Observed, situation: Situation): Step[] {
+  if (wish.desired === "absent") return planAbsent(wish, observed, situation.lan);
+  const kept = theContainer(wish, observed, situation);
   const others = observed.containers
     .filter((one) => one !== kept)
     .map((one): Step => {
-      const reason = kept ? "it is a second container of the same runtime" : whyReplaced(wish, one, ground);
+      const reason = kept
+        ? "it is a second container of the same runtime"
+        : whyReplaced(wish, one, situation);
       return { do: "removeContainer", container: one.id, name: one.name, reason };
     });
   if (wish.desired === "stopped") {
-    if (!kept || !isUp(kept)) return others;
-    return [...others, stopStep(wish, kept, "it should be stopped")];
+    if (!kept) return others;
+    const stops = isUp(kept) ? [stopStep(wish, kept, "it should be stopped")] : [];
+    const attaches = planAttach(wish, kept, kept.name, situation.lan);
+    return [...others, ...planTrust(wish, kept, situation.trust), ...stops, ...attaches];
   }
-  return [...others, ...planRunning(wish, observed, kept, ground)];
+  return [...others, ...planRunning(wish, observed, kept, situation)];
 }
 
 /** The container that counts: made from this wish, and the running one when there are several. */
@@ -56,7 +76,7 @@ export function theContainer(wish: Wish, observed: Observed, ground: Ground): Ob
 }
 
 /** Whether its processes live. A paused one does: whoever paused it knows why. */
-export function isUp({ state }: ObservedContainer): boolean {
+export function isUp({ state }: Pick<ObservedContainer, "state">): boolean {
   return state === "running" || state === "paused" || state === "restarting";
 }
 
@@ -84,9 +104,11 @@ function planRunning(
   wish: Wish,
   observed: Observed,
   kept: ObservedContainer | undefined,
-  ground: Ground,
+  { instanceId, lan, trust }: Situation,
 ): Step[] {
-  const name = objectName(ground.instanceId, wish.name);
+  const awaits = planAwaitNetmon(wish, lan);
+  if (awaits.length > 0) return awaits;
+  const name = objectName(instanceId, wish.name);
   const isNew = wish.stage === "creating";
   const why = (vanished: string) => (isNew ? "it is created" : `its ${vanished}`);
   const steps: Step[] = [];
@@ -114,17 +136,23 @@ function planRunning(
   }
   const container = kept?.id ?? name;
   const isAsked = isNew || isStartAsked(wish, kept);
+  const verifies = (reason: string): Step[] => [
+    ...planSettle(wish, container, lan),
+    { do: "verify", container, reason },
+  ];
+  steps.push(...planAttach(wish, kept, name, lan));
   if (!kept || !isUp(kept) || isRestart) {
     const reason = kept ? whyStarted(wish, kept) : why("container had vanished");
     steps.push({ do: "startContainer", container, isAsked, reason });
-    if (isAsked) steps.push({ do: "verify", container, reason: "who asked for it waits until it runs" });
+    if (isAsked) steps.push(...verifies("who asked for it waits until it runs"));
   } else if (isNew) {
-    steps.push({ do: "verify", container, reason: "a create waits until it runs" });
+    steps.push(...verifies("a create waits until it runs"));
   }
+  if (kept) steps.push(...planTrust(wish, kept, trust));
   return steps;
 }
 
-function planAbsent(wish: Wish, observed: Observed): Step[] {
+function planAbsent(wish: Wish, observed: Observed, lan: Lan): Step[] {
   const isUndone = wish.stage === "undoing";
   const reason = isUndone ? "creating it failed" : "it is deleted";
   // A volume that another command made is a user's data, taken up by the create that failed.
@@ -132,7 +160,8 @@ function planAbsent(wish: Wish, observed: Observed): Step[] {
     isUndone ? commandId === wish.commandId : !wish.keepVolume;
   const stops = isUndone ? [] : observed.containers.filter(isUp).map((one) => stopStep(wish, one, reason));
   const removed = removals({ ...observed, volumes: observed.volumes.filter(isToGo) }, reason);
-  return [...stops, ...removed, { do: "forget", reason }];
+  // Leases are given back while the link is there.
+  return [...planDetach(wish, lan, reason), ...stops, ...removed, { do: "forget", reason }];
 }
 
 function stopStep(wish: Wish, { id }: ObservedContainer, reason: string): Step {

@@ -1,5 +1,6 @@
 import type Docker from "dockerode";
 import { RuntimeProfile, type RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
+import { Ipv6Mode } from "../../../gen/edge/v1/vnics_pb.ts";
 import { fullReference, label, objectName } from "./names.ts";
 
 /** A limit of processes that an engine may refuse to raise. */
@@ -78,8 +79,9 @@ export function networkOptions(spec: RuntimeSpec, origin: Origin): Docker.Networ
 }
 
 /**
- * A runtime's container. The engine never restarts it: we do, with a reason. Its network is given by name, because a
- * container that knows a network by id is lost when the network is made again.
+ * A runtime's container. At first the engine does not start it again: we do, with a reason, until its program has shown that it
+ * runs (`trust.ts`). Its network is given by name, because a container that knows a network by id is lost when the network is
+ * made again.
  */
 export function containerOptions(plan: ContainerPlan): Docker.ContainerCreateOptions {
   const { spec, specHash, refused } = plan;
@@ -118,9 +120,17 @@ export function containerOptions(plan: ContainerPlan): Docker.ContainerCreateOpt
       LogConfig: { Type: "json-file", Config: { "max-size": "10m", "max-file": "3" } },
       Mounts: [{ Type: "volume", Source: name, Target: spec.volumePath || profile.volumePath }],
       PortBindings: bindings,
+      Sysctls: sysctlsOf(spec),
       ...(memoryBytes > 0n && { Memory: Number(memoryBytes), MemorySwap: Number(memoryBytes) }),
       ...(cpuset !== "" && { CpusetCpus: cpuset }),
       ...(pidsLimit > 0n && { PidsLimit: Number(pidsLimit) }),
     },
   };
+}
+
+/** The engine turns IPv6 off in a container whose own networks have none, for interfaces that come later, too. */
+function sysctlsOf({ vnics }: RuntimeSpec): Record<string, string> {
+  const hasIpv6 = vnics.some(({ ipv6Mode }) => ipv6Mode === Ipv6Mode.SLAAC || ipv6Mode === Ipv6Mode.STATIC);
+  if (!hasIpv6) return {};
+  return { "net.ipv6.conf.all.disable_ipv6": "0", "net.ipv6.conf.default.disable_ipv6": "0" };
 }

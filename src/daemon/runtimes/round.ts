@@ -1,16 +1,20 @@
 import { RuntimeChangeKind } from "../../../gen/edge/v1/command_pb.ts";
+import { backoffMs } from "../../base/backoff.ts";
 import { asFailure, type Failure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import { type Act, apply, type Hands } from "./apply.ts";
 import { EngineFailure, isEngineAway } from "./engine-failures.ts";
+import { isLeftPlugged } from "./lan.ts";
 import type { Change } from "./news.ts";
-import { nothing, type Observed } from "./observed.ts";
-import { plan, planSweep, type Removal, type Step, theContainer } from "./plan.ts";
+import { nothing, type Observed, type ObservedContainer } from "./observed.ts";
+import { isUp, plan, planSweep, type Removal, type Situation, type Step, theContainer } from "./plan.ts";
 import type { Rlimit } from "./profile.ts";
 import { type Books, recordEnd, recordMade, recordNews, recordUndoing } from "./record.ts";
 import { remove } from "./remove.ts";
 import type { Wish } from "./store.ts";
 import type { Tended } from "./tended.ts";
+import { planTrust, trustOf } from "./trust.ts";
+import { Unplugged } from "./unplugged.ts";
 
 /** What rounds share. */
 export interface Tools
@@ -19,8 +23,14 @@ export interface Tools
   /** Limits that this engine refused to raise; rounds add to it. */
   refused: Set<Rlimit>;
   log: Logger;
+  /** How long a program must have run until the engine may start it again by itself, in milliseconds. */
+  trustAfterMs: number;
   /** Called when what is being done changes. */
   notify: () => void;
+  /** Asks for a look at everything after so many milliseconds. */
+  lookIn: (ms: number) => void;
+  /** Uniform in [0, 1), for pauses. */
+  random: () => number;
 }
 
 /** Looks that a round takes at most: with more, somebody else works against it. */
@@ -29,6 +39,8 @@ const maxTurns = 12;
 const stableMs = 60_000;
 /** Attempts of a create at what an engine answers both to a hiccup and to what will never work. */
 const fewAttempts = 3;
+/** Between two attempts to plug in what netmon did not take. */
+const plugMs = { firstMs: 1_000, lastMs: 60_000 };
 
 /**
  * One round for one runtime: look, record what is new, take the missing steps, until nothing is missing. Returns why the next
@@ -45,9 +57,14 @@ export async function round(tools: Tools, tended: Tended): Promise<Failure | und
       return undefined;
     }
     const { wish, changes } = takeUp(tools, tended, { wish: kept, observed, isVerified });
-    const ended = endedTooSoon(tended, wish, changes, theContainer(wish, observed, groundOf(tools)));
-    if (ended) return ended;
-    const steps = plan(wish, observed, groundOf(tools));
+    const seen = theContainer(wish, observed, groundOf(tools));
+    const ended = endedTooSoon(tended, kept, changes, seen);
+    const situation = situationOf(tools, tended, seen);
+    if (ended) {
+      if (seen) await takeAll(tools, tended, wish, planTrust(wish, seen, situation.trust));
+      return ended;
+    }
+    const steps = plan(wish, observed, situation);
     if (steps.length === 0) return undefined;
     isVerified = (await takeAll(tools, tended, wish, steps)) === "verified";
   }
@@ -57,6 +74,22 @@ export async function round(tools: Tools, tended: Tended): Promise<Failure | und
 /** What `plan` must know beside a wish and what was seen: whose objects count, and what the engine refuses. */
 export function groundOf({ store, refused }: Pick<Tools, "store" | "refused">) {
   return { instanceId: store.instanceId, refused };
+}
+
+/** What else decides about one runtime, of whose container this was seen. */
+export function situationOf(
+  tools: Pick<Tools, "store" | "refused" | "network" | "clock" | "trustAfterMs">,
+  { quickEnds, up, unplugged }: Tended,
+  seen: ObservedContainer | undefined,
+): Situation {
+  const now = tools.clock.elapsed();
+  const ranMs = seen && isUp(seen) && up?.startedAt === seen.startedAt ? now - up.since : undefined;
+  const { trustAfterMs, network } = tools;
+  return {
+    ...groundOf(tools),
+    lan: { netmon: network.netmon, isPaused: unplugged !== undefined && now < unplugged.notBefore },
+    trust: trustOf({ ranMs, quickEnds }, { trustAfterMs, stableMs }),
+  };
 }
 
 async function look({ engine, store, signal }: Tools, tended: Tended): Promise<Observed> {
@@ -72,6 +105,7 @@ function takeUp(
   { wish, observed, isVerified }: { wish: Wish; observed: Observed; isVerified: boolean },
 ): { wish: Wish; changes: readonly Change[] } {
   const seen = theContainer(wish, observed, groundOf(tools));
+  noteUp(tended, seen, tools.clock.elapsed());
   if (wish.stage === "creating" && isVerified && seen?.state === "running") {
     return { wish: recordMade(tools, wish, seen), changes: [] };
   }
@@ -80,19 +114,29 @@ function takeUp(
   return recordNews(tools, wish, seen, causes);
 }
 
-/** A program that ended by itself is started again; at once if it ran for a while, later and later if it did not. */
+/** Notes since when its container runs. */
+export function noteUp(tended: Tended, seen: ObservedContainer | undefined, now: number): void {
+  if (!seen || !isUp(seen)) tended.up = undefined;
+  else if (tended.up?.startedAt !== seen.startedAt) tended.up = { startedAt: seen.startedAt, since: now };
+}
+
+/**
+ * A program that ended by itself is started again; at once if it ran for a while, later and later if it did not. `before` is the
+ * wish as it was before this look.
+ */
 function endedTooSoon(
   tended: Tended,
-  wish: Wish,
+  before: Wish,
   changes: readonly Change[],
-  seen: { startedAt: string; finishedAt: string } | undefined,
+  seen: ObservedContainer | undefined,
 ): Failure | undefined {
   const end = changes.findLast(({ kind }) => kind === RuntimeChangeKind.EXITED);
-  if (!end || !seen || wish.desired !== "running") return undefined;
-  const ranMs = Date.parse(seen.finishedAt) - Date.parse(seen.startedAt);
+  if (!end || !seen || before.desired !== "running") return undefined;
+  // One that runs again was started again by the engine: what ended is the run before.
+  const ranMs = Date.parse(seen.finishedAt) - Date.parse(isUp(seen) ? before.started : seen.startedAt);
   tended.quickEnds = ranMs < stableMs ? tended.quickEnds + 1 : 0;
   return tended.quickEnds > 0
-    ? failure("invalid", `the program of runtime ${wish.name}: ${end.reason}`)
+    ? failure("invalid", `the program of runtime ${before.name}: ${end.reason}`)
     : undefined;
 }
 
@@ -134,14 +178,34 @@ async function takeAll(
 async function take(tools: Tools, tended: Tended, hands: Hands, step: Act): Promise<void> {
   const { wish } = hands;
   tools.log.info({ runtime: wish.name, step: step.do, reason: step.reason }, "taking a step");
-  if (step.do !== "ensureImage") tended.isTouched = true;
+  if (step.do !== "ensureImage" && step.do !== "awaitNetmon") tended.isTouched = true;
   if (step.do === "createContainer") tended.causes.recreated = { reason: step.reason, commandId: "" };
   if (step.do === "startContainer") {
     const commandId = step.isAsked ? wish.actingCommandId : "";
     tended.causes.started = { reason: step.reason, commandId };
   }
   const does = apply[step.do] as (hands: Hands, step: Act) => Promise<void>; // The key is the step's own.
-  await does(hands, step);
+  try {
+    await does(hands, step);
+    if (step.do === "attach") tended.unplugged = undefined;
+  } catch (thrown) {
+    if (!(thrown instanceof Unplugged) || isMaking(wish)) throw thrown;
+    leaveUnplugged(tools, tended, thrown);
+  }
+}
+
+/** A vNIC that cannot be had is no reason to keep a runtime from running, or from going: it is tried again beside. */
+function leaveUnplugged({ clock, log, lookIn, random }: Tools, tended: Tended, problem: Unplugged): void {
+  const failures = (tended.unplugged?.failures ?? 0) + 1;
+  const ms = backoffMs(failures, { ...plugMs, random });
+  if (failures === 1) log.warn({ runtime: tended.name, reason: problem.message }, "vNICs are not as wished");
+  tended.unplugged = { problem, failures, notBefore: clock.elapsed() + ms };
+  lookIn(ms + 1); // One more, because timers round down.
+}
+
+/** Whether it is being created, and all of it is needed. */
+function isMaking({ stage, desired }: Wish): boolean {
+  return stage === "creating" && desired === "running";
 }
 
 /** What to do about a step that failed: something else, undo the create, or tell. */
@@ -151,13 +215,13 @@ function meet(thrown: unknown, tools: Tools, tended: Tended, wish: Wish): void {
     tools.log.warn({ limit: thrown.rlimit }, "the engine may not raise a limit; runtimes do without it");
     return;
   }
-  const isCreated = wish.stage === "creating" && wish.desired === "running";
-  if (!isCreated || isWorthAnother(thrown, failuresBefore(tended, thrown))) throw thrown;
+  if (!isMaking(wish) || isWorthAnother(thrown, failuresBefore(tended, thrown))) throw thrown;
   undo(tools, tended, wish, asFailure(thrown));
 }
 
 /** Whether to try again what failed for the `failures + 1`st time in a row, or to give up. */
 export function isWorthAnother(thrown: unknown, failures: number): boolean {
+  if (thrown instanceof Unplugged) return thrown.isPassing;
   if (!(thrown instanceof EngineFailure)) return false;
   return (
     thrown.retry === "later" || isEngineAway(thrown) || (thrown.retry === "few" && failures + 1 < fewAttempts)
@@ -176,12 +240,18 @@ export function undo(books: Books, { isTouched }: Tended, wish: Wish, why: Failu
   if (undone && !isTouched) recordEnd(books, undone);
 }
 
-/** Removes what the engine finished making of a runtime after it had been ended. */
+/** Removes what was finished late, or could not be reached, of a runtime that had been ended. */
 async function sweep(tools: Tools, tended: Tended, observed: Observed): Promise<void> {
-  const ended = tools.store.lastEndOf(tended.name);
-  const hands = { engine: tools.engine, signal: tools.signal, progress: () => {} };
+  const { name } = tended;
+  const { network, store, engine, signal, log } = tools;
+  const ended = store.lastEndOf(name);
+  const hands = { engine, signal, progress: () => {} };
+  if (isLeftPlugged(network.netmon, name)) {
+    log.info({ runtime: name, step: "detach" }, "taking a step");
+    await network.detach(name, ended?.commandId ?? "", signal);
+  }
   for (const step of ended ? planSweep(ended, observed) : []) {
-    tools.log.info({ runtime: tended.name, step: step.do, reason: step.reason }, "taking a step");
+    log.info({ runtime: name, step: step.do, reason: step.reason }, "taking a step");
     const removes = remove[step.do] as (on: typeof hands, step: Removal) => Promise<void>; // The key is the step's own.
     await removes(hands, step);
   }

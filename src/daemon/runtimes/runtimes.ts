@@ -7,14 +7,15 @@ import type { Runtime, RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import type { Changes } from "../../base/changes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { asFailure, type Failure } from "../../base/failure.ts";
+import { Gate } from "../../base/gate.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
 import { toFailureMessage } from "../../wire/failures.ts";
 import type { Journal } from "../journal/index.ts";
+import type { Network } from "../network/index.ts";
 import type { Ask } from "../work/index.ts";
 import * as commands from "./commands.ts";
 import { Engine, type EngineTimeouts } from "./engine.ts";
-import { Gate } from "./gate.ts";
 import { Loop } from "./loop.ts";
 import { toRuntime, toStatus } from "./message.ts";
 import { nothing, type Observed } from "./observed.ts";
@@ -32,6 +33,10 @@ export interface RuntimesOptions {
   log: Logger;
   /** `docker.host`: where the engine listens, as in `unix:///var/run/docker.sock`. It need not be there yet. */
   host: string;
+  /** Who makes vNICs. */
+  network: Pick<Network, "netmon" | "changes" | "attach" | "detach" | "macOf">;
+  /** `runtimes.trust_after_ms`. */
+  trustAfterMs: number;
   /** How long a created runtime must run before it counts as running, in milliseconds. 500 when absent. */
   settleMs?: number;
   /** How long the engine may take to answer, in milliseconds. */
@@ -51,18 +56,29 @@ export class Runtimes implements AsyncDisposable {
   readonly #room: commands.Room;
   readonly #ground: ReturnType<typeof groundOf>;
   readonly #stats: Stats;
+  readonly #network: RuntimesOptions["network"];
 
-  private constructor({ sql, journal, clock, log, host, ...options }: RuntimesOptions) {
+  private constructor({
+    sql,
+    journal,
+    clock,
+    log,
+    host,
+    network,
+    trustAfterMs,
+    ...options
+  }: RuntimesOptions) {
     const { settleMs = 500, timeouts = {}, random = Math.random } = options;
     const store = new Store(sql);
     this.#engine = new Engine(host, timeouts);
     const tools = {
-      ...{ engine: this.#engine, store, journal, clock, log, settleMs },
+      ...{ engine: this.#engine, store, journal, clock, log, network, settleMs, trustAfterMs, random },
       refused: new Set<never>(),
     };
     const gates = { starts: new Gate(startsAtOnce), pulls: new Gate(pullsAtOnce) };
-    const loop = new Loop({ ...tools, ...gates }, { random });
-    this.#room = { store, journal, loop, clock };
+    const loop = new Loop({ ...tools, ...gates });
+    this.#network = network;
+    this.#room = { store, journal, loop, clock, network };
     this.#ground = groundOf(tools);
     this.#stats = new Stats(this.#engine, () => clock.elapsed());
   }
@@ -208,8 +224,10 @@ export class Runtimes implements AsyncDisposable {
   }
 
   #knownOf({ name }: Wish, away: Failure | undefined): Known {
-    const { doing, problem } = this.#room.loop.tended(name);
-    return { away, doing, problem };
+    const { doing, problem, unplugged } = this.#room.loop.tended(name);
+    const macOf: Known["lan"]["macOf"] = (runtime, vnic) => this.#network.macOf(runtime, vnic);
+    const lan = { netmon: this.#network.netmon, unplugged: unplugged?.problem, macOf };
+    return { away, doing, problem, lan };
   }
 
   #away(): Failure | undefined {

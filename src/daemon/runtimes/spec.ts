@@ -6,12 +6,14 @@ import {
   type RuntimeSpec,
   RuntimeSpecSchema,
 } from "../../../gen/edge/v1/runtimes_pb.ts";
+import { AddressMode, Ipv6Mode } from "../../../gen/edge/v1/vnics_pb.ts";
 import { fullReference } from "./names.ts";
 import { profileOf } from "./profile.ts";
 
 /**
  * The one form of all specs that mean the same: defaults are left out and never filled in, so that a later version with
- * other defaults, or with more fields, does not see another spec. Order of env, ports and labels means nothing.
+ * other defaults, or with more fields, does not see another spec. Order of env, ports and labels means nothing; that of vNICs
+ * decides between equal metrics.
  */
 export function normalForm(spec: RuntimeSpec): RuntimeSpec {
   const normal = clone(RuntimeSpecSchema, spec);
@@ -23,11 +25,19 @@ export function normalForm(spec: RuntimeSpec): RuntimeSpec {
   if (normal.resources && equals(ResourcesSchema, normal.resources, create(ResourcesSchema))) {
     delete normal.resources;
   }
+  for (const vnic of normal.vnics) {
+    if (vnic.addressMode === AddressMode.DHCP) vnic.addressMode = AddressMode.UNSPECIFIED;
+    if (vnic.ipv6Mode === Ipv6Mode.NONE) vnic.ipv6Mode = Ipv6Mode.UNSPECIFIED;
+    if (vnic.metric === usualMetric) vnic.metric = 0;
+  }
   normal.env.sort(by(({ name }) => name));
   normal.labels.sort(by(({ key }) => key));
   normal.ports.sort(by(({ nodePort }) => String(nodePort).padStart(5, "0")));
   return normal;
 }
+
+/** What the contract says of a metric of 0. */
+const usualMetric = 100;
 
 /** The hash of what a spec means: equal for equal specs, as hexadecimal SHA-256. */
 export function hashOf(spec: RuntimeSpec): string {

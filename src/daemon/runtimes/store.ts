@@ -95,6 +95,13 @@ export interface Ended {
   failure: Failure | undefined;
 }
 
+/** Names a state file, so that two daemons on one engine know their own objects. Made at the first call. */
+export function instanceIdOf(sql: Sql, first = randomBytes(16).toString("hex")): string {
+  const row = sql.get("SELECT instance_id FROM runtimes_node");
+  if (!row) sql.run("INSERT INTO runtimes_node (one, instance_id) VALUES (1, ?)", first);
+  return row ? String(row.instance_id) : first;
+}
+
 /** The wishes of this node. Everything is on disk when a method returns, or with the surrounding transaction. */
 export class Store {
   readonly #sql: Sql;
@@ -103,9 +110,7 @@ export class Store {
 
   constructor(sql: Sql, { instanceId }: { instanceId?: string } = {}) {
     this.#sql = sql;
-    const row = sql.get("SELECT instance_id FROM runtimes_node");
-    this.instanceId = row ? String(row.instance_id) : (instanceId ?? randomBytes(16).toString("hex"));
-    if (!row) sql.run("INSERT INTO runtimes_node (one, instance_id) VALUES (1, ?)", this.instanceId);
+    this.instanceId = instanceIdOf(sql, instanceId);
   }
 
   /** All wishes, ordered by name. */

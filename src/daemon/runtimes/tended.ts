@@ -27,6 +27,10 @@ export interface Tended {
   failures: number;
   /** Ends of its program, in a row, so soon after the start that the next start must wait. */
   quickEnds: number;
+  /** The start of the container that runs, by the engine's clock, and when this daemon first saw it, monotonic. */
+  up: { startedAt: string; since: number } | undefined;
+  /** Why its vNICs could not be plugged in, how often in a row, and when to try again. It runs all the same. */
+  unplugged: { problem: Failure; failures: number; notBefore: number } | undefined;
   /** Not tried again before this moment of the monotonic clock, unless a command asks. */
   notBefore: number;
   /** Ends what the round may leave half done; a new one for each turn. */
@@ -40,6 +44,7 @@ export function newTended(name: string, { isTouched }: { isTouched: boolean }): 
   return {
     ...{ name, isTouched, asked: 0, answered: 0, isBusy: false, lastRound: 0, seen: undefined, doing: "" },
     ...{ causes: {}, problem: undefined, failures: 0, quickEnds: 0, notBefore: 0 },
+    ...{ up: undefined, unplugged: undefined },
     waiting: new AbortController(),
     tellers: new Set(),
   };

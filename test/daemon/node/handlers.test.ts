@@ -30,6 +30,7 @@ function nodeOn(folder: string, over: Partial<NodeRoom> = {}): NodeRoom {
     identity: () => undefined,
     link: () => ({ connected: false, hubOffsetMs: undefined }),
     engine: async () => create(EngineSchema, { reachable: false, problem: "the engine is away" }),
+    picture: () => undefined,
     hasRuntime: () => false,
     ...over,
   };

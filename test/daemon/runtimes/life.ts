@@ -7,26 +7,48 @@ import { newId } from "../../../src/base/ids.ts";
 import { openLog } from "../../../src/base/log.ts";
 import { Sql } from "../../../src/base/sql.ts";
 import { Journal, schema as journalSchema } from "../../../src/daemon/journal/index.ts";
-import { Runtimes, type RuntimesOptions, schema } from "../../../src/daemon/runtimes/index.ts";
+import { Network, schema as networkSchema } from "../../../src/daemon/network/index.ts";
+import { instanceIdOf, Runtimes, type RuntimesOptions, schema } from "../../../src/daemon/runtimes/index.ts";
 import { type Ask, schema as workSchema } from "../../../src/daemon/work/index.ts";
 import type { EngineAddress } from "../../fixtures/engine.ts";
 
+/** Options of a life beside those of its runtimes. */
+interface LifeOptions extends Partial<RuntimesOptions> {
+  /** Netmon's socket; nobody is there when none is given. */
+  netmon?: string;
+}
+
 /** A life of the daemon's runtimes on the state in a folder: the next one takes up what this one left. */
-export function live(folder: string, socketPath: string, options: Partial<RuntimesOptions> = {}) {
-  const sql = Sql.open(join(folder, "daemon.db"), [journalSchema, workSchema, schema], () => Date.now());
+export function live(folder: string, socketPath: string, { netmon, ...options }: LifeOptions = {}) {
+  const schemas = [journalSchema, workSchema, schema, networkSchema];
+  const sql = Sql.open(join(folder, "daemon.db"), schemas, () => Date.now());
   const journal = Journal.open(sql, { now: () => Date.now() });
   const log = openLog({ program: "test", level: logLevel, format: "pretty" });
+  const random = () => 0.1; // Short pauses.
+  const socket = netmon ?? join(folder, "no-netmon.sock");
+  const network = Network.open({
+    ...{ sql, journal, clock: systemClock, log, random, socket, instanceId: instanceIdOf(sql) },
+  });
   const runtimes = Runtimes.open({
-    ...{ sql, journal, clock: systemClock, log, host: `unix://${socketPath}`, settleMs: 150 },
-    random: () => 0.1, // Short pauses.
+    ...{
+      sql,
+      journal,
+      clock: systemClock,
+      log,
+      random,
+      network,
+      host: `unix://${socketPath}`,
+      settleMs: 150,
+    },
+    trustAfterMs: 60_000,
     ...options,
   });
   const end = new AbortController();
-  const running = runtimes.run(end.signal);
+  const running = Promise.all([network.run(end.signal), runtimes.run(end.signal)]);
   const events = (): Event[] =>
     journal.read(0, 1000).flatMap(({ entry }) => (entry.case === "event" ? entry.value : []));
   return {
-    ...{ sql, journal, clock: systemClock, log, runtimes, events },
+    ...{ sql, journal, clock: systemClock, log, runtimes, network, events },
     /** What was recorded of a runtime, as words. */
     changes: (name: string) => changesOf(events(), name).map(({ kind }) => kindNames[kind]),
     /** Ends it at once, as a crash would: nothing is said to whoever waits. */

@@ -1,0 +1,7 @@
+/**
+ * Network: the daemon's end of netmon's socket. What netmon sees of the machine's network and keeps of vNICs is here while
+ * netmon answers, what happened to vNICs goes into the journal exactly once, and vNICs are plugged in and taken away through
+ * here. Netmon does all of it without the daemon, too.
+ */
+export { Network, type Reached } from "./network.ts";
+export { schema } from "./news.ts";

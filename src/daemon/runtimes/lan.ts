@@ -1,0 +1,60 @@
+import type { Reached } from "../network/index.ts";
+import type { ObservedContainer } from "./observed.ts";
+import type { Step } from "./plan.ts";
+import type { Wish } from "./store.ts";
+
+/** What decides about the vNICs of one runtime. */
+export interface Lan {
+  netmon: Reached;
+  /** Whether the last attempt failed just now: the next one waits. */
+  isPaused: boolean;
+}
+
+/** A runtime with vNICs is not made without netmon: nothing is begun that would have to be undone. */
+export function planAwaitNetmon(wish: Wish, { netmon }: Lan): Step[] {
+  if (wish.stage !== "creating" || wish.spec.vnics.length === 0 || netmon.at === "there") return [];
+  return [{ do: "awaitNetmon", reason: "netmon makes its vNICs" }];
+}
+
+/** Netmon must know its vNICs by the time that its program begins, or at once when it runs already. */
+export function planAttach(wish: Wish, kept: ObservedContainer | undefined, name: string, lan: Lan): Step[] {
+  if (wish.spec.vnics.length === 0 || lan.netmon.at !== "there" || lan.isPaused) return [];
+  const attached = lan.netmon.attached.get(wish.name);
+  const reason =
+    wish.stage === "creating"
+      ? "its vNICs must be known when its program begins"
+      : whyAttached(wish, kept, attached);
+  return reason === undefined ? [] : [{ do: "attach", container: kept?.id ?? name, isAsked: false, reason }];
+}
+
+/** Who asked for a start waits until each vNIC is up, or says what it waits for. */
+export function planSettle(wish: Wish, container: string, { netmon }: Lan): Step[] {
+  if (wish.spec.vnics.length === 0 || netmon.at !== "there") return [];
+  return [
+    { do: "attach", container, isAsked: true, reason: "who asked for it waits until its vNICs are up" },
+  ];
+}
+
+/** Takes away what netmon keeps of a runtime that is to go. While netmon is away nobody waits: it is done when it is back. */
+export function planDetach({ name, spec }: Wish, { netmon }: Lan, reason: string): Step[] {
+  if (netmon.at !== "there") return [];
+  // The list may be a moment old: what was just plugged in need not be in it yet.
+  return spec.vnics.length > 0 || netmon.attached.has(name) ? [{ do: "detach", reason }] : [];
+}
+
+/** Whether netmon still keeps something of a runtime that has no wish any more. */
+export function isLeftPlugged(netmon: Reached, name: string): boolean {
+  return netmon.at === "there" && netmon.attached.has(name);
+}
+
+/** Why netmon must be told what it should keep; undefined when it keeps just that. */
+function whyAttached(
+  { spec }: Wish,
+  kept: ObservedContainer | undefined,
+  attached: { containerId: string; vnics: readonly { name: string }[] } | undefined,
+): string | undefined {
+  if (!attached) return "netmon does not know its vNICs";
+  if (attached.containerId !== kept?.id) return "netmon knows its container before this one";
+  const names = (vnics: readonly { name: string }[]) => vnics.map(({ name }) => name).join(" ");
+  return names(attached.vnics) === names(spec.vnics) ? undefined : "netmon knows other vNICs of it";
+}
