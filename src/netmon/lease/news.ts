@@ -2,8 +2,11 @@ import { type DhcpLease, differences } from "./lease.ts";
 
 /** What becomes of a lease. `reason` is a sentence for people, without its full stop. */
 export type LeaseNews =
-  /** There was none, and now there is; or it is as it was, but for its times; or something of it differs from `before`. */
-  | { kind: "bound" | "renewed"; lease: DhcpLease; reason: string }
+  /** There was none, and now there is. */
+  | { kind: "bound"; lease: DhcpLease; reason: string }
+  /** It is as it was, but for its times and perhaps who gave it. */
+  | { kind: "renewed"; lease: DhcpLease; reason: string }
+  /** Something of it differs from what it was. */
   | { kind: "changed"; lease: DhcpLease; before: DhcpLease; reason: string }
   /** It must no longer be used. */
   | { kind: "lost"; before: DhcpLease; reason: string }
