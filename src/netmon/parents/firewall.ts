@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { asFailure } from "../../base/failure.ts";
 import { run } from "../namespaces/index.ts";
 import { ours } from "./links.ts";
@@ -17,22 +18,36 @@ export interface Filter {
   readonly rules: readonly string[];
 }
 
-/** A node may have both, and a packet must pass both. Which one the engine uses depends on its host, not on us. */
-const programs = ["iptables-nft", "iptables-legacy"];
-
-/** The packet filters that this node has; one that is not here, or that this kernel has not, filters nothing. */
+/**
+ * The packet filters of this node. It may have both, and a packet must pass both: which one the engine uses depends on its host, not
+ * on us. To look at the old one would make it, so it is only looked at when it is there.
+ * @throws {Failure} denied: netmon may not look.
+ */
 export async function lookAtFilters(signal: AbortSignal): Promise<Filter[]> {
-  const found = await Promise.all(
-    programs.map(async (program) => {
-      const said = await run({}, program, ["-w", "-S"], { signal }).catch((thrown: unknown) => {
-        signal.throwIfAborted();
-        if (asFailure(thrown).kind === "denied") throw thrown;
-        return "";
-      });
-      return { program, rules: said.split("\n").map((line) => line.trim()) };
-    }),
-  );
-  return found.filter(({ rules }) => rules.some((rule) => rule.startsWith("-P FORWARD")));
+  const hasLegacy = readTables().includes("filter");
+  const programs = ["iptables-nft", ...(hasLegacy ? ["iptables-legacy"] : [])];
+  const found = await Promise.all(programs.map((program) => lookAtFilter(program, signal)));
+  return found.flat();
+}
+
+/** None when its program is not here or the kernel does not have it: then it filters nothing. */
+async function lookAtFilter(program: string, signal: AbortSignal): Promise<Filter[]> {
+  try {
+    const said = await run({}, program, ["-w", "-S"], { signal });
+    return [{ program, rules: said.split("\n") }];
+  } catch (thrown) {
+    signal.throwIfAborted();
+    if (asFailure(thrown).kind === "denied") throw thrown;
+    return [];
+  }
+}
+
+function readTables(): string[] {
+  try {
+    return readFileSync("/proc/net/ip_tables_names", "utf8").split("\n");
+  } catch {
+    return []; // A kernel without it, or which has not needed it yet.
+  }
 }
 
 /** What makes these the only passages of ours: rules that accept, where the engine has made "drop" what is usual. */
