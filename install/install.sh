@@ -224,7 +224,7 @@ use_programs() {
 while IFS= read -r line; do
   case \$line in [A-Za-z]*=*) export "\$line" ;; esac
 done <"$settings/daemon.env"
-exec "$prefix/current/rootfs/usr/bin/node" "$prefix/current/rootfs/opt/orchestrator/bin/orchestrator.js" "\$@"
+PATH="\$PATH:$prefix/current/rootfs/bin" exec "$prefix/current/rootfs/usr/bin/node" "$prefix/current/rootfs/opt/orchestrator/bin/orchestrator.js" "\$@"
 END
   cat >"$commands/orchestrator-uninstall" <<END
 #!/bin/sh
@@ -270,6 +270,9 @@ stop_programs() {
 
 start_with_systemd() {
   command -v ip >/dev/null || install_package iproute2 iproute || refuse "netmon needs the program ip: install iproute2"
+  for one in nsenter unshare setpriv; do
+    command -v "$one" >/dev/null || refuse "netmon needs the program $one: install util-linux"
+  done
   for one in $programs; do
     sed -e "s|@PREFIX@|$prefix/current|g" -e "s|@SETTINGS@|$settings|g" -e "s|@DATA@|$data|g" \
       "$prefix/current/systemd/orchestrator-$one.service" >"$units/orchestrator-$one.service"
@@ -283,7 +286,11 @@ start_containers() {
   tar -C "$prefix/current/rootfs" -c . | docker import \
     --change 'ENV PATH=/usr/bin:/bin:/usr/sbin:/sbin' --change 'WORKDIR /opt/orchestrator' \
     --change "LABEL $image_label=$version" - "$image:$version" >/dev/null
-  run_container netmon 64 -v "$data/netmon:$data/netmon"
+  # Into the network namespaces of containers, which it finds by their processes; and into /proc/sys of each, which engines,
+  # AppArmor and SELinux keep from others.
+  run_container netmon 64 -v "$data/netmon:$data/netmon" --pid host --tmpfs /run --tmpfs /tmp \
+    --cap-add NET_ADMIN --cap-add NET_RAW --cap-add SYS_ADMIN --cap-add SYS_PTRACE \
+    --security-opt systempaths=unconfined --security-opt apparmor=unconfined --security-opt label=disable
   set -- -v "$data:$data" -v /dev:/dev:ro -v /etc/os-release:/etc/os-release:ro
   case $DOCKER_HOST in
   unix://*)
@@ -302,7 +309,7 @@ run_container() {
   one=$1 heap=$2
   shift 2
   docker run -d --name "orchestrator-$one" --restart unless-stopped --network host --read-only --cap-drop ALL \
-    --security-opt no-new-privileges --memory 192m --log-opt max-size=10m --log-opt max-file=3 \
+    --security-opt no-new-privileges --memory 256m --log-opt max-size=10m --log-opt max-file=3 \
     --env-file "$settings/daemon.env" "$@" "$image:$version" \
     node --max-semi-space-size=1 --optimize-for-size --max-old-space-size="$heap" \
     /opt/orchestrator/bin/orchestrator.js "$one" start >/dev/null
@@ -373,6 +380,22 @@ instance_of_daemon() {
     process.stdout.write(row.instance_id);' "$data/daemon/daemon.db"
 }
 
+# By daemon and netmon, as long as they can be asked: so leases are given back, and what was made at parents goes.
+delete_runtimes() {
+  names=$("$commands/orchestrator" runtime list --local --quiet 2>/dev/null) || return 0
+  for name in $names; do
+    say "removing runtime $name"
+    "$commands/orchestrator" runtime delete "$name" --local --yes >/dev/null 2>&1 || true
+  done
+}
+
+# Links of netmon's own make, which carry our name, when it was not there to take them away.
+remove_links() {
+  command -v ip >/dev/null || return 0
+  for link in $(ip -o link show | sed -n 's/^[0-9]*: \([^:@]*\).* alias orchestrator *$/\1/p'); do ip link delete dev "$link" || true; done
+}
+
+# What the daemon could not remove by itself.
 remove_runtimes() {
   [ -f "$data/daemon/daemon.db" ] || return 0
   instance=$(instance_of_daemon) ||
@@ -396,11 +419,13 @@ uninstall() {
   if [ "$has_engine" = yes ] && ! engine_answers; then
     refuse "the container engine does not answer at $DOCKER_HOST, and what was made in it has to go first: start it, then run this again. Nothing was removed"
   fi
+  [ "$keep" = yes ] || delete_runtimes
   stop_programs
   if [ "$has_engine" = yes ]; then
     [ "$keep" = yes ] || remove_runtimes
     remove_images none
   fi
+  [ "$keep" = yes ] || remove_links
   for one in $programs; do rm -f "$units/orchestrator-$one.service"; done
   if has_systemd; then systemctl daemon-reload; fi
   if [ -f "$prefix/engine-installed" ]; then say "Docker was installed with it and stays, for others may use it by now"; fi

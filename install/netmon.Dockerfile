@@ -1,4 +1,5 @@
-# netmon, the sidecar that sees the node's network. Run it with --network host; watching needs no capability.
+# netmon, the sidecar that sees the node's network and makes the vNICs of its runtimes. install/compose.yaml has the options that
+# it needs: the host's network and processes, four capabilities, and a /proc/sys that can be written.
 FROM node:24.21.0-bookworm-slim AS build
 WORKDIR /src
 COPY package.json package-lock.json ./
@@ -10,15 +11,14 @@ FROM node:24.21.0-bookworm-slim
 LABEL org.opencontainers.image.title="Orchestrator Agent netmon" \
       org.opencontainers.image.licenses="MIT"
 RUN apt-get update \
- && apt-get install -y --no-install-recommends iproute2 \
+ && apt-get install -y --no-install-recommends busybox-static iproute2 iptables util-linux \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/orchestrator
 COPY --from=build /src/bin bin
 COPY --from=build /src/dist dist
 COPY --from=build /src/package.json ./
-RUN mkdir -p /var/lib/orchestrator/netmon && chown node:node /var/lib/orchestrator/netmon
+RUN mkdir -p /var/lib/orchestrator/netmon
 ENV NODE_OPTIONS="--max-semi-space-size=1" \
     ORCHESTRATOR_NETMON_SOCKET=/var/lib/orchestrator/netmon/netmon.sock
 VOLUME /var/lib/orchestrator/netmon
-USER node
 ENTRYPOINT ["node", "bin/orchestrator.js", "netmon", "start"]

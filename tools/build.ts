@@ -73,6 +73,8 @@ export async function buildAll(): Promise<void> {
       splitting: true,
       chunkNames: "parts/[name]-[hash]",
     });
+    // What udhcpc runs is a file beside the code that says so.
+    await copyFile(`${root}src/netmon/lease/tell.sh`, `${root}dist/parts/tell.sh`);
     // Run by udhcpc, and found beside the part that starts that.
     await copyFile(`${root}src/netmon/lease/tell.sh`, `${root}dist/parts/tell.sh`);
   }

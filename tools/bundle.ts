@@ -8,25 +8,34 @@ import { join } from "node:path";
 import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { buildAll } from "./build.ts";
-import { addFile, addProgram, emptyLayer, type Layer, packLayer } from "./layer.ts";
+import { addBusybox, addFile, addProgram, emptyLayer, type Layer, packLayer } from "./layer.ts";
 
 const root = new URL("..", import.meta.url).pathname;
 
-/** What netmon needs beside Node: iproute2's program, from this machine. */
-const ip = "/usr/sbin/ip";
+/** What netmon calls, from this machine: iproute2's programs and util-linux's. The rest are applets of busybox. */
+const called = [
+  "/usr/sbin/ip",
+  "/usr/sbin/bridge",
+  "/usr/bin/nsenter",
+  "/usr/bin/unshare",
+  "/usr/bin/setpriv",
+];
+const applets = ["sh", "env", "cat"];
 
 async function addFolder(layer: Layer, to: string, from: string): Promise<void> {
   for (const entry of await readdir(from, { withFileTypes: true, recursive: true })) {
     if (!entry.isFile()) continue;
     const source = join(entry.parentPath, entry.name);
-    addFile(layer, join(to, source.slice(from.length)), await readFile(source));
+    const mode = source.endsWith(".sh") ? 0o755 : 0o644;
+    addFile(layer, join(to, source.slice(from.length)), await readFile(source), mode);
   }
 }
 
 async function rootfs(version: string): Promise<Layer> {
   const layer = emptyLayer();
   await addProgram(layer, "/usr/bin/node", process.execPath);
-  await addProgram(layer, ip, ip);
+  for (const program of called) await addProgram(layer, program, program);
+  await addBusybox(layer, applets);
   await addFolder(layer, "/opt/orchestrator/dist/parts", `${root}dist/parts`);
   addFile(layer, "/opt/orchestrator/dist/orchestrator.js", await readFile(`${root}dist/orchestrator.js`));
   addFile(

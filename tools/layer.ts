@@ -42,14 +42,14 @@ export async function addProgram(layer: Layer, path: string, source: string): Pr
   for (const library of await librariesOf(source)) addFile(layer, library, await readFile(library), 0o755);
 }
 
-/** Adds busybox with all its applets under `/bin`. @throws {Error} when this machine has no static busybox. */
-export async function addBusybox(layer: Layer): Promise<void> {
+/** Adds busybox under `/bin`, with all its applets or some. @throws {Error} when this machine has no static busybox. */
+export async function addBusybox(layer: Layer, some?: readonly string[]): Promise<void> {
   const source = "/bin/busybox";
   const { stdout } = await run(source, ["--list"]).catch((cause: unknown) => {
     throw new Error(`${source} does not run: install the Debian package busybox-static`, { cause });
   });
   await addProgram(layer, "/bin/busybox", source);
-  for (const applet of stdout.split("\n")) {
+  for (const applet of some ?? stdout.split("\n")) {
     if (applet !== "" && applet !== "busybox")
       layer.set(`/bin/${applet}`, { kind: "link", target: "busybox" });
   }
