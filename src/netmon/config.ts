@@ -1,4 +1,4 @@
-import { milliseconds, path } from "../base/setting-kinds.ts";
+import { milliseconds, optional, path } from "../base/setting-kinds.ts";
 import type { Settings, SettingValues } from "../base/settings.ts";
 import { defaultNetmonSocket, logSettings } from "../wire/settings.ts";
 
@@ -16,6 +16,12 @@ export function netmonSettings({ env, uid, home }: Surroundings) {
       default: defaultNetmonSocket(env, uid, home),
       doc: "The unix socket where netmon tells of the network.",
     }),
+    "netmon.data_dir": optional(
+      path({
+        default: "",
+        doc: "Folder where netmon keeps what is attached and which leases it holds; that of its socket when not set.",
+      }),
+    ),
     "netmon.settle_ms": milliseconds({
       default: 1_000,
       min: 0,

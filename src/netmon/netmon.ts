@@ -1,11 +1,13 @@
-import { dirname } from "node:path";
+import { dirname, join } from "node:path";
 import { NetMon } from "../../gen/edge/v1/netmon_pb.ts";
 import type { Clock } from "../base/clock.ts";
 import { errorChain, failure } from "../base/failure.ts";
 import { makeFolder } from "../base/files.ts";
 import type { Logger } from "../base/log.ts";
+import { Sql } from "../base/sql.ts";
 import { runTasks } from "../base/tasks.ts";
 import { HealthBoard } from "../wire/health.ts";
+import { Attachments, schema as attachmentsSchema } from "./attachments/index.ts";
 import type { NetmonConfig } from "./config.ts";
 import { look, machineRoots, Network, watchKernel } from "./picture/index.ts";
 import { openDoor } from "./server.ts";
@@ -20,20 +22,23 @@ export interface NetmonOptions {
 
 /** A netmon that is open: its socket answers. */
 export interface Netmon extends AsyncDisposable {
-  /** Keeps the picture true until the signal is aborted. */
+  /** Keeps the picture true and the vNICs as they should be, until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>;
 }
 
 /**
- * Looks at the network and opens the socket. Wiring only.
- * @throws {Failure} unavailable: the network cannot be seen, or the socket not be made. conflict: another netmon serves there.
+ * Looks at the network, takes up what is attached and opens the socket. Wiring only.
+ * @throws {Failure} unavailable: the network cannot be seen, or the socket or the state file not be made. conflict: another
+ * netmon serves there.
  */
 export async function openNetmon(options: NetmonOptions, signal: AbortSignal): Promise<Netmon> {
   const { config, clock, log, random } = options;
+  await using opened = new AsyncDisposableStack();
+  const lookEveryMs = config["netmon.look_every_ms"];
   const network = await Network.open(
     {
       look: (stop) => look(machineRoots, stop),
-      ...{ clock, log, settleMs: config["netmon.settle_ms"], lookEveryMs: config["netmon.look_every_ms"] },
+      ...{ clock, log, lookEveryMs, settleMs: config["netmon.settle_ms"] },
     },
     signal,
   );
@@ -42,15 +47,27 @@ export async function openNetmon(options: NetmonOptions, signal: AbortSignal): P
 
   const socket = config["netmon.socket"];
   socketFolder(dirname(socket));
-  const door = await openDoor(socket, network, health);
+  const state = join(config["netmon.data_dir"] ?? dirname(socket), "netmon.db");
+  const sql = opened.use(Sql.open(state, [attachmentsSchema], clock.now));
+  if (sql.setAside) log.error({ ...sql.setAside }, "the state file could not be read and was set aside");
+  const picture = () => network.picture;
+  const attachments = opened.use(Attachments.open({ sql, picture, clock, log, random, lookEveryMs }));
+  network.changes.listen(() => attachments.notice());
+  const notice = () => {
+    network.notice();
+    attachments.notice();
+  };
+  opened.use(await openDoor(socket, { network, attachments, clock, random }, health));
+  const owned = opened.move();
   return {
     run: (stop) =>
       runTasks(
         stop,
         (end) => network.run(end),
-        (end) => watchKernel({ notice: () => network.notice(), clock, log, random }, end),
+        (end) => attachments.run(end),
+        (end) => watchKernel({ notice, clock, log, random }, end),
       ),
-    [Symbol.asyncDispose]: () => door[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 

@@ -1,29 +1,68 @@
 import { create } from "@bufbuild/protobuf";
 import {
+  type AttachRequest,
+  AttachResponseSchema,
+  AttachmentSchema,
+  type DetachRequest,
+  DetachRequestSchema,
+  DetachResponseSchema,
   GetNetworkResponseSchema,
   NetMon,
+  type ProbeParentRequest,
+  type WatchAttachmentsRequest,
+  type WatchAttachmentsResponse,
+  WatchAttachmentsResponseSchema,
   type WatchNetworkRequest,
   type WatchNetworkResponse,
 } from "../../gen/edge/v1/netmon_pb.ts";
+import type { Clock } from "../base/clock.ts";
 import { type CallContext, streamHandler, unaryHandler } from "../wire/grpc.ts";
 import type { HealthBoard } from "../wire/health.ts";
 import { openSocketServer } from "../wire/socket-server.ts";
+import { validate } from "../wire/validation.ts";
+import type { Attachments } from "./attachments/index.ts";
 import { type Network, type Picture, pictureMessage, toldSince } from "./picture/index.ts";
+import { probeParent } from "./probe-parent.ts";
 
 /** What the door needs of the network. */
 type Watched = Pick<Network, "picture" | "changes" | "runId">;
+
+export interface Rooms {
+  network: Watched;
+  attachments: Attachments;
+  clock: Clock;
+  /** Uniform in [0, 1). */
+  random: () => number;
+}
 
 /** Who owns the socket and its group may ask; nobody else can connect. */
 const socketMode = 0o660;
 
 /** Serves `edge.v1.NetMon`. @throws {Failure} as `openSocketServer` does. */
-export function openDoor(path: string, network: Watched, health: HealthBoard): Promise<AsyncDisposable> {
+export function openDoor(path: string, rooms: Rooms, health: HealthBoard): Promise<AsyncDisposable> {
+  const { network, attachments, clock, random } = rooms;
   const methods = {
     getNetwork: unaryHandler(() =>
       create(GetNetworkResponseSchema, { picture: pictureMessage(network.picture, network.runId) }),
     ),
     watchNetwork: streamHandler((request: WatchNetworkRequest, { signal }: CallContext) =>
       watchNetwork(network, request, signal),
+    ),
+    attach: unaryHandler(async (request: AttachRequest, { signal }: CallContext) => {
+      const { requestId, attachment = create(AttachmentSchema) } = request;
+      return create(AttachResponseSchema, { vnics: await attachments.attach(attachment, requestId, signal) });
+    }),
+    detach: unaryHandler(async (request: DetachRequest) => {
+      validate(DetachRequestSchema, request);
+      return create(DetachResponseSchema, {
+        detached: await attachments.detach(request.owner, request.requestId),
+      });
+    }),
+    watchAttachments: streamHandler((request: WatchAttachmentsRequest, { signal }: CallContext) =>
+      watchAttachments(attachments, request, { clock, signal }),
+    ),
+    probeParent: unaryHandler(({ parent }: ProbeParentRequest, { signal }: CallContext) =>
+      probeParent(parent, { picture: network.picture, random }, signal),
     ),
   };
   return openSocketServer({ path, mode: socketMode, services: [{ service: NetMon, methods }], health });
@@ -49,5 +88,33 @@ export async function* watchNetwork(
     const before = told ?? (has ? picture : undefined);
     told = picture;
     yield toldSince(before, picture, runId);
+  }
+}
+
+/** Events that are told at once. */
+const batch = 1_000;
+/** What changes within this time is told together, in milliseconds. */
+const coalesceMs = 50;
+
+/** All attachments now, then whenever one is different, with what happened since in order and without a gap. */
+export async function* watchAttachments(
+  attachments: Pick<Attachments, "changes" | "statuses" | "eventsAfter" | "lastSequence">,
+  { afterSequence }: Pick<WatchAttachmentsRequest, "afterSequence">,
+  { clock, signal }: { clock: Clock; signal: AbortSignal },
+): AsyncGenerator<WatchAttachmentsResponse, void> {
+  let told = Number(afterSequence) || attachments.lastSequence;
+  for await (const _ of attachments.changes.wakes(signal)) {
+    for (let isMore = true; isMore; ) {
+      const events = attachments.eventsAfter(told, batch);
+      told = Number(events.at(-1)?.sequence ?? told);
+      isMore = events.length === batch;
+      const lastSequence = BigInt(attachments.lastSequence);
+      yield create(WatchAttachmentsResponseSchema, {
+        attachments: attachments.statuses(),
+        events,
+        lastSequence,
+      });
+    }
+    await clock.sleep(coalesceMs, signal);
   }
 }

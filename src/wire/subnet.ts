@@ -25,7 +25,7 @@ export function isHostAddress(address: string): boolean {
   const subnet = subnetOf(address);
   const [host = "", length = ""] = address.split("/");
   if (subnet === undefined || length === "0") return false;
-  if (isIPv6(host)) return !/^(?:::|::1|ff.*)$/.test(shorten6(host));
+  if (isIPv6(host)) return !/^(?:::|::1|ff.*)$/.test(shortIpv6(host));
   const value = parse4(host) ?? 0n;
   const isOfOne = value >> 24n !== 0n && value >> 24n !== 127n && value >> 24n < 224n;
   if (!isOfOne || Number(length) >= 31) return isOfOne;
@@ -43,13 +43,13 @@ function format4(value: bigint): string {
   return [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 0xffn).join(".");
 }
 
-/** A URL writes every IPv6 address in the one short form of RFC 5952, without dotted ends. */
-function shorten6(host: string): string {
+/** The one short form of an IPv6 address (RFC 5952). A URL writes every one so, without dotted ends. */
+export function shortIpv6(host: string): string {
   return new URL(`http://[${host}]`).hostname.slice(1, -1);
 }
 
 function parse6(host: string): bigint {
-  const [head = "", tail] = shorten6(host).split("::");
+  const [head = "", tail] = shortIpv6(host).split("::");
   const groups = (text: string) => (text === "" ? [] : text.split(":"));
   const [before, after] = [groups(head), groups(tail ?? "")];
   const zeros = new Array<string>(8 - before.length - after.length).fill("0");
@@ -59,5 +59,5 @@ function parse6(host: string): bigint {
 
 function format6(value: bigint): string {
   const digits = value.toString(16).padStart(32, "0");
-  return shorten6(digits.replace(/(.{4})(?!$)/g, "$1:"));
+  return shortIpv6(digits.replace(/(.{4})(?!$)/g, "$1:"));
 }

@@ -119,7 +119,7 @@ test("its socket is for its owner and group, tells its health, and is one netmon
   assert.equal((await on.health.check({ service: "edge.v1.NetMon" })).status, Status.SERVING);
   const second = await runOnce(["netmon", "start"], on);
   assert.equal(second.code, 5);
-  assert.match(second.stderr, /another program serves on .*netmon\.sock: stop that one first/);
+  assert.match(second.stderr, /netmon\.db is in use by another running program: stop that one/);
   // A socket that a killed one left behind is replaced.
   await on.netmon.kill9();
   on.netmon.start();

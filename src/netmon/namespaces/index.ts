@@ -24,4 +24,4 @@ export { findOwners, type Owner } from "./owner.ts";
 export { removeRoute, replaceRoute } from "./routes.ts";
 export { ownNamespace, type Place, run } from "./run.ts";
 export { findMac } from "./stranger.ts";
-export { probeOnParent } from "./trial.ts";
+export { onTrial, probeOnParent } from "./trial.ts";

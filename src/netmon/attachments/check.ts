@@ -1,0 +1,62 @@
+import { create } from "@bufbuild/protobuf";
+import { type Attachment, AttachRequestSchema } from "../../../gen/edge/v1/netmon_pb.ts";
+import { type Vnic, VnicMode } from "../../../gen/edge/v1/vnics_pb.ts";
+import { failure, invalidFields } from "../../base/failure.ts";
+import { violationsOf } from "../../wire/validation.ts";
+import { hasOwnMac, wrongVnics } from "../../wire/vnics.ts";
+import { modeFor } from "../parents/index.ts";
+import type { Seen } from "../picture/index.ts";
+import { findParent } from "./parent.ts";
+
+/** Checks what can be known of an attachment without asking anybody. @throws {Failure} invalid: every violation at once. */
+export function checkAttachment(attachment: Attachment, requestId: string): void {
+  const path = "attachment";
+  const withoutMac = attachment.vnics.flatMap((vnic, index) =>
+    hasOwnMac(vnic) && vnic.mac === ""
+      ? [{ field: `${path}.vnics[${index}].mac`, message: "is required" }]
+      : [],
+  );
+  const violations = [
+    ...violationsOf(AttachRequestSchema, create(AttachRequestSchema, { attachment, requestId })),
+    ...wrongVnics(attachment.vnics, `${path}.vnics`),
+    ...withoutMac,
+  ];
+  if (violations.length > 0) throw invalidFields(violations);
+}
+
+/**
+ * Checks it against the others and against the node as it is.
+ * @throws {Failure} conflict: a MAC is another vNIC's or an interface's. unsupported: the parent cannot carry such a vNIC.
+ */
+export function checkAgainst(attachment: Attachment, others: readonly Attachment[], picture: Seen): void {
+  for (const vnic of attachment.vnics) {
+    const having = others.find(
+      ({ owner, vnics }) => owner !== attachment.owner && vnics.some((one) => isSameMac(one, vnic)),
+    );
+    if (having) {
+      throw failure(
+        "conflict",
+        `${vnic.mac} of ${vnic.name} is already a MAC of ${having.owner}: choose another one`,
+      );
+    }
+    const own = picture.interfaces.find(({ mac }) => mac === vnic.mac);
+    if (own && hasOwnMac(vnic)) {
+      throw failure(
+        "conflict",
+        `${vnic.mac} of ${vnic.name} is the MAC of ${own.name} on this node: choose another one`,
+      );
+    }
+    const parent = findParent(vnic, picture);
+    if (parent) checkMode(vnic, modeFor(vnic.mode, parent));
+  }
+}
+
+function checkMode({ name }: Vnic, mode: VnicMode): void {
+  if (mode === VnicMode.PROXY_ARP || mode === VnicMode.DEDICATED) {
+    throw failure("unsupported", `${name}: proxy ARP and dedicated NICs cannot be made yet`);
+  }
+}
+
+function isSameMac(one: Vnic, other: Vnic): boolean {
+  return one.mac !== "" && one.mac === other.mac;
+}

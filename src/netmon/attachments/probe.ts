@@ -1,0 +1,47 @@
+import { asFailure } from "../../base/failure.ts";
+import { probeAddress } from "../namespaces/index.ts";
+import { fail } from "./problem.ts";
+import type { Bench } from "./apply.ts";
+import type { TendedVnic } from "./tended.ts";
+
+/**
+ * How long an address counts as free without being asked for, in milliseconds: since we had it on a link, or asked in vain. It
+ * covers the restart of a container, which should not wait two seconds for an answer: so soon nobody else takes an address whose
+ * holder still answered a moment ago, and neighbours are told anew by which MAC it is reached.
+ */
+export const freeMs = 120_000;
+
+/** Asks the LAN, beside everything else, who has an address. What is found is for the next round. */
+export function probe(
+  name: string,
+  vnic: TendedVnic,
+  address: string,
+  { tools, tended, netns, signal }: Bench,
+): void {
+  if (vnic.probing) return;
+  const probing = new AbortController();
+  vnic.probing = probing;
+  const stop = AbortSignal.any([signal, probing.signal]);
+  const asking = probeAddress({ place: netns.place, device: name, address, signal: stop });
+  const host = address.split("/")[0] ?? "";
+  asking
+    .then(
+      (mac) => {
+        if (mac === undefined) vnic.free = { host, until: tools.clock.elapsed() + freeMs };
+        else fail(vnic, conflictOf(host, mac), tools);
+      },
+      (thrown: unknown) => {
+        if (!stop.aborted) fail(vnic, { reason: asFailure(thrown).message }, tools);
+      },
+    )
+    .finally(() => {
+      if (vnic.probing === probing) vnic.probing = undefined;
+      tools.wake(tended);
+    });
+}
+
+/** Another machine has the address. */
+export function conflictOf(host: string, mac: string) {
+  const reason = `${host} is already used by the machine with MAC ${mac}: choose another address, or take it from there`;
+  return { reason, otherMac: mac };
+}

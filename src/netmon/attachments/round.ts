@@ -1,0 +1,182 @@
+import { asFailure } from "../../base/failure.ts";
+import { announce, type Inside, Netns, observe, removeLink } from "../namespaces/index.ts";
+import { apply, type Bench, forgetLink } from "./apply.ts";
+import { stopClient } from "./clients.ts";
+import { findParent, whyOtherLan } from "./parent.ts";
+import { plan } from "./plan.ts";
+import { isLeased } from "./plan-link.ts";
+import { freeMs } from "./probe.ts";
+import { fail } from "./problem.ts";
+import { record } from "./record.ts";
+import type { Plan, Situation, Step } from "./situation.ts";
+import { knownOf, lifeOf, newTendedVnic, type Tended } from "./tended.ts";
+import type { Aspect } from "./told.ts";
+import type { Tools } from "./tools.ts";
+
+type ReasonsByVnic = Map<string, Map<Aspect, string>>;
+
+/** Looks at the steps' outcome again so often: a plan that still has steps then waits for the next round. */
+const maxTurns = 5;
+/** What is waited for without anybody who tells: IPv6's own question for duplicates. */
+const pendingLookMs = 1_000;
+
+/**
+ * Brings one owner's vNICs to what they should be: looks, plans, does, and looks again until nothing is left to do. What fails
+ * of one vNIC does not keep the others.
+ */
+export async function round(tended: Tended, tools: Tools, signal: AbortSignal): Promise<void> {
+  await enter(tended, tools, signal);
+  const reasons: ReasonsByVnic = new Map();
+  let planned = await turn(tended, tools, signal);
+  for (let turns = 1; planned.steps.length > 0 && tended.netns && turns <= maxTurns; turns++) {
+    await carryOut(planned.steps, { tools, tended, netns: tended.netns, signal }, reasons);
+    planned = await turn(tended, tools, signal);
+  }
+  const { standings } = planned;
+  tended.standings = standings;
+  lookAgainWhenDue(tended, planned, tools);
+  record(tended, { standings, reasons }, tools);
+}
+
+/** Goes to where the container runs now, and leaves where it ran before. */
+async function enter(tended: Tended, tools: Tools, signal: AbortSignal): Promise<void> {
+  const { netns, process } = tended;
+  const isOther = netns && (!process || lifeOf(process) !== lifeOf(netns.owner));
+  if (netns && (isOther || !netns.isAlive)) await leave(tended, signal);
+  if (tended.netns || !process) return;
+  try {
+    tended.netns = await Netns.open(process);
+  } catch (thrown) {
+    // It ended already, or is just being made: whoever looks for it finds it again.
+    tools.log.debug({ owner: tended.attachment.owner, error: thrown }, "a container cannot be entered yet");
+    tended.process = undefined;
+    return;
+  }
+  tended.nameServers = "";
+  if (tended.displaced?.life !== lifeOf(process)) tended.displaced = undefined;
+}
+
+/**
+ * Ends what was in a container's network namespace. The links are removed although the kernel would do so in time: it takes its
+ * time, and until then nobody else may have their MACs.
+ */
+export async function leave(tended: Tended, signal: AbortSignal): Promise<void> {
+  const { netns } = tended;
+  if (!netns) return;
+  for (const [name, vnic] of tended.vnics) {
+    forgetLink(vnic);
+    await stopClient(vnic);
+    await removeLink(netns.place, name, signal).catch(() => {
+      signal.throwIfAborted(); // It cannot be entered any more, so there is nothing left.
+    });
+  }
+  tended.netns = undefined;
+  tended.process = undefined;
+  await netns[Symbol.asyncDispose]();
+}
+
+/** Looks, and plans. */
+async function turn(tended: Tended, tools: Tools, signal: AbortSignal): Promise<Plan> {
+  const inside = tended.netns?.isAlive ? await observe(tended.netns.place, signal) : undefined;
+  const elapsed = tools.clock.elapsed();
+  const { vnics } = tended.attachment;
+  for (const { name } of vnics) if (!tended.vnics.has(name)) tended.vnics.set(name, newTendedVnic(undefined));
+  if (inside) remember(tended, inside, elapsed);
+  await heedParents(tended, inside, tools, signal);
+  const wanted = new Set(vnics.map(({ name }) => name));
+  const situation: Situation = {
+    ...{ vnics, inside, picture: tools.picture(), now: tools.clock.now() },
+    known: new Map([...tended.vnics].map(([name, vnic]) => [name, knownOf(vnic, elapsed)])),
+    gone: [...tended.told.keys()].filter((name) => !wanted.has(name)),
+    ...{ nameServers: tended.nameServers, displaced: tended.displaced },
+  };
+  return plan(situation);
+}
+
+/** An address that is on a link of ours is nobody else's. */
+function remember(tended: Tended, inside: Inside, elapsed: number): void {
+  for (const [name, vnic] of tended.vnics) {
+    const link = inside.links.find((one) => one.name === name);
+    const address = link?.addresses.find(({ family, isLinkLocal }) => family === "ipv4" && !isLinkLocal);
+    if (address) vnic.free = { host: address.address.split("/")[0] ?? "", until: elapsed + freeMs };
+  }
+}
+
+/** What a parent's change means beyond the plan: leases are asked for anew, and fixed addresses are told to who is there now. */
+async function heedParents(
+  tended: Tended,
+  inside: Inside | undefined,
+  { picture, log }: Tools,
+  signal: AbortSignal,
+): Promise<void> {
+  for (const wish of tended.attachment.vnics) {
+    const vnic = tended.vnics.get(wish.name);
+    if (!vnic) continue;
+    const [before, parent] = [vnic.parent, findParent(wish, picture())];
+    vnic.parent = parent;
+    const why = whyOtherLan(before, parent);
+    if (before?.index !== parent?.index) vnic.upon = undefined;
+    if (why === undefined) continue;
+    // What failed in another LAN may do in this one.
+    vnic.problem = undefined;
+    vnic.client?.askAgain(why);
+    if (isLeased(wish) || before?.carrier || !tended.netns) continue;
+    const link = inside?.links.find(({ name }) => name === wish.name);
+    for (const { address, family } of link?.addresses ?? []) {
+      if (family !== "ipv4") continue;
+      await announce({ place: tended.netns.place, device: wish.name, address, signal }).catch(
+        (error: unknown) => {
+          signal.throwIfAborted();
+          log.warn({ vnic: wish.name, error }, "an address could not be announced");
+        },
+      );
+    }
+  }
+}
+
+/** Does the steps in their order; with the first that fails of a vNIC, the rest of that vNIC's wait. */
+async function carryOut(steps: readonly Step[], bench: Bench, reasons: ReasonsByVnic): Promise<void> {
+  const { tended, tools, netns, signal } = bench;
+  const { owner } = tended.attachment;
+  const failed = new Set<string>();
+  for (const step of steps) {
+    const { vnic: name, reason } = step;
+    if (failed.has(name)) continue;
+    try {
+      await apply(step, bench);
+      tools.log.debug({ owner, step }, "done");
+    } catch (error) {
+      signal.throwIfAborted();
+      if (!netns.isAlive) return; // It ended meanwhile, which is no failure of the vNIC's.
+      failed.add(name);
+      tools.log.warn({ owner, step, error }, "a step of a vNIC failed");
+      const vnic = tended.vnics.get(name);
+      if (vnic) fail(vnic, { reason: asFailure(error).message }, tools);
+    }
+    const of = aspects[step.do];
+    if (of) reasons.set(name, (reasons.get(name) ?? new Map<Aspect, string>()).set(of, reason));
+  }
+}
+
+const aspects: Partial<Record<Step["do"], Aspect>> = {
+  makeLink: "link",
+  addAddress: "address",
+  replaceRoute: "route",
+};
+
+/** Sees to the next look where nobody tells. */
+function lookAgainWhenDue(tended: Tended, { standings, steps }: Plan, tools: Tools): void {
+  const elapsed = tools.clock.elapsed();
+  const dues: number[] = steps.length > 0 ? [pendingLookMs] : [];
+  for (const { vnic: wish, isPending } of standings) {
+    const vnic = tended.vnics.get(wish.name);
+    if (!vnic) continue;
+    // What works again is forgiven.
+    if (vnic.problem && vnic.problem.retryAt > elapsed) dues.push(vnic.problem.retryAt - elapsed);
+    else if (!isPending) vnic.problem = undefined;
+    if (isPending && !vnic.probing && !vnic.client) dues.push(pendingLookMs);
+    const endsAt = vnic.lease && vnic.lease.lease.expiresAt - tools.clock.now();
+    if (endsAt !== undefined && endsAt > 0) dues.push(endsAt);
+  }
+  if (dues.length > 0) tools.wakeAfter(tended, Math.min(...dues) + 1);
+}

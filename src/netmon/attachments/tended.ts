@@ -1,0 +1,97 @@
+import type { Attachment } from "../../../gen/edge/v1/netmon_pb.ts";
+import type { LeaseClient } from "../lease/index.ts";
+import type { Ipv6Use, Netns, Owner } from "../namespaces/index.ts";
+import type { Interface } from "../picture/index.ts";
+import type { Known, Problem, Standing } from "./situation.ts";
+import type { Displaced, KeptLease, Store, Told } from "./store.ts";
+
+/** What is remembered of one owner between rounds. What must outlive netmon is in the store too. */
+export interface Tended {
+  attachment: Attachment;
+  /** The first process of its container, when it was last looked for; undefined while the container does not run. */
+  process: Owner | undefined;
+  /** Its network namespace, open for as long as links of ours may be in it. */
+  netns: Netns | undefined;
+  readonly vnics: Map<string, TendedVnic>;
+  /** As the last round found and left them, in the order of the attachment. */
+  standings: readonly Standing[];
+  /** What was told last; what differs from it, happened. */
+  told: Map<string, Told>;
+  /** The name servers that were written in this life of the container. */
+  nameServers: string;
+  displaced: Displaced | undefined;
+  /** The request that is being answered: its events carry it. */
+  requestId: string;
+  /** Rounds that were asked for, counted, and the count that the last finished one answered. */
+  asked: number;
+  answered: number;
+  isQueued: boolean;
+  /** Rounds that could not be done at all, in a row. */
+  failures: number;
+  /** Ends the timer of its next look; there is always one at most. */
+  timer: AbortController;
+}
+
+/** What is remembered of one vNIC. */
+export interface TendedVnic {
+  lease: KeptLease | undefined;
+  client: LeaseClient | undefined;
+  isConfirmed: boolean;
+  silence: string | undefined;
+  /** An address that was ours, or was asked for in vain, until so many elapsed milliseconds. */
+  free: { readonly host: string; readonly until: number } | undefined;
+  /** Ends the question who has an address, while it is asked. */
+  probing: AbortController | undefined;
+  ipv6: Ipv6Use | undefined;
+  upon: { readonly name: string; readonly index: number } | undefined;
+  /** What failed, how often in a row, and when it is tried again, in elapsed milliseconds. */
+  problem: (Omit<Problem, "isWaiting"> & { readonly attempt: number; readonly retryAt: number }) | undefined;
+  /** Its parent at the last round. */
+  parent: Interface | undefined;
+}
+
+/** What is known of an owner at first: what is kept on disk. */
+export function newTended(attachment: Attachment, store: Store): Tended {
+  const { owner } = attachment;
+  const leases = store.leases(owner);
+  const names = new Set([...attachment.vnics.map(({ name }) => name), ...leases.keys()]);
+  return {
+    ...{ attachment, process: undefined, netns: undefined, standings: [], nameServers: "", requestId: "" },
+    vnics: new Map([...names].map((name) => [name, newTendedVnic(leases.get(name))])),
+    ...{ told: store.told(owner), displaced: store.displaced(owner) },
+    ...{ asked: 0, answered: 0, failures: 0, isQueued: false, timer: new AbortController() },
+  };
+}
+
+export function newTendedVnic(lease: KeptLease | undefined): TendedVnic {
+  return {
+    ...{
+      lease,
+      client: undefined,
+      isConfirmed: false,
+      silence: undefined,
+      free: undefined,
+      probing: undefined,
+    },
+    ...{ ipv6: undefined, upon: undefined, problem: undefined, parent: undefined },
+  };
+}
+
+/** What the plan must know of a vNIC. */
+export function knownOf(vnic: TendedVnic, elapsed: number): Known {
+  const { lease, client, isConfirmed, silence, free, ipv6, upon, problem } = vnic;
+  return {
+    ...(lease && { lease: lease.lease, leaseLan: lease.lan }),
+    ...{ isConfirmed, hasClient: client !== undefined },
+    ...(silence !== undefined && { silence }),
+    ...(free && free.until > elapsed && { free: free.host }),
+    ...(ipv6 && { ipv6 }),
+    ...(upon && { upon }),
+    ...(problem && { problem: { ...problem, isWaiting: problem.retryAt > elapsed } }),
+  };
+}
+
+/** Names one life of a container. */
+export function lifeOf({ pid, startTicks }: Owner): string {
+  return `${pid}:${startTicks}`;
+}
