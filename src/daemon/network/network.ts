@@ -170,16 +170,16 @@ export class Network {
     told: AsyncIterable<WatchAttachmentsResponse>,
   ): Promise<"its end" | "another beginning"> {
     for await (const answer of told) {
+      // Before anybody plugs in on the strength of it: so that no event comes before it is listened for.
+      if (this.#news.take(answer) === "begins anew") return "another beginning";
       const ours = answer.attachments.flatMap(({ owner, containerId, vnics }) => {
         const runtime = this.#runtimeOf(owner);
         return runtime === undefined ? [] : [[runtime, { containerId, vnics }] as const];
       });
-      if (this.#reached.at === "away")
-        this.#options.log.info({ socket: this.#options.socket }, "netmon is back");
+      const { socket, log } = this.#options;
+      if (this.#reached.at === "away") log.info({ socket }, "netmon answers");
       this.#reached = { at: "there", attached: new Map(ours) };
-      const outcome = this.#news.take(answer);
       this.changes.notify();
-      if (outcome === "begins anew") return "another beginning";
     }
     return "its end";
   }
