@@ -40,8 +40,7 @@ export async function announce(options: ArpOptions): Promise<void> {
     run(place, "busybox", ["arping", how, "-c", "1", "-I", device, host(options)], {
       ...{ signal, doing: `announce ${host(options)} on ${device}` },
     });
-  await tell("-U");
-  await tell("-A");
+  await Promise.all([tell("-U"), tell("-A")]);
 }
 
 function host({ address }: ArpOptions): string {

@@ -1,5 +1,6 @@
 import { asFailure } from "../../base/failure.ts";
 import { ownNamespace, type Place, run } from "./run.ts";
+import { writeSettings } from "./settings.ts";
 
 export type MacvlanMode = "bridge" | "private" | "vepa";
 
@@ -14,7 +15,7 @@ interface Made {
 
 /**
  * Makes a MACVLAN link where it should be, in one step and down: it was never seen anywhere else, and what must be said before
- * its first packet can be said.
+ * its first packet can be said. It answers ARP for its own addresses only, so that two vNICs on one LAN are two stations.
  * @throws {Failure} not_found: the parent. conflict: the name is taken there, or the parent is a port of a bridge. Another link
  * with this MAC on the parent is a conflict only when it is set up.
  */
@@ -37,7 +38,15 @@ async function make(
   const there = place.netns === undefined ? [] : ["netns", place.netns];
   const args = ["link", "add", "link", parent, "name", name, ...of, ...there, "type", ...type];
   await run({}, "ip", args, { signal, doing: `make ${name} upon ${parent}` });
+  await writeSettings(place, name, stationOfItsOwn, signal);
 }
+
+/** Else any link of a machine answers for all its addresses, and what comes in by the other of two vNICs is thrown away. */
+const stationOfItsOwn = {
+  "ipv4/conf/*/arp_ignore": 1,
+  "ipv4/conf/*/arp_announce": 2,
+  "ipv4/conf/*/rp_filter": 2,
+};
 
 /** Takes a link away; one that is not there is the same success. */
 export async function removeLink(place: Place, name: string, signal: AbortSignal): Promise<void> {

@@ -10,8 +10,9 @@ const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
 /**
  * Writes the name servers into the container's `/etc/resolv.conf`, in place, because engines mount that file by itself. The
  * container may have put anything there, so each step of the way is opened without following links, and only a regular file is
- * written. Returns whether the file says so now: a container that has none needs none.
- * @throws {Failure} not_found: the container does not run any more. denied: the file is something else, or read-only.
+ * written. Returns whether the file says so now: a container that has none needs none, and where
+ * it is read-only, as with a read-only root, the engine's stays.
+ * @throws {Failure} not_found: the container does not run any more. denied: the file is something else, or a right is missing.
  */
 export async function writeNameServers(
   owner: Owner,
@@ -31,7 +32,7 @@ export async function writeNameServers(
   } catch (thrown) {
     const code = codeOf(thrown);
     const isGone = code === "ENOENT" || code === "ESRCH";
-    if (isGone && isAlive(owner)) return false;
+    if (code === "EROFS" || (isGone && isAlive(owner))) return false;
     if (isGone) throw ended(owner, thrown);
     if (code === undefined) throw thrown;
     throw refused(meanings[code] ?? `the kernel says ${code}`, thrown);
@@ -42,7 +43,6 @@ const notPlain = "it, or the folder above it, is no plain file or folder";
 
 const meanings: Readonly<Record<string, string>> = {
   ...{ ELOOP: notPlain, ENOTDIR: notPlain, ENXIO: notPlain, EISDIR: notPlain },
-  EROFS: "it is read-only there",
   EACCES: mayNotLook,
   EPERM: mayNotLook,
 };

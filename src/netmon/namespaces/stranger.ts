@@ -3,9 +3,10 @@ import type { Clock } from "../../base/clock.ts";
 import { asFailure } from "../../base/failure.ts";
 import { probeAddress, requireCarrier } from "./arp.ts";
 import { observe } from "./inside.ts";
-import { writeSettings } from "./ipv6.ts";
+import { ipv6Switch } from "./ipv6.ts";
 import { setLinkUp } from "./links.ts";
 import { type Place, run } from "./run.ts";
+import { type Settings, writeSettings } from "./settings.ts";
 import { onTrial } from "./trial.ts";
 
 interface Sought {
@@ -19,7 +20,7 @@ interface Sought {
 /**
  * Looks whether another station already uses a MAC that is to be a vNIC's, before there is a link with it. Who it is, to end a
  * sentence with, or undefined. A station that has neither IPv4 traffic with this node nor IPv6 stays unseen: nothing on a LAN can
- * be asked for a MAC. Takes 1 to 3 s. @throws {Failure} unavailable: no carrier, so nobody can be asked. not_found: the parent.
+ * be asked for a MAC. Takes about a second. @throws {Failure} unavailable: no carrier, so nobody can be asked. not_found: the parent.
  */
 export async function findMac(sought: Sought): Promise<string | undefined> {
   await requireCarrier({}, sought.parent, sought.signal);
@@ -78,29 +79,35 @@ async function behindBridge({ parent, mac, signal }: Sought): Promise<string | u
  * mode, because in another one the kernel drops frames from outside that come from a MAC of its own links.
  */
 async function byIpv6({ parent, mac, clock, signal }: Sought): Promise<string | undefined> {
-  try {
-    return await onTrial({ parent, mac, mode: "private", signal }, async (place, device) => {
-      await writeSettings(place, device, silentButForAddress, signal);
-      await setLinkUp(place, device, signal);
-      const isTaken = await isAddressTaken(place, device, clock, signal);
-      return isTaken ? "another station, which has the IPv6 address made of it" : undefined;
-    });
-  } catch (thrown) {
-    const { kind } = asFailure(thrown);
-    if (kind === "unsupported") return undefined;
-    if (kind === "conflict") return `another link upon ${parent} on this node`;
-    throw thrown;
-  }
+  return await onTrial({ parent, mac, mode: "private", signal }, async (place, device) => {
+    const missing = await writeSettings(place, device, askForAddress, signal);
+    const isFirst = await setLinkUp(place, device, signal).then(() => true, falseAtConflict);
+    if (!isFirst) return `another link upon ${parent} on this node`;
+    if (missing.includes(ipv6Switch)) return undefined;
+    const isTaken = await isAddressTaken(place, device, clock, signal);
+    return isTaken ? "another station, which has the IPv6 address made of it" : undefined;
+  });
 }
 
-/** One question for the address at once, and none for routers. */
-const silentButForAddress = {
-  ...{ accept_ra: 0, router_solicitations: 0, router_solicitation_delay: 0, dad_transmits: 1, accept_dad: 1 },
-  ...{ addr_gen_mode: 0, disable_ipv6: 0 },
+function falseAtConflict(thrown: unknown): false {
+  if (asFailure(thrown).kind === "conflict") return false;
+  throw thrown;
+}
+
+/** One question for the address at once, half a second for the answer, which comes in milliseconds, and none for routers. */
+const askForAddress: Settings = {
+  "ipv6/conf/*/accept_ra": 0,
+  "ipv6/conf/*/router_solicitations": 0,
+  "ipv6/conf/*/router_solicitation_delay": 0,
+  "ipv6/conf/*/accept_dad": 1,
+  "ipv6/conf/*/dad_transmits": 1,
+  "ipv6/neigh/*/retrans_time_ms": 500,
+  "ipv6/conf/*/addr_gen_mode": 0,
+  [ipv6Switch]: 0,
 };
 
-/** The kernel asks once, and waits a second for objections. */
-const [lookEveryMs, looks] = [100, 30];
+/** Nothing tells, so it is looked at; on a machine that is swapping, for longer. */
+const [lookEveryMs, looks] = [50, 60];
 
 async function isAddressTaken(place: Place, device: string, clock: Clock, signal: AbortSignal) {
   for (let look = 1; look <= looks; look++) {

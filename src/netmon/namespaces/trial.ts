@@ -29,7 +29,10 @@ export function probeOnParent(
   });
 }
 
-/** Does something with a MACVLAN link, down at first, in a network namespace with nothing else. Both are gone afterwards. */
+/**
+ * Does something as a station that is not there yet, or no longer: with a MACVLAN link, down at first, in a network namespace with
+ * nothing else. Both are gone afterwards, and the MAC is free again. @throws {Failure} as `createMacvlan`, and what `use` throws.
+ */
 export async function onTrial<T>(
   { parent, mac, mode, signal }: TrialOptions,
   use: (place: Place, device: string) => Promise<T>,
@@ -70,7 +73,7 @@ async function emptyNamespace(signal: AbortSignal): Promise<{ place: Place } & A
   } catch (cause) {
     if (child.pid !== undefined) await namespace[Symbol.asyncDispose]();
     signal.throwIfAborted();
-    throw failure("unavailable", "the program unshare is not here: install util-linux", { cause });
+    throw failure("unavailable", "cannot start the program unshare: install util-linux", { cause });
   }
   throw failure("denied", "cannot make a network namespace: netmon needs SYS_ADMIN");
 }

@@ -23,10 +23,14 @@ const engine = await sharedEngine();
 after(() => engine[Symbol.asyncDispose]());
 
 /** A container that is made, and gone when the test is. */
-async function container(networkMode = "none") {
+async function container({ networkMode = "none", isReadOnly = false } = {}) {
   const image = await idleImage(engine);
   const made = await engine.docker.createContainer({
-    ...{ Image: image, name: `namespaces-${randomUUID()}`, HostConfig: { NetworkMode: networkMode } },
+    ...{
+      Image: image,
+      name: `namespaces-${randomUUID()}`,
+      HostConfig: { NetworkMode: networkMode, ReadonlyRootfs: isReadOnly },
+    },
   });
   const { id } = made;
   return {
@@ -38,7 +42,7 @@ async function container(networkMode = "none") {
 }
 
 test("a container's namespace is opened from the first moment of its start, and stays open when it ends", async () => {
-  await using box = await container("bridge");
+  await using box = await container({ networkMode: "bridge" });
   assert.equal(box.owner(), undefined);
   const starting = box.start();
   await using early = await until("a namespace of its own", () => {
@@ -67,10 +71,11 @@ test("a container's namespace is opened from the first moment of its start, and 
 });
 
 test("a process that is another one by now, or in netmon's own namespace, is refused", async () => {
-  await using box = await container();
+  await using box = await container({ isReadOnly: true });
   await box.start();
   const owner = box.owner();
   assert.ok(owner);
+  assert.equal(await writeNameServers(owner, ["10.0.0.1"]), false, "its root is read-only");
   const recycled = { ...owner, startTicks: String(BigInt(owner.startTicks) - 1n) };
   await assert.rejects(Netns.open(recycled), { kind: "not_found" });
   await assert.rejects(writeNameServers(recycled, ["10.0.0.1"]), { kind: "not_found" });

@@ -87,6 +87,30 @@ test("a link with an address and a route is a machine of its own on the LAN", as
   await remove();
 });
 
+test("two vNICs on one LAN are two stations", async () => {
+  using box = await container(macs.first);
+  const { place } = box;
+  await createMacvlan({ place, parent: "eth0", name: "lan1", mac: macs.second, mode: "bridge", signal });
+  const [first, second] = [lan.at(50), lan.at(51)];
+  for (const [name, address] of [
+    ["lan0", first],
+    ["lan1", second],
+  ] as const) {
+    await setLinkUp(place, name, signal);
+    await addAddress(place, name, `${address}/24`, { signal });
+  }
+  for (const [address, mac] of [
+    [first, macs.first],
+    [second, macs.second],
+  ] as const) {
+    const ask = ["arping", "-c", "1", "-w", "1", "-I", "eth0", address];
+    const said = await run({ netns: `/run/netns/${neighbour.network.name}` }, "busybox", ask, { signal });
+    const answers = new Set(said.match(/[0-9a-f:]{17}/g));
+    assert.deepEqual([...answers], [mac]);
+    assert.equal(await neighbour.ping(address), true);
+  }
+});
+
 test("a lease's address ends by itself, and to give it again only gives it time", async () => {
   using box = await container(macs.first);
   const { place } = box;
@@ -252,6 +276,9 @@ test("an IPv6 address is made of the MAC and the router's advertisement, or ther
   await lan.startDhcp({ range: [lan.at(100), lan.at(110)] });
   using box = await container(macs.first);
   const { place } = box;
+  // As a kernel whose administrator wants no addresses made of MACs.
+  const mode = "echo 1 >/proc/sys/net/ipv6/conf/lan0/addr_gen_mode";
+  await run(place, "sh", ["-c", mode], { signal });
   await setIpv6(place, "lan0", "slaac", signal);
   await setLinkUp(place, "lan0", signal);
   const address = await until("an address of the router's subnet", async () =>
