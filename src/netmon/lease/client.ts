@@ -5,7 +5,7 @@ import type { Place } from "../namespaces/index.ts";
 import { type DhcpLease, hostOf, leaseFrom } from "./lease.ts";
 import { type Happening, type Known, type LeaseNews, learn } from "./news.ts";
 import type { Told } from "./records.ts";
-import { releaseLease } from "./release.ts";
+import { giveBack, releaseLease } from "./release.ts";
 import { startUdhcpc, type Udhcpc } from "./udhcpc.ts";
 
 export interface LeaseClientOptions {
@@ -71,17 +71,17 @@ export class LeaseClient implements AsyncDisposable {
   }
 
   /**
-   * Gives the lease back and ends, also when it fails. Its address must still be on the link.
+   * Gives the lease back and ends, also when it fails. The link must still be there; it has no address of the lease afterwards.
    * @throws {Failure} as `releaseLease`.
    */
   async release(signal: AbortSignal): Promise<void> {
     const { lease } = this.#known;
-    const { place, device, clientId } = this.#options;
+    const release = lease && { ...this.#options, lease, signal };
     this.#isOver = true;
     try {
-      if (lease && this.#udhcpc?.isBound) return await this.#udhcpc.giveBack(signal);
+      if (release && this.#udhcpc?.isBound) return await giveBack(this.#udhcpc, release);
       await this[Symbol.asyncDispose]();
-      if (lease) await releaseLease({ place, device, lease, clientId, signal });
+      if (release) await releaseLease(release);
     } finally {
       await this[Symbol.asyncDispose]();
     }
@@ -107,8 +107,9 @@ export class LeaseClient implements AsyncDisposable {
         attempt = 0;
         continue;
       }
-      this.#log.warn({ error }, "the DHCP client ended and is started again");
       if (clock.elapsed() - startedAt >= stableMs) attempt = 1;
+      // A link that is not there ends it again and again.
+      this.#log[attempt === 1 ? "warn" : "debug"]({ error }, "the DHCP client ended and is started again");
       await clock.sleep(backoffMs(attempt, { ...pauseMs, random }), signal).catch(() => {});
     }
   }

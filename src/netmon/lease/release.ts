@@ -2,7 +2,7 @@ import { failure } from "../../base/failure.ts";
 import { aborted } from "../../base/tasks.ts";
 import { addAddress, type Place, removeAddress } from "../namespaces/index.ts";
 import { type DhcpLease, hostOf, leaseFrom } from "./lease.ts";
-import { startUdhcpc } from "./udhcpc.ts";
+import { startUdhcpc, type Udhcpc } from "./udhcpc.ts";
 
 export interface ReleaseOptions {
   /** Where there is a link with the MAC address that the lease was given to, which is up. */
@@ -15,16 +15,16 @@ export interface ReleaseOptions {
 
 /**
  * Gives back a lease that no client holds any more: takes it again, since a server believes only the address's own station, and
- * releases it. The link has the address for that time.
+ * releases it.
  * @throws {Failure} not_found: the server gives another address, so the lease is not of this LAN. unavailable: udhcpc ended.
  * Without a server it waits until the signal is aborted, and throws its reason.
  */
 export async function releaseLease(options: ReleaseOptions): Promise<void> {
   const { place, device, clientId, signal } = options;
-  const wish = options.lease.address;
+  const wish = hostOf(options.lease.address);
   const { promise: given, resolve } = Promise.withResolvers<DhcpLease>();
   await using client = startUdhcpc(
-    { place, device, clientId, address: hostOf(wish) },
+    { place, device, clientId, address: wish },
     {
       onTold: ({ event, values }) => {
         const lease = event === "bound" ? leaseFrom(values, Date.now()) : undefined;
@@ -35,17 +35,28 @@ export async function releaseLease(options: ReleaseOptions): Promise<void> {
   const got = await Promise.race([given, client.ended, aborted(signal)]);
   signal.throwIfAborted();
   if (got instanceof Error) throw got;
-  const { address } = got ?? { address: wish };
-  await addAddress(place, device, address, { signal });
+  const lease = got ?? options.lease;
+  await giveBack(client, { ...options, lease });
+  if (hostOf(lease.address) !== wish) {
+    throw failure(
+      "not_found",
+      `the DHCP server gives ${lease.address}: the lease of ${wish} is not of this LAN`,
+    );
+  }
+}
+
+/**
+ * Has a client that is bound release its lease. The link has the address for that, and never after. There is no answer to a
+ * release: one that is lost on its way looks the same. @throws {Failure} what hinders it from leaving.
+ */
+export async function giveBack(
+  client: Udhcpc,
+  { place, device, lease, signal }: Omit<ReleaseOptions, "clientId">,
+): Promise<void> {
+  await addAddress(place, device, lease.address, { signal });
   try {
     await client.giveBack(signal);
   } finally {
-    await removeAddress(place, device, address, new AbortController().signal);
-  }
-  if (hostOf(address) !== hostOf(wish)) {
-    throw failure(
-      "not_found",
-      `the DHCP server gives ${address}, so the lease of ${wish} is not of this LAN`,
-    );
+    await removeAddress(place, device, lease.address, new AbortController().signal);
   }
 }

@@ -30,7 +30,7 @@ export interface Udhcpc extends AsyncDisposable {
   /** It has a lease from a server, rather than one that it was told of. */
   readonly isBound: boolean;
   /**
-   * Sends DHCPRELEASE, for which the address must be on the link, and has it on its way when it returns.
+   * Sends DHCPRELEASE, for which the address must be on the link; it is on its way when this returns.
    * @throws {Failure} unavailable: it ended before.
    */
   giveBack(signal: AbortSignal): Promise<void>;
