@@ -1,5 +1,5 @@
 import { failure } from "../../base/failure.ts";
-import { moveLink, type Place, renameLink, setLinkDown, setLinkUp } from "../namespaces/index.ts";
+import { moveLink, type Place, renameLink, setLinkDown, setLinkUp, setMac } from "../namespaces/index.ts";
 import { type Link, links } from "./links.ts";
 import type { RecordedNic } from "./nic-record.ts";
 import { carryOut, type Step } from "./steps.ts";
@@ -7,7 +7,7 @@ import { carryOut, type Step } from "./steps.ts";
 export interface DedicatedNic {
   readonly recorded: RecordedNic;
   /** The container's network namespace. It must be held open: a NIC that is left in one that ends comes back bare, or never. */
-  readonly place: Place & { readonly netns: string };
+  readonly place: Place;
   /** The vNIC's name, which the NIC has in the container. */
   readonly name: string;
 }
@@ -19,7 +19,11 @@ export interface DedicatedNic {
  */
 export async function takeNic(nic: DedicatedNic, signal: AbortSignal): Promise<void> {
   const { recorded, place, name } = nic;
-  const inside = find(recorded, await links(place, signal));
+  const there = await links(place, signal);
+  const inside = find(recorded, there);
+  // Looked at before, because a move to a name that is taken moves it all the same, down and under its old name.
+  const other = there.find((one) => one.name === name && one !== inside);
+  if (other) throw failure("conflict", `the container has another link called ${name}: rename the vNIC`);
   if (!inside) {
     const here = find(recorded, await links({}, signal));
     if (!here) throw failure("not_found", `the NIC ${recorded.name} (${recorded.permanentMac}) is not here`);
@@ -40,13 +44,13 @@ export async function giveBackNic(
   now: number,
   signal: AbortSignal,
 ): Promise<boolean> {
-  const inside = await links(place, signal);
-  // A cable of ours without a MAC of its own is still the one of this name.
+  const [inside, here] = await Promise.all([links(place, signal), links({}, signal)]);
+  // A cable has no MAC that is permanent, and is still known by the name that we gave it.
   const nic = find(recorded, inside) ?? inside.find((one) => one.name === name && isNic(one));
-  if (nic) {
-    const here = await links({}, signal);
-    await moveLink({ from: place, name: nic.name, to: {}, newName: nameFor(recorded, here), signal });
-  }
+  if (!nic) return await returnNic(recorded, now, signal);
+  const newName = nameFor(recorded, here);
+  await moveLink({ from: place, name: nic.name, to: {}, newName, signal });
+  if (nic.mac !== recorded.mac) await setMac({}, newName, recorded.mac, signal);
   return await returnNic(recorded, now, signal);
 }
 

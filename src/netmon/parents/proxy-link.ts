@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { failure } from "../../base/failure.ts";
-import { type Place, removeLink, run } from "../namespaces/index.ts";
+import { ownNamespace, type Place, removeLink, run } from "../namespaces/index.ts";
 import { type Link, links } from "./links.ts";
 
 /** Whose a proxied vNIC is. */
@@ -12,7 +12,7 @@ export interface ProxyOwner {
 
 export interface ProxyLinkOptions extends ProxyOwner {
   /** The container's network namespace. */
-  readonly place: Place & { readonly netns: string };
+  readonly place: Place;
   readonly mac: string;
 }
 
@@ -30,7 +30,7 @@ export async function ensureProxyLink(options: ProxyLinkOptions, signal: AbortSi
   if (there) throw failure("conflict", `the container has another link called ${vnic}: rename the vNIC`);
   // The other end of this one is in a container that is being taken down.
   if (here) await removeLink({}, name, signal);
-  const far = ["peer", "name", vnic, "address", mac, "netns", place.netns];
+  const far = ["peer", "name", vnic, "address", mac, "netns", place.netns ?? ownNamespace];
   const doing = `make ${vnic} as a pair of links`;
   await run({}, "ip", ["link", "add", name, "type", "veth", ...far], { signal, doing });
 }

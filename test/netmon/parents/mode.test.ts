@@ -35,5 +35,4 @@ test("what a parent cannot carry is refused with the reason, and what to do inst
   refused("bridge", DEDICATED, /no NIC that can be moved as a whole \(its kind is bridge\): use macvlan/);
   refused("tun", UNSPECIFIED, /no Ethernet frames \(its kind is tun\): name a wired or wireless interface/);
   refused("other", PROXY_ARP, /no Ethernet frames/);
-  refused("physical", 99, /update this node/);
 });

@@ -18,7 +18,7 @@ const { signal } = new AbortController();
 /** The plant: this test's namespace is the node, with `eth0` on a LAN where another machine is, and a filter like the engine's. */
 const lan = await openLan();
 after(() => lan[Symbol.asyncDispose]());
-const sh = (line: string) => execFileSync("sh", ["-c", line], { encoding: "utf8" });
+const sh = (line: string) => execFileSync("sh", ["-c", line], { encoding: "utf8", stdio: "pipe" });
 lan.attach(ownName, "eth0");
 sh(`ip link set lo up
     ip address add ${lan.at(9)}/24 dev eth0
