@@ -11,7 +11,8 @@ import { vnicsOf } from "./vnics.ts";
 /** A runtime as the contract tells it. What the engine knows is told as it was seen, and left out while it cannot be asked. */
 export function toRuntime(wish: Wish, seen: Observed | undefined, known: Known, ground: Ground): Runtime {
   const container = shown(wish, seen, ground);
-  const exitCode = container && container.finishedAt !== "" ? container.exitCode : wish.exitCode;
+  const exitCode =
+    container && container.finishedAt !== "" ? (container.exitCode ?? wish.exitCode) : wish.exitCode;
   return create(RuntimeSchema, {
     spec: wish.spec,
     ...phaseOf(wish, container, known),

@@ -78,12 +78,18 @@ export function news(wish: Wish, seen: ObservedContainer | undefined, causes: Ca
 
 function endOf(wish: Wish, seen: ObservedContainer): Change {
   const isRestart = wish.restartOf !== "" && wish.restartOf === wish.started;
-  const base = { containerId: seen.id, exitCode: seen.exitCode, outOfMemory: seen.outOfMemory };
+  const { exitCode } = seen;
+  const base = {
+    ...{ containerId: seen.id, outOfMemory: seen.outOfMemory },
+    ...(exitCode !== undefined && { exitCode }),
+  };
   if (wish.desired !== "running" || isRestart) {
     const reason = wish.desired === "running" ? "a restart was asked for" : `it should be ${wish.desired}`;
     return { ...base, kind: RuntimeChangeKind.STOPPED, reason, commandId: wish.actingCommandId };
   }
   const memory = seen.outOfMemory ? ", killed for want of memory" : "";
-  const reason = `it ended on its own with exit code ${seen.exitCode}${memory}`;
+  const code =
+    exitCode === undefined ? "; the engine does not know its exit code" : ` with exit code ${exitCode}`;
+  const reason = `it ended on its own${code}${memory}`;
   return { ...base, kind: RuntimeChangeKind.EXITED, reason, commandId: "" };
 }

@@ -12,7 +12,8 @@ export interface ObservedContainer {
   /** By the engine's clock, as it wrote it; empty when it never did. */
   startedAt: string;
   finishedAt: string;
-  exitCode: number;
+  /** Of its last end; undefined while it runs, because the engine has forgotten it then. */
+  exitCode: number | undefined;
   outOfMemory: boolean;
   /** Whether the engine starts it again by itself, in the engine's words. */
   restartPolicy: string;
@@ -43,7 +44,7 @@ export function toObserved(inspected: Docker.ContainerInspectInfo): ObservedCont
     imageId: inspected.Image,
     startedAt: momentOf(State.StartedAt),
     finishedAt: momentOf(State.FinishedAt),
-    exitCode: State.ExitCode,
+    exitCode: State.Running && !State.Restarting ? undefined : State.ExitCode,
     outOfMemory: State.OOMKilled,
     restartPolicy: HostConfig.RestartPolicy?.Name || "no",
     rlimits: (HostConfig.Ulimits ?? []).map(({ Name = "" }) => Name),

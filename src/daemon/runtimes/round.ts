@@ -4,6 +4,7 @@ import { asFailure, type Failure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import { type Act, apply, type Hands } from "./apply.ts";
 import { EngineFailure, isEngineAway } from "./engine-failures.ts";
+import { exitCodeOf } from "./exit-code.ts";
 import { isLeftPlugged } from "./lan.ts";
 import type { Change } from "./news.ts";
 import { nothing, type Observed, type ObservedContainer } from "./observed.ts";
@@ -56,7 +57,7 @@ export async function round(tools: Tools, tended: Tended): Promise<Failure | und
       await sweep(tools, tended, observed);
       return undefined;
     }
-    const { wish, changes } = takeUp(tools, tended, { wish: kept, observed, isVerified });
+    const { wish, changes } = await takeUp(tools, tended, { wish: kept, observed, isVerified });
     const seen = theContainer(wish, observed, groundOf(tools));
     const ended = endedTooSoon(tended, kept, changes, seen);
     const situation = situationOf(tools, tended, seen);
@@ -99,19 +100,22 @@ async function look({ engine, store, signal }: Tools, tended: Tended): Promise<O
 }
 
 /** Takes up what is seen into the wish: that a created one runs, and all that is new of a made one. */
-function takeUp(
+async function takeUp(
   tools: Tools,
   tended: Tended,
   { wish, observed, isVerified }: { wish: Wish; observed: Observed; isVerified: boolean },
-): { wish: Wish; changes: readonly Change[] } {
+): Promise<{ wish: Wish; changes: readonly Change[] }> {
   const seen = theContainer(wish, observed, groundOf(tools));
   noteUp(tended, seen, tools.clock.elapsed());
   if (wish.stage === "creating" && isVerified && seen?.state === "running") {
     return { wish: recordMade(tools, wish, seen), changes: [] };
   }
+  const isUntold = seen?.exitCode === undefined && seen?.finishedAt !== wish.ended;
+  const exitCode =
+    seen?.finishedAt && isUntold ? await exitCodeOf(tools.engine, seen, tools.signal) : undefined;
   const { causes } = tended;
   tended.causes = {};
-  return recordNews(tools, wish, seen, causes);
+  return recordNews(tools, wish, seen && { ...seen, exitCode: seen.exitCode ?? exitCode }, causes);
 }
 
 /** Notes since when its container runs. */

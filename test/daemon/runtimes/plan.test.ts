@@ -1,53 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nothing, type Observed, type ObservedContainer } from "../../../src/daemon/runtimes/observed.ts";
-import { plan, planSweep, type Situation } from "../../../src/daemon/runtimes/plan.ts";
-import { hashOf } from "../../../src/daemon/runtimes/spec.ts";
+import { nothing } from "../../../src/daemon/runtimes/observed.ts";
+import { plan, planSweep } from "../../../src/daemon/runtimes/plan.ts";
 import type { Wish } from "../../../src/daemon/runtimes/store.ts";
-import { spec } from "./life.ts";
-
-const plc = spec("plc:1", { name: "plc1" });
-const name = "edge-0123abcd-plc1";
-const ground: Situation = {
-  ...{ instanceId: "0123abcdef", refused: new Set(), trust: undefined },
-  lan: { netmon: { at: "unknown" }, isPaused: false },
-};
-
-const wish = (init: Partial<Wish> = {}): Wish => ({
-  ...{ name: "plc1", spec: plc, specHash: hashOf(plc), desired: "running", stage: "made", keepVolume: false },
-  ...{
-    commandId: "c1",
-    actingCommandId: "c1",
-    createdAt: 0,
-    restarts: 0,
-    restartCommandId: "",
-    restartOf: "",
-  },
-  ...{ containerId: "one", started: "", ended: "", endedByItself: false, exitCode: undefined, removing: [] },
-  failure: undefined,
-  ...init,
-});
-
-const container = (init: Partial<ObservedContainer> = {}): ObservedContainer => ({
-  ...{ id: "one", name, state: "running", specHash: hashOf(plc), imageId: "sha256:1", startedAt: "s1" },
-  ...{ finishedAt: "", exitCode: 0, outOfMemory: false, restartPolicy: "no", rlimits: [] },
-  networks: [{ name, id: "net", address: "172.18.0.2", mac: "02:42:ac:12:00:02" }],
-  ...init,
-});
-
-const all = (...containers: ObservedContainer[]): Observed => ({
-  containers,
-  networks: [{ id: "net", name }],
-  volumes: [{ name, commandId: "c1" }],
-});
-
-/** The steps in short, with what they are done to. */
-function steps(init: Partial<Wish>, observed: Observed, on: Situation = ground): string[] {
-  return plan(wish(init), observed, on).map((step) => {
-    const on = "container" in step ? step.container : "";
-    return `${step.do} ${on}`.trim();
-  });
-}
+import { all, container, ground, name, steps, wish } from "./planned.ts";
 
 const made = ["ensureImage", "createNetwork", "createVolume", "createContainer", `startContainer ${name}`];
 

@@ -1,0 +1,49 @@
+/** A runtime to plan for: its wish, what the engine has of it, and the steps in short. */
+import type { Observed, ObservedContainer } from "../../../src/daemon/runtimes/observed.ts";
+import { plan, type Situation } from "../../../src/daemon/runtimes/plan.ts";
+import { hashOf } from "../../../src/daemon/runtimes/spec.ts";
+import type { Wish } from "../../../src/daemon/runtimes/store.ts";
+import { spec } from "./life.ts";
+
+export const plc = spec("plc:1", { name: "plc1" });
+export const name = "edge-0123abcd-plc1";
+export const ground: Situation = {
+  ...{ instanceId: "0123abcdef", refused: new Set(), trust: undefined },
+  lan: { netmon: { at: "unknown" }, isPaused: false },
+};
+
+export const wish = (init: Partial<Wish> = {}): Wish => ({
+  ...{ name: "plc1", spec: plc, specHash: hashOf(plc), desired: "running", stage: "made", keepVolume: false },
+  ...{
+    commandId: "c1",
+    actingCommandId: "c1",
+    createdAt: 0,
+    restarts: 0,
+    restartCommandId: "",
+    restartOf: "",
+  },
+  ...{ containerId: "one", started: "", ended: "", endedByItself: false, exitCode: undefined, removing: [] },
+  failure: undefined,
+  ...init,
+});
+
+export const container = (init: Partial<ObservedContainer> = {}): ObservedContainer => ({
+  ...{ id: "one", name, state: "running", specHash: hashOf(plc), imageId: "sha256:1", startedAt: "s1" },
+  ...{ finishedAt: "", exitCode: 0, outOfMemory: false, restartPolicy: "no", rlimits: [] },
+  networks: [{ name, id: "net", address: "172.18.0.2", mac: "02:42:ac:12:00:02" }],
+  ...init,
+});
+
+export const all = (...containers: ObservedContainer[]): Observed => ({
+  containers,
+  networks: [{ id: "net", name }],
+  volumes: [{ name, commandId: "c1" }],
+});
+
+/** The steps in short, with what they are done to. */
+export function steps(init: Partial<Wish>, observed: Observed, on: Situation = ground): string[] {
+  return plan(wish(init), observed, on).map((step) => {
+    const on = "container" in step ? step.container : "";
+    return `${step.do} ${on}`.trim();
+  });
+}
