@@ -1,5 +1,5 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
-import { failure } from "../../base/failure.ts";
+import { Failure, failure } from "../../base/failure.ts";
 import { isAlive, type Owner } from "./owner.ts";
 import type { Place } from "./run.ts";
 
@@ -71,5 +71,6 @@ function short({ containerId }: Owner): string {
 
 /** The kernel's word for what went wrong, such as `ENOENT`. */
 export function codeOf(thrown: unknown): string | undefined {
-  return thrown instanceof Error && "code" in thrown ? String(thrown.code) : undefined;
+  const isKernels = thrown instanceof Error && !(thrown instanceof Failure) && "code" in thrown;
+  return isKernels ? String(thrown.code) : undefined;
 }

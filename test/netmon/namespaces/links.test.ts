@@ -277,7 +277,7 @@ test("an IPv6 address is made of the MAC and the router's advertisement, or ther
   using box = await container(macs.first);
   const { place } = box;
   // As a kernel whose administrator wants no addresses made of MACs.
-  const mode = "echo 1 >/proc/sys/net/ipv6/conf/lan0/addr_gen_mode";
+  const mode = "echo 3 >/proc/sys/net/ipv6/conf/lan0/addr_gen_mode";
   await run(place, "sh", ["-c", mode], { signal });
   await setIpv6(place, "lan0", "slaac", signal);
   await setLinkUp(place, "lan0", signal);
