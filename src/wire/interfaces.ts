@@ -13,6 +13,9 @@ export type InterfaceKind =
   | "tun"
   | "other";
 
+/** The alias of links that netmon made on the machine for vNICs: by it they are known as ours, whatever they are called. */
+export const ownAlias = "orchestrator";
+
 /** What must be known of every link of the machine to tell which are the machine's own. */
 export interface LinkMarks {
   name: string;
@@ -26,6 +29,8 @@ export interface LinkMarks {
   hasParentHere: boolean;
   /** Whether a default route leaves through it. */
   carriesDefaultRoute: boolean;
+  /** What was written on it, for people and programs; missing when nothing was. */
+  alias?: string | undefined;
 }
 
 /**
@@ -35,13 +40,14 @@ export interface LinkMarks {
  * - what carries a default route is the machine's own, whatever it is (a machine may itself be somebody's container);
  * - a virtual link that is a port of a bridge is the end of a guest's cable;
  * - a bridge without a port of hardware (or a bond or VLAN) is a network of guests;
- * - a macvlan whose parent is here was made for a guest or a probe; one whose parent is elsewhere was given to this machine.
+ * - a macvlan whose parent is here was made for a guest or a probe; one whose parent is elsewhere was given to this machine;
+ * - what netmon made says so.
  */
 export function ownInterfaces<T extends LinkMarks>(links: readonly T[]): T[] {
   const bridges = new Map(links.filter((link) => link.kind === "bridge").map((link) => [link.index, link]));
   const wired = new Set(links.filter(isOfHardware).map((link) => link.masterIndex));
   const isOwn = (link: T): boolean => {
-    if (link.isLoopback) return false;
+    if (link.isLoopback || link.alias === ownAlias) return false;
     if (link.carriesDefaultRoute || isOfHardware(link)) return true;
     if (bridges.has(link.masterIndex)) return false;
     if (link.kind === "bridge") return wired.has(link.index);

@@ -38,6 +38,12 @@ test("a macvlan made here is a guest's; one that was given to this machine is it
   assert.deepEqual(own(link("eth1", 2), guest, given), ["eth0", "eth1"]);
 });
 
+test("what netmon made for vNICs is not the machine's own; an alias of the administrator's means nothing", () => {
+  const far = link("orch-0a1b2c3d4e", 3, { kind: "veth", alias: "orchestrator" });
+  const vlan = link("eth0.10", 4, { kind: "vlan", hasParentHere: true, alias: "orchestrator" });
+  assert.deepEqual(own(link("eth0", 2, { alias: "to the plant" }), far, vlan), ["eth0"]);
+});
+
 test("what carries the default route is the machine's own, whatever it is", () => {
   const carriesDefaultRoute = true;
   assert.deepEqual(

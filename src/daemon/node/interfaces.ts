@@ -16,7 +16,7 @@ export function readInterfaces(
   addresses: Addresses = networkInterfaces(),
 ): GetInterfacesResponse {
   const interfaces = readOwnLinks(roots).map(
-    ({ isLoopback, masterIndex, hasParentHere, carriesDefaultRoute, ...link }) => {
+    ({ isLoopback, masterIndex, hasParentHere, carriesDefaultRoute, alias, ...link }) => {
       const own = addressesOf(link.name, addresses);
       return { ...link, addresses: own, subnets: subnetsOf(own) };
     },

@@ -58,6 +58,7 @@ function readLink(sys: string, name: string, routes: Link["gateways"] | undefine
     masterIndex: Number(read("master/ifindex") ?? 0),
     hasParentHere,
     carriesDefaultRoute: routes !== undefined,
+    alias: read("ifalias"),
     mac: read("address") ?? "",
     mtu: Number(read("mtu") ?? 0),
     operstate: read("operstate") ?? "unknown",

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { asFailure } from "../../base/failure.ts";
+import { ownAlias } from "../../wire/interfaces.ts";
 import { run } from "../namespaces/index.ts";
-import { ours } from "./links.ts";
 import type { Step } from "./steps.ts";
 
 /** A pair of links between which packets of one address shall pass. */
@@ -54,7 +54,7 @@ function readTables(): string[] {
 export function stepsForPassages(passages: readonly Passage[], filters: readonly Filter[]): Step[] {
   return filters.flatMap(({ program, rules }) => {
     const wanted = rules.includes("-P FORWARD DROP") ? passages.flatMap(acceptIn(rules)) : [];
-    const seen = rules.filter((rule) => rule.includes(` --comment ${ours} `));
+    const seen = rules.filter((rule) => rule.includes(` --comment ${ownAlias} `));
     const change = (rule: string, how: string) => `${program} -w ${rule.replace(/^-A/, how)}`;
     return [
       ...wanted.filter((rule) => !seen.includes(rule)).map((rule) => change(rule, "-I")),
@@ -66,7 +66,7 @@ export function stepsForPassages(passages: readonly Passage[], filters: readonly
 /** Both ways. In the chain that the engine keeps for others' rules, over its own restarts too, when it is there. */
 function acceptIn(rules: readonly string[]) {
   const chain = rules.includes("-N DOCKER-USER") ? "DOCKER-USER" : "FORWARD";
-  const accept = `-m comment --comment ${ours} -j ACCEPT`;
+  const accept = `-m comment --comment ${ownAlias} -j ACCEPT`;
   return ({ device, parent, address }: Passage) => [
     `-A ${chain} -s ${address}/32 -i ${device} -o ${parent} ${accept}`,
     `-A ${chain} -d ${address}/32 -i ${parent} -o ${device} ${accept}`,

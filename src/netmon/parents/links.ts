@@ -38,9 +38,6 @@ export interface LinkAddress {
   readonly validSeconds?: number;
 }
 
-/** What we write on links that are ours. Netmon never touches another one of the same make. */
-export const ours = "orchestrator";
-
 /** The links of a network namespace. */
 export async function links(place: Place, signal: AbortSignal): Promise<Link[]> {
   const found = await askIp(place, linkSchema, ["-details", "address", "show"], signal);

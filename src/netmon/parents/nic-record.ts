@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { failure } from "../../base/failure.ts";
-import { askIp, type Link, linkNamed, links, ours } from "./links.ts";
+import { ownAlias } from "../../wire/interfaces.ts";
+import { askIp, type Link, linkNamed, links } from "./links.ts";
 
 /** A NIC as the node had it before it was given away. Plain values: whoever gives it away keeps them on disk first. */
 export interface RecordedNic {
@@ -61,7 +62,7 @@ export function whyNot(
   const { name } = link;
   const next = "name another NIC";
   const isNic =
-    !link.isLoopback && (link.kind === "" || link.kind === "veth") && !link.alias.startsWith(ours);
+    !link.isLoopback && (link.kind === "" || link.kind === "veth") && !link.alias.startsWith(ownAlias);
   if (!isNic) return `${name} is no NIC (${link.isLoopback ? "loopback" : link.kind}): ${next}`;
   if (node.hasDefaultRoute)
     return `${name} carries the node's default route, which would be cut off: ${next}`;

@@ -1,5 +1,6 @@
+import { ownAlias } from "../../wire/interfaces.ts";
 import { type Filter, stepsForPassages } from "./firewall.ts";
-import { type Link, ours } from "./links.ts";
+import type { Link } from "./links.ts";
 import { isProxyLink, type ProxyOwner, proxyName } from "./proxy-link.ts";
 import { type HostRoute, sourceFor, stepsForRoutes } from "./routes.ts";
 import type { Step } from "./steps.ts";
@@ -73,7 +74,7 @@ function stepsForLink({ link, upon, address }: Proxy, seen: ProxiesSeen): Step[]
   const { name } = link;
   const routes = address === undefined ? [] : [{ address, source: sourceFor(address, upon) }];
   return [
-    ...(link.alias === ours ? [] : [`ip link set dev ${name} alias ${ours}`]),
+    ...(link.alias === ownAlias ? [] : [`ip link set dev ${name} alias ${ownAlias}`]),
     ...(seen.isForwarding(name) ? [] : [`sysctl net/ipv4/conf/${name}/forwarding=1`]),
     ...(link.isUp ? [] : stepsToRaise(name)),
     ...stepsForRoutes(name, routes, seen.routes),

@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import { failure } from "../../base/failure.ts";
-import { askIp, type Link, links, ours } from "./links.ts";
+import { ownAlias } from "../../wire/interfaces.ts";
+import { askIp, type Link, links } from "./links.ts";
 import { type HostRoute, lookAtRoutes, sourceFor, stepsForRoutes } from "./routes.ts";
 import { readSetting } from "./settings.ts";
 import { carryOut, type Step } from "./steps.ts";
@@ -87,7 +88,7 @@ function stepsForLink({ name, parent }: Shim, seen: ShimsSeen): Step[] {
   if (link?.isUp) return [];
   return [
     ...(link ? [] : [`ip link add link ${parent.name} name ${name} type macvlan mode bridge`]),
-    `ip link set dev ${name} alias ${ours}`,
+    `ip link set dev ${name} alias ${ownAlias}`,
     `sysctl net/ipv4/conf/${name}/arp_filter=1`,
     `sysctl net/ipv6/conf/${name}/disable_ipv6=1`,
     `ip link set dev ${name} up`,

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
-import { type Link, linkNamed, links, ours } from "./links.ts";
+import { ownAlias } from "../../wire/interfaces.ts";
+import { type Link, linkNamed, links } from "./links.ts";
 import { carryOut, type Step } from "./steps.ts";
 
 /** An 802.1Q VLAN on an interface of the node. */
@@ -41,12 +42,12 @@ export function planVlan(vlan: Vlan, all: readonly Link[]): { name: string; step
   const upon = linkNamed(all, vlan.parent);
   const found = all.find((one) => isVlanOf(one, upon, vlan.vlanId));
   const first = hashedName(vlan);
-  if (found && found.alias !== ours && found.name !== first) return { name: found.name, steps: [] };
-  const name = found?.alias === ours ? found.name : freeName(vlan, all);
+  if (found && found.alias !== ownAlias && found.name !== first) return { name: found.name, steps: [] };
+  const name = found?.alias === ownAlias ? found.name : freeName(vlan, all);
   const steps: Step[] = [];
   if (!found) steps.push(`ip link add link ${upon.name} name ${first} type vlan id ${vlan.vlanId}`);
-  if (found?.alias !== ours) {
-    steps.push(`ip link set dev ${first} alias ${ours}`);
+  if (found?.alias !== ownAlias) {
+    steps.push(`ip link set dev ${first} alias ${ownAlias}`);
     if (name !== first) steps.push(`ip link set dev ${first} name ${name}`);
   }
   if (upon.isUp && !found?.isUp) steps.push(`ip link set dev ${name} up`);
@@ -59,7 +60,7 @@ export function unusedVlans(inUse: readonly Vlan[], all: readonly Link[]): strin
       all.some((upon) => upon.name === parent && isVlanOf(link, upon, vlanId)),
     );
   return all
-    .filter((one) => one.kind === "vlan" && one.alias === ours && !isUsed(one))
+    .filter((one) => one.kind === "vlan" && one.alias === ownAlias && !isUsed(one))
     .map(({ name }) => name);
 }
 

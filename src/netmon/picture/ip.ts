@@ -14,6 +14,7 @@ const linkSchema = v.object({
   link_type: v.optional(v.string()),
   /** The MAC address. Point-to-point links have none, or another kind. */
   address: v.optional(v.string(), ""),
+  ifalias: v.optional(v.string()),
   /** Name of the bridge or bond whose port it is. */
   master: v.optional(v.string()),
   /** Name of the link that it points at, when that is in this network namespace: its parent, or a veth's far end. */

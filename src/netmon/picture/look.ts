@@ -51,10 +51,11 @@ function interfacesOf(
       masterIndex: (link.master !== undefined && indexes.get(link.master)) || 0,
       hasParentHere: link.link !== undefined && kind !== "veth",
       carriesDefaultRoute: routes.some(isDefault),
+      alias: link.ifalias,
     };
   });
   return ownInterfaces(all).map(
-    ({ isLoopback, masterIndex, hasParentHere, carriesDefaultRoute, ...told }) => told,
+    ({ isLoopback, masterIndex, hasParentHere, carriesDefaultRoute, alias, ...told }) => told,
   );
 }
 
