@@ -17,9 +17,11 @@ export const settingSections = [
   "daemon.data_dir",
   "daemon.socket",
   "docker",
+  "invoke",
   "metrics",
   "runtimes",
   "netmon",
+  "netmon.socket",
   "cli",
   "log",
 ] as const;
