@@ -1,5 +1,6 @@
 import { failure } from "../base/failure.ts";
 import type { CommandCase } from "../wire/commands.ts";
+import { type Invoke, invokeRuntime } from "./invoke/index.ts";
 import type { Metrics } from "./metrics/index.ts";
 import { getInterfaces, getMetrics, getNode, listSerialDevices, type NodeRoom } from "./node/index.ts";
 import {
@@ -19,6 +20,7 @@ export interface Rooms {
   runtimes: Runtimes;
   node: NodeRoom;
   metrics: Metrics;
+  invoke: Invoke;
 }
 
 /** Every command of the contract and who carries it out. Forgetting one does not compile. */
@@ -34,6 +36,7 @@ const commands: Table<Rooms> = {
   getInterfaces,
   listSerialDevices,
   getMetrics,
+  invokeRuntime,
 };
 
 /** Calls the handler of whatever is asked. */

@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { milliseconds, optional, path } from "../base/setting-kinds.ts";
 import type { Setting, Settings, SettingValues } from "../base/settings.ts";
 import { defaultNetmonSocket, defaultStateFolder, logSettings } from "../wire/settings.ts";
+import { allowSetting } from "./invoke/index.ts";
 
 /** Who runs the daemon decides where it keeps its state when nobody says. */
 export interface Surroundings {
@@ -33,6 +34,10 @@ export function daemonSettings({ env, uid, home }: Surroundings) {
       min: 0,
       max: 86_400_000,
       doc: "How long a runtime's program must have run until the engine may start it again without the daemon, in milliseconds.",
+    }),
+    "invoke.allow": allowSetting({
+      default: ["8443:/*", "published:/*"],
+      doc: "Ports and paths of runtimes that callers may send HTTP requests to; `published` are the ports that a runtime's wish names, `*` at the end means all that begin so.",
     }),
     "metrics.interval_ms": milliseconds({
       default: 5_000,

@@ -15,6 +15,7 @@ import type { DaemonConfig } from "./config.ts";
 import { schema as controlSchema, Line } from "./control/index.ts";
 import { readIdentity } from "./identity/index.ts";
 import { Journal, schema as journalSchema } from "./journal/index.ts";
+import { Invoke, schema as invokeSchema } from "./invoke/index.ts";
 import { openLocalDoor } from "./local/index.ts";
 import { Metrics, schema as metricsSchema } from "./metrics/index.ts";
 import { Network, schema as networkSchema } from "./network/index.ts";
@@ -47,7 +48,15 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
   const socket = config["daemon.socket"] ?? join(dataDir, "daemon.sock");
   const bootId = (await readFile(join(machineRoots.proc, "sys/kernel/random/boot_id"), "utf8")).trim();
 
-  const schemas = [journalSchema, workSchema, runtimesSchema, networkSchema, controlSchema, metricsSchema];
+  const schemas = [
+    journalSchema,
+    workSchema,
+    runtimesSchema,
+    networkSchema,
+    controlSchema,
+    metricsSchema,
+    invokeSchema,
+  ];
   const sql = opened.use(Sql.open(join(dataDir, "daemon.db"), schemas, clock.now));
   const journal = Journal.open(sql, { now: clock.now });
   if (sql.setAside) {
@@ -90,9 +99,9 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
     picture: () => network.picture,
     hasRuntime: (name) => runtimes.has(name),
   };
-  const work = opened.use(
-    new Work({ sql, journal, clock, log, dispatch: dispatcher({ runtimes, node, metrics }) }),
-  );
+  const invoke = opened.use(Invoke.open({ sql, journal, allow: config["invoke.allow"], runtimes }));
+  const dispatch = dispatcher({ runtimes, node, metrics, invoke });
+  const work = opened.use(new Work({ sql, journal, clock, log, dispatch }));
   const line = new Line({
     ...{ sql, journal, work, clock, log, random },
     identity: async () => {

@@ -53,6 +53,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     mayImport: [
       "control",
       "identity",
+      "invoke",
       "journal",
       "local",
       "metrics",
@@ -82,6 +83,10 @@ export const areas: Readonly<Record<string, AreaRule>> = {
   "daemon/runtimes": {
     mayKnow: ["daemon/journal", "daemon/network", "daemon/work"],
     because: "what should run must run without any line, door or command",
+  },
+  "daemon/invoke": {
+    mayKnow: ["daemon/journal", "daemon/work"],
+    because: "it speaks with programs in runtimes; where those are is handed in",
   },
   "daemon/node": {
     mayKnow: ["daemon/metrics", "daemon/work"],

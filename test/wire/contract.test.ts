@@ -6,6 +6,7 @@ import { file_edge_v1_control } from "../../gen/edge/v1/control_pb.ts";
 import { file_edge_v1_enrolment } from "../../gen/edge/v1/enrolment_pb.ts";
 import { FailureKind as WireKind } from "../../gen/edge/v1/failure_pb.ts";
 import { file_edge_v1_fleet } from "../../gen/edge/v1/fleet_pb.ts";
+import { file_edge_v1_invoke } from "../../gen/edge/v1/invoke_pb.ts";
 import { file_edge_v1_netmon } from "../../gen/edge/v1/netmon_pb.ts";
 import { file_edge_v1_node } from "../../gen/edge/v1/node_pb.ts";
 import { rules } from "../../gen/edge/v1/rules_pb.ts";
@@ -25,6 +26,7 @@ const files = [
   file_edge_v1_control,
   file_edge_v1_enrolment,
   file_edge_v1_fleet,
+  file_edge_v1_invoke,
   file_edge_v1_netmon,
   file_edge_v1_node,
   file_edge_v1_runtimes,
@@ -102,10 +104,12 @@ for (const kind of kinds) {
   test(`a failure of kind ${kind} comes out of both doors as it went in`, () => {
     const told = failure(kind, "a sentence", {
       violations: [{ field: "spec.name", message: "is required" }],
+      code: "a_word",
     });
     for (const back of [fromFailureMessage(toFailureMessage(told)), fromConnectError(toConnectError(told))]) {
       assert.equal(back.kind, kind);
       assert.equal(back.message, "a sentence");
+      assert.equal(back.code, "a_word");
       assert.equal(back.violations[0]?.field, "spec.name");
     }
   });

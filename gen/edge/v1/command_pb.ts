@@ -9,6 +9,8 @@ import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2"
 import { enumDesc, fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import type { Failure } from "./failure_pb.ts";
 import { file_edge_v1_failure } from "./failure_pb.ts";
+import type { InvokeRuntimeRequest, InvokeRuntimeResponse } from "./invoke_pb.ts";
+import { file_edge_v1_invoke } from "./invoke_pb.ts";
 import type { GetInterfacesRequest, GetInterfacesResponse, GetMetricsRequest, GetMetricsResponse, GetNodeRequest, GetNodeResponse, ListSerialDevicesRequest, ListSerialDevicesResponse } from "./node_pb.ts";
 import { file_edge_v1_node } from "./node_pb.ts";
 import { file_edge_v1_rules } from "./rules_pb.ts";
@@ -24,7 +26,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file edge/v1/command.proto.
  */
 export const file_edge_v1_command: GenFile = /*@__PURE__*/
-  fileDesc("ChVlZGdlL3YxL2NvbW1hbmQucHJvdG8SB2VkZ2UudjEi9gUKB0NvbW1hbmQSTAoCaWQYASABKAlCQOLHGDwIARITW0EtWmEtejAtOV8tXXsxLDY0fRojMSB0byA2NCBsZXR0ZXJzLCBkaWdpdHMsICctJyBvciAnXycSHAoJYnVkZ2V0X21zGAIgASgNQgnixxgFQIC4mSkSFgoFYWN0b3IYAyABKAlCB+LHGAMggAESNwoOY3JlYXRlX3J1bnRpbWUYECABKAsyHS5lZGdlLnYxLkNyZWF0ZVJ1bnRpbWVSZXF1ZXN0SAASMQoLZ2V0X3J1bnRpbWUYESABKAsyGi5lZGdlLnYxLkdldFJ1bnRpbWVSZXF1ZXN0SAASNQoNbGlzdF9ydW50aW1lcxgSIAEoCzIcLmVkZ2UudjEuTGlzdFJ1bnRpbWVzUmVxdWVzdEgAEjUKDXN0YXJ0X3J1bnRpbWUYEyABKAsyHC5lZGdlLnYxLlN0YXJ0UnVudGltZVJlcXVlc3RIABIzCgxzdG9wX3J1bnRpbWUYFCABKAsyGy5lZGdlLnYxLlN0b3BSdW50aW1lUmVxdWVzdEgAEjkKD3Jlc3RhcnRfcnVudGltZRgVIAEoCzIeLmVkZ2UudjEuUmVzdGFydFJ1bnRpbWVSZXF1ZXN0SAASNwoOZGVsZXRlX3J1bnRpbWUYFiABKAsyHS5lZGdlLnYxLkRlbGV0ZVJ1bnRpbWVSZXF1ZXN0SAASKwoIZ2V0X25vZGUYICABKAsyFy5lZGdlLnYxLkdldE5vZGVSZXF1ZXN0SAASNwoOZ2V0X2ludGVyZmFjZXMYISABKAsyHS5lZGdlLnYxLkdldEludGVyZmFjZXNSZXF1ZXN0SAASQAoTbGlzdF9zZXJpYWxfZGV2aWNlcxgiIAEoCzIhLmVkZ2UudjEuTGlzdFNlcmlhbERldmljZXNSZXF1ZXN0SAASMQoLZ2V0X21ldHJpY3MYIyABKAsyGi5lZGdlLnYxLkdldE1ldHJpY3NSZXF1ZXN0SABCCQoHcmVxdWVzdCL/BQoGUmVzdWx0EhoKCmNvbW1hbmRfaWQYASABKAlCBuLHGAIgQBIvCgtmaW5pc2hlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdG9va19tcxgDIAEoDRIjCgdmYWlsdXJlGA8gASgLMhAuZWRnZS52MS5GYWlsdXJlSAASOAoOY3JlYXRlX3J1bnRpbWUYECABKAsyHi5lZGdlLnYxLkNyZWF0ZVJ1bnRpbWVSZXNwb25zZUgAEjIKC2dldF9ydW50aW1lGBEgASgLMhsuZWRnZS52MS5HZXRSdW50aW1lUmVzcG9uc2VIABI2Cg1saXN0X3J1bnRpbWVzGBIgASgLMh0uZWRnZS52MS5MaXN0UnVudGltZXNSZXNwb25zZUgAEjYKDXN0YXJ0X3J1bnRpbWUYEyABKAsyHS5lZGdlLnYxLlN0YXJ0UnVudGltZVJlc3BvbnNlSAASNAoMc3RvcF9ydW50aW1lGBQgASgLMhwuZWRnZS52MS5TdG9wUnVudGltZVJlc3BvbnNlSAASOgoPcmVzdGFydF9ydW50aW1lGBUgASgLMh8uZWRnZS52MS5SZXN0YXJ0UnVudGltZVJlc3BvbnNlSAASOAoOZGVsZXRlX3J1bnRpbWUYFiABKAsyHi5lZGdlLnYxLkRlbGV0ZVJ1bnRpbWVSZXNwb25zZUgAEiwKCGdldF9ub2RlGCAgASgLMhguZWRnZS52MS5HZXROb2RlUmVzcG9uc2VIABI4Cg5nZXRfaW50ZXJmYWNlcxghIAEoCzIeLmVkZ2UudjEuR2V0SW50ZXJmYWNlc1Jlc3BvbnNlSAASQQoTbGlzdF9zZXJpYWxfZGV2aWNlcxgiIAEoCzIiLmVkZ2UudjEuTGlzdFNlcmlhbERldmljZXNSZXNwb25zZUgAEjIKC2dldF9tZXRyaWNzGCMgASgLMhsuZWRnZS52MS5HZXRNZXRyaWNzUmVzcG9uc2VIAEIJCgdvdXRjb21lImkKCFByb2dyZXNzEhwKCmNvbW1hbmRfaWQYASABKAlCCOLHGAQIASBAEhYKBXBoYXNlGAIgASgJQgfixxgDIIAgEhIKCmRvbmVfYnl0ZXMYAyABKAQSEwoLdG90YWxfYnl0ZXMYBCABKAQi5wIKBUV2ZW50EiYKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIXCgZyZWFzb24YAiABKAlCB+LHGAMggCASGgoKY29tbWFuZF9pZBgDIAEoCUIG4scYAiBAEikKB3J1bnRpbWUYECABKAsyFi5lZGdlLnYxLlJ1bnRpbWVDaGFuZ2VIABIwCg5kYWVtb25fc3RhcnRlZBgRIAEoCzIWLmVkZ2UudjEuRGFlbW9uU3RhcnRlZEgAEicKBmVuZ2luZRgSIAEoCzIVLmVkZ2UudjEuRW5naW5lQ2hhbmdlSAASGwoDZ2FwGBMgASgLMgwuZWRnZS52MS5HYXBIABIxCg9zdGF0ZV9zZXRfYXNpZGUYFCABKAsyFi5lZGdlLnYxLlN0YXRlU2V0QXNpZGVIABIjCgR2bmljGBUgASgLMhMuZWRnZS52MS5WbmljQ2hhbmdlSABCBgoEZmFjdCKrAQoNUnVudGltZUNoYW5nZRIUCgRuYW1lGAEgASgJQgbixxgCID8SKAoEa2luZBgCIAEoDjIaLmVkZ2UudjEuUnVudGltZUNoYW5nZUtpbmQSHQoMY29udGFpbmVyX2lkGAMgASgJQgfixxgDIIABEhYKCWV4aXRfY29kZRgEIAEoBUgAiAEBEhUKDW91dF9vZl9tZW1vcnkYBSABKAhCDAoKX2V4aXRfY29kZSJbCg1EYWVtb25TdGFydGVkEhcKB3ZlcnNpb24YASABKAlCBuLHGAIgQBIXCgdib290X2lkGAIgASgJQgbixxgCIEASGAoQcmVzdW1lZF9jb21tYW5kcxgDIAEoDSI6CgxFbmdpbmVDaGFuZ2USEQoJcmVhY2hhYmxlGAEgASgIEhcKBmRldGFpbBgCIAEoCUIH4scYAyCAICJDCgNHYXASFgoOZmlyc3Rfc2VxdWVuY2UYASABKAQSFQoNbGFzdF9zZXF1ZW5jZRgCIAEoBBINCgVjb3VudBgDIAEoBCJbCg1TdGF0ZVNldEFzaWRlEhUKBHBhdGgYASABKAlCB+LHGAMggCASGQoIbW92ZWRfdG8YAiABKAlCB+LHGAMggCASGAoHcHJvYmxlbRgDIAEoCUIH4scYAyCAICq/AgoRUnVudGltZUNoYW5nZUtpbmQSIwofUlVOVElNRV9DSEFOR0VfS0lORF9VTlNQRUNJRklFRBAAEh8KG1JVTlRJTUVfQ0hBTkdFX0tJTkRfQ1JFQVRFRBABEh8KG1JVTlRJTUVfQ0hBTkdFX0tJTkRfU1RBUlRFRBACEh8KG1JVTlRJTUVfQ0hBTkdFX0tJTkRfU1RPUFBFRBADEh4KGlJVTlRJTUVfQ0hBTkdFX0tJTkRfRVhJVEVEEAQSIQodUlVOVElNRV9DSEFOR0VfS0lORF9SRUNSRUFURUQQBRIfChtSVU5USU1FX0NIQU5HRV9LSU5EX0RFTEVURUQQBhIeChpSVU5USU1FX0NIQU5HRV9LSU5EX1VORE9ORRAHEh4KGlJVTlRJTUVfQ0hBTkdFX0tJTkRfRkFJTEVEEAhiBnByb3RvMw", [file_edge_v1_failure, file_edge_v1_node, file_edge_v1_rules, file_edge_v1_runtimes, file_edge_v1_vnics, file_google_protobuf_timestamp]);
+  fileDesc("ChVlZGdlL3YxL2NvbW1hbmQucHJvdG8SB2VkZ2UudjEirwYKB0NvbW1hbmQSTAoCaWQYASABKAlCQOLHGDwIARITW0EtWmEtejAtOV8tXXsxLDY0fRojMSB0byA2NCBsZXR0ZXJzLCBkaWdpdHMsICctJyBvciAnXycSHAoJYnVkZ2V0X21zGAIgASgNQgnixxgFQIC4mSkSFgoFYWN0b3IYAyABKAlCB+LHGAMggAESNwoOY3JlYXRlX3J1bnRpbWUYECABKAsyHS5lZGdlLnYxLkNyZWF0ZVJ1bnRpbWVSZXF1ZXN0SAASMQoLZ2V0X3J1bnRpbWUYESABKAsyGi5lZGdlLnYxLkdldFJ1bnRpbWVSZXF1ZXN0SAASNQoNbGlzdF9ydW50aW1lcxgSIAEoCzIcLmVkZ2UudjEuTGlzdFJ1bnRpbWVzUmVxdWVzdEgAEjUKDXN0YXJ0X3J1bnRpbWUYEyABKAsyHC5lZGdlLnYxLlN0YXJ0UnVudGltZVJlcXVlc3RIABIzCgxzdG9wX3J1bnRpbWUYFCABKAsyGy5lZGdlLnYxLlN0b3BSdW50aW1lUmVxdWVzdEgAEjkKD3Jlc3RhcnRfcnVudGltZRgVIAEoCzIeLmVkZ2UudjEuUmVzdGFydFJ1bnRpbWVSZXF1ZXN0SAASNwoOZGVsZXRlX3J1bnRpbWUYFiABKAsyHS5lZGdlLnYxLkRlbGV0ZVJ1bnRpbWVSZXF1ZXN0SAASKwoIZ2V0X25vZGUYICABKAsyFy5lZGdlLnYxLkdldE5vZGVSZXF1ZXN0SAASNwoOZ2V0X2ludGVyZmFjZXMYISABKAsyHS5lZGdlLnYxLkdldEludGVyZmFjZXNSZXF1ZXN0SAASQAoTbGlzdF9zZXJpYWxfZGV2aWNlcxgiIAEoCzIhLmVkZ2UudjEuTGlzdFNlcmlhbERldmljZXNSZXF1ZXN0SAASMQoLZ2V0X21ldHJpY3MYIyABKAsyGi5lZGdlLnYxLkdldE1ldHJpY3NSZXF1ZXN0SAASNwoOaW52b2tlX3J1bnRpbWUYMCABKAsyHS5lZGdlLnYxLkludm9rZVJ1bnRpbWVSZXF1ZXN0SABCCQoHcmVxdWVzdCK5BgoGUmVzdWx0EhoKCmNvbW1hbmRfaWQYASABKAlCBuLHGAIgQBIvCgtmaW5pc2hlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdG9va19tcxgDIAEoDRIjCgdmYWlsdXJlGA8gASgLMhAuZWRnZS52MS5GYWlsdXJlSAASOAoOY3JlYXRlX3J1bnRpbWUYECABKAsyHi5lZGdlLnYxLkNyZWF0ZVJ1bnRpbWVSZXNwb25zZUgAEjIKC2dldF9ydW50aW1lGBEgASgLMhsuZWRnZS52MS5HZXRSdW50aW1lUmVzcG9uc2VIABI2Cg1saXN0X3J1bnRpbWVzGBIgASgLMh0uZWRnZS52MS5MaXN0UnVudGltZXNSZXNwb25zZUgAEjYKDXN0YXJ0X3J1bnRpbWUYEyABKAsyHS5lZGdlLnYxLlN0YXJ0UnVudGltZVJlc3BvbnNlSAASNAoMc3RvcF9ydW50aW1lGBQgASgLMhwuZWRnZS52MS5TdG9wUnVudGltZVJlc3BvbnNlSAASOgoPcmVzdGFydF9ydW50aW1lGBUgASgLMh8uZWRnZS52MS5SZXN0YXJ0UnVudGltZVJlc3BvbnNlSAASOAoOZGVsZXRlX3J1bnRpbWUYFiABKAsyHi5lZGdlLnYxLkRlbGV0ZVJ1bnRpbWVSZXNwb25zZUgAEiwKCGdldF9ub2RlGCAgASgLMhguZWRnZS52MS5HZXROb2RlUmVzcG9uc2VIABI4Cg5nZXRfaW50ZXJmYWNlcxghIAEoCzIeLmVkZ2UudjEuR2V0SW50ZXJmYWNlc1Jlc3BvbnNlSAASQQoTbGlzdF9zZXJpYWxfZGV2aWNlcxgiIAEoCzIiLmVkZ2UudjEuTGlzdFNlcmlhbERldmljZXNSZXNwb25zZUgAEjIKC2dldF9tZXRyaWNzGCMgASgLMhsuZWRnZS52MS5HZXRNZXRyaWNzUmVzcG9uc2VIABI4Cg5pbnZva2VfcnVudGltZRgwIAEoCzIeLmVkZ2UudjEuSW52b2tlUnVudGltZVJlc3BvbnNlSABCCQoHb3V0Y29tZSJpCghQcm9ncmVzcxIcCgpjb21tYW5kX2lkGAEgASgJQgjixxgECAEgQBIWCgVwaGFzZRgCIAEoCUIH4scYAyCAIBISCgpkb25lX2J5dGVzGAMgASgEEhMKC3RvdGFsX2J5dGVzGAQgASgEIpoDCgVFdmVudBImCgJhdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoGcmVhc29uGAIgASgJQgfixxgDIIAgEhoKCmNvbW1hbmRfaWQYAyABKAlCBuLHGAIgQBIpCgdydW50aW1lGBAgASgLMhYuZWRnZS52MS5SdW50aW1lQ2hhbmdlSAASMAoOZGFlbW9uX3N0YXJ0ZWQYESABKAsyFi5lZGdlLnYxLkRhZW1vblN0YXJ0ZWRIABInCgZlbmdpbmUYEiABKAsyFS5lZGdlLnYxLkVuZ2luZUNoYW5nZUgAEhsKA2dhcBgTIAEoCzIMLmVkZ2UudjEuR2FwSAASMQoPc3RhdGVfc2V0X2FzaWRlGBQgASgLMhYuZWRnZS52MS5TdGF0ZVNldEFzaWRlSAASIwoEdm5pYxgVIAEoCzITLmVkZ2UudjEuVm5pY0NoYW5nZUgAEjEKC2NlcnRpZmljYXRlGBYgASgLMhouZWRnZS52MS5DZXJ0aWZpY2F0ZUNoYW5nZUgAQgYKBGZhY3QiqwEKDVJ1bnRpbWVDaGFuZ2USFAoEbmFtZRgBIAEoCUIG4scYAiA/EigKBGtpbmQYAiABKA4yGi5lZGdlLnYxLlJ1bnRpbWVDaGFuZ2VLaW5kEh0KDGNvbnRhaW5lcl9pZBgDIAEoCUIH4scYAyCAARIWCglleGl0X2NvZGUYBCABKAVIAIgBARIVCg1vdXRfb2ZfbWVtb3J5GAUgASgIQgwKCl9leGl0X2NvZGUiWwoNRGFlbW9uU3RhcnRlZBIXCgd2ZXJzaW9uGAEgASgJQgbixxgCIEASFwoHYm9vdF9pZBgCIAEoCUIG4scYAiBAEhgKEHJlc3VtZWRfY29tbWFuZHMYAyABKA0iOgoMRW5naW5lQ2hhbmdlEhEKCXJlYWNoYWJsZRgBIAEoCBIXCgZkZXRhaWwYAiABKAlCB+LHGAMggCAiQwoDR2FwEhYKDmZpcnN0X3NlcXVlbmNlGAEgASgEEhUKDWxhc3Rfc2VxdWVuY2UYAiABKAQSDQoFY291bnQYAyABKAQiWwoNU3RhdGVTZXRBc2lkZRIVCgRwYXRoGAEgASgJQgfixxgDIIAgEhkKCG1vdmVkX3RvGAIgASgJQgfixxgDIIAgEhgKB3Byb2JsZW0YAyABKAlCB+LHGAMggCAiowEKEUNlcnRpZmljYXRlQ2hhbmdlEhcKB3J1bnRpbWUYASABKAlCBuLHGAIgPxIMCgRwb3J0GAIgASgNEiwKBGtpbmQYAyABKA4yHi5lZGdlLnYxLkNlcnRpZmljYXRlQ2hhbmdlS2luZBIXCgZzaGEyNTYYBCABKAlCB+LHGAMggAESIAoPZXhwZWN0ZWRfc2hhMjU2GAUgASgJQgfixxgDIIABKr8CChFSdW50aW1lQ2hhbmdlS2luZBIjCh9SVU5USU1FX0NIQU5HRV9LSU5EX1VOU1BFQ0lGSUVEEAASHwobUlVOVElNRV9DSEFOR0VfS0lORF9DUkVBVEVEEAESHwobUlVOVElNRV9DSEFOR0VfS0lORF9TVEFSVEVEEAISHwobUlVOVElNRV9DSEFOR0VfS0lORF9TVE9QUEVEEAMSHgoaUlVOVElNRV9DSEFOR0VfS0lORF9FWElURUQQBBIhCh1SVU5USU1FX0NIQU5HRV9LSU5EX1JFQ1JFQVRFRBAFEh8KG1JVTlRJTUVfQ0hBTkdFX0tJTkRfREVMRVRFRBAGEh4KGlJVTlRJTUVfQ0hBTkdFX0tJTkRfVU5ET05FEAcSHgoaUlVOVElNRV9DSEFOR0VfS0lORF9GQUlMRUQQCCqvAQoVQ2VydGlmaWNhdGVDaGFuZ2VLaW5kEicKI0NFUlRJRklDQVRFX0NIQU5HRV9LSU5EX1VOU1BFQ0lGSUVEEAASIgoeQ0VSVElGSUNBVEVfQ0hBTkdFX0tJTkRfUElOTkVEEAESIwofQ0VSVElGSUNBVEVfQ0hBTkdFX0tJTkRfUkVGVVNFRBACEiQKIENFUlRJRklDQVRFX0NIQU5HRV9LSU5EX1JFUExBQ0VEEANiBnByb3RvMw", [file_edge_v1_failure, file_edge_v1_invoke, file_edge_v1_node, file_edge_v1_rules, file_edge_v1_runtimes, file_edge_v1_vnics, file_google_protobuf_timestamp]);
 
 /**
  * A request to a node, as a value. The same id is carried out once, however often it arrives.
@@ -147,6 +149,14 @@ export type Command = Message<"edge.v1.Command"> & {
      */
     value: GetMetricsRequest;
     case: "getMetrics";
+  } | {
+    /**
+     * See Invoke.InvokeRuntime.
+     *
+     * @generated from field: edge.v1.InvokeRuntimeRequest invoke_runtime = 48;
+     */
+    value: InvokeRuntimeRequest;
+    case: "invokeRuntime";
   } | { case: undefined; value?: undefined };
 };
 
@@ -285,6 +295,14 @@ export type Result = Message<"edge.v1.Result"> & {
      */
     value: GetMetricsResponse;
     case: "getMetrics";
+  } | {
+    /**
+     * See Invoke.InvokeRuntime.
+     *
+     * @generated from field: edge.v1.InvokeRuntimeResponse invoke_runtime = 48;
+     */
+    value: InvokeRuntimeResponse;
+    case: "invokeRuntime";
   } | { case: undefined; value?: undefined };
 };
 
@@ -417,6 +435,14 @@ export type Event = Message<"edge.v1.Event"> & {
      */
     value: VnicChange;
     case: "vnic";
+  } | {
+    /**
+     * Something happened to the certificate by which a runtime is known.
+     *
+     * @generated from field: edge.v1.CertificateChange certificate = 22;
+     */
+    value: CertificateChange;
+    case: "certificate";
   } | { case: undefined; value?: undefined };
 };
 
@@ -610,6 +636,55 @@ export const StateSetAsideSchema: GenMessage<StateSetAside> = /*@__PURE__*/
   messageDesc(file_edge_v1_command, 8);
 
 /**
+ * Something happened to the certificate by which a runtime is known. See Invoke.InvokeRuntime.
+ *
+ * @generated from message edge.v1.CertificateChange
+ */
+export type CertificateChange = Message<"edge.v1.CertificateChange"> & {
+  /**
+   * The runtime.
+   *
+   * @generated from field: string runtime = 1;
+   */
+  runtime: string;
+
+  /**
+   * The port that shows it.
+   *
+   * @generated from field: uint32 port = 2;
+   */
+  port: number;
+
+  /**
+   * What happened.
+   *
+   * @generated from field: edge.v1.CertificateChangeKind kind = 3;
+   */
+  kind: CertificateChangeKind;
+
+  /**
+   * SHA-256 of the certificate that was seen, as openssl prints it.
+   *
+   * @generated from field: string sha256 = 4;
+   */
+  sha256: string;
+
+  /**
+   * SHA-256 of the one that was expected; empty at first contact.
+   *
+   * @generated from field: string expected_sha256 = 5;
+   */
+  expectedSha256: string;
+};
+
+/**
+ * Describes the message edge.v1.CertificateChange.
+ * Use `create(CertificateChangeSchema)` to create a new message.
+ */
+export const CertificateChangeSchema: GenMessage<CertificateChange> = /*@__PURE__*/
+  messageDesc(file_edge_v1_command, 9);
+
+/**
  * What can happen to a runtime.
  *
  * @generated from enum edge.v1.RuntimeChangeKind
@@ -691,4 +766,52 @@ export type RuntimeChangeKind = (typeof RuntimeChangeKind)[keyof typeof RuntimeC
  */
 export const RuntimeChangeKindSchema: GenEnum<RuntimeChangeKind> = /*@__PURE__*/
   enumDesc(file_edge_v1_command, 0);
+
+/**
+ * What can happen to the pinned certificate of a runtime.
+ *
+ * @generated from enum edge.v1.CertificateChangeKind
+ */
+export const CertificateChangeKind = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: CERTIFICATE_CHANGE_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It was seen for the first time, and is expected from now on.
+   *
+   * @generated from enum value: CERTIFICATE_CHANGE_KIND_PINNED = 1;
+   */
+  PINNED: 1,
+
+  /**
+   * Another one was seen, and refused.
+   *
+   * @generated from enum value: CERTIFICATE_CHANGE_KIND_REFUSED = 2;
+   */
+  REFUSED: 2,
+
+  /**
+   * Another one was seen, and is expected from now on, as the caller wanted.
+   *
+   * @generated from enum value: CERTIFICATE_CHANGE_KIND_REPLACED = 3;
+   */
+  REPLACED: 3,
+} as const;
+
+/**
+ * What can happen to the pinned certificate of a runtime.
+ *
+ * @generated from enum edge.v1.CertificateChangeKind
+ */
+export type CertificateChangeKind = (typeof CertificateChangeKind)[keyof typeof CertificateChangeKind] | UnknownEnum;
+
+/**
+ * Describes the enum edge.v1.CertificateChangeKind.
+ */
+export const CertificateChangeKindSchema: GenEnum<CertificateChangeKind> = /*@__PURE__*/
+  enumDesc(file_edge_v1_command, 1);
 
