@@ -66,6 +66,7 @@ export class LeaseClient implements AsyncDisposable {
 
   /** The LAN may be another one, because of `reason`: asks at once for the same address, keeping the lease until an answer. */
   askAgain(reason: string): void {
+    if (this.#isOver) return; // A release may be on its way.
     this.#known = { ...this.#known, why: reason };
     this.#replaced.abort();
   }
