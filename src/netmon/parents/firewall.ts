@@ -4,10 +4,10 @@ import { ownAlias } from "../../wire/interfaces.ts";
 import { run } from "../namespaces/index.ts";
 import type { Step } from "./steps.ts";
 
-/** A pair of links between which packets of one address shall pass. */
+/** Packets from and to one address shall pass between its link and another. */
 export interface Passage {
   readonly device: string;
-  readonly parent: string;
+  readonly other: string;
   /** IPv4, without prefix. */
   readonly address: string;
 }
@@ -67,8 +67,8 @@ export function stepsForPassages(passages: readonly Passage[], filters: readonly
 function acceptIn(rules: readonly string[]) {
   const chain = rules.includes("-N DOCKER-USER") ? "DOCKER-USER" : "FORWARD";
   const accept = `-m comment --comment ${ownAlias} -j ACCEPT`;
-  return ({ device, parent, address }: Passage) => [
-    `-A ${chain} -s ${address}/32 -i ${device} -o ${parent} ${accept}`,
-    `-A ${chain} -d ${address}/32 -i ${parent} -o ${device} ${accept}`,
+  return ({ device, other, address }: Passage) => [
+    `-A ${chain} -s ${address}/32 -i ${device} -o ${other} ${accept}`,
+    `-A ${chain} -d ${address}/32 -i ${other} -o ${device} ${accept}`,
   ];
 }

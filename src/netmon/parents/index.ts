@@ -1,10 +1,22 @@
 /**
  * What is made on the node itself, at a parent, for vNICs: VLAN sub-interfaces, shims by which the node talks with vNICs, proxy ARP
  * for parents that take one MAC only, and whole NICs given to a container and taken back. All of it acts in netmon's own network
- * namespace. What is ours is marked with the link alias `orchestrator`; nothing else is touched.
+ * namespace. Links that are ours have the alias `orchestrator`; nobody else's is touched.
  *
- * Each function can be called again at any time and then mends what is missing. `keep...` and `removeUnused...` take all wishes of
- * the node at once and undo the rest, so two calls of the same one must not run at the same time.
+ * Each function can be called again at any time and then mends what is missing. `keepShims`, `keepProxies` and `removeUnusedVlans`
+ * take all wishes of the node at once and undo the rest: of each, one call at a time.
+ *
+ * A vNIC of mode PROXY_ARP:
+ * 1. `ensureProxyLink` plugs its link, a veth, into the container; addresses and routes inside are those of any other vNIC.
+ * 2. `keepProxies` at once, and again whenever its address or a parent is different.
+ * 3. Its lease is taken on the parent (`place: {}, device: parent`) with the client id `01:<the vNIC's MAC>`. A renewal to its own
+ *    server cannot be answered to the node, so it is confirmed by broadcast, which is what the client does next.
+ * 4. Whether an address is free is asked, and an address announced, on the parent: inside, the node answers for everybody.
+ * It has no IPv6, and hears no broadcasts of the LAN. The node itself reaches it without a shim.
+ *
+ * A vNIC of mode DEDICATED: `recordNic`, keep what it says on disk, `takeNic`; at the end `giveBackNic` while the container's
+ * namespace is still open, and after a restart without one `returnNic`, each until it says true. Its parent is not on the node
+ * meanwhile.
  */
 
 export { modeFor, type Parent } from "./mode.ts";

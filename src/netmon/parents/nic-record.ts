@@ -61,8 +61,7 @@ export function whyNot(
 ): string | undefined {
   const { name } = link;
   const next = "name another NIC";
-  const isNic =
-    !link.isLoopback && (link.kind === "" || link.kind === "veth") && !link.alias.startsWith(ownAlias);
+  const isNic = !link.isLoopback && (link.kind === "" || link.kind === "veth") && link.alias !== ownAlias;
   if (!isNic) return `${name} is no NIC (${link.isLoopback ? "loopback" : link.kind}): ${next}`;
   if (node.hasDefaultRoute)
     return `${name} carries the node's default route, which would be cut off: ${next}`;

@@ -1,5 +1,5 @@
 import { ownAlias } from "../../wire/interfaces.ts";
-import { type Filter, stepsForPassages } from "./firewall.ts";
+import { type Filter, type Passage, stepsForPassages } from "./firewall.ts";
 import type { Link } from "./links.ts";
 import { isProxyLink, type ProxyOwner, proxyName } from "./proxy-link.ts";
 import { type HostRoute, sourceFor, stepsForRoutes } from "./routes.ts";
@@ -58,7 +58,7 @@ export function planProxies(wanted: readonly ProxyWish[], seen: ProxiesSeen): St
     ...gone.map(({ name }) => `ip link delete dev ${name}`),
     ...stepsToAnswer(addressed, seen),
     ...proxies.flatMap((proxy) => stepsForLink(proxy, seen)),
-    ...stepsForPassages(addressed, seen.filters),
+    ...stepsForPassages(passagesOf(addressed), seen.filters),
     ...stepsToForget(addressed, seen),
   ];
 }
@@ -92,8 +92,17 @@ function stepsToRaise(name: string): Step[] {
 }
 
 interface Answer {
+  readonly device: string;
   readonly parent: string;
   readonly address: string;
+}
+
+/** With the parent's LAN, and with one another upon the same parent, as on a LAN. */
+function passagesOf(answers: readonly Answer[]): Passage[] {
+  return answers.flatMap(({ device, parent, address }, at) => {
+    const others = answers.slice(at + 1).filter((one) => one.parent === parent);
+    return [parent, ...others.map((one) => one.device)].map((other) => ({ device, other, address }));
+  });
 }
 
 function stepsToAnswer(answers: readonly Answer[], seen: ProxiesSeen): Step[] {

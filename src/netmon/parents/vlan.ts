@@ -1,4 +1,5 @@
 import { createHash } from "node:crypto";
+import { asFailure } from "../../base/failure.ts";
 import { ownAlias } from "../../wire/interfaces.ts";
 import { type Link, linkNamed, links } from "./links.ts";
 import { carryOut, type Step } from "./steps.ts";
@@ -13,13 +14,24 @@ export interface Vlan {
 /**
  * Sees to it that the VLAN has a sub-interface on the node, and returns the name of it: the parent of vNICs in that VLAN. An
  * administrator's own one is taken as it is. While the parent is down ours stays down, and the kernel sets it up with the parent.
+ * May be called for several vNICs at once.
  * @throws {Failure} not_found: the parent. unsupported: this kernel has no 802.1Q.
  */
 export async function ensureVlan(vlan: Vlan, signal: AbortSignal): Promise<string> {
-  const { name, steps } = planVlan(vlan, await links({}, signal));
-  await carryOut(steps, signal);
-  return name;
+  for (let attempt = 1; ; attempt++) {
+    const { name, steps } = planVlan(vlan, await links({}, signal));
+    try {
+      await carryOut(steps, signal);
+      return name;
+    } catch (thrown) {
+      const isRace = ["conflict", "not_found"].includes(asFailure(thrown).kind);
+      if (!isRace || attempt === attempts) throw thrown;
+    }
+  }
 }
+
+/** Two vNICs of one VLAN may want it at the same moment: who comes second finds what the first has made so far. */
+const attempts = 5;
 
 /**
  * Removes the sub-interfaces that we made and that are none of these, and returns their names. With a sub-interface the kernel

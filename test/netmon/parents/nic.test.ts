@@ -1,4 +1,3 @@
-import { ownName } from "../namespaces/own-network.ts"; // First: the rest of this file runs within it.
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
@@ -11,6 +10,7 @@ import { type NicRoute, routesToRecord, whyNot } from "../../../src/netmon/paren
 import { openLan } from "../../fixtures/lan.ts";
 import { ownNetwork } from "../../fixtures/network.ts";
 import { until } from "../../journeys/until.ts";
+import { ownName } from "../namespaces/own-network.ts"; // First: the rest of this file runs within it.
 import { address, link } from "./links.ts";
 
 const { signal } = new AbortController();
@@ -95,6 +95,7 @@ test("a NIC moves into a container as a whole, works there, and comes back as it
   assert.equal(await on.host.ping(on.lan.at(60)), true);
 
   inside("ip link set ethercat down");
+  inside("ip link set ethercat name eth1");
   await takeNic(nic, signal);
   assert.match(inside("ip -o link show ethercat"), /<[A-Z,_]*UP/, "whoever asks again gets it as promised");
   assert.equal(await giveBackNic(nic, now, signal), true);

@@ -1,8 +1,10 @@
-import { ownName } from "../namespaces/own-network.ts"; // First: the rest of this file runs within it.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { after, test } from "node:test";
+import { systemClock } from "../../../src/base/clock.ts";
+import { openLog } from "../../../src/base/log.ts";
+import { LeaseClient } from "../../../src/netmon/lease/index.ts";
 import { run } from "../../../src/netmon/namespaces/index.ts";
 import {
   ensureProxyLink,
@@ -12,6 +14,7 @@ import {
 } from "../../../src/netmon/parents/index.ts";
 import { openLan } from "../../fixtures/lan.ts";
 import { ownNetwork } from "../../fixtures/network.ts";
+import { ownName } from "../namespaces/own-network.ts"; // First: the rest of this file runs within it.
 
 const { signal } = new AbortController();
 
@@ -92,6 +95,7 @@ test("two runtimes of nearly one name do not meet, and one that changes leaves t
   using two = await container("i1/production-line-10", 52);
   await keepProxies([one.wish, two.wish], signal);
   assert.deepEqual([await other.ping(one.own), await other.ping(two.own)], [true, true]);
+  assert.equal(await pings(one.place, two.own), true, "as neighbours on a LAN");
 
   one.network.ip(`address flush dev lan0`, `address add ${lan.at(53)}/24 dev lan0`);
   await keepProxies([{ ...one.wish, address: lan.at(53) }, two.wish], signal);
@@ -142,6 +146,37 @@ test("an address that the administrator proxies, and forwarding of the whole nod
   await keepProxies([], signal);
   assert.equal(sh("ip neigh show proxy").trim(), `${lan.at(99)} dev eth0 proxy`);
   assert.equal(node()[0], "1\n");
+});
+
+test("leases of proxied vNICs are taken on the parent, where the server knows each by its own client id", async () => {
+  await lan.startDhcp({ range: [lan.at(100), lan.at(199)] });
+  await using clients = new AsyncDisposableStack();
+  const leased = (own: string) =>
+    new Promise<string>((resolve) => {
+      const client = LeaseClient.start({
+        ...{ place: {}, device: "eth0", mac, hostName: "press", clientId: `01:${own}` },
+        ...{ clock: systemClock, random: Math.random },
+        log: openLog({ program: "test", level: "silent", format: "json" }),
+        onNews: (news) => news.kind === "bound" && resolve(news.lease.address),
+      });
+      clients.use(client);
+    });
+  using one = await container("i1/press", 58);
+  using two = await container("i1/saw", 59);
+  const [first, second] = [await leased(one.plug.mac), await leased(two.plug.mac)];
+  assert.notEqual(first, second);
+  one.network.ip("address flush dev lan0", `address add ${first} dev lan0`);
+  two.network.ip("address flush dev lan0", `address add ${second} dev lan0`);
+  const [here, there] = [first, second].map((address) => address.split("/")[0] ?? "");
+  await keepProxies(
+    [
+      { ...one.wish, address: here },
+      { ...two.wish, address: there },
+    ],
+    signal,
+  );
+  assert.deepEqual([await other.ping(here ?? ""), await other.ping(there ?? "")], [true, true]);
+  await keepProxies([], signal);
 });
 
 test("a link of the vNIC's name that is another's is a conflict, and stays", async () => {

@@ -1,4 +1,3 @@
-import { ownName } from "../namespaces/own-network.ts"; // First: the rest of this file runs within it.
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
@@ -8,6 +7,7 @@ import { keepShims, type ShimVnic } from "../../../src/netmon/parents/index.ts";
 import { planShims, type ShimsSeen } from "../../../src/netmon/parents/shim.ts";
 import { openLan } from "../../fixtures/lan.ts";
 import { ownNetwork } from "../../fixtures/network.ts";
+import { ownName } from "../namespaces/own-network.ts"; // First: the rest of this file runs within it.
 import { address, link } from "./links.ts";
 
 const { signal } = new AbortController();

@@ -1,9 +1,9 @@
-import { ownName } from "../namespaces/own-network.ts"; // First: the rest of this file runs within it.
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { ensureVlan, removeUnusedVlans, vlanName } from "../../../src/netmon/parents/index.ts";
 import { planVlan, unusedVlans } from "../../../src/netmon/parents/vlan.ts";
+import { ownName } from "../namespaces/own-network.ts"; // First: the rest of this file runs within it.
 import { link } from "./links.ts";
 
 const { signal } = new AbortController();
