@@ -75,3 +75,19 @@ function wordIn(flags: string): string {
 function plain(word: string): Candidate {
   return { word, description: "" };
 }
+
+/**
+ * The words as their writer meant them: bash cuts at each `=` and `:`, so that `a=b` comes as three. An empty word after one of
+ * them is one that is only about to begin.
+ */
+export function rejoined(words: readonly string[]): string[] {
+  const joined: string[] = [];
+  let isOpen = false;
+  for (const word of words) {
+    const isCut = /^[=:]+$/.test(word);
+    if ((isCut || isOpen) && joined.length > 0) joined.push(`${joined.pop()}${word}`);
+    else joined.push(word);
+    isOpen = isCut;
+  }
+  return joined;
+}

@@ -1,11 +1,12 @@
 import { Argument, type Command } from "commander";
 import { RuntimePhase } from "../../gen/edge/v1/runtimes_pb.ts";
 import { word } from "./answer.ts";
-import { type Candidate, known, nextOf } from "./candidates.ts";
+import { type Candidate, known, nextOf, rejoined } from "./candidates.ts";
 import { type Door, withDoor } from "./door.ts";
 import type { Run } from "./run.ts";
 import { printable } from "./table.ts";
 import { findTarget } from "./target.ts";
+import { vnicWords } from "./vnic-flag.ts";
 
 /** A person who presses Tab does not wait longer for a hub that does not answer, in milliseconds. */
 const patienceMs = 1000;
@@ -17,9 +18,14 @@ const patienceMs = 1000;
 const scripts = {
   bash: `# orchestrator completion for bash: put  source <(orchestrator completion bash)  into ~/.bashrc
 _orchestrator() {
-  local candidates
+  local candidates word=\${COMP_WORDS[COMP_CWORD]} typed=\${COMP_LINE:0:COMP_POINT}
   mapfile -t candidates < <("\${COMP_WORDS[0]}" complete -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
   COMPREPLY=("\${candidates[@]%%$'\\t'*}")
+  # Bash cuts words at each = and :, and wants only what is behind the last.
+  case $word in [=:]) word= ;; esac
+  typed=\${typed##*[[:space:]]}
+  COMPREPLY=("\${COMPREPLY[@]#"\${typed%"$word"}"}")
+  case \${COMPREPLY[0]-} in *=) compopt -o nospace 2>/dev/null ;; esac
 }
 complete -o default -F _orchestrator orchestrator
 `,
@@ -41,7 +47,7 @@ complete -c orchestrator -f -a '(orchestrator complete -- (commandline -opc)[2..
 } as const;
 
 /** What only a hub or a node knows, by the word that stands for it in the help. */
-const named: Record<string, (run: Run, door: Door) => Promise<Candidate[]>> = {
+const named: Record<string, (run: Run, door: Door, begun: string) => Promise<Candidate[]>> = {
   async node({ signal }, door) {
     const { nodes } = await door.fleet.listNodes({}, { signal, timeoutMs: patienceMs });
     return nodes.map(({ id, hostName }) => ({ word: id, description: hostName }));
@@ -52,6 +58,17 @@ const named: Record<string, (run: Run, door: Door) => Promise<Candidate[]>> = {
     return runtimes.map(({ spec, phase }) => ({
       word: spec?.name ?? "",
       description: word(RuntimePhase, phase),
+    }));
+  },
+  async vnic(run, door, begun) {
+    const [, before, part = ""] = /^(.*,)([^,]*)$/.exec(begun) ?? [];
+    if (before === undefined) return []; // Its name is for the person to choose.
+    if (!part.startsWith("parent=")) return vnicWords.map((one) => ({ word: before + one, description: "" }));
+    const target = await findTarget(run, door);
+    const { interfaces } = await door.ask("getInterfaces", {}, { nodeId: target?.id, timeoutMs: patienceMs });
+    return interfaces.map(({ name, kind, addresses }) => ({
+      word: `${before}parent=${name}`,
+      description: [kind, ...addresses].join(" "),
     }));
   },
 };
@@ -77,13 +94,15 @@ export function defineCompletion(program: Command, run: Run): void {
 }
 
 /** A failure is no candidates: at a Tab there is nobody to tell. */
-async function complete(program: Command, words: string[], run: Run): Promise<Candidate[]> {
+async function complete(program: Command, given: string[], run: Run): Promise<Candidate[]> {
+  const words = rejoined(given);
+  const begun = words.at(-1) ?? "";
   const next = nextOf(program, words);
   if (next.is === "known") return next.candidates;
   const ask = named[next.what];
   if (!ask) return [];
   const signal = AbortSignal.any([run.signal, AbortSignal.timeout(patienceMs)]);
   const asking: Run = { ...run, signal, flags: next.flags };
-  const all = await withDoor(asking, (door) => ask(asking, door)).catch(() => []);
-  return known(words.at(-1) ?? "", all).candidates;
+  const all = await withDoor(asking, (door) => ask(asking, door, begun)).catch(() => []);
+  return known(begun, all).candidates;
 }

@@ -4,6 +4,7 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
+import { Node } from "../../gen/edge/v1/node_pb.ts";
 import { RuntimePhase, Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
 import { tempFolder } from "../fixtures/folder.ts";
 import { ask } from "./ask.ts";
@@ -17,19 +18,23 @@ const script = `
 source <(orchestrator completion bash); source <(orchestrator completion bash)
 while IFS=$'\\t' read -r -a words; do
   COMP_WORDS=(orchestrator "\${words[@]}"); COMP_CWORD=\${#words[@]}
+  COMP_LINE="orchestrator \${words[*]}"; COMP_LINE=\${COMP_LINE// = /=}; COMP_LINE=\${COMP_LINE// =/=}; COMP_POINT=\${#COMP_LINE}
   _orchestrator </dev/null
   echo "\${COMPREPLY[*]}"
 done`;
 
 test("bash completes nouns, verbs, flags, choices, and the names that a node knows", async () => {
   using folder = tempFolder();
-  await using _daemon = await standInDaemon(join(folder.path, "d.sock"), (router) =>
+  await using _daemon = await standInDaemon(join(folder.path, "d.sock"), (router) => {
     router.service(Runtimes, {
       listRuntimes: () => ({
         runtimes: ["plc1", "plc2", "other"].map((name) => ({ spec: { name }, phase: RuntimePhase.RUNNING })),
       }),
-    }),
-  );
+    });
+    const interfaces = [{ name: "eth0" }, { name: "eth10" }, { name: "wlan0" }];
+    router.service(Node, { getInterfaces: () => ({ interfaces }) });
+  });
+  const vnic = ["--socket", "d.sock", "runtime", "create", "x", "--vnic"];
   const cases: [words: string[], offered: string][] = [
     [["ru"], "runtime"],
     [["--json", "hub", "token", "r"], "revoke"],
@@ -40,6 +45,12 @@ test("bash completes nouns, verbs, flags, choices, and the names that a node kno
     [["--socket", "d.sock", "runtime", "stop", "pl"], "plc1 plc2"],
     [["runtime", "create", "pl"], ""],
     [["node", "$(touch broken)"], ""],
+    [[...vnic, "lan0,h"], "lan0,host-access"],
+    [[...vnic, "lan0,par"], "lan0,parent="],
+    // As bash cuts them.
+    [[...vnic, "lan0,parent", "="], "eth0 eth10 wlan0"],
+    [[...vnic, "lan0,parent", "=", "eth1"], "eth10"],
+    [[...vnic, "lan0,parent", "=", "eth1,no"], "eth1,none eth1,no-default-route"],
   ];
   const wrapper = `#!/bin/sh\nexec "${process.execPath}" "${entry}" "$@"\n`;
   writeFileSync(join(folder.path, "orchestrator"), wrapper, { mode: 0o755 });
