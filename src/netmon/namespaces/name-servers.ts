@@ -10,8 +10,8 @@ const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
 /**
  * Writes the name servers into the container's `/etc/resolv.conf`, in place, because engines mount that file by itself. The
  * container may have put anything there, so each step of the way is opened without following links, and only a regular file is
- * written. Returns whether the file says so now: a container that has none needs none, and where
- * it is read-only, as with a read-only root, the engine's stays.
+ * written. Returns whether the file says so now: a container that has none needs none, and one that is read-only, as with a
+ * read-only root, keeps the engine's.
  * @throws {Failure} not_found: the container does not run any more. denied: the file is something else, or a right is missing.
  */
 export async function writeNameServers(

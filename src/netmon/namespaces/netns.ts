@@ -1,6 +1,6 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { Failure, failure } from "../../base/failure.ts";
-import { isAlive, type Owner } from "./owner.ts";
+import { isAlive, type Owner, parentOf } from "./owner.ts";
 import type { Place } from "./run.ts";
 
 /** The network namespace of a container that runs. While it is open the kernel keeps it, also when the container has ended. */
@@ -15,8 +15,8 @@ export class Netns implements AsyncDisposable {
 
   /**
    * Opens it. Who the process is is looked at afterwards, so that a pid that was given again never leads into another's.
-   * @throws {Failure} not_found: the process has ended. denied: a right is missing. conflict: it is still, or for good, in netmon's own namespace: a
-   * container that is just being started gets its own in a moment.
+   * @throws {Failure} not_found: the process has ended. denied: a right is missing. conflict: it has no namespace of its own, which
+   * it gets in a moment when it is just being started, and never when it uses the host's network.
    */
   static async open(owner: Owner): Promise<Netns> {
     const file = await open(`/proc/${owner.pid}/ns/net`).catch((cause: unknown) => {
@@ -24,12 +24,12 @@ export class Netns implements AsyncDisposable {
       throw isRefused ? failure("denied", mayNotLook, { cause }) : ended(owner, cause);
     });
     try {
-      const [theirs, own] = await Promise.all([file.stat({ bigint: true }), stat(ownPath, { bigint: true })]);
+      const { ino } = await file.stat({ bigint: true });
+      // The engine, which need not be in netmon's namespace, starts a container's first process in its own.
+      const others = await Promise.all(["self", parentOf(owner) ?? "none"].map(namespaceOf));
       if (!isAlive(owner)) throw ended(owner);
-      if (theirs.ino === own.ino && theirs.dev === own.dev) {
-        throw failure("conflict", `container ${short(owner)} has no network namespace of its own yet`);
-      }
-      return new Netns(owner, file);
+      if (!others.includes(ino)) return new Netns(owner, file);
+      throw failure("conflict", `container ${short(owner)} has no network namespace of its own yet`);
     } catch (thrown) {
       await file.close();
       throw thrown;
@@ -55,7 +55,11 @@ export class Netns implements AsyncDisposable {
   }
 }
 
-const ownPath = "/proc/self/ns/net";
+/** The number of a process's network namespace; undefined when it has ended. */
+async function namespaceOf(pid: string): Promise<bigint | undefined> {
+  const seen = await stat(`/proc/${pid}/ns/net`, { bigint: true }).catch(() => undefined);
+  return seen?.ino;
+}
 
 /** What the kernel means by refusing the way into another process. */
 export const mayNotLook =

@@ -48,16 +48,25 @@ function containerOf(cgroup: string, containerIds: ReadonlySet<string>): string 
   return undefined;
 }
 
-/** When a process that lives started; undefined when it has ended, also while nobody has looked at its end (a zombie). */
-function startOf(pid: number, proc: string): string | undefined {
-  const stat = read(proc, pid, "stat");
-  // The name stands in parentheses and may hold any character, so the fields are counted from its end (proc(5)).
-  const [state = "X", ...fields] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return /[ZXx]/.test(state) ? undefined : fields[fieldsBeforeStart];
+/** The process that started it, or took it over when that one ended; undefined when it has ended. */
+export function parentOf({ pid }: Owner, proc = "/proc"): string | undefined {
+  return fieldsOf(pid, proc)[fields.parent];
 }
 
-/** From `ppid`, the 4th field of a process's stat, to `starttime`, the 22nd. */
-const fieldsBeforeStart = 18;
+function startOf(pid: number, proc: string): string | undefined {
+  return fieldsOf(pid, proc)[fields.start];
+}
+
+/** Where stat has what, counted from behind the name. */
+const fields = { state: 0, parent: 1, start: 19 } as const;
+
+/** What stat says of a process that lives. One that has ended, and at whose end nobody has looked yet (a zombie), has nothing. */
+function fieldsOf(pid: number, proc: string): string[] {
+  const stat = read(proc, pid, "stat");
+  // The name stands in parentheses and may hold any character, also a parenthesis (proc(5)).
+  const all = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  return /[ZXx]/.test(all[fields.state] ?? "X") ? [] : all;
+}
 
 /** Of those that started in one tick, the lower pid is the older, but for the moment in which pids begin anew. */
 function isOlder(a: Owner, b: Owner): boolean {

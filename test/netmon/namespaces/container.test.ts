@@ -1,7 +1,7 @@
 import { ownName } from "./own-network.ts"; // First: the rest of this file runs within it.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { after, test } from "node:test";
 import {
   createMacvlan,
@@ -56,17 +56,14 @@ test("a container's namespace is opened from the first moment of its start, and 
   await using netns = await Netns.open(owner);
   assert.equal(netns.isAlive, true);
   // It was the same one all along, where the engine has put its own link by now.
-  const [first, last] = await Promise.all([observe(early.place, signal), observe(netns.place, signal)]);
-  assert.deepEqual(first, last);
-  assert.deepEqual(
-    last.links.map(({ name }) => name),
-    ["lo", "eth0"],
-  );
+  assert.equal(statSync(early.path).ino, statSync(netns.path).ino);
+  const names = async () => (await observe(early.place, signal)).links.map(({ name }) => name);
+  assert.deepEqual(await names(), ["lo", "eth0"]);
 
   await box.kill();
   assert.equal(netns.isAlive, false);
   assert.equal(box.owner(), undefined);
-  assert.deepEqual((await observe(netns.place, signal)).links.map(({ name }) => name).slice(0, 1), ["lo"]);
+  assert.ok((await names()).includes("lo"));
   await assert.rejects(Netns.open(owner), { kind: "not_found" });
 });
 
