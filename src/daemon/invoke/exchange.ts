@@ -52,11 +52,15 @@ export function exchange(
     });
     sent.maxHeadersCount = 0; // Not so many by number: by size, and none is left out in silence.
     sent.on("error", (error) => fail(broken(error, who)));
-    sent.on("close", () => fail(noAnswer("reset", `${who} ended the connection without an answer`)));
+    let hasHead = false; // From then on the answer itself tells its end.
+    sent.on("close", () => {
+      if (!hasHead) fail(noAnswer("reset", `${who} ended the connection without an answer`));
+    });
     sent.on("upgrade", () =>
       fail(noAnswer("bad_response", `${who} wants to speak another protocol than HTTP`)),
     );
     sent.on("response", (answer) => {
+      hasHead = true;
       const tooLarge = () =>
         fail(
           failure(
