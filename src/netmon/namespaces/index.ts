@@ -5,7 +5,7 @@
 
 export { addAddress, removeAddress } from "./addresses.ts";
 export { announce, probeAddress } from "./arp.ts";
-export { type Inside, type InsideAddress, type InsideLink, type InsideRoute, observe } from "./inside.ts";
+export { type Inside, type InsideAddress, type InsideLink, observe } from "./inside.ts";
 export { type Ipv6Use, setIpv6 } from "./ipv6.ts";
 export {
   createIpvlan,
@@ -18,7 +18,7 @@ export {
   setLinkUp,
   setMac,
 } from "./links.ts";
-export { writeNameServers } from "./name-servers.ts";
+export { hasOwnRoot, writeNameServers } from "./name-servers.ts";
 export { Netns } from "./netns.ts";
 export { findOwners, type Owner } from "./owner.ts";
 export { removeRoute, replaceRoute } from "./routes.ts";

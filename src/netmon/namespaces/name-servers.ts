@@ -1,5 +1,5 @@
 import { constants } from "node:fs";
-import { type FileHandle, open } from "node:fs/promises";
+import { type FileHandle, open, readFile, stat } from "node:fs/promises";
 import { isIP } from "node:net";
 import { failure } from "../../base/failure.ts";
 import { codeOf, ended, mayNotLook } from "./netns.ts";
@@ -13,6 +13,7 @@ const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
  * written. Returns whether the file says so now: a container that has none needs none, and one that is read-only, as with a
  * read-only root, keeps the engine's.
  * @throws {Failure} not_found: the container does not run any more. denied: the file is something else, or a right is missing.
+ * unavailable: the container is just being started, and its process still sees the node's files: `hasOwnRoot` says when.
  */
 export async function writeNameServers(
   owner: Owner,
@@ -24,6 +25,9 @@ export async function writeNameServers(
   try {
     const root = await step(`/proc/${owner.pid}/root`, O_RDONLY | O_DIRECTORY);
     if (!isAlive(owner)) throw ended(owner);
+    if (await isRootOfOthers(root, owner)) {
+      throw failure("unavailable", "the container is just being started: ask again in a moment");
+    }
     const etc = await step(below(root, "etc"), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     const file = await step(below(etc, "resolv.conf"), O_RDWR | O_NOFOLLOW | O_NONBLOCK);
     if (!(await file.stat()).isFile()) throw refused("it is no regular file");
@@ -37,6 +41,31 @@ export async function writeNameServers(
     if (code === undefined) throw thrown;
     throw refused(meanings[code] ?? `the kernel says ${code}`, thrown);
   }
+}
+
+/** Whether a container's process has files of its own by now: engines give it its network before that. */
+export async function hasOwnRoot(owner: Owner): Promise<boolean> {
+  const root = await open(`/proc/${owner.pid}/root`, O_RDONLY | O_DIRECTORY).catch(() => undefined);
+  if (!root) return false;
+  try {
+    return !(await isRootOfOthers(root, owner)) && isAlive(owner);
+  } finally {
+    await root.close();
+  }
+}
+
+/**
+ * Whether a root folder is that of who started the container, of the machine, or netmon's own. A container that is being started
+ * has its starter's until its own is in place, and what is written there is written into the node's own files.
+ */
+async function isRootOfOthers(root: FileHandle, { pid }: Owner): Promise<boolean> {
+  const { dev, ino } = await root.stat({ bigint: true });
+  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
+  const starter = /^PPid:\s+([1-9]\d*)$/m.exec(status)?.[1] ?? "1";
+  const others = await Promise.all(
+    [starter, "1", "self"].map((one) => stat(`/proc/${one}/root`, { bigint: true }).catch(() => undefined)),
+  );
+  return others.some((one) => one?.dev === dev && one.ino === ino);
 }
 
 const notPlain = "it, or the folder above it, is no plain file or folder";

@@ -1,0 +1,26 @@
+/** A plant: this test's own namespace is the node, with `eth0` on a LAN where another machine is. */
+import { ownName } from "./own-network.ts"; // First: the rest of the file runs within it.
+import { after } from "node:test";
+import { createMacvlan, observe, type Place } from "../../../src/netmon/namespaces/index.ts";
+import { openLan } from "../../fixtures/lan.ts";
+import { ownNetwork } from "../../fixtures/network.ts";
+
+export const { signal } = new AbortController();
+export const macs = { first: "02:5f:10:00:00:01", second: "02:5f:10:00:00:02" };
+
+export const lan = await openLan({ subnet6: "fd77::/64" });
+after(() => lan[Symbol.asyncDispose]());
+export const cable = lan.attach(ownName, "eth0");
+export const neighbour = lan.host({ address: lan.at(20) });
+
+/** A namespace as a container's, with a MACVLAN link `lan0` upon `eth0`. */
+export async function container(mac: string) {
+  const network = ownNetwork();
+  const place: Place = { netns: `/run/netns/${network.name}` };
+  await createMacvlan({ place, parent: "eth0", name: "lan0", mac, mode: "bridge", signal });
+  return { network, place, [Symbol.dispose]: () => network[Symbol.dispose]() };
+}
+
+export async function linkIn(place: Place, name = "lan0") {
+  return (await observe(place, signal)).links.find((link) => link.name === name);
+}
