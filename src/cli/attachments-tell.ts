@@ -16,12 +16,24 @@ export function tableOfAttachments(
     ["OWNER", "VNIC", "PHASE", "PARENT", "MAC", "ADDRESSES", "GATEWAY", "DEFAULT", "SINCE", "REASON"],
     attachments.flatMap(({ owner, vnics }) =>
       vnics.map((one) => [
-        ...[owner, one.name, word(VnicPhase, one.phase), one.parent, one.mac, one.addresses.join(", ")],
+        ...[
+          shortOwner(owner),
+          one.name,
+          word(VnicPhase, one.phase),
+          one.parent,
+          one.mac,
+          one.addresses.join(", "),
+        ],
         ...[one.gateway, one.hasDefaultRoute ? "yes" : "no", ago(one.since, now), one.reason],
       ]),
     ),
     "no vNICs are attached",
   );
+}
+
+/** An owner is `<the daemon's instance>/<runtime>`, and a node has one daemon. */
+function shortOwner(owner: string): string {
+  return owner.replace(/^([^/]{8})[^/]+\//, "$1/");
 }
 
 /** What happened to an attachment, on a line. */

@@ -7,7 +7,8 @@ export function checked<T>(parse: (text: string) => T): (text: string) => T {
     try {
       return parse(text);
     } catch (thrown) {
-      throw new InvalidArgumentError(thrown instanceof Error ? `${thrown.message}.` : String(thrown));
+      const sentence = thrown instanceof Error ? thrown.message : String(thrown);
+      throw new InvalidArgumentError(/[.?]$/.test(sentence) ? sentence : `${sentence}.`);
     }
   };
 }
