@@ -1,4 +1,5 @@
 /** The REST interface as a table: who may call what, and what it answers. Status codes and oddities are the real ones. */
+import type { Builds } from "./builds.ts";
 import type { Plc } from "./plc.ts";
 import type { Tokens } from "./tokens.ts";
 import type { User, Users } from "./users.ts";
@@ -9,6 +10,7 @@ export const runtimeVersion = "v4.1.0-sample";
 /** What a route may use. */
 export interface Rooms {
   plc: Plc;
+  builds: Builds;
   users: Users;
   tokens: Tokens;
 }
@@ -18,6 +20,8 @@ export interface Ask {
   query: URLSearchParams;
   /** The JSON body's fields; empty when there are none. */
   body: Record<string, unknown>;
+  /** The part `file` of a multipart body. */
+  file: Buffer | undefined;
   /** Whose token came with it; undefined without one. */
   user: User | undefined;
   token: string;
@@ -79,8 +83,9 @@ export const routes: Record<string, Route> = {
   },
   "GET /api/compilation-status": {
     needs: "token",
-    answer: () => ok({ status: "IDLE", logs: [], exit_code: null }),
+    answer: ({ builds }) => ok(builds.state()),
   },
+  "POST /api/upload-file": { needs: "token", answer: uploadFile },
 };
 
 /** What the real runtime says to a path below /api that it does not know: 200, and an error in the text. */
@@ -105,6 +110,12 @@ async function createUser({ users }: Rooms, { user, body }: Ask): Promise<Answer
   const added = await users.add(username, password, role === "admin" ? "admin" : "user");
   if (added === undefined) return refused(409, "Username already exists");
   return { code: 201, body: { msg: "User created", id: added.id, role: added.role } };
+}
+
+/** Always 200: what went wrong stands in the text. */
+function uploadFile({ builds }: Rooms, { file }: Ask): Answer {
+  const UploadFileFail = file === undefined ? "No file part in the request" : builds.begin(file);
+  return ok({ UploadFileFail, CompilationStatus: builds.state().status });
 }
 
 async function login({ users, tokens }: Rooms, { body: { username, password } }: Ask): Promise<Answer> {

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { AddressInfo } from "node:net";
+import { createBuilds } from "./builds.ts";
 import type { Certificate } from "./certificate.ts";
 import type { Plc } from "./plc.ts";
 import {
@@ -16,8 +17,8 @@ import {
 import { createTokens } from "./tokens.ts";
 import type { Users } from "./users.ts";
 
-/** Larger than any body here; uploads of programs are not part of the sample. */
-const bodyLimitBytes = 64 * 1024;
+/** The largest JSON, and the largest upload, as the real one has it. */
+const limitBytes = { json: 64 * 1024, multipart: 10 << 20 };
 
 export interface Server extends AsyncDisposable {
   port: number;
@@ -30,7 +31,8 @@ export async function serve(what: {
   certificate: Certificate;
   port: number;
 }): Promise<Server> {
-  const rooms: Rooms = { plc: what.plc, users: what.users, tokens: createTokens(() => Date.now()) };
+  const { plc, users } = what;
+  const rooms: Rooms = { plc, users, builds: createBuilds(plc), tokens: createTokens(() => Date.now()) };
   const server = createServer({ ...what.certificate, minVersion: "TLSv1.2" }, (request, response) => {
     handle(rooms, request)
       .catch((cause: unknown): Answer => {
@@ -63,7 +65,9 @@ async function handle(rooms: Rooms, request: IncomingMessage): Promise<Answer> {
   const caller = whoAsks(rooms, request, route);
   if ("code" in caller) return caller;
   const body = await readBody(request);
-  return "code" in body ? body : await route.answer(rooms, { query, body: body.fields, ...caller });
+  return "code" in body
+    ? body
+    : await route.answer(rooms, { query, body: body.fields, file: body.file, ...caller });
 }
 
 /** The token's user, or the refusal, in the words and codes of the real runtime's token library. */
@@ -88,7 +92,15 @@ function whoAsks(
   return user ? { user, token } : refused(401, "Token has been revoked");
 }
 
-async function readBody(request: IncomingMessage): Promise<Answer | { fields: Record<string, unknown> }> {
+interface Body {
+  fields: Record<string, unknown>;
+  file: Buffer | undefined;
+}
+
+async function readBody(request: IncomingMessage): Promise<Answer | Body> {
+  const type = request.headers["content-type"] ?? "";
+  const isMultipart = /^multipart\/form-data;/i.test(type);
+  const bodyLimitBytes = isMultipart ? limitBytes.multipart : limitBytes.json;
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   for await (const chunk of request as AsyncIterable<Buffer>) {
@@ -96,14 +108,23 @@ async function readBody(request: IncomingMessage): Promise<Answer | { fields: Re
     if (sizeBytes > bodyLimitBytes) return { code: 413, body: { msg: "Request too large" } };
     chunks.push(chunk);
   }
-  if (sizeBytes === 0) return { fields: {} };
+  if (sizeBytes === 0) return { fields: {}, file: undefined };
+  const bytes = Buffer.concat(chunks);
   try {
-    const value: unknown = JSON.parse(Buffer.concat(chunks).toString());
-    if (typeof value === "object" && value !== null) return { fields: { ...value } };
+    if (isMultipart) return { fields: {}, file: await filePart(bytes, type) };
+    const value: unknown = JSON.parse(bytes.toString());
+    if (typeof value === "object" && value !== null) return { fields: { ...value }, file: undefined };
   } catch {
     // Answered below, like JSON that is no object.
   }
-  return { code: 400, body: { msg: "The body is not a JSON object" } };
+  return { code: 400, body: { msg: "The body is neither a JSON object nor a form" } };
+}
+
+async function filePart(bytes: Buffer, type: string): Promise<Buffer | undefined> {
+  // eslint-disable-next-line @typescript-eslint/no-deprecated -- of a sample, bounded above, and without a dependency
+  const form = await new Response(bytes, { headers: { "content-type": type } }).formData();
+  const part = form.get("file");
+  return part instanceof File ? Buffer.from(await part.arrayBuffer()) : undefined;
 }
 
 function send(response: ServerResponse, { code, body }: Answer): void {

@@ -10,6 +10,8 @@ import { createPlc } from "../../samples/openplc/plc.ts";
 import { serve } from "../../samples/openplc/server.ts";
 import { createTokens } from "../../samples/openplc/tokens.ts";
 import { openUsers } from "../../samples/openplc/users.ts";
+import { zipOf } from "../fixtures/zip.ts";
+import { until } from "../journeys/until.ts";
 
 interface Reply {
   code: number | undefined;
@@ -18,7 +20,7 @@ interface Reply {
 }
 
 interface Runtime extends AsyncDisposable {
-  ask(line: string, options?: { body?: unknown; token?: string; raw?: string }): Promise<Reply>;
+  ask(line: string, options?: { body?: unknown; token?: string; raw?: string | FormData }): Promise<Reply>;
   /** The first user made, and logged in. */
   login(): Promise<string>;
 }
@@ -35,10 +37,18 @@ async function startRuntime(dir: string): Promise<Runtime> {
   const certificate = await makeCertificate(dir);
   const server = await serve({ plc, users, certificate, port: 0 });
   const runtime: Runtime = {
-    ask: (line, { body, token, raw } = {}) =>
-      new Promise((resolve, reject) => {
+    async ask(line, { body, token, raw } = {}) {
+      // The platform's own encoding of forms, which is JSON's and text's, too.
+      const text = raw ?? (body === undefined ? null : JSON.stringify(body));
+      const whole = new Response(text);
+      const bytes = Buffer.from(await whole.arrayBuffer());
+      const type = whole.headers.get("content-type");
+      return await new Promise((resolve, reject) => {
         const [method, path] = line.split(" ");
-        const headers = { ...(token !== undefined && { authorization: `Bearer ${token}` }) };
+        const headers = {
+          ...(token !== undefined && { authorization: `Bearer ${token}` }),
+          ...(type !== null && { "content-type": type }),
+        };
         // The name localhost and the certificate are checked: it must be good for a client that trusts it.
         const options = { host: "localhost", port: server.port, method, path, headers, ca: certificate.cert };
         const sent = request({ ...options, family: 4 }, (answer) => {
@@ -51,8 +61,9 @@ async function startRuntime(dir: string): Promise<Runtime> {
           );
         });
         sent.on("error", reject);
-        sent.end(raw ?? (body === undefined ? undefined : JSON.stringify(body)));
-      }),
+        sent.end(bytes);
+      });
+    },
     async login() {
       const body = { username: "op", password: "secret" };
       await runtime.ask("POST /api/create-user", { body });
@@ -146,6 +157,37 @@ test("the PLC runs at once, and answers in the core's own words", async (t) => {
   const { timing_stats: stats } = (await status("status?include_stats=true")) as { timing_stats: object };
   assert.ok("scan_count" in stats);
   assert.deepEqual(await status("compilation-status"), { status: "IDLE", logs: [], exit_code: null });
+});
+
+test("an uploaded program is checked, built as if, and run; one at a time", async (t) => {
+  await using runtime = await startRuntime(await stateDir(t));
+  const token = await runtime.login();
+  const upload = async (zip: Buffer) => {
+    const form = new FormData();
+    form.set("file", new File([Uint8Array.from(zip)], "program.zip"));
+    return (await runtime.ask("POST /api/upload-file", { token, raw: form })).body;
+  };
+  const state = async () => (await runtime.ask("GET /api/compilation-status", { token })).body;
+  const ended = (status: string) =>
+    until(`the build is ${status}`, async () => ((await state()) as { status: string }).status === status);
+  const good = zipOf({ "core/program.st": "PROGRAM", "conf/modbus.json": "{}" });
+
+  assert.deepEqual(await upload(Buffer.from("no zip")), {
+    UploadFileFail: "Invalid ZIP file",
+    CompilationStatus: "FAILED",
+  });
+  for (const name of ["../up", "/etc/passwd", "c:/x", "run.sh"]) {
+    const { UploadFileFail } = (await upload(zipOf({ [name]: "x" }))) as { UploadFileFail: string };
+    assert.equal(UploadFileFail, "Uploaded ZIP file failed safety checks", name);
+  }
+  await runtime.ask("GET /api/stop-plc", { token });
+  assert.deepEqual(await upload(good), { UploadFileFail: "", CompilationStatus: "UNZIPPING" });
+  assert.match(JSON.stringify(await upload(good)), /compiling another program/);
+  await ended("SUCCESS");
+  assert.deepEqual((await runtime.ask("GET /api/status", { token })).body, { status: "STATUS:RUNNING\n" });
+  await upload(zipOf({ "core/does-not-compile": "" }));
+  await ended("FAILED");
+  assert.match(JSON.stringify(await state()), /"exit_code":1/);
 });
 
 test("logs come from an id on, and of one level", async (t) => {
