@@ -33,7 +33,7 @@ test("a mistyped command line exits with 2 and says what was meant or what is al
     ],
     [["node", "metrics", "--points", "0"], "It must be a whole number from 1 to 10000."],
     [["runtime", "create"], "missing required argument 'name' (or --file)"],
-    [[...create, "--vnic", "lan0,parnet=eth0"], '"parnet" is not a word of a vNIC; did you mean parent?'],
+    [[...create, "--vnic", "lan0,parnet=eth0"], '"parnet" is not a word of a vNIC; did you mean parent?\n'],
     [
       [...create, "-f", "plc1.yaml"],
       "option '-f, --file <path>' cannot be used with option '--image <reference>'",
