@@ -74,9 +74,9 @@ export async function apply(step: Step, bench: Bench): Promise<void> {
     case "removeAddress":
       return await removeAddress(place, name, step.address, signal);
     case "replaceRoute":
-      if (step.displaces) keepDisplaced(step.displaces, bench);
       return await replaceRoute(place, step.route, signal);
     case "removeRoute":
+      if (step.isEngines) keepDisplaced(step.route, bench);
       return await removeRoute(place, step.route, signal);
     case "writeNameServers":
       await writeNameServers(netns.owner, step.servers, step.search);
@@ -128,7 +128,7 @@ export function forgetLink(vnic: TendedVnic | undefined): void {
   vnic.isConfirmed = false;
 }
 
-/** Before it is replaced: nobody else knows the engine's gateway. */
+/** Before it is removed: nobody else knows the engine's gateway. */
 function keepDisplaced({ gateway, device }: Route, { tools, tended, netns }: Bench): void {
   const displaced = { life: lifeOf(netns.owner), gateway, device };
   tools.store.keepDisplaced(tended.attachment.owner, displaced);

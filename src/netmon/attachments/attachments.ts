@@ -114,6 +114,11 @@ export class Attachments implements AsyncDisposable {
     });
   }
 
+  /** Resolves when each attachment was looked at once, so that its status is of now and not of the last netmon. */
+  looked(signal: AbortSignal): Promise<void> {
+    return this.#loop.looked(AbortSignal.any([signal, this.#loop.signal, AbortSignal.timeout(settleMs)]));
+  }
+
   /** Of all attachments, ordered by owner. */
   statuses(): AttachmentStatus[] {
     const all = [...this.#loop.all.values()].sort((a, b) =>
@@ -188,7 +193,7 @@ export class Attachments implements AsyncDisposable {
       tended.vnics.set(wish.name, vnic);
       vnic.problem = undefined;
       const host = free.get(wish.name);
-      if (host !== undefined) vnic.free = { host, until };
+      if (host !== undefined) vnic.free.set(host, until);
       const old = before.vnics.find(({ name }) => name === wish.name);
       if (old && !isDeepStrictEqual(old, wish)) vnic.upon = undefined;
     }

@@ -20,7 +20,7 @@ const pauseMs = 50;
  * Looks again after a notice, in milliseconds. A container's process may be found a little after the notice of its engine's link,
  * and the engine may still be configuring routes of its own when ours are done.
  */
-const lookAgainMs = [300, 2_000];
+const lookAgainMs = [100, 300, 2_000];
 /** Between two rounds of an owner that could not be done at all. */
 const retryMs = { firstMs: 1_000, lastMs: 30_000 };
 
@@ -66,6 +66,8 @@ export class Loop implements AsyncDisposable {
   /** Looks after each notice, and every now and then anyway, until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
     const { clock } = this.#tools;
+    this.#look();
+    for (const tended of this.all.values()) this.wake(tended);
     await runTasks(
       AbortSignal.any([signal, this.signal]),
       async (stop) => {
@@ -82,6 +84,13 @@ export class Loop implements AsyncDisposable {
         }
       },
     );
+  }
+
+  /** Resolves when every owner had a round, or the signal is aborted: until then nothing that is known is of now. */
+  async looked(signal: AbortSignal): Promise<void> {
+    for await (const _ of this.rounds.wakes(signal)) {
+      if ([...this.all.values()].every(({ answered }) => answered > 0)) return;
+    }
   }
 
   /** Does something of one owner while no round of it is under way. */

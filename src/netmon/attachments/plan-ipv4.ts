@@ -60,7 +60,7 @@ function given(
   { picture, known }: Ground,
 ): Ipv4 {
   const [host = ""] = address.split("/");
-  const needsProbe = known.free !== host;
+  const needsProbe = !known.free?.has(host);
   // The node does not hear what its own vNICs ask on the LAN, so it is asked here.
   const having = picture.interfaces.find(({ addresses }) =>
     addresses.some((one) => one.startsWith(`${host}/`)),

@@ -32,18 +32,21 @@ export function defaultRouteOwner(offerings: readonly Offering[]): Offering | un
 /** Steps for routes and name servers, for all vNICs of an owner together. */
 export function planRoutes(
   offerings: readonly Offering[],
-  { inside, displaced, nameServers }: Pick<Situation, "displaced" | "nameServers"> & { inside: Inside },
+  {
+    inside,
+    displaced,
+    hasFiles,
+    nameServers,
+  }: Pick<Situation, "displaced" | "hasFiles" | "nameServers"> & { inside: Inside },
   { isSettled }: { isSettled: boolean },
 ): Step[] {
   const owner = defaultRouteOwner(offerings);
   const wanted = offerings.flatMap((one) => wantedRoutes(one, one === owner));
   const missing = wanted.filter((route) => !inside.routes.some((one) => isSame(one, route)));
-  const engines = inside.routes.find(isOfEngine);
   const steps = missing.map((route): Step => {
-    const reason =
-      route.destination === everywhere.ipv4 ? whyOwner(owner, offerings) : `${route.device} offers it`;
-    const displaces = route.destination === everywhere.ipv4 ? engines : undefined;
-    return stepFor(route.device, { do: "replaceRoute", route, ...(displaces && { displaces }) }, reason);
+    const isDefault = route.destination === everywhere.ipv4;
+    const reason = isDefault ? whyOwner(owner, offerings) : `${route.device} offers it`;
+    return stepFor(route.device, { do: "replaceRoute", route }, reason);
   });
   steps.push(...staleRoutes(inside, offerings, wanted));
   if (
@@ -63,7 +66,7 @@ export function planRoutes(
     );
   }
   const { dnsServers = [], search = "" } = owner?.offer ?? {};
-  if (owner && dnsServers.length > 0 && nameServersKey(dnsServers, search) !== nameServers) {
+  if (owner && hasFiles && dnsServers.length > 0 && nameServersKey(dnsServers, search) !== nameServers) {
     const deed = { do: "writeNameServers", servers: dnsServers, search } as const;
     steps.push(stepFor(owner.vnic.name, deed, `${owner.vnic.name} owns the default route`));
   }
@@ -79,7 +82,9 @@ function wantedRoutes({ vnic, offer }: Offering, ownsDefault: boolean): Route[] 
   const device = vnic.name;
   const routes: Route[] = (offer?.routes ?? []).map((route) => ({ ...route, device, metric: 0 }));
   if (ownsDefault && offer) {
-    routes.push({ destination: everywhere.ipv4, gateway: offer.gateway, device, metric: 0 });
+    // Not the metric 0 of the engine's, which refuses to start a container that has such a route when it adds its own.
+    const metric = metricOf(vnic);
+    routes.push({ destination: everywhere.ipv4, gateway: offer.gateway, device, metric });
   }
   // Of IPv6 the kernel itself takes the lowest metric, as it does with those that routers advertise.
   if (vnic.ipv6Mode === Ipv6Mode.STATIC && vnic.ipv6Gateway !== "" && !vnic.noDefaultRoute) {
@@ -99,16 +104,12 @@ function staleRoutes({ routes }: Inside, offerings: readonly Offering[], wanted:
     const offering = offerings.find(({ vnic }) => vnic.name === route.device);
     if (wanted.some((one) => isSame(one, route)) || !isIPv4(route.gateway)) return [];
     const isDefault = route.destination === everywhere.ipv4;
-    // With the metric of ours it is replaced, and there is no moment without one.
-    const isReplaced = isDefault && hasDefault && route.metric === 0;
-    const isUnwanted = isDefault ? hasDefault && isOfEngine(route) : false;
+    const isEngines = isOfEngine(route);
     const isLost =
       offering?.offer && (isDefault || !offering.addresses.some((one) => isInSubnetOf(one, route.gateway)));
-    if (isReplaced || !(isUnwanted || isLost)) return [];
-    const reason = isDefault
-      ? "another vNIC owns the default route"
-      : `${route.gateway} is not reached any more`;
-    return [stepFor(route.device, { do: "removeRoute", route }, reason)];
+    if (!(isEngines && hasDefault) && !isLost) return [];
+    const reason = isDefault ? "a vNIC owns the default route" : `${route.gateway} is not reached any more`;
+    return [stepFor(route.device, { do: "removeRoute", route, isEngines }, reason)];
   });
 }
 

@@ -27,7 +27,7 @@ export function probe(
   asking
     .then(
       (mac) => {
-        if (mac === undefined) vnic.free = { host, until: tools.clock.elapsed() + freeMs };
+        if (mac === undefined) vnic.free.set(host, tools.clock.elapsed() + freeMs);
         else fail(vnic, conflictOf(host, mac), tools);
       },
       (thrown: unknown) => {

@@ -1,5 +1,5 @@
 import { asFailure } from "../../base/failure.ts";
-import { announce, type Inside, Netns, observe, removeLink } from "../namespaces/index.ts";
+import { announce, hasOwnRoot, type Inside, Netns, observe, removeLink } from "../namespaces/index.ts";
 import { apply, type Bench, forgetLink } from "./apply.ts";
 import { stopClient } from "./clients.ts";
 import { findParent, whyOtherLan } from "./parent.ts";
@@ -19,6 +19,8 @@ type ReasonsByVnic = Map<string, Map<Aspect, string>>;
 const maxTurns = 5;
 /** What is waited for without anybody who tells: IPv6's own question for duplicates. */
 const pendingLookMs = 1_000;
+/** How soon a container that is just being started is looked at again. */
+const filesLookMs = 50;
 
 /**
  * Brings one owner's vNICs to what they should be: looks, plans, does, and looks again until nothing is left to do. What fails
@@ -53,6 +55,7 @@ async function enter(tended: Tended, tools: Tools, signal: AbortSignal): Promise
     return;
   }
   tended.nameServers = "";
+  tended.hasFiles = false;
   if (tended.displaced?.life !== lifeOf(process)) tended.displaced = undefined;
 }
 
@@ -80,6 +83,7 @@ async function turn(tended: Tended, tools: Tools, signal: AbortSignal): Promise<
   const inside = tended.netns?.isAlive ? await observe(tended.netns.place, signal) : undefined;
   const elapsed = tools.clock.elapsed();
   const { vnics } = tended.attachment;
+  if (inside && tended.process && !tended.hasFiles) tended.hasFiles = await hasOwnRoot(tended.process);
   for (const { name } of vnics) if (!tended.vnics.has(name)) tended.vnics.set(name, newTendedVnic(undefined));
   if (inside) remember(tended, inside, elapsed);
   await heedParents(tended, inside, tools, signal);
@@ -88,7 +92,7 @@ async function turn(tended: Tended, tools: Tools, signal: AbortSignal): Promise<
     ...{ vnics, inside, picture: tools.picture(), now: tools.clock.now() },
     known: new Map([...tended.vnics].map(([name, vnic]) => [name, knownOf(vnic, elapsed)])),
     gone: [...tended.told.keys()].filter((name) => !wanted.has(name)),
-    ...{ nameServers: tended.nameServers, displaced: tended.displaced },
+    ...{ hasFiles: tended.hasFiles, nameServers: tended.nameServers, displaced: tended.displaced },
   };
   return plan(situation);
 }
@@ -98,7 +102,8 @@ function remember(tended: Tended, inside: Inside, elapsed: number): void {
   for (const [name, vnic] of tended.vnics) {
     const link = inside.links.find((one) => one.name === name);
     const address = link?.addresses.find(({ family, isLinkLocal }) => family === "ipv4" && !isLinkLocal);
-    if (address) vnic.free = { host: address.address.split("/")[0] ?? "", until: elapsed + freeMs };
+    if (address) vnic.free.set(address.address.split("/")[0] ?? "", elapsed + freeMs);
+    for (const [host, until] of vnic.free) if (until <= elapsed) vnic.free.delete(host);
   }
 }
 
@@ -168,6 +173,7 @@ const aspects: Partial<Record<Step["do"], Aspect>> = {
 function lookAgainWhenDue(tended: Tended, { standings, steps }: Plan, tools: Tools): void {
   const elapsed = tools.clock.elapsed();
   const dues: number[] = steps.length > 0 ? [pendingLookMs] : [];
+  if (tended.netns && !tended.hasFiles) dues.push(filesLookMs);
   for (const { vnic: wish, isPending } of standings) {
     const vnic = tended.vnics.get(wish.name);
     if (!vnic) continue;

@@ -15,6 +15,8 @@ export interface Situation {
   readonly known: ReadonlyMap<string, Known>;
   /** Names of vNICs that had a link and are not wanted any more. */
   readonly gone: readonly string[];
+  /** Whether the container has files of its own by now, into which name servers can be written. */
+  readonly hasFiles: boolean;
   /** The name servers that were written in this life of the container, as `nameServersKey` says them. */
   readonly nameServers: string;
   /** The engine's default route of this life of the container, when a vNIC's has taken its place. */
@@ -34,8 +36,8 @@ export interface Known {
   readonly hasClient?: boolean;
   /** What the DHCP client says when no server answers. */
   readonly silence?: string;
-  /** The address that nobody else had a moment ago: it may be put on without asking. */
-  readonly free?: string;
+  /** Addresses that nobody else had a moment ago: they may be put on without asking. */
+  readonly free?: ReadonlySet<string>;
   /** How IPv6 of its link was set; undefined when that is not known. */
   readonly ipv6?: Ipv6Use;
   /** What failed, until it works. */
@@ -73,9 +75,9 @@ export type Deed =
       readonly isNew: boolean;
     }
   | { readonly do: "removeAddress"; readonly address: string }
-  /** `displaces`: the engine's own route, which comes back when no vNIC has one. */
-  | { readonly do: "replaceRoute"; readonly route: Route; readonly displaces?: Route }
-  | { readonly do: "removeRoute"; readonly route: Route }
+  | { readonly do: "replaceRoute"; readonly route: Route }
+  /** `isEngines`: it comes back when no vNIC has a default route. */
+  | { readonly do: "removeRoute"; readonly route: Route; readonly isEngines: boolean }
   | { readonly do: "writeNameServers"; readonly servers: readonly string[]; readonly search: string };
 
 /** A step for a vNIC, and why. */

@@ -17,6 +17,8 @@ export interface Tended {
   standings: readonly Standing[];
   /** What was told last; what differs from it, happened. */
   told: Map<string, Told>;
+  /** Whether the container has files of its own by now. */
+  hasFiles: boolean;
   /** The name servers that were written in this life of the container. */
   nameServers: string;
   displaced: Displaced | undefined;
@@ -38,8 +40,8 @@ export interface TendedVnic {
   client: LeaseClient | undefined;
   isConfirmed: boolean;
   silence: string | undefined;
-  /** An address that was ours, or was asked for in vain, until so many elapsed milliseconds. */
-  free: { readonly host: string; readonly until: number } | undefined;
+  /** Addresses that were ours, or were asked for in vain, with the elapsed milliseconds until which that counts. */
+  readonly free: Map<string, number>;
   /** Ends the question who has an address, while it is asked. */
   probing: AbortController | undefined;
   ipv6: Ipv6Use | undefined;
@@ -56,7 +58,15 @@ export function newTended(attachment: Attachment, store: Store): Tended {
   const leases = store.leases(owner);
   const names = new Set([...attachment.vnics.map(({ name }) => name), ...leases.keys()]);
   return {
-    ...{ attachment, process: undefined, netns: undefined, standings: [], nameServers: "", requestId: "" },
+    ...{
+      attachment,
+      process: undefined,
+      netns: undefined,
+      standings: [],
+      nameServers: "",
+      hasFiles: false,
+      requestId: "",
+    },
     vnics: new Map([...names].map((name) => [name, newTendedVnic(leases.get(name))])),
     ...{ told: store.told(owner), displaced: store.displaced(owner) },
     ...{ asked: 0, answered: 0, failures: 0, isQueued: false, timer: new AbortController() },
@@ -70,7 +80,7 @@ export function newTendedVnic(lease: KeptLease | undefined): TendedVnic {
       client: undefined,
       isConfirmed: false,
       silence: undefined,
-      free: undefined,
+      free: new Map<string, number>(),
       probing: undefined,
     },
     ...{ ipv6: undefined, upon: undefined, problem: undefined, parent: undefined },
@@ -84,7 +94,7 @@ export function knownOf(vnic: TendedVnic, elapsed: number): Known {
     ...(lease && { lease: lease.lease, leaseLan: lease.lan }),
     ...{ isConfirmed, hasClient: client !== undefined },
     ...(silence !== undefined && { silence }),
-    ...(free && free.until > elapsed && { free: free.host }),
+    free: new Set([...free].flatMap(([host, until]) => (until > elapsed ? host : []))),
     ...(ipv6 && { ipv6 }),
     ...(upon && { upon }),
     ...(problem && { problem: { ...problem, isWaiting: problem.retryAt > elapsed } }),
