@@ -40,8 +40,6 @@ describe("a host that moves", () => {
   const lanOf = (at: number): Lan => lans[at] ?? assert.fail();
   const otherOf = (at: number): Host => others[at] ?? assert.fail();
   const starts = () => Promise.all(["dhcp", "follow", "fixed"].map((name) => plant.startedAt(name)));
-  const insideIndex = async (name: string) =>
-    (await plant.inside(name, "cat", "/sys/class/net/lan0/ifindex")).trim();
 
   /** All three are reached from a LAN, with the addresses that they should have there. */
   const reachedFrom = async (at: number) => {
@@ -73,11 +71,11 @@ describe("a host that moves", () => {
       [1, 2],
       [2, 0],
     ] as const) {
-      const fixedLink = await insideIndex("fixed");
+      const fixedLink = await plant.linkOf("fixed");
       cable.moveTo(lanOf(to));
       plant.readdress("eth0", lanOf(to), 2);
       await reachedFrom(to);
-      assert.equal(await insideIndex("fixed"), fixedLink, "the fixed one is left alone");
+      assert.equal(await plant.linkOf("fixed"), fixedLink, "the fixed one is left alone");
       const { address } = { address: `${lanOf(from).at(50)}/24` };
       assert.ok(
         !(await plant.inside("follow", "ip", "address")).includes(address),
@@ -85,8 +83,8 @@ describe("a host that moves", () => {
       );
     }
     assert.deepEqual(await starts(), started);
-    const why = await plant.cli("runtime", "net", "follow");
-    assert.match(why.stdout, /10\.77\.0\.50\/24/);
+    const told = await plant.cli("runtime", "net", "follow", "--local");
+    assert.match(told.stdout, /10\.77\.0\.50\/24/);
   });
 
   test("a second move during the first is not lost", async () => {
@@ -102,24 +100,24 @@ describe("a host that moves", () => {
   });
 
   test("only the gateway changes: who follows has the new one, and keeps its address", async () => {
-    const before = await insideIndex("follow");
+    const before = await plant.linkOf("follow");
     plant.ip(`route replace default via ${lanOf(0).at(254)} dev eth0`);
     await until("the new gateway", async () => (await plant.vnic("follow")).gateway === lanOf(0).at(254));
     assert.match(await plant.inside("follow", "ip", "route"), /default via 10\.77\.0\.254 dev lan0/);
-    assert.equal(await insideIndex("follow"), before);
+    assert.equal(await plant.linkOf("follow"), before);
     plant.ip(`route replace default via ${lanOf(0).router} dev eth0`);
     await until("the old gateway", async () => (await plant.vnic("follow")).gateway === lanOf(0).router);
   });
 
   test("the carrier is away for ten seconds and comes back", async () => {
-    const links = await Promise.all(["dhcp", "follow", "fixed"].map(insideIndex));
+    const links = await Promise.all(["dhcp", "follow", "fixed"].map((name) => plant.linkOf(name)));
     cable.unplug();
     await plant.vnicIs("dhcp", NO_CARRIER);
     await sleep(10_000);
     assert.equal((await plant.vnic("fixed")).phase, NO_CARRIER);
     cable.plug();
     await reachedFrom(0);
-    assert.deepEqual(await Promise.all(["dhcp", "follow", "fixed"].map(insideIndex)), links);
+    assert.deepEqual(await Promise.all(["dhcp", "follow", "fixed"].map((name) => plant.linkOf(name))), links);
   });
 
   test("the parent goes and comes back under another index", async () => {

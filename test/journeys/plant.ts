@@ -52,6 +52,8 @@ export interface Plant extends AsyncDisposable {
   vnicIs(runtime: string, phase: VnicPhase, address?: string, name?: string): Promise<VnicStatus>;
   /** Runs a program in the network of a runtime. */
   inside(runtime: string, command: string, ...args: string[]): Promise<string>;
+  /** The kernel's index of a vNIC's link: another one when it was made anew. */
+  linkOf(runtime: string, name?: string): Promise<number>;
   /** The process of a runtime's container. */
   pidOf(runtime: string): Promise<number>;
   /** The start of a runtime's container, by the engine. */
@@ -158,6 +160,12 @@ export async function openPlant({ env: extra = {}, entry }: PlantOptions = {}): 
       return execFileSync("nsenter", [`--net=/proc/${pid}/ns/net`, command, ...args], {
         encoding: "utf8",
       });
+    },
+    async linkOf(runtime, name = "lan0") {
+      const [link] = JSON.parse(await plant.inside(runtime, "ip", "-json", "link", "show", name)) as {
+        ifindex: number;
+      }[];
+      return link?.ifindex ?? 0;
     },
     pidOf: async (runtime) => (await container(runtime)).State.Pid,
     startedAt: async (runtime) => (await container(runtime)).State.StartedAt,

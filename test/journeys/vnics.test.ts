@@ -6,7 +6,7 @@ import { type Host, type Lan, openLan } from "../fixtures/lan.ts";
 import { openPlant, type Plant } from "./plant.ts";
 import { until } from "./until.ts";
 
-const { UP, NO_PARENT } = VnicPhase;
+const { UP, NO_CARRIER, NO_PARENT } = VnicPhase;
 const dhcp = { name: "lan0", parent: "eth0", addressMode: AddressMode.DHCP };
 const fixed = (address: string, gateway = "") => ({
   ...{ name: "lan0", parent: "eth0", addressMode: AddressMode.STATIC },
@@ -113,11 +113,14 @@ describe("runtimes on a LAN", () => {
     await gone("six");
   });
 
-  test("created while its parent is away, it joins when that comes", async () => {
+  test("created while its parent is away, it joins when that has come and has a carrier", async () => {
     const [made = assert.fail()] = await plant.create("early", [{ ...dhcp, parent: "eth9" }]);
     assert.equal(made.phase, NO_PARENT);
     assert.match(made.reason, /eth9/);
     const cable = plant.nic("eth9", lan);
+    cable.unplug();
+    await plant.vnicIs("early", NO_CARRIER);
+    cable.plug();
     const up = await plant.vnicIs("early", UP);
     await reachable(up.addresses[0]?.split("/")[0] ?? "", up.mac);
     await gone("early");
@@ -131,11 +134,11 @@ describe("runtimes on a LAN", () => {
       { ...fixed(`${lan.at(41)}/24`), parent: "eth10" },
     ]);
     const started = await plant.startedAt("ten");
-    const index = (await plant.inside("ten", "cat", "/sys/class/net/lan0/ifindex")).trim();
+    const index = await plant.linkOf("ten");
     one.remove();
     await plant.vnicIs("ten", UP);
     await reachable(lan.at(41), made.mac);
-    assert.equal((await plant.inside("ten", "cat", "/sys/class/net/lan0/ifindex")).trim(), index);
+    assert.equal(await plant.linkOf("ten"), index);
     assert.equal(await plant.startedAt("ten"), started);
     await gone("ten");
     ten.remove();
