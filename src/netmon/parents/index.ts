@@ -9,8 +9,9 @@
  * A vNIC of mode PROXY_ARP:
  * 1. `ensureProxyLink` plugs its link, a veth, into the container; addresses and routes inside are those of any other vNIC.
  * 2. `keepProxies` at once, and again whenever its address or a parent is different.
- * 3. Its lease is taken on the parent (`place: {}, device: parent`) with the client id `01:<the vNIC's MAC>`. A renewal to its own
- *    server cannot be answered to the node, so it is confirmed by broadcast, which is what the client does next.
+ * 3. Its lease is taken on the parent (`place: {}, device: parent`) with the client id `01:<the vNIC's MAC>`. The
+ *    client cannot ask for more time as that address, so it does by broadcast, some time later; the answer comes to the address,
+ *    which `keepProxies` makes the node's.
  * 4. Whether an address is free is asked, and an address announced, on the parent: inside, the node answers for everybody.
  * It has no IPv6, and hears no broadcasts of the LAN. The node itself reaches it without a shim.
  *

@@ -14,6 +14,7 @@ import {
 } from "../../../src/netmon/parents/index.ts";
 import { openLan } from "../../fixtures/lan.ts";
 import { ownNetwork } from "../../fixtures/network.ts";
+import { until } from "../../journeys/until.ts";
 import { ownName } from "../namespaces/own-network.ts"; // First: the rest of this file runs within it.
 
 const { signal } = new AbortController();
@@ -150,6 +151,7 @@ test("an address that the administrator proxies, and forwarding of the whole nod
 
 test("leases of proxied vNICs are taken on the parent, where the server knows each by its own client id", async () => {
   await lan.startDhcp({ range: [lan.at(100), lan.at(199)] });
+  const before = node();
   await using clients = new AsyncDisposableStack();
   const leased = (own: string) =>
     new Promise<string>((resolve) => {
@@ -159,7 +161,7 @@ test("leases of proxied vNICs are taken on the parent, where the server knows ea
         log: openLog({ program: "test", level: "silent", format: "json" }),
         onNews: (news) => news.kind === "bound" && resolve(news.lease.address),
       });
-      clients.use(client);
+      clients.defer(() => client.release(signal));
     });
   using one = await container("i1/press", 58);
   using two = await container("i1/saw", 59);
@@ -177,6 +179,9 @@ test("leases of proxied vNICs are taken on the parent, where the server knows ea
   );
   assert.deepEqual([await other.ping(here ?? ""), await other.ping(there ?? "")], [true, true]);
   await keepProxies([], signal);
+  await clients.disposeAsync();
+  await until("both are given back", () => lan.leases().length === 0);
+  assert.deepEqual(node(), before);
 });
 
 test("a link of the vNIC's name that is another's is a conflict, and stays", async () => {
