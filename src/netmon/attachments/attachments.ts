@@ -7,8 +7,8 @@ import {
   AttachmentStatusSchema,
 } from "../../../gen/edge/v1/netmon_pb.ts";
 import {
-  type Vnic,
   VnicChangeKind as Kind,
+  type Vnic,
   type VnicStatus,
   VnicStatusSchema,
 } from "../../../gen/edge/v1/vnics_pb.ts";
@@ -22,6 +22,7 @@ import { checkAgainst, checkAttachment } from "./check.ts";
 import { stopClient } from "./clients.ts";
 import { giveBack } from "./detach.ts";
 import { Events } from "./events.ts";
+import { macsInside } from "./left.ts";
 import { Loop } from "./loop.ts";
 import { isLeased } from "./plan-link.ts";
 import { freeMs } from "./probe.ts";
@@ -90,7 +91,8 @@ export class Attachments implements AsyncDisposable {
     });
     this.#loop.notice(); // Its container may run already.
     await this.#untilSettled(tended, this.#loop.wake(tended), stop);
-    if (tended.requestId === requestId) tended.requestId = "";
+    // What is kept before its container starts is still to be made: that, too, is what was asked for.
+    if (tended.requestId === requestId && tended.netns) tended.requestId = "";
     return statusesOf(tended);
   }
 
@@ -157,6 +159,7 @@ export class Attachments implements AsyncDisposable {
   async #ask(attachment: Attachment, signal: AbortSignal): Promise<Map<string, string>> {
     const { tools, all } = this.#loop;
     const before = all.get(attachment.owner);
+    const left = before ? undefined : await macsInside(attachment.containerId, signal);
     const free = await Promise.all(
       attachment.vnics.map(async (vnic): Promise<[string, string] | undefined> => {
         const old = before?.attachment.vnics.find(({ name }) => name === vnic.name);
@@ -164,7 +167,7 @@ export class Attachments implements AsyncDisposable {
         const known = tended ? knownOf(tended, tools.clock.elapsed()) : {};
         // With its link there, netmon itself would be the one who answers.
         const hasItsMac = old?.mac === vnic.mac;
-        if (hasItsMac && before?.netns) return undefined;
+        if ((hasItsMac && before?.netns) || left?.has(vnic.mac)) return undefined;
         const host = await askLan({ vnic, known, hasItsMac }, tools, signal);
         return host === undefined ? undefined : [vnic.name, host];
       }),
@@ -189,7 +192,7 @@ export class Attachments implements AsyncDisposable {
     tended.attachment = attachment;
     const until = tools.clock.elapsed() + freeMs;
     for (const wish of attachment.vnics) {
-      const vnic = tended.vnics.get(wish.name) ?? newTendedVnic(undefined);
+      const vnic = tended.vnics.get(wish.name) ?? newTendedVnic();
       tended.vnics.set(wish.name, vnic);
       vnic.problem = undefined;
       const host = free.get(wish.name);
