@@ -42,8 +42,8 @@ export interface Kept {
 
 export interface FakeNetmon extends AsyncDisposable {
   readonly kept: Kept;
-  /** Addresses without prefix that another machine has. */
-  readonly taken: Set<string>;
+  /** Addresses without prefix that other machines have, and the MACs of those. */
+  readonly taken: Map<string, string>;
   /** Whether the parents have a carrier. */
   hasCarrier: boolean;
   /** How often somebody asked to attach. */
@@ -70,7 +70,7 @@ export async function fakeNetmon(
     });
 
   const fake: FakeNetmon = {
-    ...{ kept, taken: new Set(), hasCarrier: true, attached: [], changed: () => changes.notify() },
+    ...{ kept, taken: new Map(), hasCarrier: true, attached: [], changed: () => changes.notify() },
     tell(owner, change, requestId = "") {
       const sequence = lastSequence() + 1n;
       const at = timestampFromMs(Date.now());
@@ -88,7 +88,8 @@ export async function fakeNetmon(
     fake.attached.push(attachment);
     for (const { address } of attachment.vnics) {
       const [host = ""] = address.split("/");
-      if (fake.taken.has(host)) throw failure("conflict", `02:00:00:00:00:99 has ${host} already`);
+      const mac = fake.taken.get(host);
+      if (mac !== undefined) throw failure("conflict", `${mac} has ${host} already`);
     }
     const { owner, runtime, vnics } = attachment;
     if (!kept.attachments.has(owner)) {

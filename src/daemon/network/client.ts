@@ -83,10 +83,12 @@ export class NetmonClient implements Disposable {
   }
 }
 
+const nextStep = "start it (orchestrator netmon start)";
+
 /** Why a socket cannot be reached, by the code in grpc-js's sentence, and what to do. */
 const hints: readonly (readonly [RegExp, string])[] = [
-  [/ENOENT/, "is not there: start it (orchestrator netmon start), and check netmon.socket"],
-  [/ECONNREFUSED/, "does not run: start it (orchestrator netmon start)"],
+  [/ENOENT/, `is not there: ${nextStep}, and check netmon.socket`],
+  [/ECONNREFUSED/, `does not run: ${nextStep}`],
   [/EACCES|EPERM/, "may not be reached by this user: add it to the group of the socket, or run as root"],
 ];
 
@@ -104,7 +106,8 @@ export function translated(thrown: unknown, socket: string): Failure {
   if (thrown.code === status.DEADLINE_EXCEEDED) {
     return failure("unavailable", `${netmon} did not answer in time: see its log`, { cause: thrown });
   }
-  const hint = hints.find(([says]) => says.test(thrown.details))?.[1] ?? `went away: ${thrown.details}`;
+  const hint =
+    hints.find(([says]) => says.test(thrown.details))?.[1] ?? `went away (${thrown.details}): ${nextStep}`;
   return failure("unavailable", `${netmon} ${hint}`, { cause: thrown });
 }
 

@@ -210,7 +210,7 @@ export class Network {
       try {
         using client = new NetmonClient(socket);
         await watch(client);
-        lost(failure("unavailable", `netmon at ${socket} went away: it is waited for`));
+        lost(failure("unavailable", `netmon at ${socket} went away: start it (orchestrator netmon start)`));
       } catch (thrown) {
         if (signal.aborted) return;
         lost(asFailure(thrown));

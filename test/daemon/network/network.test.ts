@@ -70,7 +70,7 @@ test("what netmon keeps and sees is known while it answers, and where to look wh
     await until("the picture", () => network.picture?.interfaces[0]?.routes.length === 1);
 
     netmon.kept.attachments.set("theirs/plc1", netmon.attached[0] ?? assert.fail());
-    netmon.taken.add("10.0.0.5");
+    netmon.taken.set("10.0.0.5", "02:00:00:00:00:99");
     const vnics = [create(VnicSchema, { name: "lan0", parent: "eth0", address: "10.0.0.5/24" })];
     await assert.rejects(network.attach({ ...wanted, runtime: "plc2", vnics }, signal), {
       ...{ kind: "conflict", message: "02:00:00:00:00:99 has 10.0.0.5 already" },
