@@ -288,7 +288,7 @@ start_containers() {
     --change "LABEL $image_label=$version" - "$image:$version" >/dev/null
   # Into the network namespaces of containers, which it finds by their processes; and into /proc/sys of each, which engines,
   # AppArmor and SELinux keep from others.
-  run_container netmon 64 -v "$data/netmon:$data/netmon" --pid host --tmpfs /run --tmpfs /tmp \
+  run_container netmon 64 -v "$data/netmon:$data/netmon" --pid host --tmpfs /run \
     --cap-add NET_ADMIN --cap-add NET_RAW --cap-add SYS_ADMIN --cap-add SYS_PTRACE \
     --security-opt systempaths=unconfined --security-opt apparmor=unconfined --security-opt label=disable
   set -- -v "$data:$data" -v /dev:/dev:ro -v /etc/os-release:/etc/os-release:ro

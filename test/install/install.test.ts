@@ -4,6 +4,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import { idleImage } from "../fixtures/images.ts";
+import { type Host, type Lan, openLan } from "../fixtures/lan.ts";
 import { type Program, program } from "../journeys/program.ts";
 import { until } from "../journeys/until.ts";
 import { type Machine, makeMachine } from "./machine.ts";
@@ -16,9 +17,16 @@ const proxyUrl = `http://${credentials.replace("#", "%23")}@127.0.0.1:${proxyPor
 let machine: Machine;
 let proxy: Program;
 let image: string;
+/** What the machine's NIC is plugged into, and another machine there. */
+let lan: Lan;
+let neighbour: Host;
 
 before(async () => {
   machine = await makeMachine();
+  lan = await openLan();
+  await lan.startDhcp({ range: [lan.at(100), lan.at(150)], dnsServers: [lan.at(53)] });
+  lan.attach(machine.engine.netns, "nic0");
+  neighbour = lan.host({ address: lan.at(20) });
   image = await idleImage(machine.engine);
   proxy = program([String(proxyPort), credentials], {
     entry: new URL("../fixtures/proxy.ts", import.meta.url).pathname,
@@ -31,6 +39,7 @@ before(async () => {
 after(async () => {
   await proxy?.[Symbol.asyncDispose]();
   await machine?.[Symbol.asyncDispose]();
+  await lan?.[Symbol.asyncDispose]();
 });
 
 /** Runs this and asserts that it went well; what it said. */
@@ -49,12 +58,31 @@ function fileOf(path: string): string {
   return readFileSync(join(machine.root, path), "utf8");
 }
 
-/** The runtime's container: which one, and since when it runs. */
-async function runtimeLife(): Promise<string> {
+async function inspectRuntime() {
   const { docker } = machine.engine;
   const [found] = await docker.listContainers({ filters: { label: ["edge.runtime=line-1"] } });
-  const { Id: id, State: state } = await docker.getContainer(found?.Id ?? "no runtime").inspect();
+  return await docker.getContainer(found?.Id ?? "no runtime").inspect();
+}
+
+/** The runtime's container: which one, and since when it runs. */
+async function runtimeLife(): Promise<string> {
+  const { Id: id, State: state } = await inspectRuntime();
   return `${id} ${state.Status} since ${state.StartedAt}`;
+}
+
+/** Waits until the runtime is reached on the LAN; its address there, and its MAC. */
+async function reached(): Promise<string> {
+  return await until("the runtime is reached on the LAN", async () => {
+    const { runtime } = JSON.parse(
+      await said(command("orchestrator", "runtime", "net", "line-1", "--local", "--json")),
+    ) as {
+      runtime: { vnics: { phase: string; addresses: string[]; mac: string }[] };
+    };
+    const [{ phase, addresses: [address = ""] = [], mac } = {}] = runtime.vnics;
+    if (phase !== "VNIC_PHASE_UP") return false;
+    const host = address.replace(/\/\d+$/, "");
+    return (await neighbour.ping(host)) && (await neighbour.arping(host)) === mac && `${host} ${mac}`;
+  });
 }
 
 /** All that an installation may have made, sorted: files, and what the engine has. */
@@ -115,11 +143,22 @@ describe("an installation with containers", () => {
     await machine.connected(nodeId);
   });
 
+  it("makes a runtime a device on a LAN, with a lease of its own", async () => {
+    const vnic = ["--vnic", "lan0,parent=nic0,dhcp,ipv6=slaac"];
+    await said(command("orchestrator", "runtime", "create", "line-1", "--image", image, "--local", ...vnic));
+    assert.match(await reached(), /^10\.77\.0\.1[0-5]\d /);
+    const { ResolvConfPath: nameServers } = await inspectRuntime();
+    assert.equal(readFileSync(nameServers, "utf8"), `nameserver ${lan.at(53)}\n`);
+  });
+
   it("keeps identity, settings and runtimes when it is run again, and ends the same", async () => {
-    await said(command("orchestrator", "runtime", "create", "line-1", "--image", image, "--local"));
     const added = "ORCHESTRATOR_LOG_LEVEL=debug\n";
     writeFileSync(join(machine.root, "etc/daemon.env"), added, { flag: "a" });
-    const look = async () => ({ identity: fileOf("var/daemon/identity.json"), runtime: await runtimeLife() });
+    const look = async () => ({
+      identity: fileOf("var/daemon/identity.json"),
+      runtime: await runtimeLife(),
+      onLan: await reached(),
+    });
     const before = { kept: await look(), traces: await traces() };
     assert.match(await said(machine.install(["--from", machine.bundle])), /this node is enrolled already/);
     assert.deepEqual(await look(), before.kept);
@@ -156,6 +195,7 @@ describe("an installation with containers", () => {
   it("is taken off, and nothing is left but what was there before", async () => {
     const told = await said(command("orchestrator-uninstall", "--yes"));
     assert.match(told, new RegExp(`removing runtime line-1[\\s\\S]*orchestrator node remove ${nodeId}`));
+    assert.deepEqual(lan.leases(), [], "its lease is given back");
     assert.deepEqual(await traces(), ["bin", "units", "bridge", "host", "none", image].sort());
   });
 });
