@@ -1,7 +1,7 @@
 import { type Vnic, VnicMode } from "../../../gen/edge/v1/vnics_pb.ts";
 import { asFailure, type Failure, failure } from "../../base/failure.ts";
 import { findMac, type MacvlanMode, probeOnParent } from "../namespaces/index.ts";
-import { modeFor } from "../parents/index.ts";
+import { modeFor, recordNic } from "../parents/index.ts";
 import { findParent } from "./parent.ts";
 import { ipv4Of } from "./plan-ipv4.ts";
 import { conflictOf } from "./probe.ts";
@@ -27,7 +27,12 @@ export async function askLan(
   signal: AbortSignal,
 ): Promise<string | undefined> {
   const parent = findParent(vnic, picture());
-  if (!parent?.carrier || vnic.vlanId !== 0) return undefined;
+  if (!parent || vnic.vlanId !== 0) return undefined;
+  if (vnic.mode === VnicMode.DEDICATED) {
+    await recordNic({ nic: parent.name, usedBy: [], now: clock.now() }, signal);
+    return undefined;
+  }
+  if (!parent.carrier) return undefined;
   const mode = trialModes[modeFor(vnic.mode, parent)];
   const ipv4 = ipv4Of(vnic, { parent, known, picture: picture(), now: clock.now() });
   if (ipv4.is === "impossible") throw failure("conflict", `${vnic.name}: ${ipv4.reason}`);

@@ -24,6 +24,7 @@ import { giveBack } from "./detach.ts";
 import { Events } from "./events.ts";
 import { macsInside } from "./left.ts";
 import { Loop } from "./loop.ts";
+import { returnNics } from "./links.ts";
 import { isLeased } from "./plan-link.ts";
 import { freeMs } from "./probe.ts";
 import { leave } from "./round.ts";
@@ -91,8 +92,6 @@ export class Attachments implements AsyncDisposable {
     });
     this.#loop.notice(); // Its container may run already.
     await this.#untilSettled(tended, this.#loop.wake(tended), stop);
-    // What is kept before its container starts is still to be made: that, too, is what was asked for.
-    if (tended.requestId === requestId && tended.netns) tended.requestId = "";
     return statusesOf(tended);
   }
 
@@ -104,13 +103,13 @@ export class Attachments implements AsyncDisposable {
       if (!tended) return false;
       tended.requestId = requestId;
       await giveBack(tended, tended.attachment.vnics, tools, this.#loop.signal);
-      await leave(tended, this.#loop.signal);
-      tended.timer.abort();
+      await leave(tended, tools, this.#loop.signal);
+      await returnNics(tended, tools, this.#loop.signal);
       tools.store.atomically(() => {
         for (const [vnic, { link }] of tended.told) if (link !== "") this.#tellDetached(tended, vnic);
         tools.store.forget(owner);
       });
-      all.delete(owner);
+      this.#loop.forget(tended);
       this.changes.notify();
       return true;
     });
@@ -186,7 +185,7 @@ export class Attachments implements AsyncDisposable {
     const gone = before.vnics.filter((old) => !attachment.vnics.some((one) => hasSameLease(old, one)));
     await giveBack(tended, gone, tools, signal);
     if (before.containerId !== attachment.containerId) {
-      await leave(tended, signal);
+      await leave(tended, tools, signal);
       tended.process = undefined;
     }
     tended.attachment = attachment;

@@ -6,7 +6,7 @@ import { violationsOf } from "../../wire/validation.ts";
 import { hasOwnMac, wrongVnics } from "../../wire/vnics.ts";
 import { modeFor } from "../parents/index.ts";
 import type { Seen } from "../picture/index.ts";
-import { findParent } from "./parent.ts";
+import { findParent, parentName } from "./parent.ts";
 
 /** Checks what can be known of an attachment without asking anybody. @throws {Failure} invalid: every violation at once. */
 export function checkAttachment(attachment: Attachment, requestId: string): void {
@@ -47,14 +47,23 @@ export function checkAgainst(attachment: Attachment, others: readonly Attachment
       );
     }
     const parent = findParent(vnic, picture);
-    if (parent) checkMode(vnic, modeFor(vnic.mode, parent));
+    if (parent && vnic.mode !== VnicMode.DEDICATED) modeFor(vnic.mode, parent);
+    const holder = others.find(
+      ({ owner, vnics }) => owner !== attachment.owner && vnics.some((one) => isTaken(one, vnic)),
+    );
+    if (holder) {
+      throw failure(
+        "conflict",
+        `${parentName(vnic)} is used by ${holder.owner}, and a dedicated NIC carries nothing else`,
+      );
+    }
   }
 }
 
-function checkMode({ name }: Vnic, mode: VnicMode): void {
-  if (mode === VnicMode.PROXY_ARP || mode === VnicMode.DEDICATED) {
-    throw failure("unsupported", `${name}: proxy ARP and dedicated NICs cannot be made yet`);
-  }
+/** Whether two vNICs name one parent, and one of them wants it for itself. */
+function isTaken(one: Vnic, other: Vnic): boolean {
+  const isSame = parentName(one) === parentName(other);
+  return isSame && (one.mode === VnicMode.DEDICATED || other.mode === VnicMode.DEDICATED);
 }
 
 function isSameMac(one: Vnic, other: Vnic): boolean {

@@ -15,13 +15,13 @@ export interface Whose {
 }
 
 /** Starts the DHCP client of a vNIC upon its link. It goes on with the lease that is kept, if that has not run out. */
-export function startClient(whose: Whose, place: Place): void {
+export function startClient(whose: Whose, onLan: { place: Place; device: string }): void {
   const { wish, vnic, tended, tools } = whose;
   if (vnic.client) return;
   const { clock, log, random } = tools;
   const known = vnic.lease && vnic.lease.lease.expiresAt > clock.now() ? vnic.lease.lease : undefined;
   const client = LeaseClient.start({
-    ...{ place, device: wish.name, mac: wish.mac, clock, log, random },
+    ...{ ...onLan, mac: wish.mac, clock, log, random },
     hostName: tended.attachment.runtime,
     clientId: clientIdOf(tended.attachment.owner, wish),
     ...(known && { known }),

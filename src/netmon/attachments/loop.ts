@@ -5,6 +5,7 @@ import { Gate } from "../../base/gate.ts";
 import { Lanes } from "../../base/lanes.ts";
 import { runTasks } from "../../base/tasks.ts";
 import { findOwners } from "../namespaces/index.ts";
+import { keepNode, type NodeWish, nodeWish } from "./node.ts";
 import { findParent } from "./parent.ts";
 import { round } from "./round.ts";
 import type { Tended } from "./tended.ts";
@@ -21,6 +22,8 @@ const pauseMs = 50;
  * and the engine may still be configuring routes of its own when ours are done.
  */
 const lookAgainMs = [100, 300, 2_000];
+/** No owner is called so. */
+const nodeLane = "";
 /** Between two rounds of an owner that could not be done at all. */
 const retryMs = { firstMs: 1_000, lastMs: 30_000 };
 
@@ -41,6 +44,8 @@ export class Loop implements AsyncDisposable {
   readonly #looks = new Changes();
   readonly #tasks = new Set<Promise<void>>();
   #isNoticed = true;
+  #isNodeQueued = false;
+  #nodeWish: NodeWish | undefined;
 
   constructor(tools: Omit<Tools, "wake" | "wakeAfter">, lookEveryMs: number) {
     const wake = (tended: Tended) => void this.wake(tended);
@@ -68,6 +73,7 @@ export class Loop implements AsyncDisposable {
     const { clock } = this.#tools;
     this.#look();
     for (const tended of this.all.values()) this.wake(tended);
+    this.#tendNode();
     await runTasks(
       AbortSignal.any([signal, this.signal]),
       async (stop) => {
@@ -96,6 +102,13 @@ export class Loop implements AsyncDisposable {
   /** Does something of one owner while no round of it is under way. */
   alone<T>(owner: string, work: () => Promise<T>): Promise<T> {
     return this.#lanes.run(owner, work);
+  }
+
+  /** Forgets an owner, who is not looked after any more. */
+  forget({ attachment, timer }: Tended): void {
+    timer.abort();
+    this.all.delete(attachment.owner);
+    this.#tendNode();
   }
 
   /** Asks for a round that begins after this call; it is over when `answered` reaches the number. */
@@ -129,6 +142,27 @@ export class Loop implements AsyncDisposable {
     }
     tended.answered = number;
     this.rounds.notify();
+    this.#tendNode();
+  }
+
+  /** Sees to the node itself when what all vNICs ask of it is different. Not before each was looked at: none may be forgotten. */
+  #tendNode(): void {
+    if (this.#isNodeQueued || [...this.all.values()].some(({ answered }) => answered === 0)) return;
+    const wanted = () => nodeWish([...this.all.values()], this.#tools.picture());
+    if (isDeepStrictEqual(wanted(), this.#nodeWish)) return;
+    this.#isNodeQueued = true;
+    const work = async () => {
+      this.#isNodeQueued = false;
+      const wish = wanted();
+      await keepNode(wish, this.signal);
+      this.#nodeWish = wish;
+    };
+    const failed = (error: unknown) => {
+      if (this.signal.aborted) return;
+      this.#tools.log.warn({ error }, "the node could not be made as its vNICs ask");
+      this.#after(retryMs.lastMs, () => this.#tendNode());
+    };
+    this.#keep(this.alone(nodeLane, work).catch(failed));
   }
 
   #look(): void {

@@ -1,5 +1,6 @@
 import type { Vnic } from "../../../gen/edge/v1/vnics_pb.ts";
 import { VnicMode } from "../../../gen/edge/v1/vnics_pb.ts";
+import type { Place } from "../namespaces/index.ts";
 import type { Interface, Seen } from "../picture/index.ts";
 
 /** How a vNIC names its parent, for sentences. */
@@ -20,10 +21,24 @@ export function findParent(
   return having.find(({ kind }) => kind === "bond") ?? having[0];
 }
 
-/** How a vNIC is made upon this parent. */
+/** How a vNIC is made upon this parent, if it can be: what `modeFor` says without refusing. */
 export function modeOn({ mode }: Pick<Vnic, "mode">, { kind }: Pick<Interface, "kind">): VnicMode {
   if (mode !== VnicMode.UNSPECIFIED) return mode;
   return kind === "wireless" ? VnicMode.PROXY_ARP : VnicMode.MACVLAN_BRIDGE;
+}
+
+/**
+ * Where a vNIC's LAN is spoken with: on its own link, or, for one that is proxied, on the parent, since inside the node answers
+ * for everybody.
+ */
+export function lanSide(
+  wish: Pick<Vnic, "name" | "mode" | "parent" | "parentMac">,
+  picture: Seen,
+  place: Place,
+): { place: Place; device: string } {
+  const parent = findParent(wish, picture);
+  const isProxied = parent && modeOn(wish, parent) === VnicMode.PROXY_ARP;
+  return isProxied ? { place: {}, device: parent.name } : { place, device: wish.name };
 }
 
 /**

@@ -44,7 +44,7 @@ export function planLink(wish: LinkWish, inside: Inside, known: Known): LinkPlan
 }
 
 /** The link's own state: IPv6 is set before it is up, so that nothing is sent that was not wanted. */
-function planState(vnic: Vnic, link: InsideLink | undefined, known: Known): Step[] {
+export function planState(vnic: Vnic, link: InsideLink | undefined, known: Known): Step[] {
   const use = ipv6Use(vnic);
   const steps: Step[] = [];
   const tell = (deed: Deed, reason: string) => void steps.push(stepFor(vnic.name, deed, reason));
@@ -62,8 +62,10 @@ function whyWrong(link: InsideLink, { vnic, mode }: LinkWish, upon: { name: stri
   if (link.kind !== kind || (kindMode !== "" && link.mode !== kindMode)) {
     return `${vnic.name} is a link of another kind than wanted`;
   }
-  if (link.parentIndex !== upon.index) return `${upon.name} was made anew or another one`;
-  return kind === "macvlan" && link.mac !== vnic.mac ? `${vnic.name} has the MAC ${link.mac}` : undefined;
+  // A proxied vNIC's other end is on the node, whatever its parent is.
+  if (mode !== VnicMode.PROXY_ARP && link.parentIndex !== upon.index)
+    return `${upon.name} was made anew or another one`;
+  return kind !== "ipvlan" && link.mac !== vnic.mac ? `${vnic.name} has the MAC ${link.mac}` : undefined;
 }
 
 /** The kernel's words for what we make. */
@@ -72,6 +74,7 @@ const kinds: Readonly<Partial<Record<VnicMode, readonly [kind: string, mode?: st
   [VnicMode.MACVLAN_PRIVATE]: ["macvlan", "private"],
   [VnicMode.MACVLAN_VEPA]: ["macvlan", "vepa"],
   [VnicMode.IPVLAN_L2]: ["ipvlan"],
+  [VnicMode.PROXY_ARP]: ["veth"],
 };
 
 /** Whether a vNIC's IPv4 address is a lease. */

@@ -3,6 +3,7 @@ import { asFailure } from "../../base/failure.ts";
 import type { Inside } from "../namespaces/index.ts";
 import { modeFor } from "../parents/index.ts";
 import { findParent, parentName } from "./parent.ts";
+import { planDedicated } from "./plan-dedicated.ts";
 import { planLink } from "./plan-link.ts";
 import { defaultRouteOwner, planRoutes } from "./plan-routes.ts";
 import { planVnic } from "./plan-vnic.ts";
@@ -42,21 +43,28 @@ function draft(vnic: Vnic, situation: Situation): Draft {
     ...{ isPending: false, otherMac: "", isThere: false, come: [], go: [] },
   };
   if (!inside) return { ...base, phase: VnicPhase.NO_RUNTIME, reason: "its container does not run" };
-  if (!parent) {
-    const reason = `${parentName(vnic)} is not there`;
-    return {
-      ...base,
-      phase: VnicPhase.NO_PARENT,
-      reason,
-      come: withoutParent(vnic, { inside, known, reason }),
-    };
-  }
   try {
-    const mode = modeFor(vnic.mode, parent);
-    if (mode === VnicMode.PROXY_ARP || mode === VnicMode.DEDICATED) {
-      const reason = "proxy ARP and dedicated NICs cannot be made yet";
-      return { ...base, phase: VnicPhase.FAILED, reason };
+    if (vnic.mode === VnicMode.DEDICATED) {
+      const dedicated = planDedicated(vnic, { inside, known, onNode: parent });
+      if ("phase" in dedicated) return { ...base, ...dedicated };
+      const mac = dedicated.parent.mac;
+      return {
+        ...base,
+        mac,
+        parent: dedicated.parent,
+        ...planVnic({ vnic, known, situation, ...dedicated }),
+      };
     }
+    if (!parent) {
+      const reason = `${parentName(vnic)} is not there`;
+      return {
+        ...base,
+        phase: VnicPhase.NO_PARENT,
+        reason,
+        come: withoutParent(vnic, { inside, known, reason }),
+      };
+    }
+    const mode = modeFor(vnic.mode, parent);
     const link = planLink({ vnic, parent, mode }, inside, known);
     return { ...base, ...planVnic({ vnic, parent, known, link, situation }) };
   } catch (thrown) {

@@ -1,7 +1,7 @@
 import { asFailure } from "../../base/failure.ts";
-import { probeAddress } from "../namespaces/index.ts";
+import { type Place, probeAddress } from "../namespaces/index.ts";
 import { fail } from "./problem.ts";
-import type { Bench } from "./apply.ts";
+import type { Bench } from "./links.ts";
 import type { TendedVnic } from "./tended.ts";
 
 /**
@@ -13,16 +13,15 @@ export const freeMs = 120_000;
 
 /** Asks the LAN, beside everything else, who has an address. What is found is for the next round. */
 export function probe(
-  name: string,
   vnic: TendedVnic,
-  address: string,
-  { tools, tended, netns, signal }: Bench,
+  { address, ...onLan }: { place: Place; device: string; address: string },
+  { tools, tended, signal }: Bench,
 ): void {
   if (vnic.probing) return;
   const probing = new AbortController();
   vnic.probing = probing;
   const stop = AbortSignal.any([signal, probing.signal]);
-  const asking = probeAddress({ place: netns.place, device: name, address, signal: stop });
+  const asking = probeAddress({ ...onLan, address, signal: stop });
   const host = address.split("/")[0] ?? "";
   asking
     .then(

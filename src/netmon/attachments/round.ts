@@ -1,8 +1,9 @@
 import { asFailure } from "../../base/failure.ts";
-import { announce, hasOwnRoot, type Inside, Netns, observe, removeLink } from "../namespaces/index.ts";
-import { apply, type Bench, forgetLink } from "./apply.ts";
+import { announce, hasOwnRoot, type Inside, Netns, observe } from "../namespaces/index.ts";
+import { apply } from "./apply.ts";
 import { stopClient } from "./clients.ts";
-import { findParent, whyOtherLan } from "./parent.ts";
+import { type Bench, returnNics, takeLinkAway } from "./links.ts";
+import { findParent, lanSide, whyOtherLan } from "./parent.ts";
 import { plan } from "./plan.ts";
 import { isLeased } from "./plan-link.ts";
 import { freeMs } from "./probe.ts";
@@ -19,6 +20,8 @@ type ReasonsByVnic = Map<string, Map<Aspect, string>>;
 const maxTurns = 5;
 /** What is waited for without anybody who tells: IPv6's own question for duplicates. */
 const pendingLookMs = 1_000;
+/** How soon a NIC that is in no place is looked for again. */
+const nicLookMs = 2_000;
 /** How soon a container that is just being started is looked at again. */
 const filesLookMs = 50;
 
@@ -38,13 +41,16 @@ export async function round(tended: Tended, tools: Tools, signal: AbortSignal): 
   tended.standings = standings;
   lookAgainWhenDue(tended, planned, tools);
   record(tended, { standings, reasons }, tools);
+  // What was asked for is done; what happens from now on happens by itself.
+  if (tended.netns && !standings.some(({ isPending }) => isPending)) tended.requestId = "";
 }
 
 /** Goes to where the container runs now, and leaves where it ran before. */
 async function enter(tended: Tended, tools: Tools, signal: AbortSignal): Promise<void> {
   const { netns, process } = tended;
   const isOther = netns && (!process || lifeOf(process) !== lifeOf(netns.owner));
-  if (netns && (isOther || !netns.isAlive)) await leave(tended, signal);
+  if (netns && (isOther || !netns.isAlive)) await leave(tended, tools, signal);
+  if (!tended.netns) await returnNics(tended, tools, signal);
   if (tended.netns || !process) return;
   try {
     tended.netns = await Netns.open(process);
@@ -63,14 +69,14 @@ async function enter(tended: Tended, tools: Tools, signal: AbortSignal): Promise
  * Ends what was in a container's network namespace. The links are removed although the kernel would do so in time: it takes its
  * time, and until then nobody else may have their MACs.
  */
-export async function leave(tended: Tended, signal: AbortSignal): Promise<void> {
+export async function leave(tended: Tended, tools: Tools, signal: AbortSignal): Promise<void> {
   const { netns } = tended;
   if (!netns) return;
   for (const [name, vnic] of tended.vnics) {
-    forgetLink(vnic);
     await stopClient(vnic);
-    await removeLink(netns.place, name, signal).catch(() => {
-      signal.throwIfAborted(); // It cannot be entered any more, so there is nothing left.
+    await takeLinkAway(name, vnic, { tools, tended, netns, signal }).catch((error: unknown) => {
+      signal.throwIfAborted();
+      tools.log.warn({ owner: tended.attachment.owner, vnic: name, error }, "a link could not be taken away");
     });
   }
   tended.netns = undefined;
@@ -84,7 +90,7 @@ async function turn(tended: Tended, tools: Tools, signal: AbortSignal): Promise<
   const elapsed = tools.clock.elapsed();
   const { vnics } = tended.attachment;
   if (inside && tended.process && !tended.hasFiles) tended.hasFiles = await hasOwnRoot(tended.process);
-  for (const { name } of vnics) if (!tended.vnics.has(name)) tended.vnics.set(name, newTendedVnic(undefined));
+  for (const { name } of vnics) if (!tended.vnics.has(name)) tended.vnics.set(name, newTendedVnic());
   if (inside) remember(tended, inside, elapsed);
   await heedParents(tended, inside, tools, signal);
   const wanted = new Set(vnics.map(({ name }) => name));
@@ -129,7 +135,7 @@ async function heedParents(
     const link = inside?.links.find(({ name }) => name === wish.name);
     for (const { address, family } of link?.addresses ?? []) {
       if (family !== "ipv4") continue;
-      await announce({ place: tended.netns.place, device: wish.name, address, signal }).catch(
+      await announce({ ...lanSide(wish, picture(), tended.netns.place), address, signal }).catch(
         (error: unknown) => {
           signal.throwIfAborted();
           log.warn({ vnic: wish.name, error }, "an address could not be announced");
@@ -174,6 +180,7 @@ function lookAgainWhenDue(tended: Tended, { standings, steps }: Plan, tools: Too
   const elapsed = tools.clock.elapsed();
   const dues: number[] = steps.length > 0 ? [pendingLookMs] : [];
   if (tended.netns && !tended.hasFiles) dues.push(filesLookMs);
+  if (!tended.netns && [...tended.vnics.values()].some(({ nic }) => nic)) dues.push(nicLookMs);
   for (const { vnic: wish, isPending } of standings) {
     const vnic = tended.vnics.get(wish.name);
     if (!vnic) continue;

@@ -1,6 +1,7 @@
 import type { Vnic, VnicMode, VnicPhase } from "../../../gen/edge/v1/vnics_pb.ts";
 import type { DhcpLease } from "../lease/index.ts";
 import type { Inside, Ipv6Use } from "../namespaces/index.ts";
+import type { RecordedNic } from "../parents/index.ts";
 import type { Interface, Seen } from "../picture/index.ts";
 import type { Displaced } from "./store.ts";
 
@@ -44,6 +45,8 @@ export interface Known {
   readonly problem?: Problem;
   /** The link that it is made upon, when that is not its parent itself: a VLAN sub-interface. */
   readonly upon?: { readonly name: string; readonly index: number };
+  /** The whole NIC that was given to it, as the node had it. */
+  readonly nic?: RecordedNic;
 }
 
 export interface Problem {
@@ -61,6 +64,7 @@ export type Deed =
   | { readonly do: "makeVlan"; readonly parent: string; readonly vlanId: number }
   | { readonly do: "makeLink"; readonly parent: string; readonly mode: VnicMode; readonly mac: string }
   | { readonly do: "removeLink" }
+  | { readonly do: "takeNic"; readonly nic: string }
   | { readonly do: "setIpv6"; readonly use: Ipv6Use }
   | { readonly do: "raiseLink" }
   | { readonly do: "startClient" }

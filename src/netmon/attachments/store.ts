@@ -4,6 +4,7 @@ import { type Attachment, AttachmentSchema } from "../../../gen/edge/v1/netmon_p
 import { type VnicStatus, VnicStatusSchema } from "../../../gen/edge/v1/vnics_pb.ts";
 import type { Schema, Sql } from "../../base/sql.ts";
 import type { DhcpLease } from "../lease/index.ts";
+import type { RecordedNic } from "../parents/index.ts";
 import { eventTable } from "./events.ts";
 
 /** The tables of this room: what should be, which leases are held, what was told last, and what happened. */
@@ -20,6 +21,12 @@ export const schema: Schema = {
        vnic TEXT NOT NULL,
        lease TEXT NOT NULL,
        lan TEXT NOT NULL,
+       PRIMARY KEY (owner, vnic)
+     ) STRICT;
+     CREATE TABLE nics (
+       owner TEXT NOT NULL,
+       vnic TEXT NOT NULL,
+       nic TEXT NOT NULL,
        PRIMARY KEY (owner, vnic)
      ) STRICT;
      CREATE TABLE told (
@@ -84,7 +91,7 @@ export class Store {
 
   forget(owner: string): void {
     this.atomically(() => {
-      for (const table of ["attachments", "leases", "told"]) {
+      for (const table of ["attachments", "leases", "nics", "told"]) {
         this.#sql.run(`DELETE FROM ${table} WHERE owner = ?`, owner);
       }
     });
@@ -117,6 +124,20 @@ export class Store {
       "INSERT OR REPLACE INTO leases (owner, vnic, lease, lan) VALUES (?, ?, ?, ?)",
       ...[owner, vnic, JSON.stringify(kept.lease), kept.lan],
     );
+  }
+
+  /** The whole NICs that were given to an owner, as the node had them, by vNIC. */
+  nics(owner: string): Map<string, RecordedNic> {
+    const rows = this.#sql.all("SELECT vnic, nic FROM nics WHERE owner = ?", owner);
+    return new Map(rows.map(({ vnic, nic }) => [String(vnic), parse(nicSchema, nic)]));
+  }
+
+  /** Keeps what comes back with a NIC, before it is given away; without one, it is back. */
+  keepNic(owner: string, vnic: string, nic: RecordedNic | undefined): void {
+    if (nic) {
+      const row = [owner, vnic, JSON.stringify(nic)];
+      this.#sql.run("INSERT OR REPLACE INTO nics (owner, vnic, nic) VALUES (?, ?, ?)", ...row);
+    } else this.#sql.run("DELETE FROM nics WHERE owner = ? AND vnic = ?", owner, vnic);
   }
 
   /** What was told last of an owner's vNICs, by vNIC. */
@@ -159,6 +180,12 @@ const leaseSchema = v.object({
   expiresAt: v.number(),
   routes: v.array(v.object({ destination: v.string(), gateway: v.string() })),
   mtu: v.number(),
+});
+
+const nicSchema = v.object({
+  ...{ name: v.string(), mac: v.string(), permanentMac: v.string(), mtu: v.number(), isUp: v.boolean() },
+  addresses: v.array(v.object({ address: v.string(), validUntil: v.exactOptional(v.number()) })),
+  routes: v.array(v.string()),
 });
 
 const displacedSchema = v.object({ life: v.string(), gateway: v.string(), device: v.string() });

@@ -1,6 +1,7 @@
 import type { Attachment } from "../../../gen/edge/v1/netmon_pb.ts";
 import type { LeaseClient } from "../lease/index.ts";
 import type { Ipv6Use, Netns, Owner } from "../namespaces/index.ts";
+import type { RecordedNic } from "../parents/index.ts";
 import type { Interface } from "../picture/index.ts";
 import type { Known, Problem, Standing } from "./situation.ts";
 import type { Displaced, KeptLease, Store, Told } from "./store.ts";
@@ -22,7 +23,7 @@ export interface Tended {
   /** The name servers that were written in this life of the container. */
   nameServers: string;
   displaced: Displaced | undefined;
-  /** The request that is being answered: its events carry it. */
+  /** The request whose wish is being made so, now or when the container starts: its events carry it. */
   requestId: string;
   /** Rounds that were asked for, counted, and the count that the last finished one answered. */
   asked: number;
@@ -46,6 +47,8 @@ export interface TendedVnic {
   probing: AbortController | undefined;
   ipv6: Ipv6Use | undefined;
   upon: { readonly name: string; readonly index: number } | undefined;
+  /** The whole NIC that was given to it, as the node had it. */
+  nic: RecordedNic | undefined;
   /** What failed, how often in a row, and when it is tried again, in elapsed milliseconds. */
   problem: (Omit<Problem, "isWaiting"> & { readonly attempt: number; readonly retryAt: number }) | undefined;
   /** Its parent at the last round. */
@@ -55,8 +58,8 @@ export interface TendedVnic {
 /** What is known of an owner at first: what is kept on disk. */
 export function newTended(attachment: Attachment, store: Store): Tended {
   const { owner } = attachment;
-  const leases = store.leases(owner);
-  const names = new Set([...attachment.vnics.map(({ name }) => name), ...leases.keys()]);
+  const [leases, nics] = [store.leases(owner), store.nics(owner)];
+  const names = new Set([...attachment.vnics.map(({ name }) => name), ...leases.keys(), ...nics.keys()]);
   return {
     ...{
       attachment,
@@ -67,13 +70,13 @@ export function newTended(attachment: Attachment, store: Store): Tended {
       hasFiles: false,
       requestId: "",
     },
-    vnics: new Map([...names].map((name) => [name, newTendedVnic(leases.get(name))])),
+    vnics: new Map([...names].map((name) => [name, newTendedVnic(leases.get(name), nics.get(name))])),
     ...{ told: store.told(owner), displaced: store.displaced(owner) },
     ...{ asked: 0, answered: 0, failures: 0, isQueued: false, timer: new AbortController() },
   };
 }
 
-export function newTendedVnic(lease: KeptLease | undefined): TendedVnic {
+export function newTendedVnic(lease?: KeptLease, nic?: RecordedNic): TendedVnic {
   return {
     ...{
       lease,
@@ -83,13 +86,13 @@ export function newTendedVnic(lease: KeptLease | undefined): TendedVnic {
       free: new Map<string, number>(),
       probing: undefined,
     },
-    ...{ ipv6: undefined, upon: undefined, problem: undefined, parent: undefined },
+    ...{ nic, ipv6: undefined, upon: undefined, problem: undefined, parent: undefined },
   };
 }
 
 /** What the plan must know of a vNIC. */
 export function knownOf(vnic: TendedVnic, elapsed: number): Known {
-  const { lease, client, isConfirmed, silence, free, ipv6, upon, problem } = vnic;
+  const { lease, client, isConfirmed, silence, free, ipv6, upon, problem, nic } = vnic;
   return {
     ...(lease && { lease: lease.lease, leaseLan: lease.lan }),
     ...{ isConfirmed, hasClient: client !== undefined },
@@ -97,6 +100,7 @@ export function knownOf(vnic: TendedVnic, elapsed: number): Known {
     free: new Set([...free].flatMap(([host, until]) => (until > elapsed ? host : []))),
     ...(ipv6 && { ipv6 }),
     ...(upon && { upon }),
+    ...(nic && { nic }),
     ...(problem && { problem: { ...problem, isWaiting: problem.retryAt > elapsed } }),
   };
 }
