@@ -1,14 +1,16 @@
 import { create } from "@bufbuild/protobuf";
 import type { Command } from "commander";
 import {
+  type CreateRuntimeRequest,
   CreateRuntimeRequestSchema,
   RuntimeProfile,
   RuntimeSpecSchema,
 } from "../../gen/edge/v1/runtimes_pb.ts";
 import type { Vnic } from "../../gen/edge/v1/vnics_pb.ts";
 import { evidence } from "../base/evidence.ts";
-import { failure } from "../base/failure.ts";
-import { validate } from "../wire/validation.ts";
+import { failure, invalidFields } from "../base/failure.ts";
+import { violationsOf } from "../wire/validation.ts";
+import { wrongVnics } from "../wire/vnics.ts";
 import { change, type WaitFlag, waiting } from "./change.ts";
 import { readDocument } from "./document.ts";
 import { messageFrom } from "./document-message.ts";
@@ -75,7 +77,7 @@ export function defineCreate(noun: Command, run: Run): void {
     .action(async (given: string | undefined, flags: CreateFlags, command: Command) => {
       const request =
         flags.file === undefined ? fromFlags(given, flags, command) : await fromFile(flags.file, given, run);
-      validate(CreateRuntimeRequestSchema, request); // The same rules as at the node, before anything travels.
+      check(request);
       const name = request.spec?.name;
       await withNode(run, (door, target) =>
         change(run, door, target, "createRuntime", request, flags.wait, ({ runtime, created }) =>
@@ -85,6 +87,15 @@ export function defineCreate(noun: Command, run: Run): void {
         ),
       );
     });
+}
+
+/** The same rules as at the node, before anything travels. @throws {Failure} invalid: every violation. */
+function check(request: CreateRuntimeRequest): void {
+  const violations = [
+    ...violationsOf(CreateRuntimeRequestSchema, request),
+    ...wrongVnics(request.spec?.vnics ?? [], "spec.vnics"),
+  ];
+  if (violations.length > 0) throw invalidFields(violations);
 }
 
 /** What a file says too: it is either the one or the other, so that nobody has to know which wins. */

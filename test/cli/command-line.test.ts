@@ -57,6 +57,7 @@ test("every rule of the contract that a create breaks is told at once, before an
     [
       ...["runtime", "create", `Ä /${long}`, "--image", "Busy Box", "--env", "A=1", "--env", "A=2"],
       ...["--publish", "70000:8443", "--memory", "1k", "--vnic", "lan0,parent=eth0,static=10.0.0.5"],
+      ...["--vnic", "eth0,dhcp"],
     ],
     { folder: folder.path },
   );
@@ -73,7 +74,7 @@ test("every rule of the contract that a create breaks is told at once, before an
         "spec.resources.memory_bytes",
         "spec.ports[0].node_port",
       ],
-      "spec.vnics[0].address",
+      ...["spec.vnics[0].address", "spec.vnics[1].name", "spec.vnics[1].parent"],
     ],
   );
   assert.ok(
