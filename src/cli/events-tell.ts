@@ -1,4 +1,4 @@
-import { type Event, RuntimeChangeKind } from "../../gen/edge/v1/command_pb.ts";
+import { CertificateChangeKind, type Event, RuntimeChangeKind } from "../../gen/edge/v1/command_pb.ts";
 import { moment, word } from "./answer.ts";
 import { printable } from "./table.ts";
 import { vnicChangeInWords } from "./vnic-change-tell.ts";
@@ -15,7 +15,7 @@ export function eventLine(event: Event, where = ""): string {
 /** The runtime that an event is about; undefined when it is about none. */
 export function runtimeOf({ fact }: Event): string | undefined {
   if (fact.case === "runtime") return fact.value.name;
-  return fact.case === "vnic" ? fact.value.runtime : undefined;
+  return fact.case === "vnic" || fact.case === "certificate" ? fact.value.runtime : undefined;
 }
 
 function factOf({ fact }: Event): string {
@@ -27,6 +27,10 @@ function factOf({ fact }: Event): string {
     }
     case "vnic":
       return vnicChangeInWords(fact.value);
+    case "certificate": {
+      const { runtime, port, kind, sha256 } = fact.value;
+      return `certificate of runtime ${runtime}, port ${port}, ${word(CertificateChangeKind, kind)}: ${sha256}`;
+    }
     case "daemonStarted":
       return `daemon ${fact.value.version} started`;
     case "engine":

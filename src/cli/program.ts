@@ -9,6 +9,7 @@ import { duration } from "./flags.ts";
 import { defineHub } from "./hub.ts";
 import { defineNetwork } from "./network.ts";
 import { defineNode } from "./node.ts";
+import { definePlc } from "./plc.ts";
 import { definePrograms } from "./programs.ts";
 import type { Run } from "./run.ts";
 import { defineRuntime } from "./runtime.ts";
@@ -21,6 +22,7 @@ const nouns = [
   ["node", "the machines of the fleet", defineNode],
   ["network", "the network of this machine, as netmon sees it", defineNetwork],
   ["runtime", "long-lived containers on a node, such as a soft PLC", defineRuntime],
+  ["plc", "the program in an OpenPLC runtime: upload, start, stop", definePlc],
   ["command", "what was asked of a node, and what became of it", defineCommand],
   ["events", "what happened, whoever caused it", defineEvents],
 ] as const;

@@ -6,6 +6,7 @@ import { confirmed } from "./confirm.ts";
 import type { Door } from "./door.ts";
 import type { Run } from "./run.ts";
 import { defineCreate } from "./runtime-create.ts";
+import { defineInvoke } from "./runtime-invoke.ts";
 import { describeRuntime, tableOfRuntimes } from "./runtime-tell.ts";
 import { type Target, withNode } from "./target.ts";
 import { describeVnics } from "./vnic-tell.ts";
@@ -13,6 +14,7 @@ import { describeVnics } from "./vnic-tell.ts";
 /** `orchestrator runtime ...` */
 export function defineRuntime(noun: Command, run: Run): void {
   defineCreate(noun, run);
+  defineInvoke(noun, run);
 
   noun
     .command("list")

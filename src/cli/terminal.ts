@@ -6,6 +6,8 @@ import { failure } from "../base/failure.ts";
 export interface Terminal {
   /** Writes a result. */
   out(text: string): void;
+  /** Writes a result that need not be text, as it is. */
+  bytes(bytes: Uint8Array): void;
   /** Writes what is not a result: progress, hints, errors. */
   err(text: string): void;
   /** Width for tables when a person reads; undefined in a pipe. */
@@ -38,6 +40,7 @@ export function openTerminal({ stdin, stdout, stderr }: Streams, env: NodeJS.Pro
   const coloured = stdout.isTTY === true && !plain;
   return {
     out: (text) => void stdout.write(text),
+    bytes: (bytes) => void stdout.write(bytes),
     err: (text) => void stderr.write(text),
     columns: stdout.isTTY ? (stdout.columns ?? 80) : undefined,
     animated: stderr.isTTY === true && env.TERM !== "dumb",
