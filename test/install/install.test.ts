@@ -78,10 +78,11 @@ async function reached(): Promise<string> {
     ) as {
       runtime: { vnics: { phase: string; addresses: string[]; mac: string }[] };
     };
-    const [{ phase, addresses: [address = ""] = [], mac } = {}] = runtime.vnics;
-    if (phase !== "VNIC_PHASE_UP") return false;
-    const host = address.replace(/\/\d+$/, "");
-    return (await neighbour.ping(host)) && (await neighbour.arping(host)) === mac && `${host} ${mac}`;
+    const [vnic] = runtime.vnics;
+    if (vnic?.phase !== "VNIC_PHASE_UP") return false;
+    const [host = ""] = vnic.addresses[0]?.split("/") ?? [];
+    const isReached = (await neighbour.ping(host)) && (await neighbour.arping(host)) === vnic.mac;
+    return isReached && `${host} ${vnic.mac}`;
   });
 }
 
