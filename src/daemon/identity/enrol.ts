@@ -55,7 +55,7 @@ export async function enrol(options: EnrolOptions): Promise<Enrolment> {
   if (there) return { identity: there, kept: true };
   const token = readToken(await options.token());
   const keyPem = await keyFor(dataDir, token.id);
-  const csrDer = await signingRequest(keyPem, hostName);
+  const csrDer = signingRequest(keyPem, hostName);
   const response = await firstAnswer(token, async (address) => {
     const root = await onTheWay(address, env, signal, (way) =>
       findRoot(address, token.caSha256, way, signal),

@@ -6,7 +6,7 @@ import type { Enrolment, EnrolOptions } from "./enrol.ts";
 
 export { expiryOf, type Identity, identityFile, readIdentity } from "./identity.ts";
 
-/** See `enrol.ts`, which is loaded when it is needed: a running daemon never makes a request and spares 25 MB. */
+/** See `enrol.ts`, which is loaded when it is needed: a running daemon asks no door of a hub, and spares the client. */
 export async function enrol(options: EnrolOptions): Promise<Enrolment> {
   return (await import("./enrol.ts")).enrol(options);
 }

@@ -20,7 +20,7 @@ describe("enrolment over the API", () => {
   before(async () => {
     hub = await startHub({ ORCHESTRATOR_HUB_TRUST_DOMAIN: "plant.example" });
     other = await startHub();
-    csrDer = await signingRequest(await newKeyPem(), "edge-1");
+    csrDer = signingRequest(await newKeyPem(), "edge-1");
   });
   after(async () => {
     await hub[Symbol.asyncDispose]();

@@ -38,7 +38,7 @@ describe("a node's services at the hub's API", () => {
     const { token } = await hub.client(Fleet).createEnrolmentToken({});
     const { id: tokenId, secret: tokenSecret } = readToken(token);
     const keyPem = await newKeyPem();
-    const csrDer = await signingRequest(keyPem, "edge");
+    const csrDer = signingRequest(keyPem, "edge");
     const enrolled = await hub
       .client(Enrolment, "")
       .enroll({ tokenId, tokenSecret, csrDer, hostName: "edge" });
