@@ -25,8 +25,7 @@ test("a signing request is one that openssl and our hub take, whatever the machi
       "-utf8",
     );
     assert.match(told, /verify OK/);
-    // Versions of openssl differ in the spaces.
-    assert.ok(told.replaceAll(" ", "").includes(`CN=${hostName || "node"}`), told);
+    assert.ok(told.includes(`CN=${hostName || "node"}`), told);
     assert.equal((await requestedKey(csrDer)).sha256.length, 32);
   }
 });
