@@ -25,7 +25,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file edge/v1/control.proto.
  */
 export const file_edge_v1_control: GenFile = /*@__PURE__*/
-  fileDesc("ChVlZGdlL3YxL2NvbnRyb2wucHJvdG8SB2VkZ2UudjEijwIKCU5vZGVGcmFtZRIfCgVoZWxsbxgBIAEoCzIOLmVkZ2UudjEuSGVsbG9IABIsCgxjb21tYW5kc19hY2sYAiABKAsyFC5lZGdlLnYxLkNvbW1hbmRzQWNrSAASIQoGcmVwb3J0GAMgASgLMg8uZWRnZS52MS5SZXBvcnRIABIlCghwcm9ncmVzcxgEIAEoCzIRLmVkZ2UudjEuUHJvZ3Jlc3NIABIhCgRiZWF0GAUgASgLMhEuZWRnZS52MS5Ob2RlQmVhdEgAEiEKBnN0YXR1cxgGIAEoCzIPLmVkZ2UudjEuU3RhdHVzSAASGwoDYnllGAcgASgLMgwuZWRnZS52MS5CeWVIAEIGCgRib2R5Ir8CCghIdWJGcmFtZRIjCgd3ZWxjb21lGAEgASgLMhAuZWRnZS52MS5XZWxjb21lSAASIQoGcmVqZWN0GAIgASgLMg8uZWRnZS52MS5SZWplY3RIABIrCgdjb21tYW5kGAMgASgLMhguZWRnZS52MS5Db21tYW5kRGVsaXZlcnlIABIoCgZjYW5jZWwYBCABKAsyFi5lZGdlLnYxLkNvbW1hbmRDYW5jZWxIABIqCgtyZXBvcnRzX2FjaxgFIAEoCzITLmVkZ2UudjEuUmVwb3J0c0Fja0gAEiAKBGJlYXQYBiABKAsyEC5lZGdlLnYxLkh1YkJlYXRIABIdCgRwYWNlGAcgASgLMg0uZWRnZS52MS5QYWNlSAASHwoFZHJhaW4YCCABKAsyDi5lZGdlLnYxLkRyYWluSABCBgoEYm9keSLxAwoFSGVsbG8SFAoMcHJvdG9jb2xfbWluGAEgASgNEhQKDHByb3RvY29sX21heBgCIAEoDRIeCg5kYWVtb25fdmVyc2lvbhgDIAEoCUIG4scYAiBAEhsKCGNvbW1hbmRzGAQgAygJQgnixxgFIEAo6AcSFwoHYm9vdF9pZBgFIAEoCUIG4scYAiBAEiYKDXNlc3Npb25fZXBvY2gYBiABKARCD+LHGAsIAUD/////////DxIsChVsYXN0X2NvbW1hbmRfc2VxdWVuY2UYByABKARCDeLHGAlAgICAgICAgAgSHAoKam91cm5hbF9pZBgIIAEoCUII4scYBAgBIEASLQoWam91cm5hbF9maXJzdF9zZXF1ZW5jZRgJIAEoBEIN4scYCUD/////////DxIsChVqb3VybmFsX2xhc3Rfc2VxdWVuY2UYCiABKARCDeLHGAlA/////////w8SHAoLd2lzaGVzX2hhc2gYCyABKAlCB+LHGAMggAESDwoHYXR0ZW1wdBgMIAEoDRIrCgdzZW50X2F0GA0gASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIaCglob3N0X25hbWUYDiABKAlCB+LHGAMg/wESHQoLaW5zdGFuY2VfaWQYDyABKAlCCOLHGAQIASBAIo4CCgdXZWxjb21lEhIKCnNlc3Npb25faWQYASABKAkSEAoIcHJvdG9jb2wYAiABKA0SGwoIbGVhc2VfbXMYAyABKA1CCeLHGAVAgN3bARIlChBiZWF0X2ludGVydmFsX21zGAQgASgNQgvixxgHOApAgN3bARIvCgtzZXJ2ZXJfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoPcmVwb3J0c190aHJvdWdoGAYgASgEQg3ixxgJQP////////8PEhYKDmNvbW1hbmRfd2luZG93GAcgASgNEhcKD21heF9mcmFtZV9ieXRlcxgIIAEoDRIPCgdub2RlX2lkGAkgASgJImcKBlJlamVjdBIhCgRjb2RlGAEgASgOMhMuZWRnZS52MS5SZWplY3RDb2RlEhEKCXJldHJ5YWJsZRgCIAEoCBIWCg5yZXRyeV9hZnRlcl9tcxgDIAEoDRIPCgdtZXNzYWdlGAQgASgJIlUKD0NvbW1hbmREZWxpdmVyeRIfCghzZXF1ZW5jZRgBIAEoBEIN4scYCUD/////////DxIhCgdjb21tYW5kGAIgASgLMhAuZWRnZS52MS5Db21tYW5kIicKC0NvbW1hbmRzQWNrEhgKEHRocm91Z2hfc2VxdWVuY2UYASABKAQidgoGUmVwb3J0Eh8KCHNlcXVlbmNlGAEgASgEQg3ixxgJQP////////8PEiEKBnJlc3VsdBgCIAEoCzIPLmVkZ2UudjEuUmVzdWx0SAASHwoFZXZlbnQYAyABKAsyDi5lZGdlLnYxLkV2ZW50SABCBwoFZW50cnkiNQoKUmVwb3J0c0FjaxInChB0aHJvdWdoX3NlcXVlbmNlGAEgASgEQg3ixxgJQP////////8PIiMKDUNvbW1hbmRDYW5jZWwSEgoKY29tbWFuZF9pZBgBIAEoCSJYCghOb2RlQmVhdBIrCgdzZW50X2F0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIfCgZzYW1wbGUYAiABKAsyDy5lZGdlLnYxLlNhbXBsZSI6CgdIdWJCZWF0Ei8KC3NlcnZlcl90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJKCgRQYWNlEiUKEGJlYXRfaW50ZXJ2YWxfbXMYASABKA1CC+LHGAc4CkCA3dsBEhsKCGxlYXNlX21zGAIgASgNQgnixxgFQIDd2wEiKgoFRHJhaW4SEQoJc3ByZWFkX21zGAEgASgNEg4KBnJlYXNvbhgCIAEoCSIeCgNCeWUSFwoGcmVhc29uGAEgASgJQgfixxgDIIAgIm8KBlN0YXR1cxIoCghydW50aW1lcxgBIAMoCzIWLmVkZ2UudjEuUnVudGltZVN0YXR1cxIYChBlbmdpbmVfcmVhY2hhYmxlGAIgASgIEiEKB3Byb2JsZW0YAyABKAsyEC5lZGdlLnYxLkZhaWx1cmUilwEKDVJ1bnRpbWVTdGF0dXMSDAoEbmFtZRgBIAEoCRIkCgVwaGFzZRgCIAEoDjIVLmVkZ2UudjEuUnVudGltZVBoYXNlEg4KBnJlYXNvbhgDIAEoCRINCgVpbWFnZRgEIAEoCRIQCghyZXN0YXJ0cxgFIAEoDRIhCgV2bmljcxgGIAMoCzISLmVkZ2UudjEuVm5pY0xldmVsIl8KCVZuaWNMZXZlbBIMCgRuYW1lGAEgASgJEiEKBXBoYXNlGAIgASgOMhIuZWRnZS52MS5WbmljUGhhc2USDgoGcmVhc29uGAMgASgJEhEKCWFkZHJlc3NlcxgEIAMoCSreAQoKUmVqZWN0Q29kZRIbChdSRUpFQ1RfQ09ERV9VTlNQRUNJRklFRBAAEhgKFFJFSkVDVF9DT0RFX1BST1RPQ09MEAESFwoTUkVKRUNUX0NPREVfUkVNT1ZFRBACEhsKF1JFSkVDVF9DT0RFX1NUQUxFX0VQT0NIEAMSFgoSUkVKRUNUX0NPREVfQ0xPTkVEEAQSFAoQUkVKRUNUX0NPREVfQlVTWRAFEhkKFVJFSkVDVF9DT0RFX0JBRF9IRUxMTxAGEhoKFlJFSkVDVF9DT0RFX1NVUEVSU0VERUQQBzI/CgdDb250cm9sEjQKB0Nvbm5lY3QSEi5lZGdlLnYxLk5vZGVGcmFtZRoRLmVkZ2UudjEuSHViRnJhbWUoATABYgZwcm90bzM", [file_edge_v1_command, file_edge_v1_failure, file_edge_v1_node, file_edge_v1_rules, file_edge_v1_runtimes, file_edge_v1_vnics, file_google_protobuf_timestamp]);
+  fileDesc("ChVlZGdlL3YxL2NvbnRyb2wucHJvdG8SB2VkZ2UudjEitAIKCU5vZGVGcmFtZRIfCgVoZWxsbxgBIAEoCzIOLmVkZ2UudjEuSGVsbG9IABIsCgxjb21tYW5kc19hY2sYAiABKAsyFC5lZGdlLnYxLkNvbW1hbmRzQWNrSAASIQoGcmVwb3J0GAMgASgLMg8uZWRnZS52MS5SZXBvcnRIABIlCghwcm9ncmVzcxgEIAEoCzIRLmVkZ2UudjEuUHJvZ3Jlc3NIABIhCgRiZWF0GAUgASgLMhEuZWRnZS52MS5Ob2RlQmVhdEgAEiEKBnN0YXR1cxgGIAEoCzIPLmVkZ2UudjEuU3RhdHVzSAASGwoDYnllGAcgASgLMgwuZWRnZS52MS5CeWVIABIjCgdyZW5ld2FsGAggASgLMhAuZWRnZS52MS5SZW5ld2FsSABCBgoEYm9keSLqAgoISHViRnJhbWUSIwoHd2VsY29tZRgBIAEoCzIQLmVkZ2UudjEuV2VsY29tZUgAEiEKBnJlamVjdBgCIAEoCzIPLmVkZ2UudjEuUmVqZWN0SAASKwoHY29tbWFuZBgDIAEoCzIYLmVkZ2UudjEuQ29tbWFuZERlbGl2ZXJ5SAASKAoGY2FuY2VsGAQgASgLMhYuZWRnZS52MS5Db21tYW5kQ2FuY2VsSAASKgoLcmVwb3J0c19hY2sYBSABKAsyEy5lZGdlLnYxLlJlcG9ydHNBY2tIABIgCgRiZWF0GAYgASgLMhAuZWRnZS52MS5IdWJCZWF0SAASHQoEcGFjZRgHIAEoCzINLmVkZ2UudjEuUGFjZUgAEh8KBWRyYWluGAggASgLMg4uZWRnZS52MS5EcmFpbkgAEikKB3JlbmV3YWwYCSABKAsyFi5lZGdlLnYxLlJlbmV3YWxBbnN3ZXJIAEIGCgRib2R5IvEDCgVIZWxsbxIUCgxwcm90b2NvbF9taW4YASABKA0SFAoMcHJvdG9jb2xfbWF4GAIgASgNEh4KDmRhZW1vbl92ZXJzaW9uGAMgASgJQgbixxgCIEASGwoIY29tbWFuZHMYBCADKAlCCeLHGAUgQCjoBxIXCgdib290X2lkGAUgASgJQgbixxgCIEASJgoNc2Vzc2lvbl9lcG9jaBgGIAEoBEIP4scYCwgBQP////////8PEiwKFWxhc3RfY29tbWFuZF9zZXF1ZW5jZRgHIAEoBEIN4scYCUCAgICAgICACBIcCgpqb3VybmFsX2lkGAggASgJQgjixxgECAEgQBItChZqb3VybmFsX2ZpcnN0X3NlcXVlbmNlGAkgASgEQg3ixxgJQP////////8PEiwKFWpvdXJuYWxfbGFzdF9zZXF1ZW5jZRgKIAEoBEIN4scYCUD/////////DxIcCgt3aXNoZXNfaGFzaBgLIAEoCUIH4scYAyCAARIPCgdhdHRlbXB0GAwgASgNEisKB3NlbnRfYXQYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhoKCWhvc3RfbmFtZRgOIAEoCUIH4scYAyD/ARIdCgtpbnN0YW5jZV9pZBgPIAEoCUII4scYBAgBIEAiqwIKB1dlbGNvbWUSEgoKc2Vzc2lvbl9pZBgBIAEoCRIQCghwcm90b2NvbBgCIAEoDRIbCghsZWFzZV9tcxgDIAEoDUIJ4scYBUCA3dsBEiUKEGJlYXRfaW50ZXJ2YWxfbXMYBCABKA1CC+LHGAc4CkCA3dsBEi8KC3NlcnZlcl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCg9yZXBvcnRzX3Rocm91Z2gYBiABKARCDeLHGAlA/////////w8SFgoOY29tbWFuZF93aW5kb3cYByABKA0SFwoPbWF4X2ZyYW1lX2J5dGVzGAggASgNEg8KB25vZGVfaWQYCSABKAkSGwoTcmVuZXdzX2NlcnRpZmljYXRlcxgKIAEoCCJnCgZSZWplY3QSIQoEY29kZRgBIAEoDjITLmVkZ2UudjEuUmVqZWN0Q29kZRIRCglyZXRyeWFibGUYAiABKAgSFgoOcmV0cnlfYWZ0ZXJfbXMYAyABKA0SDwoHbWVzc2FnZRgEIAEoCSJVCg9Db21tYW5kRGVsaXZlcnkSHwoIc2VxdWVuY2UYASABKARCDeLHGAlA/////////w8SIQoHY29tbWFuZBgCIAEoCzIQLmVkZ2UudjEuQ29tbWFuZCInCgtDb21tYW5kc0FjaxIYChB0aHJvdWdoX3NlcXVlbmNlGAEgASgEInYKBlJlcG9ydBIfCghzZXF1ZW5jZRgBIAEoBEIN4scYCUD/////////DxIhCgZyZXN1bHQYAiABKAsyDy5lZGdlLnYxLlJlc3VsdEgAEh8KBWV2ZW50GAMgASgLMg4uZWRnZS52MS5FdmVudEgAQgcKBWVudHJ5IjUKClJlcG9ydHNBY2sSJwoQdGhyb3VnaF9zZXF1ZW5jZRgBIAEoBEIN4scYCUD/////////DyIjCg1Db21tYW5kQ2FuY2VsEhIKCmNvbW1hbmRfaWQYASABKAkiWAoITm9kZUJlYXQSKwoHc2VudF9hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHwoGc2FtcGxlGAIgASgLMg8uZWRnZS52MS5TYW1wbGUiOgoHSHViQmVhdBIvCgtzZXJ2ZXJfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiSgoEUGFjZRIlChBiZWF0X2ludGVydmFsX21zGAEgASgNQgvixxgHOApAgN3bARIbCghsZWFzZV9tcxgCIAEoDUIJ4scYBUCA3dsBIioKBURyYWluEhEKCXNwcmVhZF9tcxgBIAEoDRIOCgZyZWFzb24YAiABKAkiHgoDQnllEhcKBnJlYXNvbhgBIAEoCUIH4scYAyCAICIlCgdSZW5ld2FsEhoKB2Nzcl9kZXIYASABKAxCCeLHGAUIASCAQCJVCg1SZW5ld2FsQW5zd2VyEiEKD2NlcnRpZmljYXRlX3BlbRgBIAEoCUII4scYBCCAgAQSIQoHcmVmdXNhbBgCIAEoCzIQLmVkZ2UudjEuRmFpbHVyZSJvCgZTdGF0dXMSKAoIcnVudGltZXMYASADKAsyFi5lZGdlLnYxLlJ1bnRpbWVTdGF0dXMSGAoQZW5naW5lX3JlYWNoYWJsZRgCIAEoCBIhCgdwcm9ibGVtGAMgASgLMhAuZWRnZS52MS5GYWlsdXJlIpcBCg1SdW50aW1lU3RhdHVzEgwKBG5hbWUYASABKAkSJAoFcGhhc2UYAiABKA4yFS5lZGdlLnYxLlJ1bnRpbWVQaGFzZRIOCgZyZWFzb24YAyABKAkSDQoFaW1hZ2UYBCABKAkSEAoIcmVzdGFydHMYBSABKA0SIQoFdm5pY3MYBiADKAsyEi5lZGdlLnYxLlZuaWNMZXZlbCJfCglWbmljTGV2ZWwSDAoEbmFtZRgBIAEoCRIhCgVwaGFzZRgCIAEoDjISLmVkZ2UudjEuVm5pY1BoYXNlEg4KBnJlYXNvbhgDIAEoCRIRCglhZGRyZXNzZXMYBCADKAkqkQIKClJlamVjdENvZGUSGwoXUkVKRUNUX0NPREVfVU5TUEVDSUZJRUQQABIYChRSRUpFQ1RfQ09ERV9QUk9UT0NPTBABEhcKE1JFSkVDVF9DT0RFX1JFTU9WRUQQAhIbChdSRUpFQ1RfQ09ERV9TVEFMRV9FUE9DSBADEhYKElJFSkVDVF9DT0RFX0NMT05FRBAEEhQKEFJFSkVDVF9DT0RFX0JVU1kQBRIZChVSRUpFQ1RfQ09ERV9CQURfSEVMTE8QBhIaChZSRUpFQ1RfQ09ERV9TVVBFUlNFREVEEAcSFwoTUkVKRUNUX0NPREVfRVhQSVJFRBAIEhgKFFJFSkVDVF9DT0RFX1JFUExBQ0VEEAkyPwoHQ29udHJvbBI0CgdDb25uZWN0EhIuZWRnZS52MS5Ob2RlRnJhbWUaES5lZGdlLnYxLkh1YkZyYW1lKAEwAWIGcHJvdG8z", [file_edge_v1_command, file_edge_v1_failure, file_edge_v1_node, file_edge_v1_rules, file_edge_v1_runtimes, file_edge_v1_vnics, file_google_protobuf_timestamp]);
 
 /**
  * From the node to the hub. A frame that breaks a rule of its fields ends the stream with INVALID_ARGUMENT; a Hello that does
@@ -95,6 +95,15 @@ export type NodeFrame = Message<"edge.v1.NodeFrame"> & {
      */
     value: Bye;
     case: "bye";
+  } | {
+    /**
+     * A new certificate is asked for. As the first frame instead of Hello: by the key of a certificate that has expired; the
+     * hub answers with RenewalAnswer or Reject, and the stream ends.
+     *
+     * @generated from field: edge.v1.Renewal renewal = 8;
+     */
+    value: Renewal;
+    case: "renewal";
   } | { case: undefined; value?: undefined };
 };
 
@@ -180,6 +189,14 @@ export type HubFrame = Message<"edge.v1.HubFrame"> & {
      */
     value: Drain;
     case: "drain";
+  } | {
+    /**
+     * The answer to Renewal.
+     *
+     * @generated from field: edge.v1.RenewalAnswer renewal = 9;
+     */
+    value: RenewalAnswer;
+    case: "renewal";
   } | { case: undefined; value?: undefined };
 };
 
@@ -378,6 +395,13 @@ export type Welcome = Message<"edge.v1.Welcome"> & {
    * @generated from field: string node_id = 9;
    */
   nodeId: string;
+
+  /**
+   * Whether the hub answers Renewal. A node does not ask another.
+   *
+   * @generated from field: bool renews_certificates = 10;
+   */
+  renewsCertificates: boolean;
 };
 
 /**
@@ -692,6 +716,55 @@ export const ByeSchema: GenMessage<Bye> = /*@__PURE__*/
   messageDesc(file_edge_v1_control, 14);
 
 /**
+ * Asks for a certificate for a new key of this node. At most one is asked for at a time.
+ *
+ * @generated from message edge.v1.Renewal
+ */
+export type Renewal = Message<"edge.v1.Renewal"> & {
+  /**
+   * PKCS #10 certificate signing request in DER, for a P-256 key that stays on the node. Nothing but the key is taken from it.
+   *
+   * @generated from field: bytes csr_der = 1;
+   */
+  csrDer: Uint8Array;
+};
+
+/**
+ * Describes the message edge.v1.Renewal.
+ * Use `create(RenewalSchema)` to create a new message.
+ */
+export const RenewalSchema: GenMessage<Renewal> = /*@__PURE__*/
+  messageDesc(file_edge_v1_control, 15);
+
+/**
+ * What became of a Renewal. The present certificate stays good until a stream with the new one was welcomed.
+ *
+ * @generated from message edge.v1.RenewalAnswer
+ */
+export type RenewalAnswer = Message<"edge.v1.RenewalAnswer"> & {
+  /**
+   * The new certificate, then intermediates, as PEM; empty when it was refused.
+   *
+   * @generated from field: string certificate_pem = 1;
+   */
+  certificatePem: string;
+
+  /**
+   * Why it was refused.
+   *
+   * @generated from field: edge.v1.Failure refusal = 2;
+   */
+  refusal?: Failure | undefined;
+};
+
+/**
+ * Describes the message edge.v1.RenewalAnswer.
+ * Use `create(RenewalAnswerSchema)` to create a new message.
+ */
+export const RenewalAnswerSchema: GenMessage<RenewalAnswer> = /*@__PURE__*/
+  messageDesc(file_edge_v1_control, 16);
+
+/**
  * What is, in whole.
  *
  * @generated from message edge.v1.Status
@@ -724,7 +797,7 @@ export type Status = Message<"edge.v1.Status"> & {
  * Use `create(StatusSchema)` to create a new message.
  */
 export const StatusSchema: GenMessage<Status> = /*@__PURE__*/
-  messageDesc(file_edge_v1_control, 15);
+  messageDesc(file_edge_v1_control, 17);
 
 /**
  * What a runtime is, in short.
@@ -780,7 +853,7 @@ export type RuntimeStatus = Message<"edge.v1.RuntimeStatus"> & {
  * Use `create(RuntimeStatusSchema)` to create a new message.
  */
 export const RuntimeStatusSchema: GenMessage<RuntimeStatus> = /*@__PURE__*/
-  messageDesc(file_edge_v1_control, 16);
+  messageDesc(file_edge_v1_control, 18);
 
 /**
  * What a vNIC is, in short: what does not change from one renewal of a lease to the next.
@@ -822,7 +895,7 @@ export type VnicLevel = Message<"edge.v1.VnicLevel"> & {
  * Use `create(VnicLevelSchema)` to create a new message.
  */
 export const VnicLevelSchema: GenMessage<VnicLevel> = /*@__PURE__*/
-  messageDesc(file_edge_v1_control, 17);
+  messageDesc(file_edge_v1_control, 19);
 
 /**
  * Why a stream was refused.
@@ -885,6 +958,20 @@ export const RejectCode = {
    * @generated from enum value: REJECT_CODE_SUPERSEDED = 7;
    */
   SUPERSEDED: 7,
+
+  /**
+   * The node's certificate has expired. Retryable: it may still be renewed, with Renewal as the first frame.
+   *
+   * @generated from enum value: REJECT_CODE_EXPIRED = 8;
+   */
+  EXPIRED: 8,
+
+  /**
+   * The node's certificate was replaced: a newer one has been used since.
+   *
+   * @generated from enum value: REJECT_CODE_REPLACED = 9;
+   */
+  REPLACED: 9,
 } as const;
 
 /**
