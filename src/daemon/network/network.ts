@@ -63,7 +63,7 @@ const detachMs = 15_000;
 
 /** Netmon, as the daemon knows it. */
 export class Network {
-  /** What can be said of netmon, of a vNIC or of the picture may have changed. */
+  /** What can be said of netmon or of a vNIC may have changed. */
   readonly changes = new Changes();
   readonly #options: NetworkOptions;
   readonly #news: News;
@@ -189,7 +189,6 @@ export class Network {
       const request = create(WatchNetworkRequestSchema);
       for await (const told of client.watch(NetMon.method.watchNetwork, request, signal)) {
         this.#picture = pictureAfter(this.#picture, told);
-        this.changes.notify();
       }
     };
     const lost = () => {

@@ -3,16 +3,17 @@ import { backoffMs } from "../../base/backoff.ts";
 import { Changes } from "../../base/changes.ts";
 import { asFailure, type Failure, failure } from "../../base/failure.ts";
 import { runTasks } from "../../base/tasks.ts";
+import { noteUp } from "./ends.ts";
 import { EngineFailure, isEngineAway } from "./engine-failures.ts";
 import { followEvents } from "./events.ts";
-import { isLeftPlugged } from "./lan.ts";
-import { news } from "./news.ts";
+import { followNetmon } from "./follow-netmon.ts";
 import { nothing, type Observed } from "./observed.ts";
-import { plan, planSweep, theContainer } from "./plan.ts";
+import { theContainer } from "./plan.ts";
 import { type Engineness, Reach } from "./reach.ts";
 import { recordFailed } from "./record.ts";
-import { failuresBefore, groundOf, noteUp, round, situationOf, type Tools } from "./round.ts";
+import { failuresBefore, groundOf, round, type Tools } from "./round.ts";
 import { newTended, type Tended } from "./tended.ts";
+import { isToDo } from "./to-do.ts";
 import { Unplugged } from "./unplugged.ts";
 
 /** A look at everything when nothing was heard, in milliseconds: events can be lost. */
@@ -41,8 +42,6 @@ export class Loop implements AsyncDisposable {
   readonly #looks = new Changes();
   readonly #tasks = new Set<Promise<void>>();
   #rounds = 0;
-  /** Whether netmon answered when it was last looked at. */
-  #hadNetmon = false;
 
   constructor(tools: Omit<Tools, "notify" | "signal" | "lookIn">) {
     const { signal } = this.#stop;
@@ -64,16 +63,17 @@ export class Loop implements AsyncDisposable {
 
   /** Watches the engine until the signal is aborted; with it, all rounds end, and what they were at is taken up next time. */
   async run(signal: AbortSignal): Promise<void> {
-    const { engine, store, clock } = this.#tools;
+    const { engine, store, clock, network } = this.#tools;
     const wake = () => this.#looks.notify();
     const events = { engine, instanceId: store.instanceId, clock, random: this.#random, wake };
+    const [back, changed] = [() => this.#tryAgainNow(), () => this.#netmonChanged()];
     const stop = () => this.#stop.abort(stops);
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
     await runTasks(
       this.#stop.signal,
       (all) => followEvents(events, all),
-      (all) => this.#followNetmon(all),
+      (all) => followNetmon({ network, back, changed }, all),
       (all) => this.#lookAgainAndAgain(all),
       (all) => this.#remind(all),
     );
@@ -97,6 +97,7 @@ export class Loop implements AsyncDisposable {
     const tended = this.tended(name);
     tended.notBefore = 0;
     tended.quickEnds = 0;
+    if (tended.unplugged) tended.unplugged.notBefore = 0;
     tended.asked++;
     this.#begin(tended);
     this.changes.notify();
@@ -110,22 +111,21 @@ export class Loop implements AsyncDisposable {
     }
   }
 
-  /** Netmon's word alone asks for a look only where something is to do: leases are renewed all the time. */
-  async #followNetmon(signal: AbortSignal): Promise<void> {
-    const { network, store } = this.#tools;
-    for await (const _ of network.changes.wakes(signal)) {
-      const { netmon } = network;
-      if (netmon.at === "there" && !this.#hadNetmon) this.#tryAgainNow();
-      this.#hadNetmon = netmon.at === "there";
-      const left = netmon.at === "there" ? [...netmon.attached.keys()] : [];
-      const names = new Set([...store.list().map(({ name }) => name), ...left]);
-      const isToDo = [...names].some((name) => {
-        const tended = this.tended(name);
-        return !tended.isBusy && this.#isToDo(tended, tended.seen ?? nothing);
-      });
-      if (isToDo) this.#looks.notify();
-      this.changes.notify();
-    }
+  /** Netmon's word alone asks for a look only where something is to do. */
+  #netmonChanged(): void {
+    const names = new Set([...this.#tools.store.list().map(({ name }) => name), ...this.#plugged]);
+    const isAnyToDo = [...names].some((name) => {
+      const tended = this.tended(name);
+      return !tended.isBusy && isToDo(this.#tools, tended, tended.seen ?? nothing);
+    });
+    if (isAnyToDo) this.#looks.notify();
+    this.changes.notify();
+  }
+
+  /** Names of which netmon keeps something. */
+  get #plugged(): Iterable<string> {
+    const { netmon } = this.#tools.network;
+    return netmon.at === "there" ? netmon.attached.keys() : [];
   }
 
   /** What could not be done without netmon need not wait out its pause. */
@@ -165,9 +165,7 @@ export class Loop implements AsyncDisposable {
     const { at } = this.engine;
     this.#reach.reached();
     let isNew = at !== "there";
-    const { netmon } = this.#tools.network;
-    const left = netmon.at === "there" ? netmon.attached.keys() : [];
-    const names = new Set([...store.list().map(({ name }) => name), ...seen.keys(), ...left]);
+    const names = new Set([...store.list().map(({ name }) => name), ...seen.keys(), ...this.#plugged]);
     for (const name of names) isNew = this.#consider(name, seen.get(name) ?? nothing, before) || isNew;
     if (isNew) this.changes.notify();
     return true;
@@ -182,7 +180,7 @@ export class Loop implements AsyncDisposable {
     const isStale = tended.isBusy || tended.lastRound > before;
     const isNew = !isStale && !isDeepStrictEqual(tended.seen, observed);
     if (!isStale) this.#see(tended, observed);
-    if (isStale || this.#isToDo(tended, observed)) tended.asked++;
+    if (isStale || isToDo(this.#tools, tended, observed)) tended.asked++;
     this.#begin(tended);
     this.#forgetIfOver(tended);
     return isNew;
@@ -193,20 +191,6 @@ export class Loop implements AsyncDisposable {
     const wish = store.get(tended.name);
     tended.seen = observed;
     if (wish) noteUp(tended, theContainer(wish, observed, groundOf(this.#tools)), clock.elapsed());
-  }
-
-  #isToDo(tended: Tended, observed: Observed): boolean {
-    const { name, causes } = tended;
-    const { store, network } = this.#tools;
-    const wish = store.get(name);
-    if (wish) {
-      const seen = theContainer(wish, observed, groundOf(this.#tools));
-      const { changes } = news(wish, seen, causes);
-      return changes.length > 0 || plan(wish, observed, situationOf(this.#tools, tended, seen)).length > 0;
-    }
-    const ended = store.lastEndOf(name);
-    const isLate = ended !== undefined && planSweep(ended, observed).length > 0;
-    return isLate || isLeftPlugged(network.netmon, name);
   }
 
   #begin(tended: Tended): void {

@@ -1,18 +1,17 @@
-import { RuntimeChangeKind } from "../../../gen/edge/v1/command_pb.ts";
 import { backoffMs } from "../../base/backoff.ts";
 import { asFailure, type Failure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import { type Act, apply, type Hands } from "./apply.ts";
+import { endedTooSoon, noteUp, stableMs } from "./ends.ts";
 import { EngineFailure, isEngineAway } from "./engine-failures.ts";
 import { exitCodeOf } from "./exit-code.ts";
-import { isLeftPlugged } from "./lan.ts";
 import type { Change } from "./news.ts";
 import { nothing, type Observed, type ObservedContainer } from "./observed.ts";
-import { isUp, plan, planSweep, type Removal, type Situation, type Step, theContainer } from "./plan.ts";
+import { isUp, plan, type Situation, type Step, theContainer } from "./plan.ts";
 import type { Rlimit } from "./profile.ts";
 import { type Books, recordEnd, recordMade, recordNews, recordUndoing } from "./record.ts";
-import { remove } from "./remove.ts";
 import type { Wish } from "./store.ts";
+import { sweep } from "./sweep.ts";
 import type { Tended } from "./tended.ts";
 import { planTrust, trustOf } from "./trust.ts";
 import { Unplugged } from "./unplugged.ts";
@@ -36,8 +35,6 @@ export interface Tools
 
 /** Looks that a round takes at most: with more, somebody else works against it. */
 const maxTurns = 12;
-/** A program that ended sooner than this after its start may do so again, in milliseconds. */
-const stableMs = 60_000;
 /** Attempts of a create at what an engine answers both to a hiccup and to what will never work. */
 const fewAttempts = 3;
 /** Between two attempts to plug in what netmon did not take. */
@@ -54,7 +51,7 @@ export async function round(tools: Tools, tended: Tended): Promise<Failure | und
     const observed = await look(tools, tended);
     const kept = tools.store.get(tended.name);
     if (!kept) {
-      await sweep(tools, tended, observed);
+      await sweep(tools, tended.name, observed);
       return undefined;
     }
     const { wish, changes } = await takeUp(tools, tended, { wish: kept, observed, isVerified });
@@ -116,32 +113,6 @@ async function takeUp(
   const { causes } = tended;
   tended.causes = {};
   return recordNews(tools, wish, seen && { ...seen, exitCode: seen.exitCode ?? exitCode }, causes);
-}
-
-/** Notes since when its container runs. */
-export function noteUp(tended: Tended, seen: ObservedContainer | undefined, now: number): void {
-  if (!seen || !isUp(seen)) tended.up = undefined;
-  else if (tended.up?.startedAt !== seen.startedAt) tended.up = { startedAt: seen.startedAt, since: now };
-}
-
-/**
- * A program that ended by itself is started again; at once if it ran for a while, later and later if it did not. `before` is the
- * wish as it was before this look.
- */
-function endedTooSoon(
-  tended: Tended,
-  before: Wish,
-  changes: readonly Change[],
-  seen: ObservedContainer | undefined,
-): Failure | undefined {
-  const end = changes.findLast(({ kind }) => kind === RuntimeChangeKind.EXITED);
-  if (!end || !seen || before.desired !== "running") return undefined;
-  // One that runs again was started again by the engine: what ended is the run before.
-  const ranMs = Date.parse(seen.finishedAt) - Date.parse(isUp(seen) ? before.started : seen.startedAt);
-  tended.quickEnds = ranMs < stableMs ? tended.quickEnds + 1 : 0;
-  return tended.quickEnds > 0
-    ? failure("invalid", `the program of runtime ${before.name}: ${end.reason}`)
-    : undefined;
 }
 
 /** Takes the steps in order, for as long as the wish stays what they were planned from. */
@@ -242,23 +213,6 @@ export function undo(books: Books, { isTouched }: Tended, wish: Wish, why: Failu
   recordUndoing(books, wish, why);
   const undone = books.store.get(wish.name);
   if (undone && !isTouched) recordEnd(books, undone);
-}
-
-/** Removes what was finished late, or could not be reached, of a runtime that had been ended. */
-async function sweep(tools: Tools, tended: Tended, observed: Observed): Promise<void> {
-  const { name } = tended;
-  const { network, store, engine, signal, log } = tools;
-  const ended = store.lastEndOf(name);
-  const hands = { engine, signal, progress: () => {} };
-  if (isLeftPlugged(network.netmon, name)) {
-    log.info({ runtime: name, step: "detach" }, "taking a step");
-    await network.detach(name, ended?.commandId ?? "", signal);
-  }
-  for (const step of ended ? planSweep(ended, observed) : []) {
-    log.info({ runtime: name, step: step.do, reason: step.reason }, "taking a step");
-    const removes = remove[step.do] as (on: typeof hands, step: Removal) => Promise<void>; // The key is the step's own.
-    await removes(hands, step);
-  }
 }
 
 /** Writes what is going to be removed before it is removed: the answer to a delete names it, whatever crashes. */

@@ -5,18 +5,26 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { EngineSchema, GetMetricsRequestSchema, GetNodeRequestSchema } from "../../../gen/edge/v1/node_pb.ts";
+import { NetworkPictureSchema } from "../../../gen/edge/v1/netmon_pb.ts";
+import {
+  EngineSchema,
+  GetInterfacesRequestSchema,
+  GetMetricsRequestSchema,
+  GetNodeRequestSchema,
+} from "../../../gen/edge/v1/node_pb.ts";
 import { systemClock } from "../../../src/base/clock.ts";
 import { openLog } from "../../../src/base/log.ts";
 import { Sql } from "../../../src/base/sql.ts";
 import { Metrics, schema } from "../../../src/daemon/metrics/index.ts";
 import {
+  getInterfaces,
   getMetrics,
   getNode,
   machineRoots,
   type NodeRoom,
   readInventory,
 } from "../../../src/daemon/node/index.ts";
+import { readInterfaces } from "../../../src/daemon/node/interfaces.ts";
 import type { Ask } from "../../../src/daemon/work/index.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { until } from "../../journeys/until.ts";
@@ -35,6 +43,22 @@ function nodeOn(folder: string, over: Partial<NodeRoom> = {}): NodeRoom {
     ...over,
   };
 }
+
+test("GetInterfaces tells what netmon sees, routes and all, and what the kernel says while netmon is away", async () => {
+  using folder = tempFolder();
+  const request = create(GetInterfacesRequestSchema);
+  const away = await getInterfaces({ node: nodeOn(folder.path) }, request, ask);
+  assert.deepEqual(away, readInterfaces(machineRoots));
+  const picture = create(NetworkPictureSchema, {
+    interfaces: [{ name: "eth0", routes: [{ destination: "0.0.0.0/0", gateway: "10.77.0.1" }] }],
+  });
+  const { interfaces } = await getInterfaces(
+    { node: nodeOn(folder.path, { picture: () => picture }) },
+    request,
+    ask,
+  );
+  assert.deepEqual(interfaces, picture.interfaces);
+});
 
 test("GetNode says what the machine is before enrolment, and who it is after", async () => {
   using folder = tempFolder();
