@@ -22,14 +22,13 @@ import { checkAgainst, checkAttachment } from "./check.ts";
 import { stopClient } from "./clients.ts";
 import { giveBack } from "./detach.ts";
 import { Events } from "./events.ts";
-import { macsInside } from "./left.ts";
 import { Loop } from "./loop.ts";
 import { returnNics } from "./links.ts";
 import { isLeased } from "./plan-link.ts";
 import { freeMs } from "./probe.ts";
 import { leave } from "./round.ts";
 import { Store } from "./store.ts";
-import { knownOf, newTended, newTendedVnic, type Tended } from "./tended.ts";
+import { newTended, newTendedVnic, type Tended } from "./tended.ts";
 
 export interface AttachmentsOptions {
   /** With the tables of `schema`. */
@@ -86,12 +85,11 @@ export class Attachments implements AsyncDisposable {
     const stop = AbortSignal.any([signal, this.#loop.signal]);
     const tended = await this.#loop.alone(owner, async () => {
       this.#check(attachment);
-      const free = await this.#ask(attachment, stop);
+      const free = await askLan(attachment, this.#loop.all.get(owner), this.#loop.tools, stop);
       this.#check(attachment); // Another may have been attached while the LAN was asked.
       return await this.#keep(attachment, free, requestId);
     });
-    this.#loop.notice(); // Its container may run already.
-    await this.#untilSettled(tended, this.#loop.wake(tended), stop);
+    await this.#untilSettled(tended, this.#loop.begin(tended), stop);
     return statusesOf(tended);
   }
 
@@ -152,26 +150,6 @@ export class Attachments implements AsyncDisposable {
   #check(attachment: Attachment): void {
     const others = [...this.#loop.all.values()].map((one) => one.attachment);
     checkAgainst(attachment, others, this.#loop.tools.picture());
-  }
-
-  /** Asks the LAN for what is new, all vNICs side by side. Returns the addresses that are free, by vNIC. */
-  async #ask(attachment: Attachment, signal: AbortSignal): Promise<Map<string, string>> {
-    const { tools, all } = this.#loop;
-    const before = all.get(attachment.owner);
-    const left = before ? undefined : await macsInside(attachment.containerId, signal);
-    const free = await Promise.all(
-      attachment.vnics.map(async (vnic): Promise<[string, string] | undefined> => {
-        const old = before?.attachment.vnics.find(({ name }) => name === vnic.name);
-        const tended = before?.vnics.get(vnic.name);
-        const known = tended ? knownOf(tended, tools.clock.elapsed()) : {};
-        // With its link there, netmon itself would be the one who answers.
-        const hasItsMac = old?.mac === vnic.mac;
-        if ((hasItsMac && before?.netns) || left?.has(vnic.mac)) return undefined;
-        const host = await askLan({ vnic, known, hasItsMac }, tools, signal);
-        return host === undefined ? undefined : [vnic.name, host];
-      }),
-    );
-    return new Map(free.filter((one) => one !== undefined));
   }
 
   /** Keeps it, and takes back what the earlier one had and this one has not. */

@@ -3,6 +3,7 @@ import { asFailure } from "../../base/failure.ts";
 import {
   createIpvlan,
   createMacvlan,
+  keepAddressesApart,
   type MacvlanMode,
   type Netns,
   observe,
@@ -43,6 +44,7 @@ export async function makeLink(step: Of<"makeLink">, vnic: TendedVnic, bench: Be
     } else if (mode === VnicMode.IPVLAN_L2) await createIpvlan({ place, parent, name, signal });
     else await createMacvlan({ place, parent, name, mac, mode: macvlanModes[mode] ?? "bridge", signal });
     forgetLink(vnic);
+    await keepAddressesApart(place, name, signal);
   } catch (thrown) {
     // A VLAN sub-interface that somebody removed is made again.
     vnic.upon = undefined;
@@ -89,6 +91,7 @@ export async function takeWholeNic(step: Of<"takeNic">, vnic: TendedVnic, bench:
   }
   await takeNic({ recorded: vnic.nic, place: { netns: netns.path }, name: step.vnic }, signal);
   forgetLink(vnic);
+  await keepAddressesApart(netns.place, step.vnic, signal);
 }
 
 /** Makes NICs as they were that the kernel gave back by itself, because a container ended while nobody looked. */

@@ -111,6 +111,12 @@ export class Loop implements AsyncDisposable {
     this.#tendNode();
   }
 
+  /** Asks for a round of an owner that may be new, whose container may run already. */
+  begin(tended: Tended): number {
+    if (!tended.process) this.#find([tended]);
+    return this.wake(tended);
+  }
+
   /** Asks for a round that begins after this call; it is over when `answered` reaches the number. */
   wake(tended: Tended): number {
     tended.asked++;

@@ -23,5 +23,6 @@ export { Netns } from "./netns.ts";
 export { findOwners, type Owner } from "./owner.ts";
 export { removeRoute, replaceRoute } from "./routes.ts";
 export { ownNamespace, type Place, run } from "./run.ts";
+export { keepAddressesApart } from "./settings.ts";
 export { findMac } from "./stranger.ts";
 export { onTrial, probeOnParent } from "./trial.ts";

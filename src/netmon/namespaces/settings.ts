@@ -20,6 +20,21 @@ export async function writeSettings(
   return Object.keys(settings).filter((path) => missing.has(path.replace("*", device)));
 }
 
+/**
+ * A link that keeps its addresses apart from those of others: it answers ARP for its own only, so that two links in one subnet
+ * are two stations; and of two addresses in one subnet the second stays when the first goes.
+ * @throws {Failure} as `writeSettings`.
+ */
+export async function keepAddressesApart(place: Place, device: string, signal: AbortSignal): Promise<void> {
+  await writeSettings(place, device, apart, signal);
+}
+
+const apart: Settings = {
+  "ipv4/conf/*/arp_ignore": 1,
+  "ipv4/conf/*/arp_announce": 2,
+  "ipv4/conf/*/promote_secondaries": 1,
+};
+
 /** /proc/sys/net shows the namespace of whoever reads it, so it is written by a program within. */
 const script = `
 set -e

@@ -138,3 +138,53 @@ test("what a parent does concerns its own vNICs only, and a second change during
   await on.is(moving, Phase.UP, "10.77.0.60/24", "lan1");
   assert.deepEqual(await on.statusOf(staying), stays);
 });
+
+test("an address that another machine has is refused by name, and one wish after the other is followed without a gap", async () => {
+  await using on = await ground();
+  await using lan = await openLan();
+  const peer = lan.host({ address: "10.77.0.20" });
+  await on.nic("eth1", lan, 2);
+  const plc = await on.container("plc");
+  await plc.start();
+  const owner = "node/plc";
+  const fixed = (address: string, more = {}) =>
+    vnic(owner, { addressMode: AddressMode.STATIC, address: `${address}/24`, ...more });
+  const other = new RegExp(`10\\.77\\.0\\.20 is already used by the machine with MAC ${peer.mac}`);
+  await assert.rejects(on.attach(owner, plc.id, fixed("10.77.0.20")), other);
+  assert.equal(await on.statusOf(owner), undefined);
+  await assert.rejects(on.attach(owner, plc.id, fixed("10.77.0.2")), /the node's own address on eth1/);
+
+  const [first] = await on.attach(owner, plc.id, fixed("10.77.0.50"));
+  assert.equal(first?.phase, Phase.UP);
+  await assert.rejects(on.attach(owner, plc.id, fixed("10.77.0.20")), other);
+  await assert.rejects(on.attach("node/twin", plc.id, fixed("10.77.0.51")), /is already a MAC of node\/plc/);
+  assert.deepEqual(await on.statusOf(owner), first);
+  const [second, added] = await on.attach(
+    owner,
+    plc.id,
+    fixed("10.77.0.51"),
+    vnic(owner, { name: "bus0", addressMode: AddressMode.NONE }),
+  );
+  assert.deepEqual([second?.phase, second?.addresses, added?.phase], [Phase.UP, ["10.77.0.51/24"], Phase.UP]);
+  assert.equal(await peer.arping("10.77.0.51"), second?.mac);
+  assert.equal(await peer.arping("10.77.0.50"), undefined);
+
+  // Another machine takes the address while the vNIC is away: it waits, and takes it again when the other is gone.
+  await on.attach(owner, plc.id, fixed("10.77.0.52"));
+  assert.doesNotMatch(await plc.inside("ip", "-o", "link"), /bus0/);
+  const conflict = await on.attach(
+    "node/late",
+    plc.id,
+    vnic("node/late", {
+      name: "late0",
+      parent: "eth9",
+      addressMode: AddressMode.STATIC,
+      address: "10.77.0.20/24",
+    }),
+  );
+  assert.equal(conflict[0]?.phase, Phase.NO_PARENT);
+  await on.nic("eth9", lan, 9);
+  const failed = await on.is("node/late", Phase.FAILED, undefined, "late0");
+  assert.match(failed.reason, other);
+  assert.deepEqual(failed.addresses, []);
+});
