@@ -7,6 +7,8 @@ import {
   createRuntime,
   deleteRuntime,
   getRuntime,
+  getRuntimeLogs,
+  getRuntimeStats,
   listRuntimes,
   type Runtimes,
   restartRuntime,
@@ -27,6 +29,8 @@ export interface Rooms {
 const commands: Table<Rooms> = {
   createRuntime,
   getRuntime,
+  getRuntimeLogs,
+  getRuntimeStats,
   listRuntimes,
   startRuntime,
   stopRuntime,

@@ -6,9 +6,13 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Sample } from "./node_pb.ts";
+import { file_edge_v1_node } from "./node_pb.ts";
 import { file_edge_v1_rules } from "./rules_pb.ts";
 import type { Vnic, VnicStatus } from "./vnics_pb.ts";
 import { file_edge_v1_vnics } from "./vnics_pb.ts";
+import type { Health, HealthCheck, LogLimits, RestartMode, StartAfter, Tmpfs, Ulimit, Volume } from "./workloads_pb.ts";
+import { file_edge_v1_workloads } from "./workloads_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
@@ -17,7 +21,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file edge/v1/runtimes.proto.
  */
 export const file_edge_v1_runtimes: GenFile = /*@__PURE__*/
-  fileDesc("ChZlZGdlL3YxL3J1bnRpbWVzLnByb3RvEgdlZGdlLnYxIssHCgtSdW50aW1lU3BlYxKRAQoEbmFtZRgBIAEoCUKCAeLHGH4IARIiW2EtejAtOV0oW2EtejAtOS1dezAsNjF9W2EtejAtOV0pPxpWMSB0byA2MyBsb3dlci1jYXNlIGxldHRlcnMsIGRpZ2l0cyBvciAnLScsIGJlZ2lubmluZyBhbmQgZW5kaW5nIHdpdGggYSBsZXR0ZXIgb3IgZGlnaXQS4AIKBWltYWdlGAIgASgJQtAC4scYywIIARLdASgobG9jYWxob3N0fFthLXpBLVowLTktXSsoXC5bYS16QS1aMC05LV0rKSspKDpbMC05XXsxLDV9KT8vfFthLXpBLVowLTktXSs6WzAtOV17MSw1fS8pP1thLXowLTldKygoXC58X3sxLDJ9fC0rKVthLXowLTldKykqKC9bYS16MC05XSsoKFwufF97MSwyfXwtKylbYS16MC05XSspKikqKDpbQS1aYS16MC05X11bQS1aYS16MC05Xy4tXXswLDEyN30pPyhAc2hhMjU2OlthLWYwLTldezY0fSk/GmRhbiBpbWFnZSByZWZlcmVuY2Ugc3VjaCBhcyBnaGNyLmlvL293bmVyL25hbWU6dGFnIChsb3dlci1jYXNlIG5hbWUsIG9wdGlvbmFsIDp0YWcgb3IgQHNoYTI1NjpkaWdlc3QpIIAEEisKA2VudhgDIAMoCzIPLmVkZ2UudjEuRW52VmFyQg3ixxgJKMgBMgRuYW1lEiUKCXJlc291cmNlcxgEIAEoCzISLmVkZ2UudjEuUmVzb3VyY2VzEigKB3Byb2ZpbGUYBSABKA4yFy5lZGdlLnYxLlJ1bnRpbWVQcm9maWxlEh8KDXN0b3BfZ3JhY2VfbXMYBiABKA1CCOLHGARAwM8kEjgKBXBvcnRzGAcgAygLMhYuZWRnZS52MS5QdWJsaXNoZWRQb3J0QhHixxgNKCAyCW5vZGVfcG9ydBKSAQoLdm9sdW1lX3BhdGgYCCABKAlCfeLHGHkSIy9bQS1aYS16MC05Xy4tXSsoL1tBLVphLXowLTlfLi1dKykqGk9hbiBhYnNvbHV0ZSBwYXRoIHN1Y2ggYXMgL3Zhci9ydW4vcnVudGltZSwgb2YgbGV0dGVycywgZGlnaXRzLCAnXycsICcuJyBhbmQgJy0nIP8BEisKBmxhYmVscxgJIAMoCzIOLmVkZ2UudjEuTGFiZWxCC+LHGAcoQDIDa2V5EioKBXZuaWNzGAogAygLMg0uZWRnZS52MS5WbmljQgzixxgIKBAyBG5hbWUihwEKBkVudlZhchJkCgRuYW1lGAEgASgJQlbixxhSCAESFltBLVphLXpfXVtBLVphLXowLTlfXSoaM2xldHRlcnMsIGRpZ2l0cyBhbmQgJ18nLCBub3QgYmVnaW5uaW5nIHdpdGggYSBkaWdpdCD/ARIXCgV2YWx1ZRgCIAEoCUII4scYBCCAgAIiuQEKBUxhYmVsEpcBCgNrZXkYASABKAlCiQHixxiEAQgBEilbQS1aYS16MC05XShbQS1aYS16MC05Ll8vLV0qW0EtWmEtejAtOV0pPxpSbGV0dGVycywgZGlnaXRzLCAnLicsICcvJywgJ18nIG9yICctJywgYmVnaW5uaW5nIGFuZCBlbmRpbmcgd2l0aCBhIGxldHRlciBvciBkaWdpdCCAARIWCgV2YWx1ZRgCIAEoCUIH4scYAyD/ASJUCg1QdWJsaXNoZWRQb3J0Eh8KCW5vZGVfcG9ydBgBIAEoDUIM4scYCAgBOAFA//8DEiIKDHJ1bnRpbWVfcG9ydBgCIAEoDUIM4scYCAgBOAFA//8DIrsBCglSZXNvdXJjZXMSKAoMbWVtb3J5X2J5dGVzGAEgASgDQhLixxgOOICAgANAgICAgICAgAISYwoGY3B1c2V0GAIgASgJQlPixxhPEiRbMC05XSsoLVswLTldKyk/KCxbMC05XSsoLVswLTldKyk/KSoaJENQVSBudW1iZXJzIGFuZCByYW5nZXMgc3VjaCBhcyAwLTEsMyD/ARIfCgpwaWRzX2xpbWl0GAMgASgDQgvixxgHOAFAgICAAiKGAwoHUnVudGltZRIiCgRzcGVjGAEgASgLMhQuZWRnZS52MS5SdW50aW1lU3BlYxIkCgVwaGFzZRgCIAEoDjIVLmVkZ2UudjEuUnVudGltZVBoYXNlEg4KBnJlYXNvbhgDIAEoCRIUCgxjb250YWluZXJfaWQYBCABKAkSEAoIaW1hZ2VfaWQYBSABKAkSKgoJYWRkcmVzc2VzGAYgAygLMhcuZWRnZS52MS5SdW50aW1lQWRkcmVzcxIuCgpjcmVhdGVkX2F0GAcgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpzdGFydGVkX2F0GAggASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIQCghyZXN0YXJ0cxgJIAEoDRIWCglleGl0X2NvZGUYCiABKAVIAIgBARIRCglzcGVjX2hhc2gYCyABKAkSIgoFdm5pY3MYDCADKAsyEy5lZGdlLnYxLlZuaWNTdGF0dXNCDAoKX2V4aXRfY29kZSI/Cg5SdW50aW1lQWRkcmVzcxIPCgduZXR3b3JrGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSCwoDbWFjGAMgASgJIkIKFENyZWF0ZVJ1bnRpbWVSZXF1ZXN0EioKBHNwZWMYASABKAsyFC5lZGdlLnYxLlJ1bnRpbWVTcGVjQgbixxgCCAEiSwoVQ3JlYXRlUnVudGltZVJlc3BvbnNlEiEKB3J1bnRpbWUYASABKAsyEC5lZGdlLnYxLlJ1bnRpbWUSDwoHY3JlYXRlZBgCIAEoCCIrChFHZXRSdW50aW1lUmVxdWVzdBIWCgRuYW1lGAEgASgJQgjixxgECAEgPyI3ChJHZXRSdW50aW1lUmVzcG9uc2USIQoHcnVudGltZRgBIAEoCzIQLmVkZ2UudjEuUnVudGltZSIVChNMaXN0UnVudGltZXNSZXF1ZXN0IjoKFExpc3RSdW50aW1lc1Jlc3BvbnNlEiIKCHJ1bnRpbWVzGAEgAygLMhAuZWRnZS52MS5SdW50aW1lIi0KE1N0YXJ0UnVudGltZVJlcXVlc3QSFgoEbmFtZRgBIAEoCUII4scYBAgBID8iOQoUU3RhcnRSdW50aW1lUmVzcG9uc2USIQoHcnVudGltZRgBIAEoCzIQLmVkZ2UudjEuUnVudGltZSIsChJTdG9wUnVudGltZVJlcXVlc3QSFgoEbmFtZRgBIAEoCUII4scYBAgBID8iOAoTU3RvcFJ1bnRpbWVSZXNwb25zZRIhCgdydW50aW1lGAEgASgLMhAuZWRnZS52MS5SdW50aW1lIi8KFVJlc3RhcnRSdW50aW1lUmVxdWVzdBIWCgRuYW1lGAEgASgJQgjixxgECAEgPyI7ChZSZXN0YXJ0UnVudGltZVJlc3BvbnNlEiEKB3J1bnRpbWUYASABKAsyEC5lZGdlLnYxLlJ1bnRpbWUiQwoURGVsZXRlUnVudGltZVJlcXVlc3QSFgoEbmFtZRgBIAEoCUII4scYBAgBID8SEwoLa2VlcF92b2x1bWUYAiABKAgiKAoVRGVsZXRlUnVudGltZVJlc3BvbnNlEg8KB3JlbW92ZWQYASADKAkqaQoOUnVudGltZVByb2ZpbGUSHwobUlVOVElNRV9QUk9GSUxFX1VOU1BFQ0lGSUVEEAASGwoXUlVOVElNRV9QUk9GSUxFX09QRU5QTEMQARIZChVSVU5USU1FX1BST0ZJTEVfUExBSU4QAirsAQoMUnVudGltZVBoYXNlEh0KGVJVTlRJTUVfUEhBU0VfVU5TUEVDSUZJRUQQABIZChVSVU5USU1FX1BIQVNFX1BVTExJTkcQARIaChZSVU5USU1FX1BIQVNFX1NUQVJUSU5HEAISGQoVUlVOVElNRV9QSEFTRV9SVU5OSU5HEAMSGgoWUlVOVElNRV9QSEFTRV9TVE9QUElORxAEEhkKFVJVTlRJTUVfUEhBU0VfU1RPUFBFRBAFEhgKFFJVTlRJTUVfUEhBU0VfRkFJTEVEEAYSGgoWUlVOVElNRV9QSEFTRV9ERUxFVElORxAHMrIECghSdW50aW1lcxJOCg1DcmVhdGVSdW50aW1lEh0uZWRnZS52MS5DcmVhdGVSdW50aW1lUmVxdWVzdBoeLmVkZ2UudjEuQ3JlYXRlUnVudGltZVJlc3BvbnNlEkoKCkdldFJ1bnRpbWUSGi5lZGdlLnYxLkdldFJ1bnRpbWVSZXF1ZXN0GhsuZWRnZS52MS5HZXRSdW50aW1lUmVzcG9uc2UiA5ACARJQCgxMaXN0UnVudGltZXMSHC5lZGdlLnYxLkxpc3RSdW50aW1lc1JlcXVlc3QaHS5lZGdlLnYxLkxpc3RSdW50aW1lc1Jlc3BvbnNlIgOQAgESSwoMU3RhcnRSdW50aW1lEhwuZWRnZS52MS5TdGFydFJ1bnRpbWVSZXF1ZXN0Gh0uZWRnZS52MS5TdGFydFJ1bnRpbWVSZXNwb25zZRJICgtTdG9wUnVudGltZRIbLmVkZ2UudjEuU3RvcFJ1bnRpbWVSZXF1ZXN0GhwuZWRnZS52MS5TdG9wUnVudGltZVJlc3BvbnNlElEKDlJlc3RhcnRSdW50aW1lEh4uZWRnZS52MS5SZXN0YXJ0UnVudGltZVJlcXVlc3QaHy5lZGdlLnYxLlJlc3RhcnRSdW50aW1lUmVzcG9uc2USTgoNRGVsZXRlUnVudGltZRIdLmVkZ2UudjEuRGVsZXRlUnVudGltZVJlcXVlc3QaHi5lZGdlLnYxLkRlbGV0ZVJ1bnRpbWVSZXNwb25zZWIGcHJvdG8z", [file_edge_v1_rules, file_edge_v1_vnics, file_google_protobuf_timestamp]);
+  fileDesc("ChZlZGdlL3YxL3J1bnRpbWVzLnByb3RvEgdlZGdlLnYxIpULCgtSdW50aW1lU3BlYxKRAQoEbmFtZRgBIAEoCUKCAeLHGH4IARIiW2EtejAtOV0oW2EtejAtOS1dezAsNjF9W2EtejAtOV0pPxpWMSB0byA2MyBsb3dlci1jYXNlIGxldHRlcnMsIGRpZ2l0cyBvciAnLScsIGJlZ2lubmluZyBhbmQgZW5kaW5nIHdpdGggYSBsZXR0ZXIgb3IgZGlnaXQS4AIKBWltYWdlGAIgASgJQtAC4scYywIIARLdASgobG9jYWxob3N0fFthLXpBLVowLTktXSsoXC5bYS16QS1aMC05LV0rKSspKDpbMC05XXsxLDV9KT8vfFthLXpBLVowLTktXSs6WzAtOV17MSw1fS8pP1thLXowLTldKygoXC58X3sxLDJ9fC0rKVthLXowLTldKykqKC9bYS16MC05XSsoKFwufF97MSwyfXwtKylbYS16MC05XSspKikqKDpbQS1aYS16MC05X11bQS1aYS16MC05Xy4tXXswLDEyN30pPyhAc2hhMjU2OlthLWYwLTldezY0fSk/GmRhbiBpbWFnZSByZWZlcmVuY2Ugc3VjaCBhcyBnaGNyLmlvL293bmVyL25hbWU6dGFnIChsb3dlci1jYXNlIG5hbWUsIG9wdGlvbmFsIDp0YWcgb3IgQHNoYTI1NjpkaWdlc3QpIIAEEisKA2VudhgDIAMoCzIPLmVkZ2UudjEuRW52VmFyQg3ixxgJKMgBMgRuYW1lEiUKCXJlc291cmNlcxgEIAEoCzISLmVkZ2UudjEuUmVzb3VyY2VzEigKB3Byb2ZpbGUYBSABKA4yFy5lZGdlLnYxLlJ1bnRpbWVQcm9maWxlEh8KDXN0b3BfZ3JhY2VfbXMYBiABKA1CCOLHGARAwM8kEjgKBXBvcnRzGAcgAygLMhYuZWRnZS52MS5QdWJsaXNoZWRQb3J0QhHixxgNKCAyCW5vZGVfcG9ydBKSAQoLdm9sdW1lX3BhdGgYCCABKAlCfeLHGHkSIy9bQS1aYS16MC05Xy4tXSsoL1tBLVphLXowLTlfLi1dKykqGk9hbiBhYnNvbHV0ZSBwYXRoIHN1Y2ggYXMgL3Zhci9ydW4vcnVudGltZSwgb2YgbGV0dGVycywgZGlnaXRzLCAnXycsICcuJyBhbmQgJy0nIP8BEisKBmxhYmVscxgJIAMoCzIOLmVkZ2UudjEuTGFiZWxCC+LHGAcoQDIDa2V5EioKBXZuaWNzGAogAygLMg0uZWRnZS52MS5WbmljQgzixxgIKBAyBG5hbWUSHAoHY29tbWFuZBgLIAMoCUIL4scYByCAgAIogAISHQoKZW50cnlwb2ludBgMIAMoCUIJ4scYBSCAIChAEi4KB3ZvbHVtZXMYDSADKAsyDy5lZGdlLnYxLlZvbHVtZUIM4scYCCggMgRuYW1lEisKBXRtcGZzGA4gAygLMg4uZWRnZS52MS5UbXBmc0IM4scYCCgQMgRwYXRoEi4KB3VsaW1pdHMYDyADKAsyDy5lZGdlLnYxLlVsaW1pdEIM4scYCCgQMgRuYW1lElsKDGNhcGFiaWxpdGllcxgQIAMoCUJF4scYQRIRW0EtWl1bQS1aX117MiwzMX0aKmEgY2FwYWJpbGl0eSB3aXRob3V0IENBUF8sIGFzIGluIE5FVF9BRE1JTigpEh8KA2xvZxgRIAEoCzISLmVkZ2UudjEuTG9nTGltaXRzEiUKB3Jlc3RhcnQYEiABKA4yFC5lZGdlLnYxLlJlc3RhcnRNb2RlEiQKBmhlYWx0aBgTIAEoCzIULmVkZ2UudjEuSGVhbHRoQ2hlY2sSMwoFYWZ0ZXIYFCADKAsyEy5lZGdlLnYxLlN0YXJ0QWZ0ZXJCD+LHGAsoIDIHcnVudGltZSKHAQoGRW52VmFyEmQKBG5hbWUYASABKAlCVuLHGFIIARIWW0EtWmEtel9dW0EtWmEtejAtOV9dKhozbGV0dGVycywgZGlnaXRzIGFuZCAnXycsIG5vdCBiZWdpbm5pbmcgd2l0aCBhIGRpZ2l0IP8BEhcKBXZhbHVlGAIgASgJQgjixxgEIICAAiK5AQoFTGFiZWwSlwEKA2tleRgBIAEoCUKJAeLHGIQBCAESKVtBLVphLXowLTldKFtBLVphLXowLTkuXy8tXSpbQS1aYS16MC05XSk/GlJsZXR0ZXJzLCBkaWdpdHMsICcuJywgJy8nLCAnXycgb3IgJy0nLCBiZWdpbm5pbmcgYW5kIGVuZGluZyB3aXRoIGEgbGV0dGVyIG9yIGRpZ2l0IIABEhYKBXZhbHVlGAIgASgJQgfixxgDIP8BIlQKDVB1Ymxpc2hlZFBvcnQSHwoJbm9kZV9wb3J0GAEgASgNQgzixxgICAE4AUD//wMSIgoMcnVudGltZV9wb3J0GAIgASgNQgzixxgICAE4AUD//wMigAIKCVJlc291cmNlcxIoCgxtZW1vcnlfYnl0ZXMYASABKANCEuLHGA44gICAA0CAgICAgICAAhJjCgZjcHVzZXQYAiABKAlCU+LHGE8SJFswLTldKygtWzAtOV0rKT8oLFswLTldKygtWzAtOV0rKT8pKhokQ1BVIG51bWJlcnMgYW5kIHJhbmdlcyBzdWNoIGFzIDAtMSwzIP8BEh8KCnBpZHNfbGltaXQYAyABKANCC+LHGAc4AUCAgIACEh0KCmNwdV93ZWlnaHQYBCABKA1CCeLHGAU4AUCQThIkChBjcHVfcXVvdGFfbWlsbGlzGAUgASgNQgrixxgGOApAgMA+IucDCgdSdW50aW1lEiIKBHNwZWMYASABKAsyFC5lZGdlLnYxLlJ1bnRpbWVTcGVjEiQKBXBoYXNlGAIgASgOMhUuZWRnZS52MS5SdW50aW1lUGhhc2USDgoGcmVhc29uGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIQCghpbWFnZV9pZBgFIAEoCRIqCglhZGRyZXNzZXMYBiADKAsyFy5lZGdlLnYxLlJ1bnRpbWVBZGRyZXNzEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHJlc3RhcnRzGAkgASgNEhYKCWV4aXRfY29kZRgKIAEoBUgAiAEBEhEKCXNwZWNfaGFzaBgLIAEoCRIiCgV2bmljcxgMIAMoCzITLmVkZ2UudjEuVm5pY1N0YXR1cxIRCglvb21fa2lsbHMYDSABKA0SHwoGaGVhbHRoGA4gASgOMg8uZWRnZS52MS5IZWFsdGgSFQoNaGVhbHRoX3JlYXNvbhgPIAEoCRIUCgxpbWFnZV9kaWdlc3QYECABKAlCDAoKX2V4aXRfY29kZSI/Cg5SdW50aW1lQWRkcmVzcxIPCgduZXR3b3JrGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSCwoDbWFjGAMgASgJIkIKFENyZWF0ZVJ1bnRpbWVSZXF1ZXN0EioKBHNwZWMYASABKAsyFC5lZGdlLnYxLlJ1bnRpbWVTcGVjQgbixxgCCAEiSwoVQ3JlYXRlUnVudGltZVJlc3BvbnNlEiEKB3J1bnRpbWUYASABKAsyEC5lZGdlLnYxLlJ1bnRpbWUSDwoHY3JlYXRlZBgCIAEoCCIrChFHZXRSdW50aW1lUmVxdWVzdBIWCgRuYW1lGAEgASgJQgjixxgECAEgPyI3ChJHZXRSdW50aW1lUmVzcG9uc2USIQoHcnVudGltZRgBIAEoCzIQLmVkZ2UudjEuUnVudGltZSIVChNMaXN0UnVudGltZXNSZXF1ZXN0IjoKFExpc3RSdW50aW1lc1Jlc3BvbnNlEiIKCHJ1bnRpbWVzGAEgAygLMhAuZWRnZS52MS5SdW50aW1lIi0KE1N0YXJ0UnVudGltZVJlcXVlc3QSFgoEbmFtZRgBIAEoCUII4scYBAgBID8iOQoUU3RhcnRSdW50aW1lUmVzcG9uc2USIQoHcnVudGltZRgBIAEoCzIQLmVkZ2UudjEuUnVudGltZSIsChJTdG9wUnVudGltZVJlcXVlc3QSFgoEbmFtZRgBIAEoCUII4scYBAgBID8iOAoTU3RvcFJ1bnRpbWVSZXNwb25zZRIhCgdydW50aW1lGAEgASgLMhAuZWRnZS52MS5SdW50aW1lIi8KFVJlc3RhcnRSdW50aW1lUmVxdWVzdBIWCgRuYW1lGAEgASgJQgjixxgECAEgPyI7ChZSZXN0YXJ0UnVudGltZVJlc3BvbnNlEiEKB3J1bnRpbWUYASABKAsyEC5lZGdlLnYxLlJ1bnRpbWUiQwoURGVsZXRlUnVudGltZVJlcXVlc3QSFgoEbmFtZRgBIAEoCUII4scYBAgBID8SEwoLa2VlcF92b2x1bWUYAiABKAgiKAoVRGVsZXRlUnVudGltZVJlc3BvbnNlEg8KB3JlbW92ZWQYASADKAkigAIKFUdldFJ1bnRpbWVMb2dzUmVxdWVzdBIWCgRuYW1lGAEgASgJQgjixxgECAEgPxIdCgp0YWlsX2xpbmVzGAIgASgNQgnixxgFOAFAkE4SKQoFc2luY2UYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCgRncmVwGAUgASgJQgfixxgDIIACEiIKBnN0cmVhbRgGIAEoDjISLmVkZ2UudjEuTG9nU3RyZWFtEh8KCW1heF9ieXRlcxgHIAEoDUIM4scYCDiAgARAgIA8Iq4BChZHZXRSdW50aW1lTG9nc1Jlc3BvbnNlEh8KBWxpbmVzGAEgAygLMhAuZWRnZS52MS5Mb2dMaW5lEhAKCGxlZnRfb3V0GAIgASgIEhQKDGNvbnRhaW5lcl9pZBgDIAEoCRI4ChRjb250YWluZXJfY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcmVjcmVhdGVkGAUgASgIInAKB0xvZ0xpbmUSIgoGc3RyZWFtGAEgASgOMhIuZWRnZS52MS5Mb2dTdHJlYW0SJgoCYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHRleHQYAyABKAkSCwoDY3V0GAQgASgIIjIKFkdldFJ1bnRpbWVTdGF0c1JlcXVlc3QSGAoFbmFtZXMYASADKAlCCeLHGAUgPyiAAiJCChdHZXRSdW50aW1lU3RhdHNSZXNwb25zZRInCghydW50aW1lcxgBIAMoCzIVLmVkZ2UudjEuUnVudGltZVN0YXRzIogBCgxSdW50aW1lU3RhdHMSDAoEbmFtZRgBIAEoCRIkCgVwaGFzZRgCIAEoDjIVLmVkZ2UudjEuUnVudGltZVBoYXNlEh8KBnNhbXBsZRgDIAEoCzIPLmVkZ2UudjEuU2FtcGxlEhAKCHJlc3RhcnRzGAQgASgNEhEKCW9vbV9raWxscxgFIAEoDSppCg5SdW50aW1lUHJvZmlsZRIfChtSVU5USU1FX1BST0ZJTEVfVU5TUEVDSUZJRUQQABIbChdSVU5USU1FX1BST0ZJTEVfT1BFTlBMQxABEhkKFVJVTlRJTUVfUFJPRklMRV9QTEFJThACKr4CCgxSdW50aW1lUGhhc2USHQoZUlVOVElNRV9QSEFTRV9VTlNQRUNJRklFRBAAEhkKFVJVTlRJTUVfUEhBU0VfUFVMTElORxABEhoKFlJVTlRJTUVfUEhBU0VfU1RBUlRJTkcQAhIZChVSVU5USU1FX1BIQVNFX1JVTk5JTkcQAxIaChZSVU5USU1FX1BIQVNFX1NUT1BQSU5HEAQSGQoVUlVOVElNRV9QSEFTRV9TVE9QUEVEEAUSGAoUUlVOVElNRV9QSEFTRV9GQUlMRUQQBhIaChZSVU5USU1FX1BIQVNFX0RFTEVUSU5HEAcSHAoYUlVOVElNRV9QSEFTRV9DUkFTSF9MT09QEAgSFwoTUlVOVElNRV9QSEFTRV9FTkRFRBAJEhkKFVJVTlRJTUVfUEhBU0VfV0FJVElORxAKKlUKCUxvZ1N0cmVhbRIaChZMT0dfU1RSRUFNX1VOU1BFQ0lGSUVEEAASFQoRTE9HX1NUUkVBTV9TVERPVVQQARIVChFMT0dfU1RSRUFNX1NUREVSUhACMuUFCghSdW50aW1lcxJOCg1DcmVhdGVSdW50aW1lEh0uZWRnZS52MS5DcmVhdGVSdW50aW1lUmVxdWVzdBoeLmVkZ2UudjEuQ3JlYXRlUnVudGltZVJlc3BvbnNlEkoKCkdldFJ1bnRpbWUSGi5lZGdlLnYxLkdldFJ1bnRpbWVSZXF1ZXN0GhsuZWRnZS52MS5HZXRSdW50aW1lUmVzcG9uc2UiA5ACARJQCgxMaXN0UnVudGltZXMSHC5lZGdlLnYxLkxpc3RSdW50aW1lc1JlcXVlc3QaHS5lZGdlLnYxLkxpc3RSdW50aW1lc1Jlc3BvbnNlIgOQAgESSwoMU3RhcnRSdW50aW1lEhwuZWRnZS52MS5TdGFydFJ1bnRpbWVSZXF1ZXN0Gh0uZWRnZS52MS5TdGFydFJ1bnRpbWVSZXNwb25zZRJICgtTdG9wUnVudGltZRIbLmVkZ2UudjEuU3RvcFJ1bnRpbWVSZXF1ZXN0GhwuZWRnZS52MS5TdG9wUnVudGltZVJlc3BvbnNlElEKDlJlc3RhcnRSdW50aW1lEh4uZWRnZS52MS5SZXN0YXJ0UnVudGltZVJlcXVlc3QaHy5lZGdlLnYxLlJlc3RhcnRSdW50aW1lUmVzcG9uc2USTgoNRGVsZXRlUnVudGltZRIdLmVkZ2UudjEuRGVsZXRlUnVudGltZVJlcXVlc3QaHi5lZGdlLnYxLkRlbGV0ZVJ1bnRpbWVSZXNwb25zZRJWCg5HZXRSdW50aW1lTG9ncxIeLmVkZ2UudjEuR2V0UnVudGltZUxvZ3NSZXF1ZXN0Gh8uZWRnZS52MS5HZXRSdW50aW1lTG9nc1Jlc3BvbnNlIgOQAgESWQoPR2V0UnVudGltZVN0YXRzEh8uZWRnZS52MS5HZXRSdW50aW1lU3RhdHNSZXF1ZXN0GiAuZWRnZS52MS5HZXRSdW50aW1lU3RhdHNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_edge_v1_node, file_edge_v1_rules, file_edge_v1_vnics, file_edge_v1_workloads, file_google_protobuf_timestamp]);
 
 /**
  * What a runtime should be: its wish.
@@ -95,6 +99,78 @@ export type RuntimeSpec = Message<"edge.v1.RuntimeSpec"> & {
    * @generated from field: repeated edge.v1.Vnic vnics = 10;
    */
   vnics: Vnic[];
+
+  /**
+   * Arguments in place of the image's own (its CMD). No shell is involved.
+   *
+   * @generated from field: repeated string command = 11;
+   */
+  command: string[];
+
+  /**
+   * The program in place of the image's own (its ENTRYPOINT). The image's CMD does not count then.
+   *
+   * @generated from field: repeated string entrypoint = 12;
+   */
+  entrypoint: string[];
+
+  /**
+   * Named volumes beside the one at `volume_path`, and beside those of the profile: OPENPLC keeps what its runtime is built of.
+   *
+   * @generated from field: repeated edge.v1.Volume volumes = 13;
+   */
+  volumes: Volume[];
+
+  /**
+   * File systems in memory.
+   *
+   * @generated from field: repeated edge.v1.Tmpfs tmpfs = 14;
+   */
+  tmpfs: Tmpfs[];
+
+  /**
+   * Limits of the kernel, over those of the profile.
+   *
+   * @generated from field: repeated edge.v1.Ulimit ulimits = 15;
+   */
+  ulimits: Ulimit[];
+
+  /**
+   * Capabilities beside those of the profile and the engine's own few, as in `NET_ADMIN`. Each must be on the node's own list
+   * (`policy.capabilities`), else the create fails with DENIED.
+   *
+   * @generated from field: repeated string capabilities = 16;
+   */
+  capabilities: string[];
+
+  /**
+   * How much of its output is kept.
+   *
+   * @generated from field: edge.v1.LogLimits log = 17;
+   */
+  log?: LogLimits | undefined;
+
+  /**
+   * What is done when its program ends by itself. After 1 s, then twice as long each time up to 5 minutes; from the beginning again
+   * when it ran well for 10 minutes.
+   *
+   * @generated from field: edge.v1.RestartMode restart = 18;
+   */
+  restart: RestartMode;
+
+  /**
+   * How it is known whether it works. Unset means the profile's: OPENPLC asks its runtime for its version by HTTPS.
+   *
+   * @generated from field: edge.v1.HealthCheck health = 19;
+   */
+  health?: HealthCheck | undefined;
+
+  /**
+   * Runtimes of this node that are started first.
+   *
+   * @generated from field: repeated edge.v1.StartAfter after = 20;
+   */
+  after: StartAfter[];
 };
 
 /**
@@ -189,7 +265,7 @@ export const PublishedPortSchema: GenMessage<PublishedPort> = /*@__PURE__*/
   messageDesc(file_edge_v1_runtimes, 3);
 
 /**
- * Limits of a runtime. There is no CPU quota: it would stop a soft PLC in the middle of a scan.
+ * Limits of a runtime. A CPU quota is never set unless it is asked for: it would stop a soft PLC in the middle of a scan.
  *
  * @generated from message edge.v1.Resources
  */
@@ -214,6 +290,21 @@ export type Resources = Message<"edge.v1.Resources"> & {
    * @generated from field: int64 pids_limit = 3;
    */
   pidsLimit: bigint;
+
+  /**
+   * Its share of a CPU that is fought for, against others' shares. 0 means 100, as everybody has.
+   *
+   * @generated from field: uint32 cpu_weight = 4;
+   */
+  cpuWeight: number;
+
+  /**
+   * A quota: thousandths of a CPU in each tenth of a second, after which it stands still until the next. 0 means none. Not for
+   * what runs in cycles.
+   *
+   * @generated from field: uint32 cpu_quota_millis = 5;
+   */
+  cpuQuotaMillis: number;
 };
 
 /**
@@ -312,6 +403,35 @@ export type Runtime = Message<"edge.v1.Runtime"> & {
    * @generated from field: repeated edge.v1.VnicStatus vnics = 12;
    */
   vnics: VnicStatus[];
+
+  /**
+   * How often its container ended for want of memory.
+   *
+   * @generated from field: uint32 oom_kills = 13;
+   */
+  oomKills: number;
+
+  /**
+   * How healthy its program is.
+   *
+   * @generated from field: edge.v1.Health health = 14;
+   */
+  health: Health;
+
+  /**
+   * What the last check said, as a sentence; empty when there is none.
+   *
+   * @generated from field: string health_reason = 15;
+   */
+  healthReason: string;
+
+  /**
+   * The digest that its image's tag meant when it was created (`sha256:...`): what runs until the runtime is updated, whatever
+   * the tag means later. Empty for an image that has none, because it came from no registry.
+   *
+   * @generated from field: string image_digest = 16;
+   */
+  imageDigest: string;
 };
 
 /**
@@ -659,6 +779,253 @@ export const DeleteRuntimeResponseSchema: GenMessage<DeleteRuntimeResponse> = /*
   messageDesc(file_edge_v1_runtimes, 20);
 
 /**
+ * Asks for the newest lines that a runtime wrote. A line must meet all that is asked.
+ *
+ * @generated from message edge.v1.GetRuntimeLogsRequest
+ */
+export type GetRuntimeLogsRequest = Message<"edge.v1.GetRuntimeLogsRequest"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Most lines that the answer may hold. 0 means 100.
+   *
+   * @generated from field: uint32 tail_lines = 2;
+   */
+  tailLines: number;
+
+  /**
+   * Only lines from this moment on, inclusive, by the engine's clock.
+   *
+   * @generated from field: google.protobuf.Timestamp since = 3;
+   */
+  since?: Timestamp | undefined;
+
+  /**
+   * Only lines before this moment.
+   *
+   * @generated from field: google.protobuf.Timestamp until = 4;
+   */
+  until?: Timestamp | undefined;
+
+  /**
+   * Only lines that contain this text: no pattern, and upper case is not lower case.
+   *
+   * @generated from field: string grep = 5;
+   */
+  grep: string;
+
+  /**
+   * Only lines of this stream. Unset means of both.
+   *
+   * @generated from field: edge.v1.LogStream stream = 6;
+   */
+  stream: LogStream;
+
+  /**
+   * Most bytes that the answer may hold, with 40 counted for each line beside its text. 0 means 960 KiB, which is also the
+   * most: the whole result must fit into one frame of 1 MiB.
+   *
+   * @generated from field: uint32 max_bytes = 7;
+   */
+  maxBytes: number;
+};
+
+/**
+ * Describes the message edge.v1.GetRuntimeLogsRequest.
+ * Use `create(GetRuntimeLogsRequestSchema)` to create a new message.
+ */
+export const GetRuntimeLogsRequestSchema: GenMessage<GetRuntimeLogsRequest> = /*@__PURE__*/
+  messageDesc(file_edge_v1_runtimes, 21);
+
+/**
+ * The newest lines that a runtime wrote.
+ *
+ * @generated from message edge.v1.GetRuntimeLogsResponse
+ */
+export type GetRuntimeLogsResponse = Message<"edge.v1.GetRuntimeLogsResponse"> & {
+  /**
+   * Oldest first.
+   *
+   * @generated from field: repeated edge.v1.LogLine lines = 1;
+   */
+  lines: LogLine[];
+
+  /**
+   * Whether older lines were left out that meet all that was asked, for `tail_lines` or `max_bytes`.
+   *
+   * @generated from field: bool left_out = 2;
+   */
+  leftOut: boolean;
+
+  /**
+   * The container that wrote them: the runtime's present one.
+   *
+   * @generated from field: string container_id = 3;
+   */
+  containerId: string;
+
+  /**
+   * When that container was made: its log begins there.
+   *
+   * @generated from field: google.protobuf.Timestamp container_created_at = 4;
+   */
+  containerCreatedAt?: Timestamp | undefined;
+
+  /**
+   * Whether the runtime had another container before it, whose log is gone.
+   *
+   * @generated from field: bool recreated = 5;
+   */
+  recreated: boolean;
+};
+
+/**
+ * Describes the message edge.v1.GetRuntimeLogsResponse.
+ * Use `create(GetRuntimeLogsResponseSchema)` to create a new message.
+ */
+export const GetRuntimeLogsResponseSchema: GenMessage<GetRuntimeLogsResponse> = /*@__PURE__*/
+  messageDesc(file_edge_v1_runtimes, 22);
+
+/**
+ * One line that a program wrote.
+ *
+ * @generated from message edge.v1.LogLine
+ */
+export type LogLine = Message<"edge.v1.LogLine"> & {
+  /**
+   * Where it was written.
+   *
+   * @generated from field: edge.v1.LogStream stream = 1;
+   */
+  stream: LogStream;
+
+  /**
+   * When, by the engine's clock.
+   *
+   * @generated from field: google.protobuf.Timestamp at = 2;
+   */
+  at?: Timestamp | undefined;
+
+  /**
+   * The line without its end, with whatever control characters it has. Bytes that are not UTF-8 are U+FFFD.
+   *
+   * @generated from field: string text = 3;
+   */
+  text: string;
+
+  /**
+   * Whether it goes on in the next line of the same stream: the engine cuts after 16 KiB.
+   *
+   * @generated from field: bool cut = 4;
+   */
+  cut: boolean;
+};
+
+/**
+ * Describes the message edge.v1.LogLine.
+ * Use `create(LogLineSchema)` to create a new message.
+ */
+export const LogLineSchema: GenMessage<LogLine> = /*@__PURE__*/
+  messageDesc(file_edge_v1_runtimes, 23);
+
+/**
+ * Asks what runtimes use.
+ *
+ * @generated from message edge.v1.GetRuntimeStatsRequest
+ */
+export type GetRuntimeStatsRequest = Message<"edge.v1.GetRuntimeStatsRequest"> & {
+  /**
+   * Their names. None means all of the node.
+   *
+   * @generated from field: repeated string names = 1;
+   */
+  names: string[];
+};
+
+/**
+ * Describes the message edge.v1.GetRuntimeStatsRequest.
+ * Use `create(GetRuntimeStatsRequestSchema)` to create a new message.
+ */
+export const GetRuntimeStatsRequestSchema: GenMessage<GetRuntimeStatsRequest> = /*@__PURE__*/
+  messageDesc(file_edge_v1_runtimes, 24);
+
+/**
+ * What runtimes use.
+ *
+ * @generated from message edge.v1.GetRuntimeStatsResponse
+ */
+export type GetRuntimeStatsResponse = Message<"edge.v1.GetRuntimeStatsResponse"> & {
+  /**
+   * Ordered by name.
+   *
+   * @generated from field: repeated edge.v1.RuntimeStats runtimes = 1;
+   */
+  runtimes: RuntimeStats[];
+};
+
+/**
+ * Describes the message edge.v1.GetRuntimeStatsResponse.
+ * Use `create(GetRuntimeStatsResponseSchema)` to create a new message.
+ */
+export const GetRuntimeStatsResponseSchema: GenMessage<GetRuntimeStatsResponse> = /*@__PURE__*/
+  messageDesc(file_edge_v1_runtimes, 25);
+
+/**
+ * What one runtime uses.
+ *
+ * @generated from message edge.v1.RuntimeStats
+ */
+export type RuntimeStats = Message<"edge.v1.RuntimeStats"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Where it is in its life.
+   *
+   * @generated from field: edge.v1.RuntimePhase phase = 2;
+   */
+  phase: RuntimePhase;
+
+  /**
+   * What was measured. Rates are over the time since an earlier measurement, and 0 when there is none yet. Unset when it
+   * does not run.
+   *
+   * @generated from field: edge.v1.Sample sample = 3;
+   */
+  sample?: Sample | undefined;
+
+  /**
+   * How often the container was started again by the node after it ended or vanished on its own.
+   *
+   * @generated from field: uint32 restarts = 4;
+   */
+  restarts: number;
+
+  /**
+   * How often its container ended for want of memory.
+   *
+   * @generated from field: uint32 oom_kills = 5;
+   */
+  oomKills: number;
+};
+
+/**
+ * Describes the message edge.v1.RuntimeStats.
+ * Use `create(RuntimeStatsSchema)` to create a new message.
+ */
+export const RuntimeStatsSchema: GenMessage<RuntimeStats> = /*@__PURE__*/
+  messageDesc(file_edge_v1_runtimes, 26);
+
+/**
  * A profile: defaults with a name.
  *
  * @generated from enum edge.v1.RuntimeProfile
@@ -760,6 +1127,27 @@ export const RuntimePhase = {
    * @generated from enum value: RUNTIME_PHASE_DELETING = 7;
    */
   DELETING: 7,
+
+  /**
+   * Its program ends again and again; `reason` says how, and when it is started next.
+   *
+   * @generated from enum value: RUNTIME_PHASE_CRASH_LOOP = 8;
+   */
+  CRASH_LOOP: 8,
+
+  /**
+   * Its program ended, and its wish says that it stays so.
+   *
+   * @generated from enum value: RUNTIME_PHASE_ENDED = 9;
+   */
+  ENDED: 9,
+
+  /**
+   * It waits for another runtime that is to be started first.
+   *
+   * @generated from enum value: RUNTIME_PHASE_WAITING = 10;
+   */
+  WAITING: 10,
 } as const;
 
 /**
@@ -774,6 +1162,47 @@ export type RuntimePhase = (typeof RuntimePhase)[keyof typeof RuntimePhase] | Un
  */
 export const RuntimePhaseSchema: GenEnum<RuntimePhase> = /*@__PURE__*/
   enumDesc(file_edge_v1_runtimes, 1);
+
+/**
+ * Where a line was written.
+ *
+ * @generated from enum edge.v1.LogStream
+ */
+export const LogStream = {
+  /**
+   * Both.
+   *
+   * @generated from enum value: LOG_STREAM_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Standard output.
+   *
+   * @generated from enum value: LOG_STREAM_STDOUT = 1;
+   */
+  STDOUT: 1,
+
+  /**
+   * Standard error.
+   *
+   * @generated from enum value: LOG_STREAM_STDERR = 2;
+   */
+  STDERR: 2,
+} as const;
+
+/**
+ * Where a line was written.
+ *
+ * @generated from enum edge.v1.LogStream
+ */
+export type LogStream = (typeof LogStream)[keyof typeof LogStream] | UnknownEnum;
+
+/**
+ * Describes the enum edge.v1.LogStream.
+ */
+export const LogStreamSchema: GenEnum<LogStream> = /*@__PURE__*/
+  enumDesc(file_edge_v1_runtimes, 2);
 
 /**
  * The runtimes of one node. Reachable over the Control stream, the node's local socket, and the hub's API (with the metadata
@@ -859,6 +1288,30 @@ export const Runtimes: GenService<{
     methodKind: "unary";
     input: typeof DeleteRuntimeRequestSchema;
     output: typeof DeleteRuntimeResponseSchema;
+  },
+  /**
+   * The newest lines that a runtime wrote, oldest first; a container that ended still has its log. What containers before
+   * the present one wrote is gone with them, and the answer says so. The engine keeps 30 MB of each container.
+   * Fails with NOT_FOUND (no such runtime, or it has no container now), INVALID (the time range is empty), UNAVAILABLE (the
+   * engine is away), DEADLINE (the log could not be read in 20 s).
+   *
+   * @generated from rpc edge.v1.Runtimes.GetRuntimeLogs
+   */
+  getRuntimeLogs: {
+    methodKind: "unary";
+    input: typeof GetRuntimeLogsRequestSchema;
+    output: typeof GetRuntimeLogsResponseSchema;
+  },
+  /**
+   * What runtimes use now: measured when asked, at most once a second however many ask. Fails with NOT_FOUND (every name
+   * that is no runtime's), UNAVAILABLE (the engine is away).
+   *
+   * @generated from rpc edge.v1.Runtimes.GetRuntimeStats
+   */
+  getRuntimeStats: {
+    methodKind: "unary";
+    input: typeof GetRuntimeStatsRequestSchema;
+    output: typeof GetRuntimeStatsResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_edge_v1_runtimes, 0);

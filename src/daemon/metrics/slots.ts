@@ -14,6 +14,11 @@ export interface Measured {
   memoryTotal: number;
   diskTotal: number;
   uptime: number;
+  blockRead: number;
+  blockWritten: number;
+  pids: number;
+  restarts: number;
+  oomKills: number;
 }
 
 /** Samples added up: sums of what is averaged, and the newest of what is not. */
@@ -23,9 +28,12 @@ export interface Slot extends Omit<Measured, "at"> {
 }
 
 /** What a point tells as the average of its samples. */
-export const averaged = ["cpu", "memory", "disk", "received", "sent", "load"] as const;
+export const averaged = [
+  ...(["cpu", "memory", "disk", "received", "sent", "load"] as const),
+  ...(["blockRead", "blockWritten"] as const),
+] as const;
 /** What a point tells as it was in its newest sample. */
-export const newest = ["memoryTotal", "diskTotal", "uptime"] as const;
+export const newest = ["memoryTotal", "diskTotal", "uptime", "pids", "restarts", "oomKills"] as const;
 
 /** A sample taken at `at` (wall time in milliseconds), as the plain numbers that are averaged. */
 export function measuredOf(sample: Sample, at: number): Measured {
@@ -40,13 +48,21 @@ export function measuredOf(sample: Sample, at: number): Measured {
     memoryTotal: Number(sample.memoryTotalBytes),
     diskTotal: Number(sample.diskTotalBytes),
     uptime: Number(sample.uptimeSeconds),
+    blockRead: Number(sample.blockReadBytesPerSecond),
+    blockWritten: Number(sample.blockWrittenBytesPerSecond),
+    pids: sample.pids,
+    restarts: sample.restarts,
+    oomKills: sample.oomKills,
   };
 }
 
 /** A slot without any sample. */
 export function emptySlot(): Slot {
-  const zero = { cpu: 0, memory: 0, disk: 0, received: 0, sent: 0, load: 0 };
-  return { ...zero, memoryTotal: 0, diskTotal: 0, uptime: 0, weight: 0, lastAt: Number.NEGATIVE_INFINITY };
+  return {
+    ...{ cpu: 0, memory: 0, disk: 0, received: 0, sent: 0, load: 0, blockRead: 0, blockWritten: 0 },
+    ...{ memoryTotal: 0, diskTotal: 0, uptime: 0, pids: 0, restarts: 0, oomKills: 0 },
+    ...{ weight: 0, lastAt: Number.NEGATIVE_INFINITY },
+  };
 }
 
 /** Adds one sample to a slot. */
@@ -72,5 +88,10 @@ export function sampleOfSlot(slot: Slot): Sample {
     networkSentBytesPerSecond: bytes(mean("sent")),
     uptimeSeconds: bytes(slot.uptime),
     load1m: mean("load"),
+    blockReadBytesPerSecond: bytes(mean("blockRead")),
+    blockWrittenBytesPerSecond: bytes(mean("blockWritten")),
+    pids: slot.pids,
+    restarts: slot.restarts,
+    oomKills: slot.oomKills,
   });
 }

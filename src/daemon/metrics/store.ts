@@ -28,6 +28,13 @@ export const schema: Schema = {
        load REAL NOT NULL, memory_total REAL NOT NULL, disk_total REAL NOT NULL, uptime REAL NOT NULL,
        UNIQUE (series, at_ms)
      ) STRICT;`,
+    ["metrics_fine", "metrics_coarse"]
+      .flatMap((table) =>
+        ["block_read", "block_written", "pids", "restarts", "oom_kills"].map(
+          (column) => `ALTER TABLE ${table} ADD COLUMN ${column} REAL NOT NULL DEFAULT 0;`,
+        ),
+      )
+      .join("\n"),
   ],
 };
 
@@ -162,5 +169,10 @@ function slotOf(row: Row): Slot {
     memoryTotal: of("memoryTotal"),
     diskTotal: of("diskTotal"),
     uptime: of("uptime"),
+    blockRead: of("blockRead"),
+    blockWritten: of("blockWritten"),
+    pids: of("pids"),
+    restarts: of("restarts"),
+    oomKills: of("oomKills"),
   };
 }

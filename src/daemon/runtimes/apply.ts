@@ -69,8 +69,9 @@ export const apply: { [D in Act["do"]]: Does<D> } = {
   },
 
   async createContainer({ engine, instanceId, wish, refused, signal }) {
-    const { spec, specHash, commandId } = wish;
-    const options = containerOptions({ instanceId, commandId, spec, specHash, refused });
+    const { spec, specHash, commandId, stage } = wish;
+    const isReplacement = stage === "made";
+    const options = containerOptions({ instanceId, commandId, spec, specHash, refused, isReplacement });
     await engine.call("create the container", signal, (docker, abortSignal) =>
       docker.createContainer({ ...options, abortSignal }),
     );

@@ -2,7 +2,9 @@ import { create } from "@bufbuild/protobuf";
 import {
   CreateRuntimeResponseSchema,
   DeleteRuntimeResponseSchema,
+  GetRuntimeLogsResponseSchema,
   GetRuntimeResponseSchema,
+  GetRuntimeStatsResponseSchema,
   ListRuntimesResponseSchema,
   RestartRuntimeResponseSchema,
   StartRuntimeResponseSchema,
@@ -35,6 +37,12 @@ export const stopRuntime: Handles<"stopRuntime"> = async ({ runtimes }, { name }
 
 export const restartRuntime: Handles<"restartRuntime"> = async ({ runtimes }, { name }, ask) =>
   create(RestartRuntimeResponseSchema, { runtime: await runtimes.restart(name, ask) });
+
+export const getRuntimeLogs: Handles<"getRuntimeLogs"> = async ({ runtimes }, request, { signal }) =>
+  create(GetRuntimeLogsResponseSchema, await runtimes.logs(request, signal));
+
+export const getRuntimeStats: Handles<"getRuntimeStats"> = async ({ runtimes }, { names }, { signal }) =>
+  create(GetRuntimeStatsResponseSchema, { runtimes: await runtimes.statsNow(names, signal) });
 
 export const deleteRuntime: Handles<"deleteRuntime"> = async ({ runtimes }, { name, keepVolume }, ask) => {
   const removed = await runtimes.delete(name, { keepVolume }, ask);

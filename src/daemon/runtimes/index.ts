@@ -7,6 +7,8 @@ export {
   createRuntime,
   deleteRuntime,
   getRuntime,
+  getRuntimeLogs,
+  getRuntimeStats,
   listRuntimes,
   restartRuntime,
   startRuntime,

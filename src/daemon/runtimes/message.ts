@@ -27,6 +27,7 @@ export function toRuntime(wish: Wish, seen: Observed | undefined, known: Known, 
     ...(exitCode !== undefined && { exitCode }),
     specHash: wish.specHash,
     vnics: vnicsOf(wish, known.lan),
+    oomKills: wish.oomKills,
   });
 }
 
@@ -46,6 +47,6 @@ export function toStatus(
 }
 
 /** The container that counts, or one that is about to be replaced. */
-function shown(wish: Wish, { containers } = nothing, ground: Ground) {
+export function shown(wish: Wish, { containers } = nothing, ground: Ground) {
   return theContainer(wish, { ...nothing, containers }, ground) ?? containers[0];
 }

@@ -7,6 +7,8 @@ export const label = {
   specHash: "edge.spec-hash",
   /** The command that made it: what a failed create made is told from what was there before. */
   command: "edge.command",
+  /** There when the runtime had a container before this one. */
+  replaces: "edge.replaces",
 } as const;
 
 /** The prefix that is kept for our labels. */

@@ -39,7 +39,7 @@ export function news(wish: Wish, seen: ObservedContainer | undefined, causes: Ca
   const changes: Change[] = [];
   const update: Partial<Wish> = {};
   if (!seen || wish.stage !== "made") return { changes, update };
-  let { started, ended, endedByItself, restarts } = wish;
+  let { started, ended, endedByItself, restarts, oomKills } = wish;
   if (seen.id !== wish.containerId) {
     const { reason, commandId } = causes.recreated ?? { reason: "its container had vanished", commandId: "" };
     changes.push({ kind: RuntimeChangeKind.RECREATED, containerId: seen.id, reason, commandId });
@@ -63,6 +63,7 @@ export function news(wish: Wish, seen: ObservedContainer | undefined, causes: Ca
     changes.push(change);
     [ended, endedByItself] = [seen.finishedAt, change.kind === RuntimeChangeKind.EXITED];
     update.exitCode = seen.exitCode;
+    if (seen.outOfMemory) oomKills++;
   };
   // The moments do not tell which came first: of a program that ends at once, the engine notes the end before the start.
   if (isUp(seen)) {
@@ -72,7 +73,7 @@ export function news(wish: Wish, seen: ObservedContainer | undefined, causes: Ca
     start();
     end();
   }
-  if (changes.length > 0) Object.assign(update, { started, ended, endedByItself, restarts });
+  if (changes.length > 0) Object.assign(update, { started, ended, endedByItself, restarts, oomKills });
   return { changes, update };
 }
 

@@ -9,6 +9,10 @@ export interface ObservedContainer {
   state: "created" | "running" | "paused" | "restarting" | "removing" | "exited" | "dead";
   specHash: string;
   imageId: string;
+  /** By the engine's clock, as it wrote it. */
+  createdAt: string;
+  /** Whether the runtime had a container before this one. */
+  isReplacement: boolean;
   /** By the engine's clock, as it wrote it; empty when it never did. */
   startedAt: string;
   finishedAt: string;
@@ -42,6 +46,8 @@ export function toObserved(inspected: Docker.ContainerInspectInfo): ObservedCont
     state: State.Status as ObservedContainer["state"], // The engine's own list of states, since 1.10.
     specHash: Config.Labels[label.specHash] ?? "",
     imageId: inspected.Image,
+    createdAt: inspected.Created,
+    isReplacement: label.replaces in Config.Labels,
     startedAt: momentOf(State.StartedAt),
     finishedAt: momentOf(State.FinishedAt),
     exitCode: State.Running && !State.Restarting ? undefined : State.ExitCode,

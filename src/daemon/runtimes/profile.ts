@@ -56,6 +56,8 @@ export interface ContainerPlan extends Origin {
   spec: RuntimeSpec;
   specHash: string;
   refused: ReadonlySet<Rlimit>;
+  /** Whether the runtime had a container before. */
+  isReplacement: boolean;
 }
 
 /** Labels by which what we make is known again: whose it is, of which runtime, by which command. */
@@ -104,6 +106,7 @@ export function containerOptions(plan: ContainerPlan): Docker.ContainerCreateOpt
       ...Object.fromEntries(spec.labels.map(({ key, value }) => [key, value])),
       ...labelsOf(spec.name, plan),
       [label.specHash]: specHash,
+      ...(plan.isReplacement && { [label.replaces]: "yes" }),
     },
     // The engine's own timeout, for whoever stops it by hand; in whole seconds, never less than was asked for.
     StopTimeout: Math.ceil(stopGraceMsOf(spec) / 1000),

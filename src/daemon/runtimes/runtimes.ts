@@ -1,12 +1,18 @@
 import { createHash } from "node:crypto";
-import { create as message } from "@bufbuild/protobuf";
+import { type MessageInitShape, create as message } from "@bufbuild/protobuf";
 import type { RuntimeStatus } from "../../../gen/edge/v1/control_pb.ts";
 import type { Failure as FailureMessage } from "../../../gen/edge/v1/failure_pb.ts";
 import { type Engine as EngineInfo, EngineSchema, type Sample } from "../../../gen/edge/v1/node_pb.ts";
-import type { Runtime, RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
+import type {
+  GetRuntimeLogsRequest,
+  GetRuntimeLogsResponseSchema,
+  Runtime,
+  RuntimeSpec,
+  RuntimeStatsSchema,
+} from "../../../gen/edge/v1/runtimes_pb.ts";
 import type { Changes } from "../../base/changes.ts";
 import type { Clock } from "../../base/clock.ts";
-import { asFailure, type Failure } from "../../base/failure.ts";
+import { asFailure, type Failure, failure } from "../../base/failure.ts";
 import { Gate } from "../../base/gate.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
@@ -16,14 +22,16 @@ import type { Network } from "../network/index.ts";
 import type { Ask } from "../work/index.ts";
 import * as commands from "./commands.ts";
 import { Engine, type EngineTimeouts } from "./engine.ts";
+import { Logs } from "./logs.ts";
 import { Loop } from "./loop.ts";
-import { toRuntime, toStatus } from "./message.ts";
+import { shown, toRuntime, toStatus } from "./message.ts";
 import { nothing, type Observed } from "./observed.ts";
-import type { Known } from "./phase.ts";
+import { type Known, phaseOf } from "./phase.ts";
 import { theContainer } from "./plan.ts";
 import { groundOf } from "./round.ts";
 import { Stats } from "./stats.ts";
 import { Store, type Wish } from "./store.ts";
+import type { Measured } from "./usage.ts";
 
 export interface RuntimesOptions {
   /** The daemon's state file, opened with this room's `schema`. */
@@ -56,6 +64,7 @@ export class Runtimes implements AsyncDisposable {
   readonly #room: commands.Room;
   readonly #ground: ReturnType<typeof groundOf>;
   readonly #stats: Stats;
+  readonly #logs: Logs;
   readonly #network: RuntimesOptions["network"];
 
   private constructor({
@@ -81,6 +90,7 @@ export class Runtimes implements AsyncDisposable {
     this.#room = { store, journal, loop, clock, network };
     this.#ground = groundOf(tools);
     this.#stats = new Stats(this.#engine, () => clock.elapsed());
+    this.#logs = new Logs(this.#engine);
   }
 
   /** @throws {Failure} invalid: the host is not one. */
@@ -188,14 +198,56 @@ export class Runtimes implements AsyncDisposable {
 
   /** What each running runtime uses, by its name. @throws {Failure} unavailable. */
   async stats(signal: AbortSignal): Promise<Map<string, Sample>> {
+    return await this.#stats.take(this.#running(this.#room.store.list()), signal);
+  }
+
+  /** What runtimes of these names use, or all: see the contract. */
+  async statsNow(
+    names: readonly string[],
+    signal: AbortSignal,
+  ): Promise<MessageInitShape<typeof RuntimeStatsSchema>[]> {
     const { store, loop } = this.#room;
-    const running = store.list().flatMap((wish) => {
-      const seen = theContainer(wish, loop.tended(wish.name).seen ?? nothing, this.#ground);
-      if (seen?.state !== "running") return [];
-      const memoryLimitBytes = Number(wish.spec.resources?.memoryBytes ?? 0n);
-      return { name: wish.name, id: seen.id, startedAt: seen.startedAt, memoryLimitBytes };
+    const all = store.list();
+    const missing = names.filter((name) => !all.some((wish) => wish.name === name));
+    if (missing.length > 0) {
+      const sentence = `there is no runtime ${missing.join(", ")}`;
+      throw failure("not_found", `${sentence}: list the runtimes to see their names`);
+    }
+    const away = this.#away();
+    if (away) throw away;
+    const wishes = all.filter(({ name }) => names.length === 0 || names.includes(name));
+    const samples = await this.#stats.now(this.#running(wishes), signal);
+    return wishes.map((wish) => {
+      const { name, restarts, oomKills } = wish;
+      const container = shown(wish, loop.tended(name).seen, this.#ground);
+      const { phase } = phaseOf(wish, container, this.#knownOf(wish, away));
+      const sample = samples.get(name);
+      return { name, phase, restarts, oomKills, ...(sample && { sample }) };
     });
-    return await this.#stats.take(running, signal);
+  }
+
+  /** The newest lines that a runtime wrote: see the contract. */
+  async logs(
+    request: GetRuntimeLogsRequest,
+    signal: AbortSignal,
+  ): Promise<MessageInitShape<typeof GetRuntimeLogsResponseSchema>> {
+    const { name } = request;
+    const wish = commands.theWish(this.#room.store, name);
+    const { seen, away } = await this.#look(name, signal);
+    if (away) throw away;
+    const container = shown(wish, seen?.get(name), this.#ground);
+    if (container) return await this.#logs.read(container, request, signal);
+    throw failure("not_found", `runtime ${name} has no container now, and so no log: ask why it has none`);
+  }
+
+  #running(wishes: readonly Wish[]): Measured[] {
+    return wishes.flatMap((wish) => {
+      const { name, restarts, oomKills, spec } = wish;
+      const seen = theContainer(wish, this.#room.loop.tended(name).seen ?? nothing, this.#ground);
+      if (seen?.state !== "running") return [];
+      const memoryLimitBytes = Number(spec.resources?.memoryBytes ?? 0n);
+      return { name, id: seen.id, startedAt: seen.startedAt, memoryLimitBytes, restarts, oomKills };
+    });
   }
 
   /** A look for a reader. When the engine is known to be away it is not asked: the loop finds out when it is back. */

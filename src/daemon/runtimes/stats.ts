@@ -1,74 +1,69 @@
-import { create } from "@bufbuild/protobuf";
-import type Docker from "dockerode";
-import { type Sample, SampleSchema } from "../../../gen/edge/v1/node_pb.ts";
+import type { Sample } from "../../../gen/edge/v1/node_pb.ts";
+import { Gate } from "../../base/gate.ts";
 import type { Engine } from "./engine.ts";
 import { inBatches } from "./engine.ts";
 import { isNotFound } from "./engine-failures.ts";
+import { type Measured, sampleBetween, type Usage, usageOf } from "./usage.ts";
 
-/** What is measured of a container at one moment. Counters are totals since its start. */
-export interface Usage {
-  /** Monotonic time in milliseconds. */
-  elapsedMs: number;
-  cpuNanos: number;
-  memoryUsedBytes: number;
-  /** 0 when it has no limit. */
-  memoryLimitBytes: number;
-  receivedBytes: number;
-  sentBytes: number;
-  uptimeSeconds: number;
-}
-
-/** The sample of the time between two moments; without an earlier one, CPU and network rates are 0. */
-export function sampleBetween(before: Usage | undefined, after: Usage): Sample {
-  const seconds = before ? (after.elapsedMs - before.elapsedMs) / 1000 : 0;
-  const rate = (total: (usage: Usage) => number) =>
-    before && seconds > 0 ? Math.max(0, total(after) - total(before)) / seconds : 0;
-  return create(SampleSchema, {
-    cpuPercent: rate(({ cpuNanos }) => cpuNanos) / 1e7,
-    memoryUsedBytes: BigInt(after.memoryUsedBytes),
-    memoryTotalBytes: BigInt(after.memoryLimitBytes),
-    networkReceivedBytesPerSecond: BigInt(Math.round(rate(({ receivedBytes }) => receivedBytes))),
-    networkSentBytesPerSecond: BigInt(Math.round(rate(({ sentBytes }) => sentBytes))),
-    uptimeSeconds: BigInt(Math.max(0, Math.floor(after.uptimeSeconds))),
-  });
-}
-
-/** A running container to be measured. */
-export interface Measured {
-  name: string;
-  id: string;
-  /** By the engine's clock. */
-  startedAt: string;
-  memoryLimitBytes: number;
-}
+/** A container is measured again for those who watch only after this time, in milliseconds, however many they are. */
+const freshMs = 1000;
+/** What nobody has asked for in this time is forgotten, in milliseconds. */
+const forgottenMs = 60_000;
 
 /** Measures running containers; remembers what it measured last, for the rates. */
 export class Stats {
   readonly #engine: Engine;
   readonly #elapsed: () => number;
   #before = new Map<string, Usage>();
+  readonly #watched = new Map<string, { usage: Usage; sample: Sample }>();
+  readonly #watching = new Gate(1);
 
   constructor(engine: Engine, elapsed: () => number) {
     this.#engine = engine;
     this.#elapsed = elapsed;
   }
 
-  /** One sample for each that still runs, by the runtime's name. */
+  /** One sample for each that still runs, by the runtime's name: for the history, so each goes on from the one before. */
   async take(running: readonly Measured[], signal: AbortSignal): Promise<Map<string, Sample>> {
-    const usages = await inBatches(running, async (one) => ({
-      one,
-      usage: await this.#measure(one, signal),
-    }));
     const samples = new Map<string, Sample>();
     const now = new Map<string, Usage>();
-    for (const { one, usage } of usages) {
-      if (!usage) continue;
-      const key = `${one.id} ${one.startedAt}`;
-      samples.set(one.name, sampleBetween(this.#before.get(key), usage));
-      now.set(key, usage);
+    for (const { one, usage } of await this.#measureAll(running, signal)) {
+      samples.set(one.name, sampleBetween(this.#before.get(keyOf(one)), usage));
+      now.set(keyOf(one), usage);
     }
     this.#before = now;
     return samples;
+  }
+
+  /** The same for those who watch: not older than a second. Rates go on from the newest measurement that is not too near. */
+  async now(running: readonly Measured[], signal: AbortSignal): Promise<Map<string, Sample>> {
+    return await this.#watching.run(signal, async () => {
+      const ageMs = ({ elapsedMs }: Usage) => this.#elapsed() - elapsedMs;
+      for (const [key, { usage }] of this.#watched) {
+        if (ageMs(usage) >= forgottenMs) this.#watched.delete(key);
+      }
+      const fresh = ({ usage }: { usage: Usage }) => ageMs(usage) < freshMs;
+      const stale = running.filter((one) => {
+        const known = this.#watched.get(keyOf(one));
+        return !known || !fresh(known);
+      });
+      for (const { one, usage } of await this.#measureAll(stale, signal)) {
+        const key = keyOf(one);
+        const before = newestBefore(usage, [this.#watched.get(key)?.usage, this.#before.get(key)]);
+        this.#watched.set(key, { usage, sample: sampleBetween(before, usage) });
+      }
+      return new Map(
+        running.flatMap((one) => {
+          const known = this.#watched.get(keyOf(one));
+          return known ? [[one.name, known.sample] as const] : [];
+        }),
+      );
+    });
+  }
+
+  async #measureAll(running: readonly Measured[], signal: AbortSignal) {
+    const all = await inBatches(running, async (one) => ({ one, usage: await this.#measure(one, signal) }));
+    return all.flatMap(({ one, usage }) => (usage ? { one, usage } : []));
   }
 
   async #measure(one: Measured, signal: AbortSignal): Promise<Usage | undefined> {
@@ -82,23 +77,18 @@ export class Stats {
   }
 }
 
-/** What the engine's figures mean; undefined when it has none, because the container does not run. */
-export function usageOf(said: Docker.ContainerStats, one: Measured, elapsedMs: number): Usage | undefined {
-  // The library's types say that all of it is always there. A container that ended has hardly any.
-  const { memory_stats, cpu_stats, networks }: Partial<Docker.ContainerStats> = said;
-  if (memory_stats?.usage === undefined || cpu_stats === undefined) return undefined;
-  const {
-    total_inactive_file: v1,
-    inactive_file: v2,
-  }: { total_inactive_file?: number; inactive_file?: number } = memory_stats.stats;
-  const links = Object.values(networks ?? {});
-  return {
-    elapsedMs,
-    cpuNanos: cpu_stats.cpu_usage.total_usage,
-    memoryUsedBytes: Math.max(0, memory_stats.usage - (v1 ?? v2 ?? 0)),
-    memoryLimitBytes: one.memoryLimitBytes,
-    receivedBytes: links.reduce((sum, { rx_bytes }) => sum + rx_bytes, 0),
-    sentBytes: links.reduce((sum, { tx_bytes }) => sum + tx_bytes, 0),
-    uptimeSeconds: (Date.parse(said.read) - Date.parse(one.startedAt)) / 1000,
-  };
+/** Counters begin anew with each start. */
+function keyOf({ id, startedAt }: Measured): string {
+  return `${id} ${startedAt}`;
+}
+
+/** A rate over less than this says nothing, in milliseconds. */
+const tooNearMs = 500;
+
+/** The newest of the earlier measurements that is far enough away. */
+export function newestBefore(after: Usage, earlier: readonly (Usage | undefined)[]): Usage | undefined {
+  return earlier
+    .filter((one) => one !== undefined)
+    .filter(({ elapsedMs }) => after.elapsedMs - elapsedMs >= tooNearMs)
+    .sort((one, other) => other.elapsedMs - one.elapsedMs)[0];
 }

@@ -43,6 +43,7 @@ export const schema: Schema = {
      ) STRICT;
      CREATE INDEX runtimes_ended_by_command ON runtimes_ended (command_id);
      CREATE INDEX runtimes_ended_by_name ON runtimes_ended (name);`,
+    "ALTER TABLE runtimes ADD COLUMN oom_kills INTEGER NOT NULL DEFAULT 0",
   ],
 };
 
@@ -67,6 +68,8 @@ export interface Wish {
   createdAt: number;
   /** Times that the node started it again after it ended or vanished on its own. */
   restarts: number;
+  /** Times that its container ended for want of memory. */
+  oomKills: number;
   restartCommandId: string;
   /** A restart is asked for as long as the container still has this start: so it is done once, whatever crashes. */
   restartOf: string;
@@ -132,7 +135,7 @@ export class Store {
   /** Keeps a new wish: it should run, and is not made yet. */
   add(wish: Pick<Wish, "name" | "spec" | "specHash" | "commandId" | "createdAt">): void {
     this.#sql.run(
-      `INSERT INTO runtimes VALUES (?, ?, ?, 'running', 'creating', ?, ?, 0, ?, 0, '', '', '', '', '', 0, NULL, '[]', '')`,
+      `INSERT INTO runtimes VALUES (?, ?, ?, 'running', 'creating', ?, ?, 0, ?, 0, '', '', '', '', '', 0, NULL, '[]', '', 0)`,
       wish.name,
       toBinary(RuntimeSpecSchema, wish.spec),
       wish.specHash,
@@ -205,6 +208,7 @@ function toWish(row: Row): Wish {
     keepVolume: row.keep_volume === 1,
     createdAt: Number(row.created_at),
     restarts: Number(row.restarts),
+    oomKills: Number(row.oom_kills),
     restartCommandId: String(row.restart_command_id),
     restartOf: String(row.restart_of),
     containerId: String(row.container_id),

@@ -14,7 +14,9 @@ const begin = Date.UTC(2026, 10, 20);
 
 function measured(at: number, value = 1): Measured {
   const averaged = { cpu: value, memory: value * 1e9, disk: 5, received: value, sent: 2, load: 3 };
-  return { at, ...averaged, memoryTotal: 8e9, diskTotal: 9, uptime: (at - begin) / 1000 };
+  const newest = { memoryTotal: 8e9, diskTotal: 9, uptime: (at - begin) / 1000 };
+  const ofRuntime = { blockRead: 7, blockWritten: 8, pids: 9, restarts: 2, oomKills: 1 };
+  return { at, ...averaged, ...newest, ...ofRuntime };
 }
 
 /** A history on a real file, with a clock that is moved by hand: `ranMs` always goes on, the wall clock where it is set. */

@@ -1,9 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type Docker from "dockerode";
-import { sampleBetween, usageOf } from "../../../src/daemon/runtimes/stats.ts";
+import { sampleBetween, usageOf } from "../../../src/daemon/runtimes/usage.ts";
 
-const measured = { name: "plc1", id: "one", startedAt: "2026-11-21T10:00:00Z", memoryLimitBytes: 0 };
+const measured = {
+  name: "plc1",
+  id: "one",
+  startedAt: "2026-11-21T10:00:00Z",
+  memoryLimitBytes: 0,
+  restarts: 2,
+  oomKills: 1,
+};
 
 /** What an engine says of a container, as far as it is used; recorded from 20.10 (cgroup v1) and 28 (v2). */
 function said(cpuNanos: number, memory: Record<string, number>): Docker.ContainerStats {
