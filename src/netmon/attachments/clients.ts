@@ -1,4 +1,4 @@
-import { type Vnic, VnicChangeKind as Kind, VnicMode } from "../../../gen/edge/v1/vnics_pb.ts";
+import { VnicChangeKind as Kind, type Vnic, VnicMode } from "../../../gen/edge/v1/vnics_pb.ts";
 import { asFailure } from "../../base/failure.ts";
 import { LeaseClient, type LeaseNews } from "../lease/index.ts";
 import type { Place } from "../namespaces/index.ts";

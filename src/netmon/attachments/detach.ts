@@ -1,4 +1,4 @@
-import { type Vnic, VnicChangeKind as Kind } from "../../../gen/edge/v1/vnics_pb.ts";
+import { VnicChangeKind as Kind, type Vnic } from "../../../gen/edge/v1/vnics_pb.ts";
 import { failure } from "../../base/failure.ts";
 import { releaseLease } from "../lease/index.ts";
 import { onTrial, setIpv6, setLinkUp } from "../namespaces/index.ts";

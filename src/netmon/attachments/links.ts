@@ -112,5 +112,6 @@ function forgetLink(vnic: TendedVnic | undefined): void {
   if (!vnic) return;
   vnic.probing?.abort();
   vnic.ipv6 = undefined;
+  vnic.slaacSince = undefined;
   vnic.isConfirmed = false;
 }

@@ -1,7 +1,7 @@
 import { asFailure } from "../../base/failure.ts";
 import { type Place, probeAddress } from "../namespaces/index.ts";
-import { fail } from "./problem.ts";
 import type { Bench } from "./links.ts";
+import { fail } from "./problem.ts";
 import type { TendedVnic } from "./tended.ts";
 
 /**

@@ -2,6 +2,7 @@ import { asFailure } from "../../base/failure.ts";
 import { announce, hasOwnRoot, type Inside, Netns, observe } from "../namespaces/index.ts";
 import { apply } from "./apply.ts";
 import { stopClient } from "./clients.ts";
+import { nextLookMs } from "./due.ts";
 import { type Bench, returnNics, takeLinkAway } from "./links.ts";
 import { findParent, lanSide, whyOtherLan } from "./parent.ts";
 import { plan } from "./plan.ts";
@@ -18,13 +19,6 @@ type ReasonsByVnic = Map<string, Map<Aspect, string>>;
 
 /** Looks at the steps' outcome again so often: a plan that still has steps then waits for the next round. */
 const maxTurns = 5;
-/** What is waited for without anybody who tells: IPv6's own question for duplicates. */
-const pendingLookMs = 1_000;
-/** How soon a NIC that is in no place is looked for again. */
-const nicLookMs = 2_000;
-/** How soon a container that is just being started is looked at again. */
-const filesLookMs = 50;
-
 /**
  * Brings one owner's vNICs to what they should be: looks, plans, does, and looks again until nothing is left to do. What fails
  * of one vNIC does not keep the others.
@@ -39,7 +33,9 @@ export async function round(tended: Tended, tools: Tools, signal: AbortSignal): 
   }
   const { standings } = planned;
   tended.standings = standings;
-  lookAgainWhenDue(tended, planned, tools);
+  forgive(tended, standings, tools);
+  const due = nextLookMs(tended, planned, tools.clock);
+  if (due !== undefined) tools.wakeAfter(tended, due);
   record(tended, { standings, reasons }, tools);
   // What was asked for is done; what happens from now on happens by itself.
   if (tended.netns && !standings.some(({ isPending }) => isPending)) tended.requestId = "";
@@ -130,6 +126,7 @@ async function heedParents(
     if (why === undefined) continue;
     // What failed in another LAN may do in this one.
     vnic.problem = undefined;
+    vnic.slaacSince = undefined;
     vnic.client?.askAgain(why);
     if (isLeased(wish) || before?.carrier || !tended.netns) continue;
     const link = inside?.links.find(({ name }) => name === wish.name);
@@ -175,21 +172,10 @@ const aspects: Partial<Record<Step["do"], Aspect>> = {
   replaceRoute: "route",
 };
 
-/** Sees to the next look where nobody tells. */
-function lookAgainWhenDue(tended: Tended, { standings, steps }: Plan, tools: Tools): void {
-  const elapsed = tools.clock.elapsed();
-  const dues: number[] = steps.length > 0 ? [pendingLookMs] : [];
-  if (tended.netns && !tended.hasFiles) dues.push(filesLookMs);
-  if (!tended.netns && [...tended.vnics.values()].some(({ nic }) => nic)) dues.push(nicLookMs);
+/** What works again is forgiven. */
+function forgive({ vnics }: Tended, standings: Plan["standings"], { clock }: Tools): void {
   for (const { vnic: wish, isPending } of standings) {
-    const vnic = tended.vnics.get(wish.name);
-    if (!vnic) continue;
-    // What works again is forgiven.
-    if (vnic.problem && vnic.problem.retryAt > elapsed) dues.push(vnic.problem.retryAt - elapsed);
-    else if (!isPending) vnic.problem = undefined;
-    if (isPending && !vnic.probing && !vnic.client) dues.push(pendingLookMs);
-    const endsAt = vnic.lease && vnic.lease.lease.expiresAt - tools.clock.now();
-    if (endsAt !== undefined && endsAt > 0) dues.push(endsAt);
+    const vnic = vnics.get(wish.name);
+    if (vnic?.problem && !isPending && vnic.problem.retryAt <= clock.elapsed()) vnic.problem = undefined;
   }
-  if (dues.length > 0) tools.wakeAfter(tended, Math.min(...dues) + 1);
 }

@@ -46,6 +46,8 @@ export interface TendedVnic {
   /** Ends the question who has an address, while it is asked. */
   probing: AbortController | undefined;
   ipv6: Ipv6Use | undefined;
+  /** Since when, in elapsed milliseconds, an address by SLAAC is missing on this link in this LAN. */
+  slaacSince: number | undefined;
   upon: { readonly name: string; readonly index: number } | undefined;
   /** The whole NIC that was given to it, as the node had it. */
   nic: RecordedNic | undefined;
@@ -86,7 +88,14 @@ export function newTendedVnic(lease?: KeptLease, nic?: RecordedNic): TendedVnic 
       free: new Map<string, number>(),
       probing: undefined,
     },
-    ...{ nic, ipv6: undefined, upon: undefined, problem: undefined, parent: undefined },
+    ...{
+      nic,
+      ipv6: undefined,
+      slaacSince: undefined,
+      upon: undefined,
+      problem: undefined,
+      parent: undefined,
+    },
   };
 }
 

@@ -2,10 +2,10 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import {
   AddressMode,
-  LeaseSchema,
   VnicChangeKind as Kind,
-  type VnicChangeSchema,
+  LeaseSchema,
   VnicPhase as Phase,
+  type VnicChangeSchema,
   type VnicStatus,
   VnicStatusSchema,
 } from "../../../gen/edge/v1/vnics_pb.ts";
