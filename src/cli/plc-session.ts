@@ -105,7 +105,10 @@ async function readPassword(path: string): Promise<string> {
 async function refused(runtime: string, username: string, askUsers: () => Promise<InvokeRuntimeResponse>) {
   const { status } = await askUsers();
   if (status !== 404)
-    return failure("denied", `runtime ${runtime} does not let ${evidence(username)} in with this password`);
+    return failure(
+      "denied",
+      `runtime ${runtime} does not let ${evidence(username)} in: check --user and the password`,
+    );
   return failure(
     "conflict",
     `runtime ${runtime} has no users yet: make the first one with ` +

@@ -62,7 +62,7 @@ export function defineInvoke(noun: Command, run: Run): void {
         await tell(run, response, flags);
         if (response.status < 400) return;
         if (flags.fail) {
-          throw failure(kindOfStatus(response.status), `runtime ${runtime} answered ${response.status}`);
+          throw failure(kindOfStatus(response.status), `runtime ${runtime} answered ${response.status} (--fail)`);
         }
         if (!flags.include) run.terminal.err(`the runtime answered ${response.status}\n`);
       }),

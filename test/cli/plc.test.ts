@@ -95,7 +95,7 @@ test("who may not log in hears why, and what to do", async (t) => {
   const env = { PLC_USER: "op", PLC_PASSWORD: "wrong" };
   const wrong = await say(["status", "plc1"], { bare: true, env });
   assert.equal(wrong.code, 6);
-  assert.match(wrong.err, /does not let "op" in with this password/);
+  assert.match(wrong.err, /does not let "op" in: check --user/);
   const right = await say(["status", "plc1"], { bare: true, env: { ...env, PLC_PASSWORD: "secret" } });
   assert.equal(right.code, 0, right.err);
 });

@@ -99,7 +99,7 @@ test("a bad status is told, and fails only when asked to", async (t) => {
   const { say } = await world(t, { status: 404 });
   assert.deepEqual(await say(["GET", "/"]), { code: 0, out: "", err: "the runtime answered 404\n" });
   const failed = await say(["GET", "/", "--fail"]);
-  assert.deepEqual(failed, { code: 4, out: "", err: "error: runtime plc1 answered 404\n" });
+  assert.deepEqual(failed, { code: 4, out: "", err: "error: runtime plc1 answered 404 (--fail)\n" });
 });
 
 test("no answer at all exits by its kind", async (t) => {

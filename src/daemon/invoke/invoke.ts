@@ -137,7 +137,7 @@ export class Invoke implements Disposable {
     const [bare] = path.split("?");
     throw failure(
       "denied",
-      `this node does not let anybody ask port ${port} of ${spec?.name} for ${bare}: its setting invoke.allow lists what may be asked`,
+      `this node does not let anybody ask port ${port} of ${spec?.name} for ${bare}: its setting \`invoke.allow\` lists what may be asked`,
     );
   }
 }
