@@ -77,7 +77,7 @@ export function groundOf({ store, refused }: Pick<Tools, "store" | "refused">) {
 /** What else decides about one runtime, of whose container this was seen. */
 export function situationOf(
   tools: Pick<Tools, "store" | "refused" | "network" | "clock" | "trustAfterMs">,
-  { quickEnds, up, unplugged }: Tended,
+  { quickEnds, up, unplugged, trustPausedUntil }: Tended,
   seen: ObservedContainer | undefined,
 ): Situation {
   const now = tools.clock.elapsed();
@@ -86,7 +86,7 @@ export function situationOf(
   return {
     ...groundOf(tools),
     lan: { netmon: network.netmon, isPaused: unplugged !== undefined && now < unplugged.notBefore },
-    trust: trustOf({ ranMs, quickEnds }, { trustAfterMs, stableMs }),
+    trust: now < trustPausedUntil ? undefined : trustOf({ ranMs, quickEnds }, { trustAfterMs, stableMs }),
   };
 }
 
@@ -164,9 +164,17 @@ async function take(tools: Tools, tended: Tended, hands: Hands, step: Act): Prom
     await does(hands, step);
     if (step.do === "attach") tended.unplugged = undefined;
   } catch (thrown) {
-    if (!(thrown instanceof Unplugged) || isMaking(wish)) throw thrown;
-    leaveUnplugged(tools, tended, thrown);
+    if (thrown instanceof Unplugged && !isMaking(wish)) leaveUnplugged(tools, tended, thrown);
+    else if (step.do === "setRestarts" && wish.desired === "running" && isRefusal(thrown)) {
+      // Only a precaution: a runtime that runs is as wished without it.
+      tools.log.warn({ runtime: wish.name, error: thrown }, "who starts a container again could not be set");
+      tended.trustPausedUntil = tools.clock.elapsed() + stableMs;
+    } else throw thrown;
   }
+}
+
+function isRefusal(thrown: unknown): boolean {
+  return thrown instanceof EngineFailure && !isEngineAway(thrown);
 }
 
 /** A vNIC that cannot be had is no reason to keep a runtime from running, or from going: it is tried again beside. */

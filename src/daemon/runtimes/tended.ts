@@ -31,6 +31,8 @@ export interface Tended {
   up: { startedAt: string; since: number } | undefined;
   /** Why its vNICs could not be plugged in, how often in a row, and when to try again. It runs all the same. */
   unplugged: { problem: Failure; failures: number; notBefore: number } | undefined;
+  /** Until when the engine is not asked again to set who starts it, which it refused: a moment of the monotonic clock. */
+  trustPausedUntil: number;
   /** Not tried again before this moment of the monotonic clock, unless a command asks. */
   notBefore: number;
   /** Ends what the round may leave half done; a new one for each turn. */
@@ -44,7 +46,7 @@ export function newTended(name: string, { isTouched }: { isTouched: boolean }): 
   return {
     ...{ name, isTouched, asked: 0, answered: 0, isBusy: false, lastRound: 0, seen: undefined, doing: "" },
     ...{ causes: {}, problem: undefined, failures: 0, quickEnds: 0, notBefore: 0 },
-    ...{ up: undefined, unplugged: undefined },
+    ...{ up: undefined, unplugged: undefined, trustPausedUntil: 0 },
     waiting: new AbortController(),
     tellers: new Set(),
   };

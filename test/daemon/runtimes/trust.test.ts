@@ -5,6 +5,7 @@ import { RuntimePhase } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { news } from "../../../src/daemon/runtimes/news.ts";
 import type { Situation } from "../../../src/daemon/runtimes/plan.ts";
 import { trustOf } from "../../../src/daemon/runtimes/trust.ts";
+import { engineProxy } from "../../fakes/engine-proxy.ts";
 import { startEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { idleImage, scriptImage } from "../../fixtures/images.ts";
@@ -124,4 +125,20 @@ test("a trusted program that crashes is started by the engine; one that goes on 
   assert.match(failed.reason, /ended on its own with exit code 7; it is tried again$/);
   await runtimes.delete(name, { keepVolume: false }, ask());
   assert.deepEqual(await leftOf(engine, name), []);
+});
+
+test("an engine that does not let itself be told who starts a container is no reason to call a runtime failed", async () => {
+  using folder = tempFolder();
+  await using proxy = await engineProxy(engine.socketPath, (line) =>
+    line.endsWith("/update") ? "fail-instead" : "pass",
+  );
+  await using life = live(folder.path, proxy.socketPath, { trustAfterMs: 0 });
+  const name = newName();
+  const { runtime } = await life.runtimes.create(spec(idle, { name }), ask());
+  assert.equal(runtime.phase, RuntimePhase.RUNNING);
+  const again = await life.runtimes.restart(name, ask());
+  assert.equal(again.phase, RuntimePhase.RUNNING);
+  assert.equal(proxy.seen.filter((line) => line.endsWith("/update")).length, 1);
+  assert.ok(!life.changes(name).includes("FAILED"));
+  await life.runtimes.delete(name, { keepVolume: false }, ask());
 });
