@@ -21,6 +21,22 @@ export function parseDuration(text: string): number {
   return Number(count) * factor;
 }
 
+const moments = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(Z|[+-]\d\d:\d\d)?)?$/;
+
+/**
+ * A moment as people write it, in wall time in milliseconds: `10m` is ten minutes ago, and without a zone UTC is meant.
+ * @throws {Failure} invalid
+ */
+export function parseWhen(text: string, now: number): number {
+  const found = moments.exec(text);
+  if (found === null && /^\d{1,9}(ms|s|m|h|d)$/.test(text)) return now - parseDuration(text);
+  const hasZone = found?.[1] !== undefined || text.length === 10;
+  const at = found ? Date.parse(hasZone ? text.replace(" ", "T") : `${text.replace(" ", "T")}Z`) : Number.NaN;
+  if (Number.isNaN(at))
+    throw notAllowed(text, "how long ago, as in 10m, or a moment such as 2026-11-21T10:00:00Z");
+  return at;
+}
+
 /** Bytes for people, in powers of two with three significant digits: `1.50 GiB`. */
 export function formatBytes(bytes: bigint | number): string {
   let value = Number(bytes);

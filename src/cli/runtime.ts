@@ -7,6 +7,8 @@ import type { Door } from "./door.ts";
 import type { Run } from "./run.ts";
 import { defineCreate } from "./runtime-create.ts";
 import { defineInvoke } from "./runtime-invoke.ts";
+import { defineLogs } from "./runtime-logs.ts";
+import { defineStats } from "./runtime-stats.ts";
 import { describeRuntime, tableOfRuntimes } from "./runtime-tell.ts";
 import { type Target, withNode } from "./target.ts";
 import { describeVnics } from "./vnic-tell.ts";
@@ -15,6 +17,8 @@ import { describeVnics } from "./vnic-tell.ts";
 export function defineRuntime(noun: Command, run: Run): void {
   defineCreate(noun, run);
   defineInvoke(noun, run);
+  defineLogs(noun, run);
+  defineStats(noun, run);
 
   noun
     .command("list")
