@@ -10,6 +10,9 @@ import type { Facts, Tried } from "../../src/cli/doctor-facts.ts";
 import { judge } from "../../src/cli/doctor-judge.ts";
 import { toConnectError } from "../../src/wire/failures.ts";
 import { tempFolder } from "../fixtures/folder.ts";
+import { openLan } from "../fixtures/lan.ts";
+import { until } from "../journeys/until.ts";
+import { machine } from "../netmon/machine.ts";
 import { ask } from "./ask.ts";
 import { standInDaemon } from "./stand-in.ts";
 
@@ -165,4 +168,30 @@ test("the doctor asks engine, daemon and netmon, tries the kernel beside the mac
     bad.out,
     /^fail {2}parent eth0 {5}the gateway 192\.0\.2\.1 answers the interface's own MAC, and no other\n {22}\S/m,
   );
+});
+
+test("a switch that takes one MAC only is found by asking the gateway, and nothing stays of it", async () => {
+  await using lan = await openLan();
+  await using on = await machine({ ORCHESTRATOR_NETMON_SETTLE_MS: "0" });
+  lan.attach(on.network.name, "eth1", { mac: "02:00:00:00:00:01" });
+  on.network.ip(`address add ${lan.at(2)}/24 dev eth1`, `route add default via ${lan.router} dev eth1`);
+  using folder = tempFolder();
+  const tryIt = async () => {
+    const seen = await ask(["doctor", "--parent", "eth1", "--netmon-socket", on.socket], {
+      folder: folder.path,
+    });
+    return /^(.*) {2}parent eth1 +(.*)$/m.exec(seen.out)?.slice(1).join(": ");
+  };
+  const answers = `the gateway ${lan.router} answers`;
+  await until(
+    "the gateway is seen and answers",
+    async () => (await tryIt()) === `ok  : ${answers} a MAC that is not the interface's own`,
+  );
+  const before = on.network.exec("ip", "-brief", "link");
+  // Port security, as a managed switch has it.
+  const secure =
+    "table bridge security { chain input { type filter hook input priority 0; ether saddr != 02:00:00:00:00:01 drop; }; }";
+  lan.network.exec("nft", secure);
+  assert.equal(await tryIt(), `fail: ${answers} the interface's own MAC, and no other`);
+  assert.equal(on.network.exec("ip", "-brief", "link"), before);
 });
