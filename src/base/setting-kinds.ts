@@ -48,6 +48,20 @@ export function milliseconds(of: Of<number> & { min: number; max: number }): Set
   return { ...whole(of), allowed: `milliseconds from ${of.min} to ${of.max}` };
 }
 
+/** A time in days, or a part of one; the key ends in `_days`. Text is taken when it is decimal digits. */
+export function days({ min, max, ...of }: Of<number> & { min: number; max: number }): Setting<number> {
+  const schema = v.pipe(
+    v.unknown(),
+    v.transform((given) =>
+      typeof given === "string" && /^\d{1,9}(?:\.\d{1,9})?$/.test(given) ? Number(given) : given,
+    ),
+    v.number(),
+    v.minValue(min),
+    v.maxValue(max),
+  );
+  return { ...of, schema, allowed: `days from ${min} to ${max}, with decimals` };
+}
+
 /** A size in bytes, as a number or as people write it: `64Mi`. */
 export function size({ min, max, ...of }: Of<number> & { min: number; max: number }): Setting<number> {
   const schema = v.pipe(

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import * as v from "valibot";
-import { hosts, milliseconds, optional, path, port, toggle, whole } from "../base/setting-kinds.ts";
+import { days, hosts, milliseconds, optional, path, port, toggle } from "../base/setting-kinds.ts";
 import type { Setting, Settings, SettingValues } from "../base/settings.ts";
 import { defaultBeatMs } from "../wire/limits.ts";
 import { defaultStateFolder, logSettings } from "../wire/settings.ts";
@@ -46,11 +46,17 @@ export function hubSettings({ env, uid, home }: Surroundings) {
       }),
     ),
     "hub.ca.key_file": optional(path({ default: "", doc: "PEM file of that authority's private key." })),
-    "hub.node_certificate_days": whole({
-      default: 1825,
-      min: 1,
+    "hub.node_certificate_days": days({
+      default: 30,
+      min: 0.0001,
       max: 7300,
-      doc: "How long a node's certificate is good, in days.",
+      doc: "How long a node's certificate is good, in days; the node renews it at two thirds of that.",
+    }),
+    "hub.renewal_grace_days": days({
+      default: 30,
+      min: 0,
+      max: 7300,
+      doc: "How long after its end a node's certificate may still be renewed by its key, in days.",
     }),
     "hub.beat_interval_ms": milliseconds({
       default: defaultBeatMs,

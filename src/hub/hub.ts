@@ -14,6 +14,7 @@ import {
   mustHaveAuthority,
   openAuthority,
   openTokens,
+  renew,
   ServerCertificate,
   serverNames,
 } from "./enrolment/index.ts";
@@ -65,6 +66,7 @@ export async function openHub(
   const names = serverNames(hosts, hostname());
   const certificate = await ServerCertificate.open({ authority, folder: join(folder, "tls"), names, clock });
 
+  const issuing = { authority, certificateMs: config["hub.node_certificate_days"] * dayMs, now };
   const fleet = await Fleet.open({ store, clock, log });
   const commands = await Commands.open({ store, fleet, clock, log });
   const reports = await Reports.open({ store, fleet, commands, clock, log });
@@ -72,13 +74,15 @@ export async function openHub(
     await Line.open({
       ...{ host, port: config["hub.line.port"], beatMs: config["hub.beat_interval_ms"] },
       ...{ authority, certificate, fleet, commands, reports, clock, log },
+      renew: (shown, csrDer) => renew(issuing, shown, csrDer),
+      renewalGraceMs: config["hub.renewal_grace_days"] * dayMs,
     }),
   );
   opened.defer(() => line.drain("the hub stops"));
 
   const enrolment: EnrolOptions = {
-    ...{ authority, tokens, now },
-    certificateMs: config["hub.node_certificate_days"] * dayMs,
+    ...issuing,
+    tokens,
     admit: (node) => fleet.enrolled(node),
     isKnown: async (id) => fleet.has(id),
   };

@@ -25,9 +25,10 @@ export async function newIdentity(
   authority: Authority,
   nodeId: string,
   keys = generateKeyPairSync("ec", { namedCurve: "prime256v1" }),
+  { at = Date.now(), validMs = 3_600_000 } = {},
 ): Promise<Identity> {
   const publicKey = keys.publicKey.export({ format: "der", type: "spki" });
-  const issued = await issueNode(authority, { id: nodeId, publicKey, at: Date.now(), validMs: 3_600_000 });
+  const issued = await issueNode(authority, { id: nodeId, publicKey, at, validMs });
   return { nodeId, keyPem: String(keys.privateKey.export({ format: "pem", type: "pkcs8" })), ...issued };
 }
 

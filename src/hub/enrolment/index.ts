@@ -5,6 +5,7 @@
 export { type Authority, openAuthority } from "./authority.ts";
 export { type EnrolOptions, enrol } from "./enrol.ts";
 export { keepAuthority, mustHaveAuthority } from "./keep.ts";
+export { renew } from "./renew.ts";
 export { schema } from "./schema.ts";
 export { ServerCertificate, type ServerIdentity, serverNames } from "./server.ts";
 export { defaultTokenMs, openTokens, type TokenRecord, type Tokens } from "./tokens.ts";

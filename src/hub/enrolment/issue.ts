@@ -16,8 +16,10 @@ export interface Issued {
   expiresAt: number;
 }
 
-/** Clocks of plants run behind: a certificate is good a little before it was made. */
-const backdateMs = 5 * 60_000;
+/** Clocks of plants run behind: a certificate is good a little before it was made; one of a short life, by a part of that. */
+function backdateMs(validMs: number): number {
+  return Math.min(5 * 60_000, validMs / 10);
+}
 
 /**
  * A certificate that lets a node in at the line and does nothing else. Every name in it is the hub's choice; of the node
@@ -74,7 +76,7 @@ async function issue({ issuer }: Authority, wanted: Wanted): Promise<Issued> {
   const certificate = await x509.X509CertificateGenerator.create({
     subject: [{ CN: [wanted.commonName] }],
     issuer: issuer.certificate.subjectName,
-    notBefore: new Date(wanted.at - backdateMs),
+    notBefore: new Date(wanted.at - backdateMs(wanted.validMs)),
     notAfter: new Date(Math.min(wanted.at + wanted.validMs, issuer.certificate.notAfter.getTime())),
     publicKey,
     signingKey: issuer.key,

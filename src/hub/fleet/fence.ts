@@ -8,11 +8,21 @@ export interface NodeHello {
   daemonVersion: string;
   certificateSerial: string;
   /** Milliseconds since 1970. */
+  certificateIssuedAt: number;
+  /** Milliseconds since 1970. */
   certificateExpiresAt: number;
 }
 
 /** Why a node may not come in. */
-export type Outcast = "unknown" | "removed" | "stale" | "cloned";
+export type Outcast = "unknown" | "removed" | "replaced" | "stale" | "cloned";
+
+/**
+ * Whether a certificate was replaced: one that was issued later has been used. By time, and not by serial number, so that a
+ * hub which was put back from a copy takes the certificates that it does not remember having issued.
+ */
+export function isReplaced(newestIssuedAt: number, issuedAt: number): boolean {
+  return issuedAt < newestIssuedAt;
+}
 
 /**
  * Whether a claim to be a node is the newest one. The same epoch from the same instance is the node's own second try: the

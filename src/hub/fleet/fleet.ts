@@ -12,7 +12,7 @@ import { failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Store, Tx } from "../store/index.ts";
 import { Feed } from "./feed.ts";
-import { fence, type NodeHello, type Outcast } from "./fence.ts";
+import { fence, isReplaced, type NodeHello, type Outcast } from "./fence.ts";
 import {
   deleteNode,
   type EnrolledNode,
@@ -177,6 +177,13 @@ export class Fleet {
   admit(id: string, hello: NodeHello): Outcast | undefined {
     const record = this.#records.get(id);
     if (!record) return this.#removed.has(id) ? "removed" : "unknown";
+    if (isReplaced(record.certificateIssuedAt, hello.certificateIssuedAt)) {
+      this.warn(
+        id,
+        `${hello.hostName || "a machine that did not say its name"} has an older certificate of this node than ${record.hostName}: one of the two is a copy`,
+      );
+      return "replaced";
+    }
     const verdict = fence(record, hello);
     if (verdict === "cloned") {
       this.warn(
@@ -185,16 +192,15 @@ export class Fleet {
       );
     }
     if (verdict !== "newest") return verdict;
-    const { epoch, instanceId, hostName, daemonVersion, certificateSerial, certificateExpiresAt } = hello;
-    Object.assign(record, {
-      epoch,
-      instanceId,
-      hostName,
-      daemonVersion,
-      certificateSerial,
-      certificateExpiresAt,
-    });
+    Object.assign(record, hello);
     return undefined;
+  }
+
+  /** Whether the owner of an expired certificate may have the next one. */
+  mayRenew(id: string, certificateIssuedAt: number): Outcast | undefined {
+    const record = this.#records.get(id);
+    if (!record) return this.#removed.has(id) ? "removed" : "unknown";
+    return isReplaced(record.certificateIssuedAt, certificateIssuedAt) ? "replaced" : undefined;
   }
 
   /** A node's line came up. */

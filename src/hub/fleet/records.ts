@@ -22,6 +22,7 @@ export const fleetSchema: Schema = {
        warned_at BIGINT NOT NULL
      );
      CREATE TABLE removed_nodes (id TEXT PRIMARY KEY, removed_at BIGINT NOT NULL);`,
+    "ALTER TABLE nodes ADD COLUMN certificate_issued_at BIGINT NOT NULL DEFAULT 0",
   ],
 };
 
@@ -30,6 +31,8 @@ export interface NodeRecord {
   id: string;
   hostName: string;
   certificateSerial: string;
+  /** Of the newest certificate that was used; 0 when none was. */
+  certificateIssuedAt: number;
   certificateExpiresAt: number;
   enrolledAt: number;
   /** When its line came up or went down; 0 when it never connected. */
@@ -55,6 +58,7 @@ export function newRecord(id: string, at: number): NodeRecord {
     id,
     hostName: "",
     certificateSerial: "",
+    certificateIssuedAt: 0,
     certificateExpiresAt: 0,
     enrolledAt: at,
     changedAt: 0,
@@ -77,6 +81,7 @@ export function toRecord(row: Row): NodeRecord {
     ...newRecord(String(row.id), Number(row.enrolled_at)),
     hostName: String(row.host_name),
     certificateSerial: String(row.certificate_serial),
+    certificateIssuedAt: Number(row.certificate_issued_at),
     certificateExpiresAt: Number(row.certificate_expires_at),
     changedAt: Number(row.changed_at ?? 0),
     seenAt: Number(row.seen_at ?? 0),
@@ -125,7 +130,8 @@ export function deleteNode(tx: Tx, id: string, at: number): void {
 export function updateNode(tx: Tx, record: NodeRecord): void {
   tx.run(
     `UPDATE nodes SET host_name = $2, certificate_serial = $3, certificate_expires_at = $4, changed_at = $5, seen_at = $6,
-       daemon_version = $7, epoch = $8, instance_id = $9, status = $10, warning = $11, warned_at = $12 WHERE id = $1`,
+       daemon_version = $7, epoch = $8, instance_id = $9, status = $10, warning = $11, warned_at = $12,
+       certificate_issued_at = $13 WHERE id = $1`,
     record.id,
     record.hostName,
     record.certificateSerial,
@@ -138,5 +144,6 @@ export function updateNode(tx: Tx, record: NodeRecord): void {
     record.status ?? null,
     record.warning,
     record.warnedAt,
+    record.certificateIssuedAt,
   );
 }

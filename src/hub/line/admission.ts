@@ -12,7 +12,11 @@ import { violationsOf } from "../../wire/validation.ts";
 import type { Outcast } from "../fleet/index.ts";
 
 /** After these, the same identity and version may try again. docs/protocol.md tells what a node does with each code. */
-const retryable: ReadonlySet<RejectCode> = new Set([RejectCode.STALE_EPOCH, RejectCode.BUSY]);
+const retryable: ReadonlySet<RejectCode> = new Set([
+  RejectCode.STALE_EPOCH,
+  RejectCode.BUSY,
+  RejectCode.EXPIRED,
+]);
 
 /** A refusal with its sentence. */
 export function reject(code: RejectCode, message: string, retryAfterMs = 0): Reject {
@@ -59,6 +63,11 @@ export function rejectOutcast(outcast: Outcast, nodeId: string): Reject {
       );
     case "unknown":
       return reject(RejectCode.REMOVED, `this hub does not know node ${nodeId}: enrol it here`);
+    case "replaced":
+      return reject(
+        RejectCode.REPLACED,
+        `a newer certificate of node ${nodeId} has been used since: this disk was copied, or put back from a copy; enrol it anew with \`orchestrator daemon enroll --force --token ...\``,
+      );
     case "stale":
       return reject(
         RejectCode.STALE_EPOCH,

@@ -1,4 +1,4 @@
-import { constants, type X509Certificate } from "node:crypto";
+import { constants, X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from "node:tls";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
@@ -30,6 +30,8 @@ export interface Visitor {
   nodeId: string;
   certificateSerial: string;
   /** Milliseconds since 1970. */
+  certificateIssuedAt: number;
+  /** Milliseconds since 1970. It may be over: what the visitor may do then is decided by the first frame. */
   certificateExpiresAt: number;
   socket: TLSSocket;
 }
@@ -37,7 +39,7 @@ export interface Visitor {
 export interface DoorOptions {
   host: string;
   port: number;
-  authority: Pick<Authority, "rootPem" | "trustDomain">;
+  authority: Pick<Authority, "rootPem" | "intermediatesPem" | "trustDomain">;
   certificate: Pick<ServerCertificate, "current" | "onChange">;
   log: Logger;
   /** A node opened a stream. */
@@ -85,18 +87,17 @@ export class Door implements AsyncDisposable {
     });
     const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
     const options = (): TlsOptions => tlsOptions(authority.rootPem, certificate.current);
+    const issuer = new X509Certificate(authority.intermediatesPem + authority.rootPem);
     const tls = createServer(options());
     tls.on("tlsClientError", (error, socket) => {
       log.debug({ from: socket.remoteAddress, error }, "handshake failed");
     });
     tls.on("secureConnection", (socket) => {
       socket.on("error", (error) => log.debug({ from: socket.remoteAddress, error }, "connection broke"));
-      const visitor = visitorOn(socket, authority.trustDomain);
+      const visitor = isBelieved(socket, issuer) ? visitorOn(socket, authority.trustDomain) : undefined;
       if (!visitor) {
-        log.warn(
-          { from: socket.remoteAddress },
-          "a certificate of this authority that is no node's was refused",
-        );
+        const why = socket.authorizationError ?? "it is of this authority, and no node's";
+        log.warn({ from: socket.remoteAddress, why }, "a certificate was refused");
         socket.destroy();
         return;
       }
@@ -136,12 +137,32 @@ function tlsOptions(rootPem: string, { key, cert }: ServerCertificate["current"]
     ca: rootPem,
     minVersion: minTlsVersion,
     requestCert: true,
-    rejectUnauthorized: true,
+    rejectUnauthorized: false, // See `isBelieved`.
     ALPNProtocols: ["h2"],
     handshakeTimeout: handshakeMs,
     // No session tickets: with one, a certificate that has expired since would not be looked at again.
     secureOptions: constants.SSL_OP_NO_TICKET,
   };
+}
+
+/** What certificates for TLS clients are good for, as an object identifier. */
+const clientAuth = "1.3.6.1.5.5.7.3.2";
+
+/**
+ * Whether what a certificate says is true. Node would end a connection that it does not believe without a word, and a node
+ * whose certificate has expired is to hear that, and may renew it. Of several things that are wrong TLS names one, so an
+ * expired one is judged anew: signed by our issuer, for a client. That the visitor has its key, TLS has seen in any case.
+ */
+function isBelieved(socket: TLSSocket, issuer: X509Certificate): boolean {
+  if (socket.authorized) return true;
+  const certificate = socket.getPeerX509Certificate();
+  return (
+    String(socket.authorizationError) === "CERT_HAS_EXPIRED" &&
+    certificate !== undefined &&
+    certificate.checkIssued(issuer) &&
+    certificate.verify(issuer.publicKey) &&
+    (certificate.keyUsage ?? []).includes(clientAuth)
+  );
 }
 
 function visitorOn(socket: TLSSocket, trustDomain: string): Visitor | undefined {
@@ -151,6 +172,7 @@ function visitorOn(socket: TLSSocket, trustDomain: string): Visitor | undefined 
   return {
     nodeId,
     certificateSerial: certificate.serialNumber,
+    certificateIssuedAt: certificate.validFromDate.getTime(),
     certificateExpiresAt: certificate.validToDate.getTime(),
     socket,
   };

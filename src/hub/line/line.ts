@@ -5,8 +5,7 @@ import {
   DrainSchema,
   type Hello,
   type NodeFrame,
-  type Reject,
-  RejectCode,
+  type Renewal,
   WelcomeSchema,
 } from "../../../gen/edge/v1/control_pb.ts";
 import type { Clock } from "../../base/clock.ts";
@@ -19,9 +18,11 @@ import type { Commands } from "../commands/index.ts";
 import type { Authority, ServerCertificate } from "../enrolment/index.ts";
 import type { Fleet } from "../fleet/index.ts";
 import type { Reports } from "../reports/index.ts";
-import { type Admission, admission, reject, rejectOutcast, superseded } from "./admission.ts";
+import { admission, rejectOutcast, superseded } from "./admission.ts";
 import { Door, type NodeStream, type Visitor } from "./door.ts";
+import { aboutToStop, Gate } from "./gate.ts";
 import { beatMsFor, Turnstile } from "./pace.ts";
+import { answerRenewal, type Renew } from "./renewal.ts";
 import { Session } from "./session.ts";
 
 export interface LineOptions {
@@ -29,13 +30,17 @@ export interface LineOptions {
   host: string;
   /** 0 takes any free port: see `Line.port`. */
   port: number;
-  authority: Pick<Authority, "rootPem" | "trustDomain">;
+  authority: Pick<Authority, "rootPem" | "intermediatesPem" | "trustDomain">;
   certificate: Pick<ServerCertificate, "current" | "onChange">;
   fleet: Fleet;
   commands: Commands;
   reports: Reports;
   clock: Clock;
   log: Logger;
+  /** Issues a node's next certificate; without it, nodes are told not to ask. */
+  renew?: Renew | undefined;
+  /** How long after its end a certificate may still be renewed, in milliseconds. */
+  renewalGraceMs?: number;
   /** Time between beats of a small fleet, in milliseconds. */
   beatMs?: number;
   /** Streams that are let in within a second; the others are told to come back. */
@@ -55,7 +60,7 @@ export class Line implements AsyncDisposable {
   readonly #options: LineOptions;
   readonly #beatMs: number;
   readonly #acceptPerSecond: number;
-  readonly #turnstile: Turnstile;
+  readonly #gate: Gate;
   /** All streams, also those that have said nothing yet and those that are being rejected. */
   readonly #streams = new Set<Session>();
   /** The newest stream of each node: the only one that is served. */
@@ -67,11 +72,14 @@ export class Line implements AsyncDisposable {
     this.#options = options;
     this.#beatMs = options.beatMs ?? defaultBeatMs;
     this.#acceptPerSecond = options.acceptPerSecond ?? defaultAcceptPerSecond;
-    this.#turnstile = new Turnstile({
-      perSecond: this.#acceptPerSecond,
-      random: options.random ?? Math.random,
+    const { fleet, clock, log, renew, renewalGraceMs = 0, random = Math.random } = options;
+    this.#gate = new Gate({
+      ...{ fleet, clock, log },
+      turnstile: new Turnstile({ perSecond: this.#acceptPerSecond, random }),
+      renewalGraceMs: renew ? renewalGraceMs : 0,
+      awayMs: () => (this.#drained ? this.#spreadMs() : undefined),
     });
-    options.fleet.witnessRemovals({
+    fleet.witnessRemovals({
       cut: (nodeId) => this.#newest.get(nodeId)?.reject(rejectOutcast("removed", nodeId)),
     });
   }
@@ -150,7 +158,7 @@ export class Line implements AsyncDisposable {
   }
 
   #arrive(stream: NodeStream, visitor: Visitor): void {
-    const { fleet, commands, clock, log } = this.#options;
+    const { fleet, commands, clock, log, renew } = this.#options;
     const session = new Session({
       stream,
       visitor,
@@ -158,14 +166,33 @@ export class Line implements AsyncDisposable {
       deliveries: commands.deliveries,
       clock,
       log,
-      onHello: (session, frame) => this.#hello(session, frame),
+      onFirst: (session, frame) => this.#first(session, frame),
+      onRenewal: (_, csrDer) => renew && answerRenewal(renew, visitor, csrDer),
       onEnd: (session) => this.#ended(session),
     });
     this.#streams.add(session);
   }
 
-  #hello(session: Session, frame: NodeFrame): void {
-    const admitted = this.#admit(session, admission(frame.body));
+  #first(session: Session, { body }: NodeFrame): void {
+    const { renew } = this.#options;
+    if (body.case !== "renewal" || !renew) this.#hello(session, body);
+    else this.#renewFirst(session, body.value, renew);
+  }
+
+  /** Issues the next certificate to who shows one that has expired, if that was the newest of its node. */
+  #renewFirst(session: Session, renewal: Renewal, renew: Renew): void {
+    const { visitor } = session;
+    const refused = this.#gate.refusal(visitor, renewal);
+    if (refused) {
+      session.reject(refused);
+      return;
+    }
+    session.admit();
+    void answerRenewal(renew, visitor, renewal.csrDer).then((answer) => session.conclude(answer));
+  }
+
+  #hello(session: Session, body: NodeFrame["body"]): void {
+    const admitted = this.#gate.admit(session.visitor, admission(body));
     if ("reject" in admitted) {
       session.reject(admitted.reject);
       return;
@@ -179,25 +206,6 @@ export class Line implements AsyncDisposable {
       this.#options.log.error({ node: nodeId, error }, "node could not be let in");
       session.fail(error);
     });
-  }
-
-  /** Decides at once whether a hello that can be served is, so that of two streams that race only one is. */
-  #admit({ nodeId, visitor }: Session, admitted: Admission): Admission {
-    if ("reject" in admitted) return admitted;
-    const { fleet, clock, log } = this.#options;
-    if (this.#drained) return { reject: aboutToStop(this.#spreadMs()) };
-    const retryAfterMs = this.#turnstile.enter(clock.elapsed());
-    if (retryAfterMs > 0) {
-      return { reject: reject(RejectCode.BUSY, "many nodes connect at once: come back later", retryAfterMs) };
-    }
-    const { sessionEpoch, instanceId, hostName, daemonVersion } = admitted.hello;
-    const { certificateSerial, certificateExpiresAt, socket } = visitor;
-    const epoch = Number(sessionEpoch);
-    const claim = { epoch, instanceId, hostName, daemonVersion, certificateSerial, certificateExpiresAt };
-    const outcast = fleet.admit(nodeId, claim);
-    if (!outcast) return admitted;
-    log.warn({ node: nodeId, outcast, from: socket.remoteAddress }, "node refused");
-    return { reject: rejectOutcast(outcast, nodeId) };
   }
 
   async #letIn(session: Session, hello: Hello, protocol: number): Promise<void> {
@@ -223,6 +231,7 @@ export class Line implements AsyncDisposable {
       commandWindow,
       maxFrameBytes,
       nodeId,
+      renewsCertificates: this.#options.renew !== undefined,
     });
     if (!session.open(welcome, intake, lastCommand)) return;
     fleet.arrived(nodeId);
@@ -245,6 +254,9 @@ export class Line implements AsyncDisposable {
     const beatMs = beatMsFor(this.#beatMs, this.connected);
     for (const session of [...this.#streams]) {
       if (session.tick(now, beatMs) === "lost") this.#lost(session);
+      // TLS looks at a certificate once, when the line comes up.
+      const expired = session.isOpen && this.#gate.expired(session.visitor);
+      if (expired) session.reject(expired);
     }
   }
 
@@ -260,8 +272,4 @@ export class Line implements AsyncDisposable {
   #spreadMs(): number {
     return Math.max(1000, Math.ceil((this.connected * 1000) / this.#acceptPerSecond));
   }
-}
-
-function aboutToStop(retryAfterMs: number): Reject {
-  return reject(RejectCode.BUSY, "this hub is about to stop: come back later", retryAfterMs);
 }

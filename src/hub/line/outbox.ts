@@ -7,6 +7,7 @@ import {
   HubFrameSchema,
   type Pace,
   type Reject,
+  type RenewalAnswer,
   type Welcome,
 } from "../../../gen/edge/v1/control_pb.ts";
 
@@ -23,6 +24,7 @@ export class Outbox {
   #first: Said | undefined;
   #drain: Drain | undefined;
   #pace: Pace | undefined;
+  #renewal: RenewalAnswer | undefined;
   #isBeatDue = false;
   #stored = 0;
   #acknowledged = 0;
@@ -47,6 +49,11 @@ export class Outbox {
     this.#pace = pace;
   }
 
+  /** The answer to a node that asked for its next certificate. */
+  renewal(answer: RenewalAnswer): void {
+    this.#renewal = answer;
+  }
+
   /** The node is to go, and to come back later. */
   drain(drain: Drain): void {
     this.#drain = drain;
@@ -64,7 +71,7 @@ export class Outbox {
   }
 
   #next(now: number): Said | undefined {
-    const [first, drain, pace] = [this.#first, this.#drain, this.#pace];
+    const [first, drain, pace, renewal] = [this.#first, this.#drain, this.#pace, this.#renewal];
     if (first) {
       this.#first = undefined;
       return first;
@@ -84,6 +91,10 @@ export class Outbox {
     if (pace) {
       this.#pace = undefined;
       return { case: "pace", value: pace };
+    }
+    if (renewal) {
+      this.#renewal = undefined;
+      return { case: "renewal", value: renewal };
     }
     const read = this.#reads.shift();
     return read && { case: "command", value: { sequence: 0n, command: read } };

@@ -6,6 +6,7 @@ import {
   NodeFrameSchema,
   PaceSchema,
   type Reject,
+  type RenewalAnswer,
   type Report,
   type Welcome,
 } from "../../../gen/edge/v1/control_pb.ts";
@@ -27,6 +28,9 @@ import { Writer } from "./writer.ts";
 /** How long a stream may be open and say nothing, in milliseconds. */
 const greetingMs = 15_000;
 
+/** How long the other side may take to leave when its last frame was said, in milliseconds. */
+const leaveMs = 1_000;
+
 /** Reports on their way to the disk; with more, the stream is not read, and the node's flow control waits. */
 const intakeLimit = 256;
 
@@ -43,7 +47,10 @@ export interface SessionOptions {
   deliveries: Deliveries;
   clock: Clock;
   log: Logger;
-  onHello: (session: Session, frame: NodeFrame) => void;
+  /** The first frame came. */
+  onFirst: (session: Session, frame: NodeFrame) => void;
+  /** The answer to a node that asks for its next certificate; undefined from a hub that issues none. */
+  onRenewal: (session: Session, csrDer: Uint8Array) => Promise<RenewalAnswer> | undefined;
   onEnd: (session: Session) => void;
 }
 
@@ -58,8 +65,10 @@ export class Session {
   #sender: Sender | undefined;
   #intake: Intake | undefined;
   #taking = 0;
+  #isRenewing = false;
   /** Elapsed milliseconds. */
   #heardAt: number;
+  #closingAt = 0;
   #beatAt = Number.POSITIVE_INFINITY;
   #beatMs = 0;
   #leaseMs = greetingMs;
@@ -93,7 +102,7 @@ export class Session {
     return this.#state === "open";
   }
 
-  /** The hello is good: nothing more is read until `open`. */
+  /** The first frame is good: nothing more is read until `open`. */
   admit(): void {
     this.#state = "admitted";
     this.#options.stream.pause();
@@ -123,10 +132,15 @@ export class Session {
 
   /** Refuses or supersedes the stream, as its last frame. */
   reject(reason: Reject): void {
-    if (this.#state === "ended" || this.#state === "closing") return;
-    this.#state = "closing";
-    this.#stopServing();
+    if (!this.#close()) return;
     this.#writer.outbox.answer({ case: "reject", value: reason });
+    this.#writer.close();
+  }
+
+  /** Answers a node whose first frame asked for its next certificate, as the last frame. */
+  conclude(answer: RenewalAnswer): void {
+    if (!this.#close()) return;
+    this.#writer.outbox.renewal(answer);
     this.#writer.close();
   }
 
@@ -158,6 +172,7 @@ export class Session {
   /** What time alone brings: a beat, another pace, reads that are late. Says whether the lease is over. */
   tick(now: number, beatMs: number): "alive" | "lost" {
     if (now - this.#heardAt > this.#leaseMs) return "lost";
+    if (this.#state === "closing" && now - this.#closingAt > leaveMs) return "lost";
     if (this.#state !== "open") return "alive";
     this.#reads.expire(now);
     this.#sender?.retry();
@@ -184,7 +199,7 @@ export class Session {
       this.fail(
         failure("exhausted", `a frame of ${sizeBytes} bytes came; at most ${maxFrameBytes} are allowed`),
       );
-    } else if (this.#state === "greeting") this.#options.onHello(this, frame);
+    } else if (this.#state === "greeting") this.#options.onFirst(this, frame);
     else {
       // What a node says is kept, logged and shown to operators of the whole fleet: nothing in it may be out of bounds.
       const violations = violationsOf(NodeFrameSchema, frame);
@@ -201,6 +216,7 @@ export class Session {
     else if (body.case === "progress") deliveries.progressed(nodeId, body.value);
     else if (body.case === "commandsAck") this.#sender?.acknowledged(Number(body.value.throughSequence));
     else if (body.case === "report") this.#report(body.value);
+    else if (body.case === "renewal") this.#renew(body.value.csrDer);
     else if (body.case === "bye") log.info({ node: nodeId, reason: body.value.reason }, "node says goodbye");
     else if (body.case === "hello") {
       this.fail(failure("invalid", "a second hello came: it is the first frame of a stream, and only that"));
@@ -225,6 +241,27 @@ export class Session {
       },
       (thrown: unknown) => this.fail(thrown),
     );
+  }
+
+  /** One at a time: what a node asks for meanwhile is not answered. */
+  #renew(csrDer: Uint8Array): void {
+    if (this.#isRenewing) return;
+    const answering = this.#options.onRenewal(this, csrDer);
+    this.#isRenewing = answering !== undefined;
+    void answering?.then((answer) => {
+      this.#isRenewing = false;
+      this.#writer.outbox.renewal(answer);
+      this.#writer.wake();
+    });
+  }
+
+  /** Serves nothing from now on. False when that was so already. */
+  #close(): boolean {
+    if (this.#state === "ended" || this.#state === "closing") return false;
+    this.#state = "closing";
+    this.#closingAt = this.#options.clock.elapsed();
+    this.#stopServing();
+    return true;
   }
 
   #stopServing(): void {

@@ -14,6 +14,7 @@ const hello = (epoch: number, instanceId = "one") => ({
   hostName: "plant-7",
   daemonVersion: "1.2.3",
   certificateSerial: "0A",
+  certificateIssuedAt: 1,
   certificateExpiresAt: 1,
 });
 

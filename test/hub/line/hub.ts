@@ -2,13 +2,15 @@ import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { type Command, CommandSchema } from "../../../gen/edge/v1/command_pb.ts";
 import { openLog } from "../../../src/base/log.ts";
-import { openAuthority, ServerCertificate } from "../../../src/hub/enrolment/index.ts";
+import { openAuthority, renew, ServerCertificate } from "../../../src/hub/enrolment/index.ts";
 import { Line, type LineOptions } from "../../../src/hub/line/index.ts";
 import { FakeNode, type HelloInit, type Identity, newIdentity } from "../../fakes/node.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { openRooms } from "../fleet/rooms.ts";
 
 const log = openLog({ program: "hub", level: "silent", format: "json" });
+
+export const hourMs = 3_600_000;
 
 /** A hub of real parts, with a real disk and a real port, but without its API. */
 export type Hub = Awaited<ReturnType<typeof startHub>>;
@@ -24,6 +26,7 @@ export async function startHub(options: Partial<LineOptions> & { path?: string }
   const line = resources.use(
     await Line.open({
       ...{ host: "127.0.0.1", port: 0, authority, certificate, fleet, commands, reports, clock, log },
+      renew: (shown, csrDer) => renew({ authority, certificateMs: hourMs, now: clock.now }, shown, csrDer),
       ...options,
     }),
   );
@@ -31,9 +34,10 @@ export async function startHub(options: Partial<LineOptions> & { path?: string }
   const running = line.run(stop.signal);
   return {
     ...{ path, store: rooms.store, authority, certificate, fleet, commands, reports, line },
-    /** Takes a node into the fleet. */
-    async enrol(nodeId: string): Promise<Identity> {
-      const identity = await newIdentity(authority, nodeId);
+    /** Takes a node into the fleet, with a certificate of an hour that was issued some time ago. */
+    async enrol(nodeId: string, agoMs = 0, validMs = hourMs): Promise<Identity> {
+      const life = { at: clock.now() - agoMs, validMs };
+      const identity = await newIdentity(authority, nodeId, undefined, life);
       const { serial, expiresAt } = identity;
       await fleet.enrolled({ nodeId, hostName: nodeId, serial, expiresAt, at: clock.now() });
       return identity;

@@ -1,0 +1,83 @@
+import { type Reject, RejectCode, type Renewal, RenewalSchema } from "../../../gen/edge/v1/control_pb.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { Logger } from "../../base/log.ts";
+import { violationsOf } from "../../wire/validation.ts";
+import type { Fleet } from "../fleet/index.ts";
+import { type Admission, reject, rejectOutcast } from "./admission.ts";
+import type { Visitor } from "./door.ts";
+import type { Turnstile } from "./pace.ts";
+import { rejectExpired, type Standing, standingOf } from "./renewal.ts";
+
+export interface GateOptions {
+  fleet: Fleet;
+  clock: Clock;
+  log: Logger;
+  turnstile: Turnstile;
+  /** How long after its end a certificate may still be renewed, in milliseconds. */
+  renewalGraceMs: number;
+  /** How long nodes shall stay away, in milliseconds, when the hub is about to stop. */
+  awayMs: () => number | undefined;
+}
+
+/** Decides at once who comes in, so that of two streams that race only one does. */
+export class Gate {
+  readonly #options: GateOptions;
+
+  constructor(options: GateOptions) {
+    this.#options = options;
+  }
+
+  /** Whether a first frame that can be served is. */
+  admit(visitor: Visitor, admitted: Admission): Admission {
+    if ("reject" in admitted) return admitted;
+    const { fleet, log } = this.#options;
+    const refused = this.#busy() ?? this.expired(visitor);
+    if (refused) return { reject: refused };
+    const { sessionEpoch, instanceId, hostName, daemonVersion } = admitted.hello;
+    const { nodeId, certificateSerial, certificateIssuedAt, certificateExpiresAt, socket } = visitor;
+    const certificate = { certificateSerial, certificateIssuedAt, certificateExpiresAt };
+    const claim = { epoch: Number(sessionEpoch), instanceId, hostName, daemonVersion, ...certificate };
+    const outcast = fleet.admit(nodeId, claim);
+    if (!outcast) return admitted;
+    log.warn({ node: nodeId, outcast, from: socket.remoteAddress }, "node refused");
+    return { reject: rejectOutcast(outcast, nodeId) };
+  }
+
+  /** Why a visitor that has said nothing else may not have its next certificate; undefined when it may. */
+  refusal(visitor: Visitor, renewal: Renewal): Reject | undefined {
+    const { nodeId, certificateIssuedAt } = visitor;
+    const [violation] = violationsOf(RenewalSchema, renewal);
+    if (violation) return reject(RejectCode.BAD_HELLO, `${violation.field} ${violation.message}`);
+    const busy = this.#busy();
+    if (busy) return busy;
+    const outcast = this.#options.fleet.mayRenew(nodeId, certificateIssuedAt);
+    if (outcast) return rejectOutcast(outcast, nodeId);
+    const standing = this.#standing(visitor);
+    return standing === "expired" ? rejectExpired(visitor, standing) : undefined;
+  }
+
+  /** What to tell a visitor whose certificate has expired; undefined when it has not. */
+  expired(visitor: Visitor): Reject | undefined {
+    const standing = this.#standing(visitor);
+    return standing === "good" ? undefined : rejectExpired(visitor, standing);
+  }
+
+  #standing({ certificateExpiresAt }: Visitor): Standing {
+    const { renewalGraceMs, clock } = this.#options;
+    return standingOf(certificateExpiresAt, renewalGraceMs, clock.now());
+  }
+
+  #busy(): Reject | undefined {
+    const { awayMs, turnstile, clock } = this.#options;
+    const away = awayMs();
+    if (away !== undefined) return aboutToStop(away);
+    const retryAfterMs = turnstile.enter(clock.elapsed());
+    if (retryAfterMs === 0) return undefined;
+    return reject(RejectCode.BUSY, "many nodes connect at once: come back later", retryAfterMs);
+  }
+}
+
+/** What a node is told that comes when the hub goes. */
+export function aboutToStop(retryAfterMs: number): Reject {
+  return reject(RejectCode.BUSY, "this hub is about to stop: come back later", retryAfterMs);
+}
