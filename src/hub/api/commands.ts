@@ -1,7 +1,9 @@
-import type { ServiceImpl } from "@connectrpc/connect";
-import type { Fleet } from "../../../gen/edge/v1/fleet_pb.ts";
+import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
+import type { Fleet, FleetCommand } from "../../../gen/edge/v1/fleet_pb.ts";
 import { invalidField } from "../../base/failure.ts";
-import { actorOf } from "./caller.ts";
+import { allows } from "../operators/index.ts";
+import { actorOf, callerOf } from "./caller.ts";
+import { discreet } from "./discreet.ts";
 import type { Rooms } from "./rooms.ts";
 
 type CommandMethod = "submitCommand" | "getCommand" | "listCommands" | "cancelCommand" | "watchCommand";
@@ -15,18 +17,27 @@ export function commandMethods({ commands }: Rooms): Pick<ServiceImpl<typeof Fle
       return { command: await commands.submit(nodeId, command, options) };
     },
 
-    async getCommand({ id }) {
-      return { command: await commands.get(id) };
+    async getCommand({ id }, context) {
+      return { command: shown(await commands.get(id), context) };
     },
 
     async listCommands({ nodeId, pendingOnly, limit }) {
-      return { commands: await commands.list(nodeId, { pendingOnly, limit }) };
+      return { commands: (await commands.list(nodeId, { pendingOnly, limit })).map(discreet) };
     },
 
     async cancelCommand({ id }) {
       return { command: await commands.cancel(id) };
     },
 
-    watchCommand: ({ id }, { signal }) => commands.watch(id, signal),
+    async *watchCommand({ id }, context) {
+      for await (const news of commands.watch(id, context.signal)) {
+        yield { ...news, command: shown(news.command, context) };
+      }
+    },
   };
+}
+
+/** A command as its reader may see it: whole for those who may send one. */
+function shown(command: FleetCommand, context: HandlerContext): FleetCommand {
+  return allows(callerOf(context).role, "operator") ? command : discreet(command);
 }

@@ -48,6 +48,7 @@ describe("the local door", () => {
     const where = ["--unix-socket", door.path, "--protocol", "grpc", "--http2-prior-knowledge"];
     const { stdout: listed } = await run(buf, ["curl", ...where, "--list-services", "http://localhost"]);
     assert.deepEqual(listed.trim().split("\n"), [
+      "edge.v1.Invoke",
       "edge.v1.Node",
       "edge.v1.Runtimes",
       "grpc.health.v1.Health",

@@ -6,6 +6,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { Enrolment } from "../../../gen/edge/v1/enrolment_pb.ts";
 import { FailureKind } from "../../../gen/edge/v1/failure_pb.ts";
 import { CommandState, Fleet } from "../../../gen/edge/v1/fleet_pb.ts";
+import { Invoke } from "../../../gen/edge/v1/invoke_pb.ts";
 import { Node } from "../../../gen/edge/v1/node_pb.ts";
 import { Runtimes } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { newKeyPem, signingRequest } from "../../../src/daemon/identity/request.ts";
@@ -118,6 +119,34 @@ describe("a node's services at the hub's API", () => {
     assert.equal(await refusal(client.stopRuntime({ name: "plc1" })), "not_found: there is no runtime plc1");
     assert.match(await refusal(client.stopRuntime({ name: "plc2" })), /^conflict: /);
     assert.equal((await hub.client(Fleet).listCommands({ nodeId: id })).commands.length, 1);
+  });
+
+  it("what was said to a runtime's own interface is for those only who may speak to it", async () => {
+    const { id, dial } = await enrolNode();
+    using node = await dial();
+    const invoke = hub.client(Invoke, hub.adminToken, { "edge-node": id, "edge-command-id": "say-1" });
+    const bytes = Buffer.from("secret");
+    const headers = [{ name: "authorization", value: "secret" }];
+    const asked = invoke.invokeRuntime({ runtime: "plc1", method: "POST", path: "/", headers, body: bytes });
+    await node.next("command");
+    const outcome = { case: "invokeRuntime" as const, value: { status: 200, headers, body: bytes } };
+    const result = { commandId: "say-1", outcome };
+    node.send({ case: "report", value: { sequence: 1n, entry: { case: "result", value: result } } });
+    assert.equal(Buffer.from((await asked).body).toString(), "secret");
+
+    const secretsIn = (told: unknown) =>
+      JSON.stringify(told, (_, value: unknown) =>
+        value instanceof Uint8Array ? Buffer.from(value).toString() : typeof value === "bigint" ? 0 : value,
+      ).split("secret").length - 1;
+    const seenBy = async (token?: string) => {
+      const fleet = hub.client(Fleet, token);
+      const listed = secretsIn(await fleet.listCommands({ nodeId: id }));
+      const got = secretsIn(await fleet.getCommand({ id: "say-1" }));
+      for await (const news of fleet.watchCommand({ id: "say-1" })) return [listed, got, secretsIn(news)];
+      return [];
+    };
+    assert.deepEqual(await seenBy((await hub.tokenOf("viewer")).token), [0, 0, 0]);
+    assert.deepEqual(await seenBy(), [0, 4, 4]);
   });
 
   it("a caller that leaves calls nothing off; what is not at the node by its deadline expires", async () => {

@@ -97,6 +97,7 @@ describe("the hub's API on one port", () => {
     assert.deepEqual(services, [
       "edge.v1.Enrolment",
       "edge.v1.Fleet",
+      "edge.v1.Invoke",
       "edge.v1.Node",
       "edge.v1.Runtimes",
       "grpc.health.v1.Health",
