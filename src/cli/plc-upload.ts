@@ -1,11 +1,11 @@
-import { readFile } from "node:fs/promises";
-import { basename, resolve } from "node:path";
+import { basename } from "node:path";
 import * as v from "valibot";
 import { failure } from "../base/failure.ts";
+import { readPayload } from "./payload.ts";
 import { plcState, startPlc } from "./plc-core.ts";
 import type { PlcSession } from "./plc-session.ts";
 import { ProgressLine } from "./progress.ts";
-import { formatBytes, formatDuration } from "./quantity.ts";
+import { formatDuration } from "./quantity.ts";
 import type { Run } from "./run.ts";
 import { printable } from "./table.ts";
 
@@ -34,13 +34,8 @@ export interface Built {
 
 /** The bytes of a program. @throws {Failure} not_found, exhausted. */
 export async function readProgram(path: string, { cwd }: Pick<Run, "cwd">): Promise<File> {
-  const file = resolve(cwd, path);
-  const bytes = await readFile(file).catch((cause: unknown) => {
-    throw failure("not_found", `the program cannot be read from ${file}`, { cause });
-  });
-  if (bytes.length <= maxFileBytes) return new File([bytes], basename(file), { type: "application/zip" });
-  const [is, most] = [formatBytes(bytes.length), formatBytes(maxFileBytes)];
-  throw failure("exhausted", `${file} is ${is} long, and a command carries at most ${most}`);
+  const bytes = await readPayload(path, { cwd, maxBytes: maxFileBytes });
+  return new File([bytes], basename(path), { type: "application/zip" });
 }
 
 /**

@@ -1,4 +1,4 @@
-import { readFile, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Command } from "commander";
 import {
@@ -11,9 +11,13 @@ import { type FailureKind, failure } from "../base/failure.ts";
 import { answer } from "./answer.ts";
 import { collect, whole } from "./flags.ts";
 import { invoke } from "./invoke.ts";
+import { readPayload } from "./payload.ts";
 import type { Run } from "./run.ts";
 import { printable } from "./table.ts";
 import { withNode } from "./target.ts";
+
+/** The largest body; `InvokeRuntimeRequest.body` says it, too. */
+const maxBodyBytes = 960 << 10;
 
 interface InvokeFlags {
   header: { name: string; value: string }[];
@@ -62,7 +66,10 @@ export function defineInvoke(noun: Command, run: Run): void {
         await tell(run, response, flags);
         if (response.status < 400) return;
         if (flags.fail) {
-          throw failure(kindOfStatus(response.status), `runtime ${runtime} answered ${response.status} (--fail)`);
+          throw failure(
+            kindOfStatus(response.status),
+            `runtime ${runtime} answered ${response.status} (--fail)`,
+          );
         }
         if (!flags.include) run.terminal.err(`the runtime answered ${response.status}\n`);
       }),
@@ -99,10 +106,7 @@ function forPerson(body: Uint8Array): string {
 
 async function bodyOf(data: string | undefined, cwd: string): Promise<Uint8Array> {
   if (!data?.startsWith("@")) return Buffer.from(data ?? "");
-  const path = resolve(cwd, data.slice(1));
-  return await readFile(path).catch((cause: unknown) => {
-    throw failure("not_found", `the body cannot be read from ${path}`, { cause });
-  });
+  return await readPayload(data.slice(1), { cwd, maxBytes: maxBodyBytes });
 }
 
 /** JSON is what runtimes speak; anything else is bytes, unless a header says what they are. */
