@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { RuntimePhase } from "../../../gen/edge/v1/runtimes_pb.ts";
-import { AddressMode, Ipv6Mode, VnicPhase } from "../../../gen/edge/v1/vnics_pb.ts";
+import { AddressMode, Ipv6Mode, VnicChangeKind, VnicPhase } from "../../../gen/edge/v1/vnics_pb.ts";
+import { failure } from "../../../src/base/failure.ts";
+import { engineProxy } from "../../fakes/engine-proxy.ts";
 import { type FakeNetmon, fakeNetmon, type Kept } from "../../fakes/netmon.ts";
 import { sharedEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
@@ -90,4 +92,36 @@ test("the engine leaves IPv6 on in the container of a vNIC that has it", async (
     "net.ipv6.conf.default.disable_ipv6": "0",
   });
   await life.runtimes.delete(name, { keepVolume: false }, ask());
+});
+
+test("a daemon that dies between plugging in and starting takes its create up again: plugged in once", async () => {
+  using state = tempFolder();
+  await using proxy = await engineProxy(engine.socketPath);
+  const name = newName();
+  const wish = spec(image, { name, vnics: [{ name: "lan0", parent: "eth0" }] });
+  const died = Promise.withResolvers<void>();
+  {
+    const life = live(state.path, proxy.socketPath, { netmon: socket });
+    proxy.decide = (line) => {
+      if (!line.endsWith("/start")) return "pass";
+      died.resolve(life[Symbol.asyncDispose]());
+      return "break-afterwards";
+    };
+    const stopped = new AbortController();
+    const creating = life.runtimes.create(wish, ask({ id: name, signal: stopped.signal }));
+    await died.promise;
+    stopped.abort(failure("cancelled", "the daemon stops"));
+    await assert.rejects(creating);
+  }
+  assert.ok(
+    [...kept.attachments.keys()].some((owner) => owner.endsWith(`/${name}`)),
+    "netmon knew it before the start",
+  );
+  await using life = live(state.path, engine.socketPath, { netmon: socket });
+  const { created, runtime } = await life.runtimes.create(wish, ask({ id: name }));
+  assert.deepEqual([created, runtime.vnics[0]?.phase], [true, VnicPhase.UP]);
+  await life.runtimes.delete(name, { keepVolume: false }, ask());
+  const facts = () => life.events().flatMap(({ fact }) => (fact.case === "vnic" ? fact.value.kind : []));
+  await until("both facts", () => facts().length >= 2);
+  assert.deepEqual(facts(), [VnicChangeKind.ATTACHED, VnicChangeKind.DETACHED]);
 });
