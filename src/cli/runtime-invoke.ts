@@ -51,18 +51,8 @@ export function defineInvoke(noun: Command, run: Run): void {
         if (body.length > 0 && !isTyped) headers.push({ name: "content-type", value: typeOf(body) });
         const { port, trustNewCertificate } = flags;
         const scheme = flags.http ? InvokeScheme.HTTP : InvokeScheme.HTTPS;
-        const response = await invoke(run, door, target, {
-          ...{
-            runtime,
-            method: method.toUpperCase(),
-            path,
-            headers,
-            body,
-            port,
-            scheme,
-            trustNewCertificate,
-          },
-        });
+        const asks = { runtime, method: method.toUpperCase(), path, headers, body };
+        const response = await invoke(run, door, target, { ...asks, port, scheme, trustNewCertificate });
         await tell(run, response, flags);
         if (response.status < 400) return;
         if (flags.fail) {

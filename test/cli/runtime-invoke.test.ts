@@ -117,6 +117,6 @@ test("what the contract forbids is refused before anything travels", async (t) =
   );
   assert.match((await say(["TRACE", "api"])).err, /method: .*\n.*path: /);
   assert.equal((await say(["GET", "/", "-H", "no header"])).code, 2);
-  assert.match((await say(["GET", "/", "-d", "@absent"])).err, /cannot be read from/);
+  assert.match((await say(["GET", "/", "-d", "@absent"])).err, /absent cannot be read/);
   assert.equal(asked.length, 0);
 });
