@@ -13,11 +13,12 @@ export class Spoken extends Error {}
 
 /** What to do next where the sentence of a failure does not say so itself. */
 const nextStep: Partial<Record<FailureKind, string>> = {
-  denied:
-    "ask an admin of the hub for a token with the role that this needs: orchestrator hub operator create",
   deadline: "give it more time with --timeout, or look at what is there before trying again",
   internal: "the log of the program that failed has the details",
 };
+
+/** The same, where a hub denies what an operator asks. Files and the kernel deny, too, and say why. */
+const nextForToken = "an admin of the hub makes tokens with: orchestrator hub operator create";
 
 /**
  * Tells a person what went wrong, on one line of its own, then one line for each wrong field, and what to do next; returns
@@ -33,7 +34,11 @@ export function complain(thrown: unknown, write: (text: string) => void): number
   } else {
     write(`error: ${printable(message)}\n`);
   }
-  const next = message.includes("`") || message.includes("--") ? undefined : nextStep[kind];
+  const next = message.includes("`") || message.includes("--") ? undefined : nextAfter(kind, message);
   if (next !== undefined) write(`next: ${next}\n`);
   return failureTable[kind].exit;
+}
+
+function nextAfter(kind: FailureKind, message: string): string | undefined {
+  return kind === "denied" && /\b(role|token)\b/.test(message) ? nextForToken : nextStep[kind];
 }
