@@ -1,0 +1,86 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { create } from "@bufbuild/protobuf";
+import { LogLineSchema, LogStream } from "../../../gen/edge/v1/runtimes_pb.ts";
+import { entriesOf, isBefore, lineOf, momentOf } from "../../../src/daemon/runtimes/log-lines.ts";
+import { Tail } from "../../../src/daemon/runtimes/log-tail.ts";
+
+const { STDOUT, STDERR } = LogStream;
+
+/** An entry as the engine sends it. */
+function entry(stream: number, text: string | Buffer): Buffer {
+  const bytes = Buffer.concat([Buffer.from("2026-11-21T10:00:00.123456789Z "), Buffer.from(text)]);
+  const head = Buffer.alloc(8);
+  head[0] = stream;
+  head.writeUInt32BE(bytes.length, 4);
+  return Buffer.concat([head, bytes]);
+}
+
+async function linesOf(...pieces: Buffer[]) {
+  const lines = [];
+  for await (const one of entriesOf(piecewise(pieces))) lines.push(lineOf(one));
+  return lines.map(({ stream, text, cut }) => [stream, text, cut]);
+}
+
+async function* piecewise(pieces: readonly Buffer[]) {
+  yield* pieces;
+}
+
+test("a log has the same lines, whatever pieces it comes in", async () => {
+  const parts = [
+    entry(1, "a b\n"),
+    entry(2, ""),
+    entry(1, "\n"),
+    entry(1, Buffer.of(0xff, 0x62, 0x0a)),
+    entry(2, "x"),
+  ];
+  const whole = Buffer.concat(parts);
+  const expected = [
+    [STDOUT, "a b", false],
+    [STDERR, "", true],
+    [STDOUT, "", false],
+    [STDOUT, "\ufffdb", false],
+    [STDERR, "x", true],
+  ];
+  for (let size = 1; size <= whole.length; size++) {
+    const pieces = Array.from({ length: Math.ceil(whole.length / size) }, (_, at) =>
+      whole.subarray(at * size, (at + 1) * size),
+    );
+    assert.deepEqual(await linesOf(...pieces), expected, `pieces of ${size} bytes`);
+  }
+  assert.deepEqual(await linesOf(whole.subarray(0, -1)), expected.slice(0, -1), "a torn end is no line");
+});
+
+test("what is not a log of this form is refused before it fills the memory", async () => {
+  const kind = "unsupported";
+  await assert.rejects(linesOf(Buffer.from("plain text of a terminal\n")), { kind });
+  const huge = Buffer.from([1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]);
+  await assert.rejects(linesOf(huge), { kind });
+  await assert.rejects(linesOf(Buffer.from([1, 0, 0, 0, 0, 0, 0, 3, 0x61, 0x20, 0x62])), { kind });
+});
+
+test("moments are kept to the nanosecond", () => {
+  const one = momentOf("2026-11-21T10:00:00.123456789Z");
+  assert.deepEqual([one.seconds, one.nanos], [BigInt(Date.UTC(2026, 10, 21, 10) / 1000), 123_456_789]);
+  assert.deepEqual(momentOf("2026-11-21T12:00:00.123456789+02:00"), one);
+  assert.equal(momentOf("2026-11-21T10:00:00Z").nanos, 0);
+  assert.equal(isBefore(momentOf("2026-11-21T10:00:00.123456788Z"), one), true);
+  assert.equal(isBefore(one, one), false);
+});
+
+test("of any number of lines the newest are kept, within lines and bytes", () => {
+  const line = (text: string) => create(LogLineSchema, { text });
+  const few = new Tail({ lines: 3, bytes: 1000 });
+  for (let at = 0; at < 100_000; at++) few.add(line(String(at)));
+  assert.deepEqual(
+    few.lines.map(({ text }) => text),
+    ["99997", "99998", "99999"],
+  );
+  assert.equal(few.leftOut, true);
+  const small = new Tail({ lines: 1000, bytes: 200 });
+  for (const text of ["é".repeat(40), "a", "é".repeat(60)]) small.add(line(text));
+  assert.deepEqual([small.lines.length, small.leftOut], [1, true], "a letter may be two bytes");
+  const exact = new Tail({ lines: 1, bytes: 41 });
+  exact.add(line("a"));
+  assert.deepEqual([exact.lines.length, exact.leftOut], [1, false]);
+});
