@@ -57,7 +57,7 @@ test("a runtime's own interface through both doors: a program, another certifica
   const version = '{"version":"v4.1.0-sample"}';
   const first = await until("the runtime answers", async () => {
     const ran = await invoke("GET", "/api/version");
-    return ran.code === 0 ? ran : assert.equal(ran.code, 7, ran.stderr);
+    return ran.code === 0 && ran;
   });
   assert.equal(first.stdout, version);
   const local = await cli("--socket", socket, "runtime", "invoke", name, "get", "/api/version", "-i");

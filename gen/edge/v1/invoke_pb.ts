@@ -230,7 +230,7 @@ export const Invoke: GenService<{
    * back after a crash sends a GET or HEAD again; any other request that may have been sent is not.
    *
    * Fails with UNAVAILABLE when there is no answer, and `Failure.code` says in which part of the way:
-   * `not_running` (the runtime has no address), `refused` (nothing listens there), `timed_out`, `tls` (no agreement on
+   * `not_running` (the runtime has no address), `unreachable` (it has one, and nobody is there), `refused` (nothing listens there), `timed_out`, `tls` (no agreement on
    * TLS), `reset` (the connection ended too early), `bad_response` (what came is not HTTP, or its head is longer than
    * 16 KiB), `in_doubt` (the daemon ended after the request may have been sent, and does not send it again).
    * Fails with CONFLICT and code `certificate` when the runtime shows another certificate than before; nothing was sent.

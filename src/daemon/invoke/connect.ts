@@ -48,7 +48,9 @@ export async function connectTo(
       signal.throwIfAborted();
       throw late.aborted ? tooLate("did not end its TLS handshake") : noTls(error, where);
     });
-    return { socket: secure, sha256: secure.getPeerX509Certificate()?.fingerprint256 ?? "" };
+    const certificate = secure.getPeerX509Certificate();
+    if (!certificate) throw noAnswer("tls", `${where} shows no certificate`);
+    return { socket: secure, sha256: certificate.fingerprint256 };
   } catch (thrown) {
     plain.destroy();
     throw thrown;

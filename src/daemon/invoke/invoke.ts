@@ -72,10 +72,9 @@ export class Invoke implements Disposable {
   ): Promise<MessageInitShape<typeof InvokeRuntimeResponseSchema>> {
     checkRequest(request);
     const { runtime, method, path } = request;
-    const isAgain = !isRepeatable(method) && this.#sentOnce.has(id);
-    if (isAgain)
+    if (!isRepeatable(method) && this.#sentOnce.has(id)) {
       throw noAnswer("in_doubt", `the daemon ended while it sent ${method} ${path} to ${runtime}: ${doubt}`);
-
+    }
     const timeoutMs = request.timeoutMs || defaultTimeoutMs;
     const late = AbortSignal.timeout(timeoutMs);
     const stop = AbortSignal.any([signal, late, this.#closing.signal]);
@@ -98,6 +97,7 @@ export class Invoke implements Disposable {
     { id, stop, way, reach }: { id: string; stop: AbortSignal; way: Way; reach: Reach },
   ): Promise<MessageInitShape<typeof InvokeRuntimeResponseSchema>> {
     const { method, path, scheme, trustNewCertificate: trustNew } = request;
+    reach("asking the engine where it is");
     const runtime = await this.#options.runtimes.get(request.runtime, stop);
     const port = request.port || defaultPort;
     this.#mustBeAllowed(runtime, port, path);
@@ -169,5 +169,5 @@ const doubt = "it may have been done, and is not sent again. Look before asking 
 function addressOf({ spec, phase, reason, addresses }: Runtime): string {
   const [first] = addresses;
   if (first && phase === RuntimePhase.RUNNING) return first.address;
-  throw noAnswer("not_running", `runtime ${spec?.name} does not run: ${reason || "it has no address"}`);
+  throw noAnswer("not_running", `runtime ${spec?.name} cannot be asked: ${reason || "it has no address"}`);
 }
