@@ -1,8 +1,16 @@
 import type { Attachment } from "../../../gen/edge/v1/netmon_pb.ts";
 import { type Vnic, VnicMode } from "../../../gen/edge/v1/vnics_pb.ts";
 import { asFailure, type Failure, failure } from "../../base/failure.ts";
-import { findMac, type MacvlanMode, type Place, probeAddress, probeOnParent } from "../namespaces/index.ts";
-import { modeFor, recordNic } from "../parents/index.ts";
+import {
+  createIpvlan,
+  findMac,
+  type MacvlanMode,
+  type Place,
+  probeAddress,
+  probeOnParent,
+  removeLink,
+} from "../namespaces/index.ts";
+import { ensureVlan, modeFor, recordNic } from "../parents/index.ts";
 import type { Interface } from "../picture/index.ts";
 import { macsInside } from "./left.ts";
 import { findParent, lanSide } from "./parent.ts";
@@ -12,7 +20,7 @@ import type { Known } from "./situation.ts";
 import { knownOf, type Tended } from "./tended.ts";
 import type { Tools } from "./tools.ts";
 
-type Asking = Pick<Tools, "picture" | "clock">;
+type Asking = Pick<Tools, "picture" | "clock" | "random">;
 
 /**
  * Asks the LAN, before an attachment is kept, whether another machine has a MAC or an address of it; all vNICs side by side.
@@ -61,17 +69,23 @@ function questionOf(vnic: Vnic, before: Tended | undefined, { picture, clock }: 
 /** The address that is free, when one was asked for. */
 async function askFor(
   { vnic, known, hasItsMac, link }: Question,
-  { picture, clock }: Asking,
+  tools: Asking,
   signal: AbortSignal,
 ): Promise<string | undefined> {
+  const { picture, clock } = tools;
   const parent = findParent(vnic, picture());
-  if (!parent || vnic.vlanId !== 0) return undefined;
+  if (!parent) return undefined;
+  if (vnic.vlanId !== 0) {
+    await ensureVlan({ parent: parent.name, vlanId: vnic.vlanId }, signal);
+    return undefined;
+  }
   if (vnic.mode === VnicMode.DEDICATED) {
     await recordNic({ nic: parent.name, usedBy: [], now: clock.now() }, signal);
     return undefined;
   }
   if (!parent.carrier) return undefined;
   const mode = modeFor(vnic.mode, parent);
+  if (mode === VnicMode.IPVLAN_L2) await tryIpvlan(parent.name, tools, signal);
   const ipv4 = ipv4Of(vnic, { parent, known, picture: picture(), now: clock.now() });
   if (ipv4.is === "impossible") throw failure("conflict", `${vnic.name}: ${ipv4.reason}`);
   try {
@@ -105,6 +119,13 @@ async function whoHas(
   }
   const asker = link ?? { place: {}, device: parent.name };
   return await probeAddress({ ...asker, address, signal });
+}
+
+/** Makes one for a moment: only the kernel knows whether it can. @throws {Failure} unsupported, conflict. */
+async function tryIpvlan(parent: string, { random }: Asking, signal: AbortSignal): Promise<void> {
+  const name = `try-${Math.floor(random() * 1e9)}`;
+  await createIpvlan({ place: {}, parent, name, signal });
+  await removeLink({}, name, signal);
 }
 
 /** The parent lost its carrier or went since the picture was taken. */

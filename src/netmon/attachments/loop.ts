@@ -1,13 +1,14 @@
 import { isDeepStrictEqual } from "node:util";
 import { backoffMs } from "../../base/backoff.ts";
 import { Changes } from "../../base/changes.ts";
+import { asFailure } from "../../base/failure.ts";
 import { Gate } from "../../base/gate.ts";
 import { Lanes } from "../../base/lanes.ts";
 import { runTasks } from "../../base/tasks.ts";
 import { findOwners } from "../namespaces/index.ts";
-import { keepNode, type NodeWish, nodeWish } from "./node.ts";
+import { NodeLane } from "./node-lane.ts";
 import { findParent } from "./parent.ts";
-import { round } from "./round.ts";
+import { failAll, round } from "./round.ts";
 import type { Tended } from "./tended.ts";
 import type { Tools } from "./tools.ts";
 
@@ -22,8 +23,6 @@ const pauseMs = 50;
  * and the engine may still be configuring routes of its own when ours are done.
  */
 const lookAgainMs = [100, 300, 2_000];
-/** No owner is called so. */
-const nodeLane = "";
 /** Between two rounds of an owner that could not be done at all. */
 const retryMs = { firstMs: 1_000, lastMs: 30_000 };
 
@@ -41,16 +40,16 @@ export class Loop implements AsyncDisposable {
   readonly #lanes = new Lanes(laneLimit);
   readonly #gate = new Gate(roundsAtOnce);
   readonly #stop = new AbortController();
+  readonly #node: NodeLane;
   readonly #looks = new Changes();
   readonly #tasks = new Set<Promise<void>>();
   #isNoticed = true;
-  #isNodeQueued = false;
-  #nodeWish: NodeWish | undefined;
 
   constructor(tools: Omit<Tools, "wake" | "wakeAfter">, lookEveryMs: number) {
     const wake = (tended: Tended) => void this.wake(tended);
     this.#tools = { ...tools, wake, wakeAfter: (tended, ms) => this.#wakeAfter(tended, ms) };
     this.#lookEveryMs = lookEveryMs;
+    this.#node = new NodeLane(this.all, this.#tools, this.signal);
   }
 
   get tools(): Tools {
@@ -73,7 +72,7 @@ export class Loop implements AsyncDisposable {
     const { clock } = this.#tools;
     this.#look();
     for (const tended of this.all.values()) this.wake(tended);
-    this.#tendNode();
+    this.#node.tend();
     await runTasks(
       AbortSignal.any([signal, this.signal]),
       async (stop) => {
@@ -108,7 +107,7 @@ export class Loop implements AsyncDisposable {
   forget({ attachment, timer }: Tended): void {
     timer.abort();
     this.all.delete(attachment.owner);
-    this.#tendNode();
+    this.#node.tend();
   }
 
   /** Asks for a round of an owner that may be new, whose container may run already. */
@@ -122,14 +121,15 @@ export class Loop implements AsyncDisposable {
     tended.asked++;
     if (!tended.isQueued && !this.signal.aborted) {
       tended.isQueued = true;
-      this.#keep(this.alone(tended.attachment.owner, () => this.#round(tended)));
+      const round = this.alone(tended.attachment.owner, () => this.#round(tended));
+      this.#keep(round.catch(() => this.#postpone(tended)));
     }
     return tended.asked;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
-    await Promise.all(this.#tasks);
+    await Promise.all([...this.#tasks, this.#node.ended()]);
   }
 
   async #round(tended: Tended): Promise<void> {
@@ -141,34 +141,20 @@ export class Loop implements AsyncDisposable {
       tended.failures = 0;
     } catch (error) {
       if (this.signal.aborted) return;
-      tended.failures++;
-      const { log, random } = this.#tools;
-      log.error({ owner: tended.attachment.owner, error }, "the vNICs of an owner could not be looked after");
-      this.#wakeAfter(tended, backoffMs(tended.failures, { ...retryMs, random }));
+      this.#tools.log.error({ owner: tended.attachment.owner, error }, "vNICs could not be looked after");
+      failAll(tended, asFailure(error), this.#tools);
+      this.#postpone(tended);
     }
     tended.answered = number;
     this.rounds.notify();
-    this.#tendNode();
+    this.#node.tend();
   }
 
-  /** Sees to the node itself when what all vNICs ask of it is different. Not before each was looked at: none may be forgotten. */
-  #tendNode(): void {
-    if (this.#isNodeQueued || [...this.all.values()].some(({ answered }) => answered === 0)) return;
-    const wanted = () => nodeWish([...this.all.values()], this.#tools.picture());
-    if (isDeepStrictEqual(wanted(), this.#nodeWish)) return;
-    this.#isNodeQueued = true;
-    const work = async () => {
-      this.#isNodeQueued = false;
-      const wish = wanted();
-      await keepNode(wish, this.signal);
-      this.#nodeWish = wish;
-    };
-    const failed = (error: unknown) => {
-      if (this.signal.aborted) return;
-      this.#tools.log.warn({ error }, "the node could not be made as its vNICs ask");
-      this.#after(retryMs.lastMs, () => this.#tendNode());
-    };
-    this.#keep(this.alone(nodeLane, work).catch(failed));
+  /** A round could not be done, or not even begin because too much waits for this owner. */
+  #postpone(tended: Tended): void {
+    tended.isQueued = false;
+    tended.failures++;
+    this.#wakeAfter(tended, backoffMs(tended.failures, { ...retryMs, random: this.#tools.random }));
   }
 
   #look(): void {
@@ -194,7 +180,7 @@ export class Loop implements AsyncDisposable {
       tended.process = found.get(tended.attachment.containerId);
       if (!tended.process) continue;
       this.wake(tended);
-      for (const ms of lookAgainMs) this.#after(ms, () => this.wake(tended));
+      for (const ms of lookAgainMs) this.#after(ms, () => this.begin(tended));
     }
     return found.size < missing.length;
   }

@@ -1,5 +1,5 @@
 import { isIPv4 } from "node:net";
-import { VnicMode } from "../../../gen/edge/v1/vnics_pb.ts";
+import { type Vnic, VnicMode } from "../../../gen/edge/v1/vnics_pb.ts";
 import {
   keepProxies,
   keepShims,
@@ -48,6 +48,12 @@ export function nodeWish(all: readonly Tended[], picture: Seen): NodeWish {
   }
   const byParent = [...shims].map(([parent, having]) => ({ parent, vnics: having }));
   return { vlans, shims: byParent, proxies, parents: [...parents] };
+}
+
+/** Whether a vNIC needs something of the node beside its parent. */
+export function asksNode(wish: Vnic, picture: Seen): boolean {
+  const parent = findParent(wish, picture);
+  return wish.hostAccess || (parent !== undefined && modeOn(wish, parent) === VnicMode.PROXY_ARP);
 }
 
 /** Makes the node as its vNICs ask, and undoes what none asks for any more. One call at a time. */

@@ -42,7 +42,12 @@ function draft(vnic: Vnic, situation: Situation): Draft {
     ...{ vnic, parent, mac: vnic.mac || (parent?.mac ?? ""), linkOn: 0, addresses: [], offer: undefined },
     ...{ isPending: false, otherMac: "", isThere: false, come: [], go: [] },
   };
-  if (!inside) return { ...base, phase: VnicPhase.NO_RUNTIME, reason: "its container does not run" };
+  if (!inside)
+    return {
+      ...base,
+      phase: VnicPhase.NO_RUNTIME,
+      reason: situation.absence || "its container does not run",
+    };
   try {
     if (vnic.mode === VnicMode.DEDICATED) {
       const dedicated = planDedicated(vnic, { inside, known, onNode: parent });

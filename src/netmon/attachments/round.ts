@@ -1,4 +1,5 @@
-import { asFailure } from "../../base/failure.ts";
+import { VnicPhase } from "../../../gen/edge/v1/vnics_pb.ts";
+import { asFailure, type Failure } from "../../base/failure.ts";
 import { announce, hasOwnRoot, type Inside, Netns, observe } from "../namespaces/index.ts";
 import { apply } from "./apply.ts";
 import { stopClient } from "./clients.ts";
@@ -50,10 +51,14 @@ async function enter(tended: Tended, tools: Tools, signal: AbortSignal): Promise
   if (tended.netns || !process) return;
   try {
     tended.netns = await Netns.open(process);
+    tended.absence = "";
   } catch (thrown) {
+    const { kind, message } = asFailure(thrown);
+    if (kind !== "not_found" && kind !== "conflict") throw thrown;
     // It ended already, or is just being made: whoever looks for it finds it again.
     tools.log.debug({ owner: tended.attachment.owner, error: thrown }, "a container cannot be entered yet");
     tended.process = undefined;
+    tended.absence = kind === "conflict" ? message : "";
     return;
   }
   tended.nameServers = "";
@@ -80,6 +85,14 @@ export async function leave(tended: Tended, tools: Tools, signal: AbortSignal): 
   await netns[Symbol.asyncDispose]();
 }
 
+/** Tells of a round that could not be done at all. */
+export function failAll(tended: Tended, { message }: Failure, tools: Tools): void {
+  const isNew = tended.standings.length !== tended.attachment.vnics.length;
+  const last = isNew ? plan(situationOf(tended, undefined, tools)).standings : tended.standings;
+  const failed = last.map((one) => ({ ...one, phase: VnicPhase.FAILED, reason: message }));
+  record(tended, { standings: failed, reasons: new Map() }, tools);
+}
+
 /** Looks, and plans. */
 async function turn(tended: Tended, tools: Tools, signal: AbortSignal): Promise<Plan> {
   const inside = tended.netns?.isAlive ? await observe(tended.netns.place, signal) : undefined;
@@ -89,14 +102,19 @@ async function turn(tended: Tended, tools: Tools, signal: AbortSignal): Promise<
   for (const { name } of vnics) if (!tended.vnics.has(name)) tended.vnics.set(name, newTendedVnic());
   if (inside) remember(tended, inside, elapsed);
   await heedParents(tended, inside, tools, signal);
+  return plan(situationOf(tended, inside, tools));
+}
+
+function situationOf(tended: Tended, inside: Inside | undefined, { clock, picture }: Tools): Situation {
+  const { vnics } = tended.attachment;
   const wanted = new Set(vnics.map(({ name }) => name));
-  const situation: Situation = {
-    ...{ vnics, inside, picture: tools.picture(), now: tools.clock.now() },
+  const elapsed = clock.elapsed();
+  return {
+    ...{ vnics, inside, picture: picture(), now: clock.now(), absence: tended.absence },
     known: new Map([...tended.vnics].map(([name, vnic]) => [name, knownOf(vnic, elapsed)])),
     gone: [...tended.told.keys()].filter((name) => !wanted.has(name)),
     ...{ hasFiles: tended.hasFiles, nameServers: tended.nameServers, displaced: tended.displaced },
   };
-  return plan(situation);
 }
 
 /** An address that is on a link of ours is nobody else's. */

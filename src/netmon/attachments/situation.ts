@@ -12,6 +12,8 @@ export interface Situation {
   readonly picture: Seen;
   /** What there is in the container's network namespace; undefined when the container does not run. */
   readonly inside: Inside | undefined;
+  /** Why it cannot be looked into although the container runs; else empty. */
+  readonly absence: string;
   /** What is known of each vNIC, by name. */
   readonly known: ReadonlyMap<string, Known>;
   /** Names of vNICs that had a link and are not wanted any more. */

@@ -11,6 +11,8 @@ export interface Tended {
   attachment: Attachment;
   /** The first process of its container, when it was last looked for; undefined while the container does not run. */
   process: Owner | undefined;
+  /** Why its process cannot be entered although there is one; else empty. */
+  absence: string;
   /** Its network namespace, open for as long as links of ours may be in it. */
   netns: Netns | undefined;
   readonly vnics: Map<string, TendedVnic>;
@@ -65,6 +67,7 @@ export function newTended(attachment: Attachment, store: Store): Tended {
   return {
     ...{
       attachment,
+      absence: "",
       process: undefined,
       netns: undefined,
       standings: [],

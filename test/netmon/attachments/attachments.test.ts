@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { AddressMode, VnicPhase as Phase } from "../../../gen/edge/v1/vnics_pb.ts";
+import { Code, ConnectError } from "@connectrpc/connect";
+import { AddressMode, VnicPhase as Phase, VnicMode } from "../../../gen/edge/v1/vnics_pb.ts";
 import { openLan } from "../../fixtures/lan.ts";
 import { ground, kindsOf, vnic } from "./ground.ts";
 
@@ -153,6 +154,17 @@ test("an address that another machine has is refused by name, and one wish after
   await assert.rejects(on.attach(owner, plc.id, fixed("10.77.0.20")), other);
   assert.equal(await on.statusOf(owner), undefined);
   await assert.rejects(on.attach(owner, plc.id, fixed("10.77.0.2")), /the node's own address on eth1/);
+
+  // What this kernel cannot do is refused, too, and nothing of the try stays.
+  for (const more of [{ mode: VnicMode.IPVLAN_L2, mac: "" }, { vlanId: 20 }]) {
+    const links = on.links();
+    await on.attach(owner, plc.id, fixed("10.77.0.50", more)).then(
+      ([made]) => assert.equal(made?.phase, Phase.UP, "a kernel that has it"),
+      (thrown: unknown) => assert.equal(ConnectError.from(thrown).code, Code.Unimplemented),
+    );
+    await on.client.detach({ owner });
+    await on.until("the node is as it was", () => on.links() === links);
+  }
 
   const [first] = await on.attach(owner, plc.id, fixed("10.77.0.50"));
   assert.equal(first?.phase, Phase.UP);

@@ -1,12 +1,12 @@
 /** An engine with containers, a plant's LANs, and netmon as a program of its own in between: what vNICs are tried on. */
 import { execFile, execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
-import { connect } from "node:net";
 import { type AttachmentEvent, NetMon } from "../../../gen/edge/v1/netmon_pb.ts";
 import {
   AddressMode,
@@ -64,6 +64,11 @@ export async function ground() {
   const owned = opened.move();
   return {
     ...{ engine, netmon, client, startNetmon, ip, statusOf, until },
+    /** The node's own links, by name, without their states. */
+    links: () => {
+      const said = execFileSync("ip", ["-n", engine.netns, "-o", "link"], { encoding: "utf8" });
+      return [...said.matchAll(/^\d+: ([^:@]+)/gm)].map(([, name]) => name).join(" ");
+    },
     /** Of the newest event. */
     sequence: async () => {
       for await (const { lastSequence } of client.watchAttachments({})) return lastSequence;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { AddressMode, Ipv6Mode, VnicMode, VnicPhase as Phase } from "../../../gen/edge/v1/vnics_pb.ts";
+import { AddressMode, Ipv6Mode, VnicPhase as Phase, VnicMode } from "../../../gen/edge/v1/vnics_pb.ts";
 import { fixed, follow, lease, link, mac, now, parent, planned, route, wish } from "./scene.ts";
 
 const free = new Set(["10.0.0.50"]);

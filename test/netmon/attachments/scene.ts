@@ -100,7 +100,7 @@ export function planned(scene: Scene) {
     picture: { interfaces: parents, dnsServers },
     inside: links && { links, routes },
     known: new Map(vnics.map((vnic) => [vnic.name, { ...usual(vnic), ...known[vnic.name] }])),
-    ...{ gone: [], hasFiles: true, nameServers: "", displaced: undefined, now },
+    ...{ gone: [], hasFiles: true, nameServers: "", absence: "", displaced: undefined, now },
     ...more,
   });
   const said = steps.map((step) => {
