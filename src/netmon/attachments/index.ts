@@ -3,5 +3,5 @@
  * without the daemon; a plan says what differs from what is seen, and the loop closes the gap, for each owner by itself.
  */
 
-export { Attachments, type AttachmentsOptions } from "./attachments.ts";
+export { Attachments } from "./attachments.ts";
 export { schema } from "./store.ts";

@@ -110,7 +110,8 @@ function forgetNic(name: string, vnic: TendedVnic, { attachment }: Tended, { sto
 /** What was so of a link is not so of the next one of its name. */
 function forgetLink(vnic: TendedVnic | undefined): void {
   if (!vnic) return;
-  vnic.probing?.abort();
+  vnic.probing?.stop.abort();
+  vnic.probing = undefined;
   vnic.ipv6 = undefined;
   vnic.slaacSince = undefined;
   vnic.isConfirmed = false;

@@ -43,8 +43,10 @@ export function planVnic({ vnic, parent, known, link, situation }: Options): Dra
     };
   }
   // Nobody can be asked, and no address put on, before there is a link and somebody at its other end.
-  const come = addresses.come.filter((step) => step.do !== "probe" || parent.carrier);
-  const phase = phaseOf(ipv4, { vnic, parent, link, reason, isDone: come.length === 0 });
+  const come = addresses.come.filter(
+    (step) => step.do !== "probe" || (parent.carrier && step.address !== known.probing),
+  );
+  const phase = phaseOf(ipv4, { vnic, parent, link, reason, isDone: addresses.come.length === 0 });
   return {
     // What failed has failed until it works, also while it is tried again.
     ...(failed && phase.isPending ? { ...failed, isPending: true } : phase),

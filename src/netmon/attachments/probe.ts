@@ -17,17 +17,18 @@ export function probe(
   { address, ...onLan }: { place: Place; device: string; address: string },
   { tools, tended, signal }: Bench,
 ): void {
-  if (vnic.probing) return;
-  const probing = new AbortController();
+  vnic.probing?.stop.abort();
+  const probing = { address, stop: new AbortController() };
   vnic.probing = probing;
-  const stop = AbortSignal.any([signal, probing.signal]);
+  const stop = AbortSignal.any([signal, probing.stop.signal]);
   const asking = probeAddress({ ...onLan, address, signal: stop });
   const host = address.split("/")[0] ?? "";
   asking
     .then(
       (mac) => {
-        if (mac === undefined) vnic.free.set(host, tools.clock.elapsed() + freeMs);
-        else fail(vnic, conflictOf(host, mac), tools);
+        if (mac !== undefined) fail(vnic, conflictOf(host, mac), tools);
+        // Where the carrier went meanwhile, nobody was asked.
+        else if (vnic.parent?.carrier !== false) vnic.free.set(host, tools.clock.elapsed() + freeMs);
       },
       (thrown: unknown) => {
         if (!stop.aborted) fail(vnic, { reason: asFailure(thrown).message }, tools);

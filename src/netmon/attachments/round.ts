@@ -20,6 +20,7 @@ type ReasonsByVnic = Map<string, Map<Aspect, string>>;
 
 /** Looks at the steps' outcome again so often: a plan that still has steps then waits for the next round. */
 const maxTurns = 5;
+
 /**
  * Brings one owner's vNICs to what they should be: looks, plans, does, and looks again until nothing is left to do. What fails
  * of one vNIC does not keep the others.
@@ -38,6 +39,7 @@ export async function round(tended: Tended, tools: Tools, signal: AbortSignal): 
   const due = nextLookMs(tended, planned, tools.clock);
   if (due !== undefined) tools.wakeAfter(tended, due);
   record(tended, { standings, reasons }, tools);
+  if (tended.netns?.isAlive === false) tools.wake(tended); // It ended meanwhile, and what it had is to be taken away.
   // What was asked for is done; what happens from now on happens by itself.
   if (tended.netns && !standings.some(({ isPending }) => isPending)) tended.requestId = "";
 }

@@ -41,6 +41,8 @@ export interface Known {
   readonly silence?: string;
   /** Addresses that nobody else had a moment ago: they may be put on without asking. */
   readonly free?: ReadonlySet<string>;
+  /** The address that the LAN is being asked for. */
+  readonly probing?: string;
   /** How IPv6 of its link was set; undefined when that is not known. */
   readonly ipv6?: Ipv6Use;
   /** What failed, until it works. */

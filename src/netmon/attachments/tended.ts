@@ -45,8 +45,8 @@ export interface TendedVnic {
   silence: string | undefined;
   /** Addresses that were ours, or were asked for in vain, with the elapsed milliseconds until which that counts. */
   readonly free: Map<string, number>;
-  /** Ends the question who has an address, while it is asked. */
-  probing: AbortController | undefined;
+  /** The address that the LAN is being asked for, and what ends the question. */
+  probing: { readonly address: string; readonly stop: AbortController } | undefined;
   ipv6: Ipv6Use | undefined;
   /** Since when, in elapsed milliseconds, an address by SLAAC is missing on this link in this LAN. */
   slaacSince: number | undefined;
@@ -104,7 +104,7 @@ export function newTendedVnic(lease?: KeptLease, nic?: RecordedNic): TendedVnic 
 
 /** What the plan must know of a vNIC. */
 export function knownOf(vnic: TendedVnic, elapsed: number): Known {
-  const { lease, client, isConfirmed, silence, free, ipv6, upon, problem, nic } = vnic;
+  const { lease, client, isConfirmed, silence, free, ipv6, upon, problem, nic, probing } = vnic;
   return {
     ...(lease && { lease: lease.lease, leaseLan: lease.lan }),
     ...{ isConfirmed, hasClient: client !== undefined },
@@ -113,6 +113,7 @@ export function knownOf(vnic: TendedVnic, elapsed: number): Known {
     ...(ipv6 && { ipv6 }),
     ...(upon && { upon }),
     ...(nic && { nic }),
+    ...(probing && { probing: probing.address }),
     ...(problem && { problem: { ...problem, isWaiting: problem.retryAt > elapsed } }),
   };
 }
