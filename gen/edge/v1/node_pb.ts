@@ -692,7 +692,8 @@ export type Sample = Message<"edge.v1.Sample"> & {
   diskTotalBytes: bigint;
 
   /**
-   * Bytes received per second, all interfaces but loopback and the engine's own.
+   * Bytes received per second: of the node, on all interfaces but loopback and the engine's own; of a runtime, on all but
+   * loopback, its vNICs included where the daemon sees the runtime's processes.
    *
    * @generated from field: uint64 network_received_bytes_per_second = 6;
    */
@@ -720,14 +721,14 @@ export type Sample = Message<"edge.v1.Sample"> & {
   load1m: number;
 
   /**
-   * Bytes read from disks per second; 0 for the node.
+   * Bytes read from disks per second; 0 for the node, and where the kernel does not count them (some with cgroup v1).
    *
    * @generated from field: uint64 block_read_bytes_per_second = 10;
    */
   blockReadBytesPerSecond: bigint;
 
   /**
-   * Bytes written to disks per second; 0 for the node.
+   * Bytes written to disks per second, likewise.
    *
    * @generated from field: uint64 block_written_bytes_per_second = 11;
    */

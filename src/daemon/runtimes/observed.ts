@@ -13,6 +13,8 @@ export interface ObservedContainer {
   createdAt: string;
   /** Whether the runtime had a container before this one. */
   isReplacement: boolean;
+  /** Of its first process, as the engine sees it; 0 while it has none. */
+  pid: number;
   /** By the engine's clock, as it wrote it; empty when it never did. */
   startedAt: string;
   finishedAt: string;
@@ -48,6 +50,7 @@ export function toObserved(inspected: Docker.ContainerInspectInfo): ObservedCont
     imageId: inspected.Image,
     createdAt: inspected.Created,
     isReplacement: label.replaces in Config.Labels,
+    pid: State.Pid,
     startedAt: momentOf(State.StartedAt),
     finishedAt: momentOf(State.FinishedAt),
     exitCode: State.Running && !State.Restarting ? undefined : State.ExitCode,

@@ -89,7 +89,7 @@ export class Runtimes implements AsyncDisposable {
     this.#network = network;
     this.#room = { store, journal, loop, clock, network };
     this.#ground = groundOf(tools);
-    this.#stats = new Stats(this.#engine, () => clock.elapsed());
+    this.#stats = new Stats(this.#engine, clock);
     this.#logs = new Logs(this.#engine);
   }
 
@@ -246,7 +246,8 @@ export class Runtimes implements AsyncDisposable {
       const seen = theContainer(wish, this.#room.loop.tended(name).seen ?? nothing, this.#ground);
       if (seen?.state !== "running") return [];
       const memoryLimitBytes = Number(spec.resources?.memoryBytes ?? 0n);
-      return { name, id: seen.id, startedAt: seen.startedAt, memoryLimitBytes, restarts, oomKills };
+      const { id, pid, startedAt } = seen;
+      return { name, id, pid, startedAt, memoryLimitBytes, restarts, oomKills };
     });
   }
 

@@ -1,10 +1,13 @@
 import type { Sample } from "../../../gen/edge/v1/node_pb.ts";
+import type { Clock } from "../../base/clock.ts";
 import { Gate } from "../../base/gate.ts";
 import type { Engine } from "./engine.ts";
-import { inBatches } from "./engine.ts";
 import { isNotFound } from "./engine-failures.ts";
+import { kernelUsage } from "./kernel-usage.ts";
 import { type Measured, sampleBetween, type Usage, usageOf } from "./usage.ts";
 
+/** Containers that an engine is asked about at once: it has its figures ready once a second, then those of all. */
+const askedAtOnce = 32;
 /** A container is measured again for those who watch only after this time, in milliseconds, however many they are. */
 const freshMs = 1000;
 /** What nobody has asked for in this time is forgotten, in milliseconds. */
@@ -13,14 +16,15 @@ const forgottenMs = 60_000;
 /** Measures running containers; remembers what it measured last, for the rates. */
 export class Stats {
   readonly #engine: Engine;
-  readonly #elapsed: () => number;
+  readonly #clock: Clock;
+  readonly #asking = new Gate(askedAtOnce);
   #before = new Map<string, Usage>();
   readonly #watched = new Map<string, { usage: Usage; sample: Sample }>();
   readonly #watching = new Gate(1);
 
-  constructor(engine: Engine, elapsed: () => number) {
+  constructor(engine: Engine, clock: Clock) {
     this.#engine = engine;
-    this.#elapsed = elapsed;
+    this.#clock = clock;
   }
 
   /** One sample for each that still runs, by the runtime's name: for the history, so each goes on from the one before. */
@@ -38,7 +42,7 @@ export class Stats {
   /** The same for those who watch: not older than a second. Rates go on from the newest measurement that is not too near. */
   async now(running: readonly Measured[], signal: AbortSignal): Promise<Map<string, Sample>> {
     return await this.#watching.run(signal, async () => {
-      const ageMs = ({ elapsedMs }: Usage) => this.#elapsed() - elapsedMs;
+      const ageMs = ({ elapsedMs }: Usage) => this.#clock.elapsed() - elapsedMs;
       for (const [key, { usage }] of this.#watched) {
         if (ageMs(usage) >= forgottenMs) this.#watched.delete(key);
       }
@@ -62,14 +66,19 @@ export class Stats {
   }
 
   async #measureAll(running: readonly Measured[], signal: AbortSignal) {
-    const all = await inBatches(running, async (one) => ({ one, usage: await this.#measure(one, signal) }));
-    return all.flatMap(({ one, usage }) => (usage ? { one, usage } : []));
+    const all = running.map(async (one) => {
+      const usage = await this.#asking.run(signal, () => this.#measure(one, signal));
+      return usage ? [{ one, usage }] : [];
+    });
+    return (await Promise.all(all)).flat();
   }
 
   async #measure(one: Measured, signal: AbortSignal): Promise<Usage | undefined> {
+    const seen = kernelUsage(one, { elapsedMs: this.#clock.elapsed(), wallMs: this.#clock.now() });
+    if (seen) return seen;
     try {
       const said = await this.#engine.stats(one.id, signal);
-      return said && usageOf(said, one, this.#elapsed());
+      return said && usageOf(said, one, this.#clock.elapsed());
     } catch (thrown) {
       if (isNotFound(thrown)) return undefined;
       throw thrown;

@@ -6,6 +6,8 @@ import { type Sample, SampleSchema } from "../../../gen/edge/v1/node_pb.ts";
 export interface Measured {
   name: string;
   id: string;
+  /** Of its first process, as the engine sees it. */
+  pid: number;
   /** By the engine's clock. */
   startedAt: string;
   memoryLimitBytes: number;

@@ -30,7 +30,7 @@ export const wish = (init: Partial<Wish> = {}): Wish => ({
 
 export const container = (init: Partial<ObservedContainer> = {}): ObservedContainer => ({
   ...{ id: "one", name, state: "running", specHash: hashOf(plc), imageId: "sha256:1", startedAt: "s1" },
-  ...{ createdAt: "2026-11-21T10:00:00.5Z", isReplacement: false },
+  ...{ createdAt: "2026-11-21T10:00:00.5Z", isReplacement: false, pid: 0 },
   ...{ finishedAt: "", exitCode: 0, outOfMemory: false, restartPolicy: "no", rlimits: [] },
   networks: [{ name, id: "net", address: "172.18.0.2", mac: "02:42:ac:12:00:02" }],
   ...init,

@@ -6,6 +6,7 @@ import { sampleBetween, usageOf } from "../../../src/daemon/runtimes/usage.ts";
 const measured = {
   name: "plc1",
   id: "one",
+  pid: 0,
   startedAt: "2026-11-21T10:00:00Z",
   memoryLimitBytes: 0,
   restarts: 2,
