@@ -22,16 +22,15 @@ import type { Network } from "../network/index.ts";
 import type { Ask } from "../work/index.ts";
 import * as commands from "./commands.ts";
 import { Engine, type EngineTimeouts } from "./engine.ts";
+import { type Figures, figuresForHistory, figuresNow } from "./figures.ts";
 import { Logs } from "./logs.ts";
 import { Loop } from "./loop.ts";
 import { shown, toRuntime, toStatus } from "./message.ts";
 import { nothing, type Observed } from "./observed.ts";
-import { type Known, phaseOf } from "./phase.ts";
-import { theContainer } from "./plan.ts";
+import type { Known } from "./phase.ts";
 import { groundOf } from "./round.ts";
 import { Stats } from "./stats.ts";
 import { Store, type Wish } from "./store.ts";
-import type { Measured } from "./usage.ts";
 
 export interface RuntimesOptions {
   /** The daemon's state file, opened with this room's `schema`. */
@@ -63,7 +62,7 @@ export class Runtimes implements AsyncDisposable {
   readonly #engine: Engine;
   readonly #room: commands.Room;
   readonly #ground: ReturnType<typeof groundOf>;
-  readonly #stats: Stats;
+  readonly #figures: Figures;
   readonly #logs: Logs;
   readonly #network: RuntimesOptions["network"];
 
@@ -89,7 +88,7 @@ export class Runtimes implements AsyncDisposable {
     this.#network = network;
     this.#room = { store, journal, loop, clock, network };
     this.#ground = groundOf(tools);
-    this.#stats = new Stats(this.#engine, clock);
+    this.#figures = { store, loop, ground: this.#ground, stats: new Stats(this.#engine, clock) };
     this.#logs = new Logs(this.#engine);
   }
 
@@ -198,7 +197,7 @@ export class Runtimes implements AsyncDisposable {
 
   /** What each running runtime uses, by its name. @throws {Failure} unavailable. */
   async stats(signal: AbortSignal): Promise<Map<string, Sample>> {
-    return await this.#stats.take(this.#running(this.#room.store.list()), signal);
+    return await figuresForHistory(this.#figures, signal);
   }
 
   /** What runtimes of these names use, or all: see the contract. */
@@ -206,24 +205,10 @@ export class Runtimes implements AsyncDisposable {
     names: readonly string[],
     signal: AbortSignal,
   ): Promise<MessageInitShape<typeof RuntimeStatsSchema>[]> {
-    const { store, loop } = this.#room;
-    const all = store.list();
-    const missing = names.filter((name) => !all.some((wish) => wish.name === name));
-    if (missing.length > 0) {
-      const sentence = `there is no runtime ${missing.join(", ")}`;
-      throw failure("not_found", `${sentence}: list the runtimes to see their names`);
-    }
     const away = this.#away();
-    if (away) throw away;
-    const wishes = all.filter(({ name }) => names.length === 0 || names.includes(name));
-    const samples = await this.#stats.now(this.#running(wishes), signal);
-    return wishes.map((wish) => {
-      const { name, restarts, oomKills } = wish;
-      const container = shown(wish, loop.tended(name).seen, this.#ground);
-      const { phase } = phaseOf(wish, container, this.#knownOf(wish, away));
-      const sample = samples.get(name);
-      return { name, phase, restarts, oomKills, ...(sample && { sample }) };
-    });
+    const phase = (wish: Wish) =>
+      toStatus(wish, this.#room.loop.tended(wish.name).seen, this.#knownOf(wish, away), this.#ground).phase;
+    return await figuresNow(this.#figures, names, { away, phaseOf: phase }, signal);
   }
 
   /** The newest lines that a runtime wrote: see the contract. */
@@ -238,17 +223,6 @@ export class Runtimes implements AsyncDisposable {
     const container = shown(wish, seen?.get(name), this.#ground);
     if (container) return await this.#logs.read(container, request, signal);
     throw failure("not_found", `runtime ${name} has no container now, and so no log: ask why it has none`);
-  }
-
-  #running(wishes: readonly Wish[]): Measured[] {
-    return wishes.flatMap((wish) => {
-      const { name, restarts, oomKills, spec } = wish;
-      const seen = theContainer(wish, this.#room.loop.tended(name).seen ?? nothing, this.#ground);
-      if (seen?.state !== "running") return [];
-      const memoryLimitBytes = Number(spec.resources?.memoryBytes ?? 0n);
-      const { id, pid, startedAt } = seen;
-      return { name, id, pid, startedAt, memoryLimitBytes, restarts, oomKills };
-    });
   }
 
   /** A look for a reader. When the engine is known to be away it is not asked: the loop finds out when it is back. */
