@@ -13,9 +13,9 @@ import { version } from "../wire/version.ts";
 import { dispatcher } from "./commands.ts";
 import type { DaemonConfig } from "./config.ts";
 import { schema as controlSchema, Line } from "./control/index.ts";
-import { readIdentity } from "./identity/index.ts";
-import { Journal, schema as journalSchema } from "./journal/index.ts";
+import { credentialsIn, expiryOf } from "./identity/index.ts";
 import { Invoke, schema as invokeSchema } from "./invoke/index.ts";
+import { Journal, schema as journalSchema } from "./journal/index.ts";
 import { openLocalDoor } from "./local/index.ts";
 import { Metrics, schema as metricsSchema } from "./metrics/index.ts";
 import { Network, schema as networkSchema } from "./network/index.ts";
@@ -71,6 +71,7 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
     Runtimes.open({
       ...{ sql, journal, clock, log, random, network, host: config["docker.host"] },
       trustAfterMs: config["runtimes.trust_after_ms"],
+      allowedCapabilities: config["policy.capabilities"],
     }),
   );
   const metrics = Metrics.open({
@@ -86,15 +87,24 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
     intervalMs: config["metrics.interval_ms"],
   });
 
-  let identity = await readIdentity(dataDir).catch(() => undefined); // The line tells what is wrong with it.
+  const credentials = credentialsIn(dataDir, hostname());
+  const held = await credentials.held().catch(() => undefined); // The line tells what is wrong with it.
   const node: NodeRoom = {
     roots: machineRoots,
     inventory: readInventory({ roots: machineRoots, stateFolder: dataDir, now: clock.now }),
     version,
     startedAt: clock.now(),
     now: clock.now,
-    identity: () => identity && { nodeId: identity.nodeId, hubAddress: identity.lineAddresses[0] ?? "" },
-    link: () => ({ connected: line.state.is === "up", hubOffsetMs: line.hubOffsetMs }),
+    identity: () => {
+      const identity = line.identity ?? held?.identity;
+      if (!identity) return undefined;
+      const { nodeId, lineAddresses } = identity;
+      return { nodeId, hubAddress: lineAddresses[0] ?? "", expiresAt: expiryOf(identity) };
+    },
+    link: () => ({
+      ...{ connected: line.state.is === "up", hubOffsetMs: line.hubOffsetMs },
+      renewsAt: line.renewsAt,
+    }),
     engine: (signal) => runtimes.engineInfo(signal),
     picture: () => network.picture,
     hasRuntime: (name) => runtimes.has(name),
@@ -104,10 +114,7 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
   const work = opened.use(new Work({ sql, journal, clock, log, dispatch }));
   const line = new Line({
     ...{ sql, journal, work, clock, log, random },
-    identity: async () => {
-      identity = await readIdentity(dataDir);
-      return identity;
-    },
+    credentials,
     status: () => create(StatusSchema, runtimes.status()),
     statusChanges: runtimes.changes,
     sample: () => metrics.latest(),

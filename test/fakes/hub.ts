@@ -19,7 +19,8 @@ import {
 } from "../../gen/edge/v1/control_pb.ts";
 import type { Identity } from "../../src/daemon/identity/index.ts";
 import { type Authority, openAuthority } from "../../src/hub/enrolment/index.ts";
-import { issueServer } from "../../src/hub/enrolment/issue.ts";
+import { issueNode, issueServer } from "../../src/hub/enrolment/issue.ts";
+import { requestedKey } from "../../src/hub/enrolment/request.ts";
 import { grpcService } from "../../src/wire/grpc.ts";
 import { newIdentity } from "./node.ts";
 
@@ -39,6 +40,8 @@ export interface HubStream {
   /** Reads Hello and answers it with Welcome. */
   welcome(init?: MessageInitShape<typeof WelcomeSchema>): Promise<Hello>;
   readonly heard: NodeFrame[];
+  /** Of the certificate that the node has shown. */
+  readonly certificateSerial: string;
   /** Ends the stream in order. */
   end(): void;
   /** Breaks the stream off. */
@@ -55,12 +58,19 @@ export interface FakeHub extends AsyncDisposable {
   nextStream(): Promise<HubStream>;
   /** Streams opened so far. */
   readonly streams: number;
+  /** A certificate for the key of a signing request, as PEM. */
+  issue(csrDer: Uint8Array, nodeId?: string): Promise<string>;
 }
 
-export async function startFakeHub(folder: string): Promise<FakeHub> {
+/** `ageMs`: how old the hour is for which the identity's certificate is good. */
+export async function startFakeHub(folder: string, { ageMs = 0 } = {}): Promise<FakeHub> {
   const at = Date.now();
+  const validMs = 3_600_000;
   const authority = await openAuthority({ folder, trustDomain: "", now: () => at });
-  const { nodeId, keyPem, certificatePem } = await newIdentity(authority, "n-test");
+  const { nodeId, keyPem, certificatePem } = await newIdentity(authority, "n-test", undefined, {
+    at: at - ageMs,
+    validMs,
+  });
 
   const waiting: HubStream[] = [];
   let wake = () => {};
@@ -87,6 +97,10 @@ export async function startFakeHub(folder: string): Promise<FakeHub> {
     },
     get streams() {
       return streams;
+    },
+    async issue(csrDer, id = "n-test") {
+      const { publicKey } = await requestedKey(csrDer);
+      return (await issueNode(authority, { id, publicKey, at: Date.now(), validMs })).certificatePem;
     },
     async [Symbol.asyncDispose]() {
       server.forceShutdown();
@@ -134,6 +148,7 @@ function openStream(call: ServerDuplexStream<NodeFrame, HubFrame>): HubStream {
   const stream: HubStream = {
     heard,
     ended,
+    certificateSerial: call.getAuthContext().sslPeerCertificate?.serialNumber ?? "",
     say: (body) => void call.write(create(HubFrameSchema, { body })),
     async expect(name) {
       for (;;) {

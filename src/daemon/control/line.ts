@@ -7,10 +7,12 @@ import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
 import { capabilities } from "../../wire/commands.ts";
 import { protocol } from "../../wire/limits.ts";
-import type { Identity } from "../identity/index.ts";
+import type { Credentials, Identity } from "../identity/index.ts";
 import { dial } from "./dial.ts";
+import { askFirst } from "./first.ts";
 import type { Sources } from "./outbox.ts";
 import { type Attempt, type End, failuresAfter, pauseMs, whyOf } from "./plan.ts";
+import { Renewal, type Turn } from "./renewal.ts";
 import { holdSession } from "./session.ts";
 import type { LineState } from "./state.ts";
 import { nextEpoch } from "./store.ts";
@@ -20,8 +22,8 @@ export interface LineOptions extends Sources {
   log: Logger;
   /** Uniform in [0, 1). */
   random: () => number;
-  /** Who this node is, read anew at each attempt; undefined until it is enrolled. */
-  identity: () => Promise<Identity | undefined>;
+  /** Who this node is, read anew at each attempt. */
+  credentials: Credentials;
   statusChanges: Changes;
   /** Hash of all wishes, now. */
   wishesHash: () => string;
@@ -41,9 +43,25 @@ export class Line {
   #hubOffsetMs: number | undefined;
   /** Attempts since the last Welcome. */
   #attempts = 0;
+  readonly #renewal: Renewal;
+  #identity: Identity | undefined;
+  #hubRenews = false;
 
   constructor(options: LineOptions) {
     this.#options = options;
+    const hubNow = () => options.clock.now() + (this.#hubOffsetMs ?? 0);
+    this.#renewal = new Renewal({ ...options, hubNow });
+  }
+
+  /** Who this node was at the last attempt. */
+  get identity(): Identity | undefined {
+    return this.#identity;
+  }
+
+  /** When the node asks for its next certificate; undefined while no hub that issues one is connected. */
+  get renewsAt(): number | undefined {
+    if (this.#state.is !== "up" || !this.#hubRenews || !this.#identity) return undefined;
+    return this.#renewal.dueAt(this.#identity);
   }
 
   get state(): LineState {
@@ -60,13 +78,19 @@ export class Line {
     const { clock, random, log } = this.#options;
     let failures = 0;
     while (!signal.aborted) {
-      const identity = await this.#identity(signal);
-      if (!identity) return;
-      const attempt = await this.#attempt(identity, failures, signal);
+      const turn = await this.#turn(signal);
+      if (!turn) return;
+      this.#identity = turn.identity;
+      const attempt = await this.#attempt(turn, failures, signal);
       if (signal.aborted) return;
+      const { end, upMs } = attempt;
+      if (upMs === 0) this.#renewal.refused(turn, end);
+      if (end.how === "renewed") continue;
       failures = failuresAfter(failures, attempt);
-      const waitMs = pauseMs(attempt.end, failures, random);
-      const why = whyOf(attempt.end);
+      const why = whyOf(end);
+      // With another certificate to try, no refusal is the last word.
+      const isFinal = end.how !== "rejected" || end.reject.retryable || turn.candidate === "none";
+      const waitMs = pauseMs(isFinal ? end : { how: "lost", why }, failures, random);
       log.warn({ reason: why.message, attempt: this.#attempts, waitMs }, "the line is down");
       this.#become({ is: "down", why, attempt: this.#attempts, retryAt: clock.now() + waitMs });
       await clock.sleep(waitMs, signal).catch(() => {});
@@ -74,13 +98,13 @@ export class Line {
   }
 
   /** Waits until there is an identity. One that cannot be read is an operator's to mend, and is looked at again. */
-  async #identity(signal: AbortSignal): Promise<Identity | undefined> {
-    const { identity, clock, log } = this.#options;
+  async #turn(signal: AbortSignal): Promise<Turn | undefined> {
+    const { clock, log } = this.#options;
     let told = "";
     while (!signal.aborted) {
       let sentence = "this node is not enrolled: run `orchestrator daemon enroll --token ...`";
       try {
-        const found = await identity();
+        const found = await this.#renewal.next();
         if (found) return found;
       } catch (thrown) {
         sentence = failureText(thrown);
@@ -92,27 +116,36 @@ export class Line {
     return undefined;
   }
 
-  async #attempt(identity: Identity, failures: number, signal: AbortSignal): Promise<Attempt> {
+  async #attempt(turn: Turn, failures: number, signal: AbortSignal): Promise<Attempt> {
     const { clock, sql, log } = this.#options;
+    const { identity } = turn;
     const { lineAddresses } = identity;
     const address = lineAddresses[failures % lineAddresses.length] ?? "";
     this.#attempts++;
     this.#become({ is: "connecting", address, attempt: this.#attempts });
     let upAt: number | undefined;
     let end: End;
+    let settled = Promise.resolve();
     try {
       const epoch = nextEpoch(sql);
       await using dialled = dial(address, identity);
+      if (this.#renewal.mustComeFirst(turn)) {
+        end = await this.#renewal.first(identity, (csrDer) => askFirst(dialled.stream, csrDer, signal));
+        return { end, upMs: 0 };
+      }
       end = await holdSession(
         dialled.stream,
         {
           ...this.#options,
+          renew: (ask, stop) => this.#renewal.keep(identity, ask, stop),
           hello: this.#hello(epoch),
           onHubTime: (offsetMs) => {
             this.#hubOffsetMs = offsetMs;
           },
-          onWelcome: ({ sessionId, nodeId }) => {
+          onWelcome: ({ sessionId, nodeId, renewsCertificates }) => {
             upAt = clock.elapsed();
+            this.#hubRenews = renewsCertificates;
+            settled = this.#renewal.welcomed(turn);
             this.#attempts = 0;
             log.info({ address, session: sessionId, node: nodeId, epoch }, "the line is up");
             this.#become({ is: "up", address, sessionId, since: clock.now() });
@@ -124,6 +157,7 @@ export class Line {
       // The epoch could not be written, or the identity's files make no TLS.
       end = { how: "lost", why: failure("unavailable", failureText(thrown), { cause: thrown }) };
     }
+    await settled;
     return { end, upMs: upAt === undefined ? 0 : clock.elapsed() - upAt };
   }
 

@@ -41,6 +41,7 @@ export class Outbox {
   #ackIsDue = false;
   #beatIsDue = true;
   #statusIsDue = true;
+  #renewal: Uint8Array | undefined;
 
   /** `reportsThrough` is what the hub has on its disk, by Welcome. */
   constructor(sources: Sources, reportsThrough: number) {
@@ -74,6 +75,12 @@ export class Outbox {
     this.wake.notify();
   }
 
+  /** The next certificate is asked for. */
+  renewal(csrDer: Uint8Array): void {
+    this.#renewal = csrDer;
+    this.wake.notify();
+  }
+
   /** The result of a read. */
   answer(result: Result): void {
     if (this.#reads.length < readLimit) this.#reads.push(result);
@@ -95,6 +102,11 @@ export class Outbox {
     if (this.#beatIsDue) {
       this.#beatIsDue = false;
       return { case: "beat", value: { sentAt: timestampFromMs(clock.now()), sample: sample() } };
+    }
+    if (this.#renewal) {
+      const csrDer = this.#renewal;
+      this.#renewal = undefined;
+      return { case: "renewal", value: { csrDer } };
     }
     const result = this.#reads.shift();
     if (result) return { case: "report", value: { entry: { case: "result", value: result } } };

@@ -6,7 +6,9 @@ import { type Failure, failure } from "../../base/failure.ts";
 export type End =
   | { how: "lost"; why: Failure }
   | { how: "rejected"; reject: Reject }
-  | { how: "drained"; drain: Drain };
+  | { how: "drained"; drain: Drain }
+  /** The node has a new certificate, and comes back with it at once. */
+  | { how: "renewed" };
 
 /** An attempt, as the next one's pause depends on it. */
 export interface Attempt {
@@ -27,11 +29,13 @@ const longestMs = 3_600_000;
 
 /** Failures in a row, this attempt included: what the pause grows with. */
 export function failuresAfter(before: number, { end, upMs }: Attempt): number {
+  if (end.how === "renewed") return before;
   return end.how === "drained" || upMs >= stableMs ? 1 : before + 1;
 }
 
 /** How long to wait before the next attempt, in milliseconds. `random` is uniform in [0, 1). */
 export function pauseMs(end: End, failures: number, random: () => number): number {
+  if (end.how === "renewed") return 0;
   if (end.how === "drained") return Math.floor(random() * Math.min(end.drain.spreadMs, longestMs));
   if (end.how === "lost") return backoffMs(failures, { ...pause, random });
   const { retryable } = end.reject;
@@ -43,8 +47,25 @@ export function pauseMs(end: End, failures: number, random: () => number): numbe
 /** Why the line is down, for people. */
 export function whyOf(end: End): Failure {
   if (end.how === "lost") return end.why;
+  if (end.how === "renewed") return failure("unavailable", "the node comes back with its new certificate");
   if (end.how === "drained")
     return failure("unavailable", `the hub goes away for a while: ${end.drain.reason}`);
   const { retryable, message } = end.reject;
   return failure(retryable ? "unavailable" : "denied", `the hub does not let this node in: ${message}`);
+}
+
+/**
+ * When to ask for the next certificate: at two thirds of the present one's life, give or take a thirtieth, so that a fleet
+ * which enrolled together does not renew together. Wall time in milliseconds. `random` is uniform in [0, 1).
+ */
+export function renewalAt(notBefore: number, notAfter: number, random: () => number): number {
+  return notBefore + Math.floor((notAfter - notBefore) * (2 / 3 + (random() - 0.5) / 15));
+}
+
+/**
+ * How long to wait after a renewal, in milliseconds, whatever became of it: a tenth to a fifth of the time that is left, so
+ * that there are many attempts, more of them towards the end, and never more than one in a second.
+ */
+export function retryRenewalMs(leftMs: number, random: () => number): number {
+  return Math.max(1_000, Math.floor(leftMs * (0.1 + 0.1 * random())));
 }

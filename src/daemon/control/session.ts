@@ -9,6 +9,7 @@ import {
   HubFrameSchema,
   type NodeFrame,
   NodeFrameSchema,
+  type RenewalAnswer,
   type Welcome,
 } from "../../../gen/edge/v1/control_pb.ts";
 import type { Changes } from "../../base/changes.ts";
@@ -20,6 +21,7 @@ import { validate } from "../../wire/validation.ts";
 import { lostBecause } from "./lost.ts";
 import { Outbox, type Sources } from "./outbox.ts";
 import type { End } from "./plan.ts";
+import type { Ask } from "./renewal.ts";
 
 export type Stream = ClientDuplexStream<NodeFrame, HubFrame>;
 
@@ -29,12 +31,16 @@ export interface SessionOptions extends Sources {
   statusChanges: Changes;
   /** Called once, when the hub let the node in. */
   onWelcome(welcome: Welcome): void;
+  /** Has the certificate renewed when it is due; resolves when the node shall come back with the next one. */
+  renew(ask: Ask, signal: AbortSignal): Promise<void>;
   /** Called at each word of the hub about its time: hub time minus node time in milliseconds. */
   onHubTime(offsetMs: number): void;
 }
 
 /** How long the hub may take to say Welcome or Reject, connecting included, in milliseconds. */
 const welcomeMs = 20_000;
+/** How long the hub may take to answer a renewal, in milliseconds. */
+const renewalMs = 30_000;
 /** Status and progress are sent at most this often, in milliseconds: nobody reads faster. */
 const levelPaceMs = 250;
 /** What a session asks for and a hub does not say. */
@@ -76,8 +82,13 @@ class Session {
   readonly #finish: (end: End) => void;
   /** The daemon's end: the one reason to say Bye. */
   readonly #stop: AbortSignal;
-  readonly #welcomed = Promise.withResolvers<Outbox>();
+  readonly #welcomed = Promise.withResolvers<Welcome>();
   #outbox: Outbox | undefined;
+  #renewal: PromiseWithResolvers<RenewalAnswer> | undefined;
+  /** Reads that are being answered. */
+  #reading = 0;
+  /** The node has its next certificate, and leaves when it has said all that it was asked. */
+  #isLeaving = false;
   #heardAt: number;
   #leaseMs = defaults.leaseMs;
   #beatIntervalMs = defaults.beatIntervalMs;
@@ -134,22 +145,28 @@ class Session {
   async write(signal: AbortSignal): Promise<void> {
     const hello = create(NodeFrameSchema, { body: { case: "hello", value: this.#options.hello } });
     await this.#say(hello, signal);
-    const outbox = await Promise.race([this.#welcomed.promise, aborted(signal)]);
-    if (outbox) await runTasks(signal, ...this.#speakers(outbox));
-    if (!this.#stop.aborted) return;
-    this.#stream.write(
-      create(NodeFrameSchema, { body: { case: "bye", value: { reason: "the daemon stops" } } }),
-    );
+    const welcome = await Promise.race([this.#welcomed.promise, aborted(signal)]);
+    if (welcome && this.#outbox) await runTasks(signal, ...this.#speakers(this.#outbox, welcome));
+    if (!this.#stop.aborted && !this.#isLeaving) return;
+    const reason = this.#stop.aborted ? "the daemon stops" : "the node comes back with its new certificate";
+    this.#stream.write(create(NodeFrameSchema, { body: { case: "bye", value: { reason } } }));
     this.#stream.end();
   }
 
-  #speakers(outbox: Outbox): ((signal: AbortSignal) => Promise<void>)[] {
+  #speakers(outbox: Outbox, { renewsCertificates }: Welcome): ((signal: AbortSignal) => Promise<void>)[] {
     const { journal, work, statusChanges } = this.#options;
     return [
       async (signal) => {
         for await (const _ of outbox.wake.wakes(signal)) {
           for (let frame = outbox.next(); frame; frame = outbox.next()) await this.#say(frame, signal);
+          if (this.#isLeaving && this.#reading === 0) this.#finish({ how: "renewed" });
         }
+      },
+      async (signal) => {
+        if (!renewsCertificates) return;
+        await this.#options.renew((csrDer) => this.#askRenewal(outbox, csrDer, signal), signal);
+        this.#isLeaving = true;
+        outbox.wake.notify();
       },
       async (signal) => {
         for await (const _ of journal.changes.wakes(signal)) outbox.wake.notify();
@@ -163,6 +180,14 @@ class Session {
         }
       },
     ];
+  }
+
+  async #askRenewal(outbox: Outbox, csrDer: Uint8Array, signal: AbortSignal): Promise<RenewalAnswer> {
+    this.#renewal = Promise.withResolvers();
+    outbox.renewal(csrDer);
+    const answer = await Promise.race([this.#renewal.promise, this.#options.clock.sleep(renewalMs, signal)]);
+    if (!answer) throw failure("deadline", `the hub did not answer within ${renewalMs / 1000} s`);
+    return answer;
   }
 
   async #paced(changes: Changes, tell: () => void, signal: AbortSignal): Promise<void> {
@@ -203,6 +228,9 @@ class Session {
         this.#beatIntervalMs = body.value.beatIntervalMs || this.#beatIntervalMs;
         this.#leaseMs = body.value.leaseMs || this.#leaseMs;
         break;
+      case "renewal":
+        this.#renewal?.resolve(body.value);
+        break;
       case "drain":
         this.#finish({ how: "drained", drain: body.value });
         break;
@@ -219,10 +247,15 @@ class Session {
       outbox.accepted();
       return;
     }
-    work.read(command, signal).then(
-      (result) => outbox.answer(result),
-      (error: unknown) => log.error({ command: command.id, error }, "a read could not be answered"),
-    );
+    this.#reading++;
+    work
+      .read(command, signal)
+      .then((result) => outbox.answer(result))
+      .catch((error: unknown) => log.error({ command: command.id, error }, "a read could not be answered"))
+      .finally(() => {
+        this.#reading--;
+        outbox.wake.notify();
+      });
   }
 
   #welcome(welcome: Welcome): void {
@@ -242,7 +275,7 @@ class Session {
     }
     journal.acknowledge(through);
     this.#outbox = new Outbox(this.#options, through);
-    this.#welcomed.resolve(this.#outbox);
+    this.#welcomed.resolve(welcome);
     onWelcome(welcome);
   }
 

@@ -42,12 +42,7 @@ export async function readIdentity(dataDir: string): Promise<Identity | undefine
   const text = await readText(path);
   if (text === undefined) return undefined;
   try {
-    const identity = v.parse(schema, JSON.parse(text));
-    const certificate = new X509Certificate(identity.certificatePem);
-    if (!certificate.checkPrivateKey(createPrivateKey(identity.keyPem))) {
-      throw new Error("its key does not belong to its certificate");
-    }
-    return identity;
+    return parseIdentity(text);
   } catch (cause) {
     throw failure(
       "invalid",
@@ -55,6 +50,16 @@ export async function readIdentity(dataDir: string): Promise<Identity | undefine
       { cause },
     );
   }
+}
+
+/** The identity that a text holds. @throws {Error} It holds none that can be used. */
+export function parseIdentity(text: string): Identity {
+  const identity = v.parse(schema, JSON.parse(text));
+  const certificate = new X509Certificate(identity.certificatePem);
+  if (!certificate.checkPrivateKey(createPrivateKey(identity.keyPem))) {
+    throw new Error("its key does not belong to its certificate");
+  }
+  return identity;
 }
 
 /** Writes the identity, whole and synced, for its own user alone. */

@@ -24,7 +24,7 @@ interface MetricsRooms extends Rooms {
 export const getNode: Handler<Rooms, "getNode"> = async ({ node }, _request, { signal }) => {
   const [inventory, engine] = await Promise.all([node.inventory, node.engine(signal)]);
   const identity = node.identity();
-  const { connected, hubOffsetMs } = node.link();
+  const { connected, hubOffsetMs, renewsAt } = node.link();
   const offset = hubOffsetMs === undefined ? {} : { hubOffsetMs: BigInt(Math.round(hubOffsetMs)) };
   return create(GetNodeResponseSchema, {
     inventory,
@@ -36,6 +36,8 @@ export const getNode: Handler<Rooms, "getNode"> = async ({ node }, _request, { s
     hubAddress: identity?.hubAddress ?? "",
     connected,
     nodeJsVersion: process.version,
+    ...(identity && { certificateExpiresAt: timestampFromMs(identity.expiresAt) }),
+    ...(renewsAt !== undefined && { certificateRenewsAt: timestampFromMs(renewsAt) }),
   });
 };
 

@@ -13,10 +13,13 @@ export interface NodeRoom {
   startedAt: number;
   /** Wall time in milliseconds. */
   now: () => number;
-  /** Who the node is and where its hub is (`host:port`); undefined before enrolment. */
-  identity: () => { nodeId: string; hubAddress: string } | undefined;
-  /** The line to the hub: whether it is up, and hub time minus node time in milliseconds as last seen, if ever. */
-  link: () => { connected: boolean; hubOffsetMs: number | undefined };
+  /** Who the node is, where its hub is (`host:port`), when its certificate expires; undefined before enrolment. */
+  identity: () => { nodeId: string; hubAddress: string; expiresAt: number } | undefined;
+  /**
+   * The line to the hub: whether it is up, hub time minus node time in milliseconds as last seen, if ever, and when it asks
+   * for the next certificate, if it will.
+   */
+  link: () => { connected: boolean; hubOffsetMs: number | undefined; renewsAt: number | undefined };
   /** The container engine, asked now. Tells in `problem` why it is not reachable, and does not reject for that. */
   engine: (signal: AbortSignal) => Promise<Engine>;
   /** The network as netmon sees it; undefined while netmon does not tell. */

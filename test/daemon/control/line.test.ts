@@ -4,58 +4,14 @@ import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { type Command, CommandSchema } from "../../../gen/edge/v1/command_pb.ts";
-import { RejectCode, StatusSchema } from "../../../gen/edge/v1/control_pb.ts";
+import { RejectCode } from "../../../gen/edge/v1/control_pb.ts";
 import { FailureKind } from "../../../gen/edge/v1/failure_pb.ts";
-import { GetNodeResponseSchema, SampleSchema } from "../../../gen/edge/v1/node_pb.ts";
 import { StopRuntimeResponseSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
-import { Changes } from "../../../src/base/changes.ts";
-import { systemClock } from "../../../src/base/clock.ts";
-import { openLog } from "../../../src/base/log.ts";
-import { Sql } from "../../../src/base/sql.ts";
-import { schema as controlSchema, Line } from "../../../src/daemon/control/index.ts";
-import type { Identity } from "../../../src/daemon/identity/index.ts";
-import { Journal, schema as journalSchema } from "../../../src/daemon/journal/index.ts";
-import { type Dispatch, Work, schema as workSchema } from "../../../src/daemon/work/index.ts";
+import type { Dispatch } from "../../../src/daemon/work/index.ts";
 import { type FakeHub, type HubStream, startFakeHub } from "../../fakes/hub.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { until } from "../../journeys/until.ts";
-
-const log = openLog({ program: "test", level: "silent", format: "json" });
-
-/** The part of a daemon that the line needs, on a real state file; `handle` carries out its commands. */
-function openNode(folder: string, identity: Identity, handle: Dispatch = stopsAtOnce) {
-  const sql = Sql.open(join(folder, "daemon.db"), [controlSchema, journalSchema, workSchema], Date.now);
-  const journal = Journal.open(sql, { now: Date.now });
-  const work = new Work({ sql, journal, clock: systemClock, log, dispatch: handle });
-  const line = new Line({
-    ...{ sql, journal, work, log, clock: systemClock },
-    random: () => 0, // No pauses: what they are is decided by `pauseMs`, which has tests of its own.
-    identity: async () => identity,
-    status: () => create(StatusSchema, { engineReachable: true }),
-    statusChanges: new Changes(),
-    sample: () => create(SampleSchema, { cpuPercent: 1 }),
-    wishesHash: () => "hash",
-    about: { version: "0.0.0", hostName: "test", bootId: "boot", instanceId: "instance" },
-  });
-  const stop = new AbortController();
-  const running = line.run(stop.signal);
-  return {
-    ...{ line, journal, work },
-    async [Symbol.asyncDispose]() {
-      stop.abort();
-      await running;
-      work[Symbol.dispose]();
-      sql[Symbol.dispose]();
-    },
-  };
-}
-
-const stopsAtOnce: Dispatch = async (request) => {
-  if (request.case === "getNode") {
-    return { case: "getNode", value: create(GetNodeResponseSchema, { nodeId: "n-test" }) };
-  }
-  return { case: "stopRuntime", value: create(StopRuntimeResponseSchema) };
-};
+import { openNode } from "./node.ts";
 
 function stopCommand(id: string): Command {
   return create(CommandSchema, { id, request: { case: "stopRuntime", value: { name: "plc1" } } });
@@ -66,7 +22,7 @@ async function connected(handle?: Dispatch) {
   await using opened = new AsyncDisposableStack();
   const folder = opened.use(tempFolder());
   const hub: FakeHub = opened.use(await startFakeHub(join(folder.path, "ca")));
-  const node = opened.use(openNode(folder.path, hub.identity, handle));
+  const node = opened.use(await openNode(folder.path, hub.identity, handle));
   const stream: HubStream = await hub.nextStream();
   const owned = opened.move();
   return { hub, node, stream, folder: folder.path, [Symbol.asyncDispose]: () => owned.disposeAsync() };
@@ -250,7 +206,7 @@ describe("the line", () => {
     await using hub = await startFakeHub(join(folder.path, "ca"));
     await using other = await startFakeHub(join(folder.path, "other"));
     const identity = { ...hub.identity, lineAddresses: [other.address] };
-    await using node = openNode(folder.path, identity);
+    await using node = await openNode(folder.path, identity);
     await until("the line is down", () => node.line.state.is === "down");
     assert.equal(other.streams, 0);
   });

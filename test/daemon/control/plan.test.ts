@@ -3,7 +3,13 @@ import { describe, it } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { DrainSchema, RejectSchema } from "../../../gen/edge/v1/control_pb.ts";
 import { failure } from "../../../src/base/failure.ts";
-import { type End, failuresAfter, pauseMs } from "../../../src/daemon/control/plan.ts";
+import {
+  type End,
+  failuresAfter,
+  pauseMs,
+  renewalAt,
+  retryRenewalMs,
+} from "../../../src/daemon/control/plan.ts";
 
 const lost: End = { how: "lost", why: failure("unavailable", "gone") };
 const highest = () => 0.999_999;
@@ -58,5 +64,45 @@ describe("the pause before the next attempt", () => {
   it("counts from the beginning again only after a line that was stable", () => {
     assert.equal(failuresAfter(5, { end: lost, upMs: 59_000 }), 6);
     assert.equal(failuresAfter(5, { end: lost, upMs: 61_000 }), 1);
+  });
+});
+
+describe("the renewal of a certificate", () => {
+  it("is due at two thirds of its life, a little earlier or later", () => {
+    assert.equal(
+      renewalAt(1_000, 31_000, () => 0.5),
+      21_000,
+    );
+    assert.equal(
+      renewalAt(1_000, 31_000, () => 0),
+      20_000,
+    );
+    assert.equal(Math.round(renewalAt(1_000, 31_000, () => 1)), 22_000);
+  });
+
+  it("is tried again sooner the less time is left, and not more than once in a second", () => {
+    const day = 24 * 3_600_000;
+    assert.equal(
+      retryRenewalMs(10 * day, () => 0),
+      day,
+    );
+    assert.equal(
+      retryRenewalMs(10 * day, () => 0.5),
+      1.5 * day,
+    );
+    assert.equal(
+      retryRenewalMs(60_000, () => 0),
+      6_000,
+    );
+    assert.deepEqual([retryRenewalMs(1, () => 0), retryRenewalMs(-day, () => 0)], [1_000, 1_000]);
+  });
+
+  it("brings the node back at once, and says nothing of the line's health", () => {
+    const renewed = { how: "renewed" } as const;
+    assert.equal(
+      pauseMs(renewed, 7, () => 0.9),
+      0,
+    );
+    assert.equal(failuresAfter(0, { end: renewed, upMs: 0 }), 0);
   });
 });

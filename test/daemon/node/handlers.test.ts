@@ -36,7 +36,7 @@ function nodeOn(folder: string, over: Partial<NodeRoom> = {}): NodeRoom {
     ...{ roots: machineRoots, version: "1.2.3", startedAt: Date.UTC(2026, 0, 1), now: Date.now },
     inventory: readInventory({ roots: machineRoots, stateFolder: folder, now: Date.now }),
     identity: () => undefined,
-    link: () => ({ connected: false, hubOffsetMs: undefined }),
+    link: () => ({ connected: false, hubOffsetMs: undefined, renewsAt: undefined }),
     engine: async () => create(EngineSchema, { reachable: false, problem: "the engine is away" }),
     picture: () => undefined,
     hasRuntime: () => false,
@@ -77,12 +77,13 @@ test("GetNode says what the machine is before enrolment, and who it is after", a
   assert.ok(before.daemonStartedAt && timestampMs(before.daemonStartedAt) === Date.UTC(2026, 0, 1));
 
   const node = nodeOn(folder.path, {
-    identity: () => ({ nodeId: "n1", hubAddress: "hub:7443" }),
-    link: () => ({ connected: true, hubOffsetMs: -1234.6 }),
+    identity: () => ({ nodeId: "n1", hubAddress: "hub:7443", expiresAt: 3_000 }),
+    link: () => ({ connected: true, hubOffsetMs: -1234.6, renewsAt: 2_000 }),
   });
   const after = await getNode({ node }, request, ask);
   assert.deepEqual([after.nodeId, after.hubAddress, after.connected], ["n1", "hub:7443", true]);
   assert.equal(after.clock?.hubOffsetMs, -1235n);
+  assert.deepEqual([after.certificateExpiresAt?.seconds, after.certificateRenewsAt?.seconds], [3n, 2n]);
 });
 
 test("a machine tells its maker from its firmware, or a board its model; without either it has none", async () => {
