@@ -109,8 +109,7 @@ export async function openPlant({ env: extra = {}, entry }: PlantOptions = {}): 
     return found;
   };
 
-  const owned = opened.move();
-  const plant: Plant = {
+  const plant: Omit<Plant, typeof Symbol.asyncDispose> = {
     ...{ engine, image, script, daemon, netmon, netmonClient, runtimes, env, ip, exec, vnic },
     async startDaemon() {
       daemon.start();
@@ -170,14 +169,11 @@ export async function openPlant({ env: extra = {}, entry }: PlantOptions = {}): 
     pidOf: async (runtime) => (await container(runtime)).State.Pid,
     startedAt: async (runtime) => (await container(runtime)).State.StartedAt,
     cli: (...args) => runOnce(args, run),
-    async [Symbol.asyncDispose]() {
-      await Promise.all([daemon.kill9(), netmon.kill9()]);
-      await owned.disposeAsync();
-    },
   };
   await plant.startNetmon();
   await plant.startDaemon();
-  return plant;
+  const owned = opened.move();
+  return { ...plant, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 function nameOf(phase: VnicPhase): string {
