@@ -2,18 +2,22 @@ import type { Clock } from "../../base/clock.ts";
 import { failure } from "../../base/failure.ts";
 import type { Gate } from "../../base/gate.ts";
 import type { Network } from "../network/index.ts";
+import { containerOptions, labelsOf, networkOptions } from "./container.ts";
+import type { Engine } from "./engine.ts";
 import { EngineFailure } from "./engine-failures.ts";
-import { fullReference, label, objectName } from "./names.ts";
+import { ensureImage, keepImage, keptReference } from "./image.ts";
+import { label, objectName } from "./names.ts";
 import type { Step } from "./plan.ts";
-import { containerOptions, labelsOf, networkOptions, type Rlimit } from "./profile.ts";
-import { pull } from "./pull.ts";
+import type { Rlimit } from "./profile.ts";
 import { type RemovingHands, remove } from "./remove.ts";
-import type { Wish } from "./store.ts";
+import type { Store, Wish } from "./store.ts";
 import { Unplugged } from "./unplugged.ts";
 
 /** What a step needs besides itself. */
 export interface Hands extends RemovingHands {
   instanceId: string;
+  /** Where it is kept which image was meant. */
+  store: Pick<Store, "update">;
   network: Pick<Network, "netmon" | "changes" | "attach" | "detach" | "macOf">;
   wish: Wish;
   refused: ReadonlySet<Rlimit>;
@@ -36,13 +40,10 @@ type Does<D extends Step["do"]> = (hands: Hands, step: Extract<Step, { do: D }>)
 
 /** How each act is done. */
 export const apply: { [D in Act["do"]]: Does<D> } = {
-  async ensureImage(hands) {
-    const { engine, wish, clock, waiting, progress } = hands;
-    const { image } = wish.spec;
-    if ((await engine.image(fullReference(image), waiting)) !== undefined) return;
-    progress("pulling image", 0, 0);
-    const onProgress = (done: number, total: number) => progress("pulling image", done, total);
-    await hands.pulls.run(waiting, () => pull(engine, image, { clock, signal: waiting, onProgress }));
+  ensureImage,
+
+  async keepImage(hands, { imageId }) {
+    await keepImage(hands, imageId);
   },
 
   async createNetwork({ engine, instanceId, wish, signal, progress }) {
@@ -53,25 +54,27 @@ export const apply: { [D in Act["do"]]: Does<D> } = {
     );
   },
 
-  async createVolume({ engine, instanceId, wish, signal }) {
-    const name = objectName(instanceId, wish.name);
+  async createVolume({ engine, instanceId, wish, signal }, { volume }) {
     const labels = labelsOf(wish.name, { instanceId, commandId: wish.commandId });
-    const options = { Name: name, Driver: "local", Labels: labels };
+    const options = { Name: volume, Driver: "local", Labels: labels };
     // The engine answers with the volume that is there when there is one of this name, whoever made it.
     const there = await engine.call("create the volume", signal, async (docker, abortSignal) => {
       const made = await docker.createVolume({ ...options, abortSignal });
-      return "Labels" in made ? made : await docker.getVolume(name).inspect({ abortSignal });
+      return "Labels" in made ? made : await docker.getVolume(volume).inspect({ abortSignal });
     });
     const theirs = there.Labels as Record<string, string> | null;
     if (theirs?.[label.instance] === instanceId) return;
-    const sentence = `the engine already has a volume named ${name} that is not this daemon's`;
+    const sentence = `the engine already has a volume named ${volume} that is not this daemon's`;
     throw failure("conflict", `${sentence}: remove it, or choose another name`);
   },
 
-  async createContainer({ engine, instanceId, wish, refused, signal }) {
-    const { spec, specHash, commandId, stage } = wish;
-    const isReplacement = stage === "made";
-    const options = containerOptions({ instanceId, commandId, spec, specHash, refused, isReplacement });
+  async createContainer(hands) {
+    const { engine, instanceId, wish, refused, signal } = hands;
+    const image = await keptReference(hands, wish);
+    if (image === undefined) throw failure("conflict", "its image was removed from the engine meanwhile");
+    const isReplacement = wish.stage === "made";
+    const cgroupVersion = await cgroupVersionFor(wish, engine, signal);
+    const options = containerOptions({ ...wish, instanceId, refused, image, isReplacement, cgroupVersion });
     await engine.call("create the container", signal, (docker, abortSignal) =>
       docker.createContainer({ ...options, abortSignal }),
     );
@@ -160,3 +163,8 @@ export const apply: { [D in Act["do"]]: Does<D> } = {
 
   ...remove,
 };
+
+/** Asked only for a weight. */
+async function cgroupVersionFor({ spec }: Wish, engine: Engine, signal: AbortSignal): Promise<1 | 2> {
+  return spec.resources?.cpuWeight ? await engine.cgroupVersion(signal) : 1;
+}

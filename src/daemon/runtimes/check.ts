@@ -3,8 +3,11 @@ import { evidence } from "../../base/evidence.ts";
 import { type FieldViolation, invalidFields } from "../../base/failure.ts";
 import { violationsOf } from "../../wire/validation.ts";
 import { wrongVnics } from "../../wire/vnics.ts";
+import { wrongCapabilities } from "./capabilities.ts";
+import { wrongMounts } from "./mounts.ts";
 import { reservedPrefix } from "./names.ts";
 import { isKnownProfile } from "./profile.ts";
+import { wrongUlimits } from "./ulimits.ts";
 
 /**
  * Checks a spec before anything is made of it: the rules of the contract, and what they cannot say.
@@ -14,23 +17,29 @@ export function checkSpec(spec: RuntimeSpec): void {
   const violations = [
     ...violationsOf(RuntimeSpecSchema, spec, "spec"),
     ...beyondRules(spec),
+    ...wrongMounts(spec),
+    ...wrongUlimits(spec),
+    ...wrongCapabilities(spec),
     ...wrongVnics(spec.vnics, "spec.vnics"),
   ];
   if (violations.length > 0) throw invalidFields(violations);
 }
 
-function beyondRules({ env, labels, profile, resources, volumePath }: RuntimeSpec): FieldViolation[] {
+function beyondRules({ env, labels, profile, resources, ...spec }: RuntimeSpec): FieldViolation[] {
   const found: FieldViolation[] = [];
-  for (const [index, { value }] of env.entries()) {
-    if (value.includes("\0")) {
-      found.push({ field: `spec.env[${index}].value`, message: "must not contain a zero byte" });
-    }
+  const texts = [
+    ...env.map(({ value }, index) => [`spec.env[${index}].value`, value] as const),
+    ...spec.command.map((text, index) => [`spec.command[${index}]`, text] as const),
+    ...spec.entrypoint.map((text, index) => [`spec.entrypoint[${index}]`, text] as const),
+  ];
+  for (const [field, text] of texts) {
+    if (text.includes("\0")) found.push({ field, message: "must not contain a zero byte" });
+  }
+  if (spec.entrypoint[0] === "") {
+    found.push({ field: "spec.entrypoint[0]", message: "is the program, and must not be empty" });
   }
   if (!isKnownProfile(profile)) {
     found.push({ field: "spec.profile", message: `${profile} is not a profile that this node knows` });
-  }
-  if (volumePath.split("/").some((part) => part === "." || part === "..")) {
-    found.push({ field: "spec.volume_path", message: "must not contain '.' or '..' as a folder" });
   }
   for (const range of resources?.cpuset.split(",") ?? []) {
     const [first = 0, last = first] = range.split("-").map(Number);

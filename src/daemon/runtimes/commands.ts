@@ -3,6 +3,7 @@ import type { Clock } from "../../base/clock.ts";
 import { asFailure, type Failure, failure } from "../../base/failure.ts";
 import type { Network } from "../network/index.ts";
 import type { Ask } from "../work/index.ts";
+import { checkAllowed } from "./capabilities.ts";
 import { checkSpec } from "./check.ts";
 import type { Loop } from "./loop.ts";
 import type { Books } from "./record.ts";
@@ -20,6 +21,8 @@ export interface Room extends Books {
   loop: Loop;
   clock: Clock;
   network: Pick<Network, "macOf">;
+  /** `policy.capabilities` */
+  allowedCapabilities: readonly string[];
 }
 
 /** Runtimes of one node: what all of them are must fit into one frame. */
@@ -112,7 +115,11 @@ function refuseDifferent(there: Wish, spec: RuntimeSpec): void {
   throw failure("conflict", `${sentence}: delete it first, or choose another name`);
 }
 
-function addWish({ store, loop, clock, network }: Room, spec: RuntimeSpec, ask: Ask): void {
+function addWish(
+  { store, loop, clock, network, allowedCapabilities }: Room,
+  spec: RuntimeSpec,
+  ask: Ask,
+): void {
   const { name } = spec;
   ask.signal.throwIfAborted();
   if (store.count >= runtimeLimit) {
@@ -121,6 +128,7 @@ function addWish({ store, loop, clock, network }: Room, spec: RuntimeSpec, ask: 
       `this node has ${runtimeLimit} runtimes, which is its limit: delete one first`,
     );
   }
+  checkAllowed(spec, allowedCapabilities);
   checkAgainstOthers(spec, store, (runtime, vnic) => network.macOf(runtime, vnic));
   store.add({ name, spec, specHash: hashOf(spec), commandId: ask.id, createdAt: clock.now() });
   loop.tended(name).isTouched = false;

@@ -1,5 +1,5 @@
 import { Failure, type FailureKind } from "../../base/failure.ts";
-import type { Rlimit } from "./profile.ts";
+import { type Rlimit, rlimits } from "./profile.ts";
 
 /**
  * Whether trying the same again can help: `later`, whenever the engine or the registry is back; `few`, because an engine
@@ -134,6 +134,13 @@ const rules: readonly Rule[] = [
     sentence: (said) => `the image's program cannot be run here: ${said}`,
   },
   {
+    says: /mount a directory onto a file|: not a directory/i,
+    kind: "invalid",
+    retry: "never",
+    sentence: (said) =>
+      `a volume cannot be mounted there, because the image has a file at its place: ${said}`,
+  },
+  {
     // Whatever status the engine puts to it, and it puts 400 when it reads "no such file": a loaded engine's own hook or pipe
     // fails now and then, and works at the next attempt.
     says: /OCI runtime create failed/i,
@@ -180,9 +187,6 @@ const rules: readonly Rule[] = [
   },
 ];
 
-/** Numbers of setrlimit(2), as an engine's runtime names them. */
-const rlimits: Readonly<Record<string, Rlimit>> = { "8": "memlock", "14": "rtprio" };
-
 const byStatus: Readonly<Record<number, readonly [FailureKind, Retry]>> = {
   304: ["conflict", "never"],
   400: ["invalid", "never"],
@@ -197,9 +201,9 @@ const byStatus: Readonly<Record<number, readonly [FailureKind, Retry]>> = {
 
 function answered(status: number, said: string, doing: string, cause: unknown): EngineFailure {
   const limit = /error setting rlimit type (\d+): operation not permitted/.exec(said)?.[1];
-  const rlimit = limit === undefined ? undefined : rlimits[limit];
+  const rlimit = limit === undefined ? undefined : rlimits[Number(limit)];
   if (rlimit !== undefined) {
-    const sentence = `the engine may not raise the limit ${rlimit} on this machine`;
+    const sentence = `the engine may not raise the limit ${rlimit} on this machine: ask for less, or raise the engine's own`;
     return new EngineFailure("unsupported", sentence, { retry: "never", status, rlimit, cause });
   }
   const rule = rules.find(({ says }) => says.test(said));

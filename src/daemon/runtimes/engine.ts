@@ -103,8 +103,11 @@ export class Engine implements Disposable {
     return inspected && toObserved(inspected);
   }
 
-  /** The engine's id of an image that it has; undefined when it has none of this reference. */
-  async image(reference: string, signal: AbortSignal): Promise<string | undefined> {
+  /** An image that the engine has; undefined when it has none of this reference. */
+  async image(
+    reference: string,
+    signal: AbortSignal,
+  ): Promise<{ id: string; repoDigests: readonly string[] } | undefined> {
     const inspected = await orUndefined(
       this.call(
         "look at the image",
@@ -113,7 +116,7 @@ export class Engine implements Disposable {
         this.#timeouts.ask,
       ),
     );
-    return inspected?.Id;
+    return inspected && { id: inspected.Id, repoDigests: inspected.RepoDigests ?? [] };
   }
 
   /** Stops a container: SIGTERM, the grace, SIGKILL. One that is stopped is the same success. */
@@ -155,6 +158,13 @@ export class Engine implements Disposable {
   async storageDriver(signal: AbortSignal): Promise<string> {
     const info = (docker: Docker) => docker.info() as Promise<{ Driver?: string }>; // The library's type is `any`.
     return (await this.call("tell its storage driver", signal, info, this.#timeouts.ask)).Driver ?? "";
+  }
+
+  /** Of the control groups that the engine uses. */
+  async cgroupVersion(signal: AbortSignal): Promise<1 | 2> {
+    const info = (docker: Docker) => docker.info() as Promise<{ CgroupVersion?: string }>; // As above.
+    const { CgroupVersion } = await this.call("tell its control groups", signal, info, this.#timeouts.ask);
+    return CgroupVersion === "2" ? 2 : 1;
   }
 
   /** The last lines that a container wrote: at most ten, at most a kilobyte, and nothing that steers a terminal. */

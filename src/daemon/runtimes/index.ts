@@ -3,6 +3,7 @@
  * knows is asked. Commands change wishes; the loop changes the world: `plan` decides, `apply` does one step, and each object
  * on the engine carries labels by which it is known again after any crash.
  */
+export { capabilitiesSetting, usualCapabilities } from "./capabilities.ts";
 export {
   createRuntime,
   deleteRuntime,

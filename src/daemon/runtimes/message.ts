@@ -28,6 +28,7 @@ export function toRuntime(wish: Wish, seen: Observed | undefined, known: Known, 
     specHash: wish.specHash,
     vnics: vnicsOf(wish, known.lan),
     oomKills: wish.oomKills,
+    imageDigest: wish.imageDigest,
   });
 }
 

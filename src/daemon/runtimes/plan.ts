@@ -4,12 +4,16 @@ import type { Observed, ObservedContainer } from "./observed.ts";
 import { type Rlimit, stopGraceMsOf } from "./profile.ts";
 import type { Ended, Wish } from "./store.ts";
 import { planTrust, type Trust } from "./trust.ts";
+import { isNamed } from "./ulimits.ts";
+import { planVolumes } from "./volumes.ts";
 
 /** One thing to do on the engine, and why. Containers, networks and volumes are named by the engine's id or name. */
 export type Step = { reason: string } & (
   | { do: "ensureImage" }
   | { do: "createNetwork" }
-  | { do: "createVolume" }
+  /** Keeps which image a container has that an earlier version of this program made. */
+  | { do: "keepImage"; imageId: string }
+  | { do: "createVolume"; volume: string }
   | { do: "createContainer" }
   | { do: "awaitNetmon" }
   /** `isAsked`: whoever asked for a start waits until the vNICs have settled. */
@@ -112,7 +116,10 @@ function planRunning(
   const isNew = wish.stage === "creating";
   const why = (vanished: string) => (isNew ? "it is created" : `its ${vanished}`);
   const steps: Step[] = [];
-  if (!kept) steps.push({ do: "ensureImage", reason: "its container is made from it" });
+  const image: Step = { do: "ensureImage", reason: "its container is made from it" };
+  // Its volumes are planned when it is known what its tag means.
+  if (!kept && wish.imageId === "") return [image];
+  if (!kept) steps.push(image);
   const networks = observed.networks.filter((one) => one.name === name);
   const network = networks.find(({ id }) => kept?.networks.some((one) => one.id === id)) ?? networks[0];
   for (const { id } of networks.filter((one) => one !== network)) {
@@ -124,9 +131,7 @@ function planRunning(
     });
   }
   if (!network) steps.push({ do: "createNetwork", reason: why("network had vanished") });
-  if (!observed.volumes.some((one) => one.name === name)) {
-    steps.push({ do: "createVolume", reason: why("volume had vanished, with its data") });
-  }
+  steps.push(...planVolumes(wish, observed, { instanceId, hasContainer: kept !== undefined }));
   const isAttachedNow = kept && isAttached(kept, name, network?.id);
   if (!kept) steps.push({ do: "createContainer", reason: why("container had vanished") });
   const isRestart = kept && isUp(kept) && isToRestart(wish, kept);
@@ -148,8 +153,14 @@ function planRunning(
   } else if (isNew) {
     steps.push(...verifies("a create waits until it runs"));
   }
-  if (kept) steps.push(...planTrust(wish, kept, trust));
+  if (kept) steps.push(...planTrust(wish, kept, trust), ...planKeepImage(wish, kept));
   return steps;
+}
+
+/** A wish from before images were kept: its container is made again from the same one. */
+function planKeepImage({ imageId, stage }: Wish, kept: ObservedContainer): Step[] {
+  if (imageId !== "" || stage !== "made") return [];
+  return [{ do: "keepImage", imageId: kept.imageId, reason: "a restart must not change what runs" }];
 }
 
 function planAbsent(wish: Wish, observed: Observed, lan: Lan): Step[] {
@@ -171,14 +182,19 @@ function stopStep(wish: Wish, { id }: ObservedContainer, reason: string): Step {
 /** Whether it can be kept: a container that runs is, even with a limit that could not be had today. */
 function isFit(wish: Wish, one: ObservedContainer, { refused }: Ground): boolean {
   if (one.specHash !== wish.specHash || one.state === "dead" || one.state === "removing") return false;
-  return isUp(one) || !one.rlimits.some((limit) => refused.has(limit as Rlimit)); // Any string may be asked of the set.
+  return isUp(one) || unfit(wish, one, refused).length === 0;
 }
 
 function whyReplaced(wish: Wish, one: ObservedContainer, { refused }: Ground): string {
   if (one.specHash !== wish.specHash) return "it was made from another spec";
   if (one.state === "dead" || one.state === "removing") return `the engine calls it ${one.state}`;
-  const limits = one.rlimits.filter((limit) => refused.has(limit as Rlimit)); // As above.
-  return `it asks for ${limits.join(" and ")}, which the engine may not raise on this machine`;
+  return `it asks for ${unfit(wish, one, refused).join(" and ")}, which the engine may not raise on this machine`;
+}
+
+/** Limits of its profile that it asks for and that the engine refuses. */
+function unfit({ spec }: Wish, { rlimits }: ObservedContainer, refused: ReadonlySet<Rlimit>): string[] {
+  // Any string may be asked of the set.
+  return rlimits.filter((limit) => refused.has(limit as Rlimit) && !isNamed(spec, limit));
 }
 
 /** A restart is over when the container has another start than the one that it was asked of. */

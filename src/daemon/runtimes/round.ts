@@ -14,12 +14,13 @@ import type { Wish } from "./store.ts";
 import { sweep } from "./sweep.ts";
 import type { Tended } from "./tended.ts";
 import { planTrust, trustOf } from "./trust.ts";
+import { isNamed } from "./ulimits.ts";
 import { Unplugged } from "./unplugged.ts";
 
 /** What rounds share. */
 export interface Tools
   extends Books,
-    Omit<Hands, "wish" | "refused" | "waiting" | "progress" | "instanceId"> {
+    Omit<Hands, "store" | "wish" | "refused" | "waiting" | "progress" | "instanceId"> {
   /** Limits that this engine refused to raise; rounds add to it. */
   refused: Set<Rlimit>;
   log: Logger;
@@ -193,9 +194,10 @@ function isMaking({ stage, desired }: Wish): boolean {
 
 /** What to do about a step that failed: something else, undo the create, or tell. */
 function meet(thrown: unknown, tools: Tools, tended: Tended, wish: Wish): void {
-  if (thrown instanceof EngineFailure && thrown.rlimit && !tools.refused.has(thrown.rlimit)) {
-    tools.refused.add(thrown.rlimit);
-    tools.log.warn({ limit: thrown.rlimit }, "the engine may not raise a limit; runtimes do without it");
+  const limit = thrown instanceof EngineFailure ? thrown.rlimit : undefined;
+  if (limit && !isNamed(wish.spec, limit) && !tools.refused.has(limit)) {
+    tools.refused.add(limit);
+    tools.log.warn({ limit }, "the engine may not raise a limit; runtimes do without it");
     return;
   }
   if (!isMaking(wish) || isWorthAnother(thrown, failuresBefore(tended, thrown))) throw thrown;

@@ -20,6 +20,7 @@ import { toFailureMessage } from "../../wire/failures.ts";
 import type { Journal } from "../journal/index.ts";
 import type { Network } from "../network/index.ts";
 import type { Ask } from "../work/index.ts";
+import { usualCapabilities } from "./capabilities.ts";
 import * as commands from "./commands.ts";
 import { Engine, type EngineTimeouts } from "./engine.ts";
 import { type Figures, figuresForHistory, figuresNow } from "./figures.ts";
@@ -44,6 +45,8 @@ export interface RuntimesOptions {
   network: Pick<Network, "netmon" | "changes" | "attach" | "detach" | "macOf">;
   /** `runtimes.trust_after_ms`. */
   trustAfterMs: number;
+  /** `policy.capabilities`; those that are usual when absent. */
+  allowedCapabilities?: readonly string[];
   /** How long a created runtime must run before it counts as running, in milliseconds. 500 when absent. */
   settleMs?: number;
   /** How long the engine may take to answer, in milliseconds. */
@@ -77,6 +80,7 @@ export class Runtimes implements AsyncDisposable {
     ...options
   }: RuntimesOptions) {
     const { settleMs = 500, timeouts = {}, random = Math.random } = options;
+    const { allowedCapabilities = usualCapabilities } = options;
     const store = new Store(sql);
     this.#engine = new Engine(host, timeouts);
     const tools = {
@@ -86,7 +90,7 @@ export class Runtimes implements AsyncDisposable {
     const gates = { starts: new Gate(startsAtOnce), pulls: new Gate(pullsAtOnce) };
     const loop = new Loop({ ...tools, ...gates });
     this.#network = network;
-    this.#room = { store, journal, loop, clock, network };
+    this.#room = { store, journal, loop, clock, network, allowedCapabilities };
     this.#ground = groundOf(tools);
     this.#figures = { store, loop, ground: this.#ground, stats: new Stats(this.#engine, clock) };
     this.#logs = new Logs(this.#engine);

@@ -3,6 +3,7 @@ import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type RuntimeSpec, RuntimeSpecSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { Failure, type FailureKind } from "../../base/failure.ts";
 import type { Row, Schema, Sql } from "../../base/sql.ts";
+import { profileVersion } from "./profile.ts";
 
 /**
  * The room's tables. `runtimes_ended` remembers what was deleted or undone: a command that is taken up again after a crash
@@ -44,6 +45,9 @@ export const schema: Schema = {
      CREATE INDEX runtimes_ended_by_command ON runtimes_ended (command_id);
      CREATE INDEX runtimes_ended_by_name ON runtimes_ended (name);`,
     "ALTER TABLE runtimes ADD COLUMN oom_kills INTEGER NOT NULL DEFAULT 0",
+    `ALTER TABLE runtimes ADD COLUMN image_id TEXT NOT NULL DEFAULT '';
+     ALTER TABLE runtimes ADD COLUMN image_digest TEXT NOT NULL DEFAULT '';
+     ALTER TABLE runtimes ADD COLUMN profile_version INTEGER NOT NULL DEFAULT 1;`,
   ],
 };
 
@@ -66,6 +70,12 @@ export interface Wish {
   keepVolume: boolean;
   /** Wall time in milliseconds since 1970. */
   createdAt: number;
+  /** The image that its tag meant at its create, by the engine's id; empty until that is known. */
+  imageId: string;
+  /** The same image by its registry's digest; empty when it came from none. */
+  imageDigest: string;
+  /** Which profiles it was created with: see `profileVersion`. */
+  profileVersion: number;
   /** Times that the node started it again after it ended or vanished on its own. */
   restarts: number;
   /** Times that its container ended for want of memory. */
@@ -135,20 +145,24 @@ export class Store {
   /** Keeps a new wish: it should run, and is not made yet. */
   add(wish: Pick<Wish, "name" | "spec" | "specHash" | "commandId" | "createdAt">): void {
     this.#sql.run(
-      `INSERT INTO runtimes VALUES (?, ?, ?, 'running', 'creating', ?, ?, 0, ?, 0, '', '', '', '', '', 0, NULL, '[]', '', 0)`,
+      `INSERT INTO runtimes (
+         name, spec, spec_hash, command_id, acting_command_id, created_at, profile_version, desired, stage,
+         keep_volume, restarts, restart_command_id, restart_of, container_id, started, ended, ended_by_itself, removing, failure
+       ) VALUES (?, ?, ?, ?, ?, ?, ?, 'running', 'creating', 0, 0, '', '', '', '', '', 0, '[]', '')`,
       wish.name,
       toBinary(RuntimeSpecSchema, wish.spec),
       wish.specHash,
       wish.commandId,
       wish.commandId,
       wish.createdAt,
+      profileVersion,
     );
   }
 
   /** Changes what is given and leaves the rest. */
   update(
     name: string,
-    change: Partial<Omit<Wish, "name" | "spec" | "specHash" | "commandId" | "createdAt">>,
+    change: Partial<Omit<Wish, "name" | "spec" | "specHash" | "commandId" | "createdAt" | "profileVersion">>,
   ): void {
     const columns = Object.entries(change).map(
       ([key, value]) => [columnOf(key), toColumn(key, value)] as const,
@@ -208,6 +222,9 @@ function toWish(row: Row): Wish {
     keepVolume: row.keep_volume === 1,
     createdAt: Number(row.created_at),
     restarts: Number(row.restarts),
+    imageId: String(row.image_id),
+    imageDigest: String(row.image_digest),
+    profileVersion: Number(row.profile_version),
     oomKills: Number(row.oom_kills),
     restartCommandId: String(row.restart_command_id),
     restartOf: String(row.restart_of),

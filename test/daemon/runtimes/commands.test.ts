@@ -26,7 +26,7 @@ test("a runtime is created, told, listed, stopped, started, restarted and delete
   assert.equal(runtime.addresses.length, 1);
   const inspected = await engine.docker.getContainer(runtime.containerId).inspect();
   assert.equal(inspected.HostConfig.RestartPolicy?.Name, "no");
-  assert.deepEqual(inspected.HostConfig.LogConfig?.Config, { "max-file": "3", "max-size": "10m" });
+  assert.deepEqual(inspected.HostConfig.LogConfig?.Config, { "max-file": "3", "max-size": "10000000" });
 
   assert.deepEqual(await runtimes.get(name, ask().signal), runtime);
   assert.deepEqual(await runtimes.list(ask().signal), [runtime]);

@@ -37,7 +37,8 @@ test("of two networks that the engine made of one name, the one in use stays", (
   assert.deepEqual([first?.do === "removeNetwork" && first.network, rest], ["another", []]);
   const unused = { ...all(), networks: [second, { id: "net", name }] };
   assert.deepEqual(steps({ stage: "creating" }, unused), [
-    ...["ensureImage", "removeNetwork", "createContainer", `startContainer ${name}`, `verify ${name}`],
+    ...["ensureImage", "removeNetwork", "removeVolume", "createVolume", "createContainer"],
+    ...[`startContainer ${name}`, `verify ${name}`],
   ]);
 });
 

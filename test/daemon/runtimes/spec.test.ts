@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RuntimeProfile } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { AddressMode, Ipv6Mode } from "../../../gen/edge/v1/vnics_pb.ts";
+import { RestartMode, StartCondition } from "../../../gen/edge/v1/workloads_pb.ts";
 import { Failure } from "../../../src/base/failure.ts";
 import { checkSpec } from "../../../src/daemon/runtimes/check.ts";
 import { differences, hashOf } from "../../../src/daemon/runtimes/spec.ts";
@@ -34,7 +35,7 @@ test("specs that mean the same have one hash: order, defaults and the tag `lates
   assert.deepEqual(differences(one, other), []);
 });
 
-test("vNICs that mean the same have one hash, and their order counts; without vNICs a spec has the hash that it had", () => {
+test("vNICs that mean the same have one hash, and their order counts", () => {
   const lan = { name: "lan0", parent: "eth0" };
   const [dhcp, usual] = [AddressMode.DHCP, { metric: 100, ipv6Mode: Ipv6Mode.NONE }];
   assert.equal(
@@ -43,9 +44,64 @@ test("vNICs that mean the same have one hash, and their order counts; without vN
   );
   const other = { name: "lan1", parent: "eth1" };
   assert.deepEqual(differences(plc({ vnics: [lan, other] }), plc({ vnics: [other, lan] })), ["spec.vnics"]);
-  // Written down from before there were vNICs: another hash would make every container again.
-  const before = "ec28d8901f327eefe4b4ce3aca6d697ed642592746e026892ef28998f958b49b";
-  assert.equal(hashOf(spec("plc:1", { name: "plc1" })), before);
+});
+
+test("a spec that uses nothing new has the hash that it always had: another one would make every container again", () => {
+  const plain = spec("plc:1", { name: "plc1" });
+  const openplc = spec("plc:1", { name: "plc1", profile: RuntimeProfile.OPENPLC, stopGraceMs: 0 });
+  const full = spec("ghcr.io/owner/plc@sha256:".padEnd(89, "0"), {
+    ...{ name: "plc1", profile: RuntimeProfile.UNSPECIFIED, stopGraceMs: 5_000, volumePath: "/var/lib/plc" },
+    env: [
+      { name: "B", value: "2" },
+      { name: "A", value: "1" },
+    ],
+    resources: { memoryBytes: 536_870_912n, cpuset: "0-1", pidsLimit: 200n },
+    ports: [{ nodePort: 18_443, runtimePort: 8443 }],
+    labels: [{ key: "line", value: "1" }],
+    vnics: [
+      {
+        ...{ name: "lan0", parent: "eth0", addressMode: AddressMode.STATIC, address: "10.0.0.5/24" },
+        ipv6Mode: Ipv6Mode.SLAAC,
+      },
+    ],
+  });
+  // The first was written down before there were vNICs, the others before there were commands, volumes and all that is with them.
+  assert.deepEqual([plain, openplc, full].map(hashOf), [
+    "ec28d8901f327eefe4b4ce3aca6d697ed642592746e026892ef28998f958b49b",
+    "202704b1dd4db26c6096439d43043fce1a26f0aa91337c4a2e8b7b83b7e8d78c",
+    "47b28bcd9b71bf7ae45820118851db9007e9a5796d6e28f1c4aeb6504c422980",
+  ]);
+});
+
+test("what is written out and is usual anyway means nothing, nor does the order of what has none", () => {
+  const [a, b] = [
+    { name: "a", path: "/a" },
+    { name: "b", path: "/b" },
+  ];
+  const one = plc({
+    ...{
+      volumes: [a, b],
+      capabilities: ["NET_RAW", "IPC_LOCK"],
+      tmpfs: [{ path: "/tmp" }],
+      command: ["x", "y"],
+    },
+    ...{ health: { tcp: { port: 502 } }, after: [{ runtime: "db" }] },
+  });
+  const other = plc({
+    ...{ volumes: [b, a], capabilities: ["IPC_LOCK", "NET_RAW"], command: ["x", "y"] },
+    tmpfs: [{ path: "/tmp", sizeBytes: 64n << 20n }],
+    ...{
+      log: { fileBytes: 10_000_000n, files: 3 },
+      resources: { cpuWeight: 100 },
+      restart: RestartMode.ALWAYS,
+    },
+    health: { tcp: { port: 502 }, intervalMs: 30_000, timeoutMs: 5_000, failures: 3, startPeriodMs: 60_000 },
+    after: [{ runtime: "db", condition: StartCondition.RUNNING }],
+  });
+  assert.equal(hashOf(one), hashOf(other));
+  assert.deepEqual(differences(one, plc({ ...one, command: ["y", "x"], $typeName: undefined } as SpecInit)), [
+    "spec.command",
+  ]);
 });
 
 test("the fields in which two specs differ are named as the contract names them", () => {
@@ -59,6 +115,58 @@ test("the fields in which two specs differ are named as the contract names them"
     ...["spec.volume_path", "spec.labels"],
   ]);
   assert.notEqual(hashOf(plc()), hashOf(plc(changes)));
+});
+
+test("what goes with what in a container is told by name, all at once", () => {
+  const bad = plc({
+    command: ["a\0b"],
+    entrypoint: ["", "x"],
+    volumes: [
+      { name: "one", path: "/var/run/runtime" },
+      { name: "two", path: "/data/../etc" },
+      { name: "three", path: "/run/three" },
+      { name: "four", path: "/etc/hosts" },
+      { name: "five", path: "/run/three/five" },
+    ],
+    tmpfs: [{ path: "/run" }, { path: "/var/run/three" }, { path: "/proc/x" }, { path: "/dev/shm" }],
+    ulimits: [
+      { name: "nofile", soft: 2n, hard: 1n },
+      { name: "memlock", soft: -1n, hard: 5n },
+      { name: "core", soft: 5n, hard: -1n },
+    ],
+    capabilities: ["NET_RAW", "ALL", "NET_RAW", "sys_nice"],
+  });
+  const why = "what is kept and what is forgotten must not lie in one another";
+  const violations = (() => {
+    try {
+      checkSpec(bad);
+    } catch (thrown) {
+      return thrown instanceof Failure ? thrown.violations : [];
+    }
+    return [];
+  })();
+  assert.deepEqual(
+    violations.map(({ field, message }) => `${field}: ${message}`),
+    [
+      'spec.capabilities[3]: "sys_nice" must be a capability without CAP_, as in NET_ADMIN',
+      "spec.command[0]: must not contain a zero byte",
+      "spec.entrypoint[0]: is the program, and must not be empty",
+      "spec.volumes[0].path: is the place of spec.volume_path already: each must be different",
+      "spec.volumes[1].path: must not contain '.' or '..' as a folder",
+      "spec.volumes[3].path: /etc/hosts is the engine's own: choose another",
+      `spec.tmpfs[0].path: hides /var/run/runtime of spec.volume_path: ${why}`,
+      `spec.tmpfs[0].path: hides /var/run/runtime of spec.volumes[0].path: ${why}`,
+      `spec.tmpfs[0].path: hides /run/three of spec.volumes[2].path: ${why}`,
+      `spec.tmpfs[0].path: hides /run/three/five of spec.volumes[4].path: ${why}`,
+      "spec.tmpfs[1].path: is the place of /run/three of spec.volumes[2].path already: each must be different",
+      `spec.tmpfs[1].path: hides /run/three/five of spec.volumes[4].path: ${why}`,
+      "spec.tmpfs[2].path: /proc/x is the kernel's own: choose another",
+      "spec.ulimits[0].hard: 1 is below the limit in force, which is 2: raise it, or give -1 for none",
+      "spec.ulimits[1].hard: 5 is below the limit in force, which is none: raise it, or give -1 for none",
+      "spec.capabilities[1]: ALL is no capability of Linux: see capabilities(7)",
+      'spec.capabilities[2]: "NET_RAW" is already spec.capabilities[0]',
+    ],
+  );
 });
 
 test("what the rules of the contract cannot say is refused before anything is made, all at once", () => {
@@ -81,9 +189,9 @@ test("what the rules of the contract cannot say is refused before anything is ma
           "spec.ports[0].node_port: is 70000; 1 to 65535 is allowed",
           "spec.env[0].value: must not contain a zero byte",
           "spec.profile: 7 is not a profile that this node knows",
-          "spec.volume_path: must not contain '.' or '..' as a folder",
           "spec.resources.cpuset: 3-1 is not a range: it ends before it begins",
           'spec.labels[0].key: "edge.instance" must not begin with edge.: these are the daemon\'s own',
+          "spec.volume_path: must not contain '.' or '..' as a folder",
           "spec.vnics[0].parent: is required, or parent_mac",
           "spec.vnics[1].name: eth1 is kept for the engine's own networks: choose another, as in lan0",
           "spec.vnics[1].address: is required with a static address, as in 192.168.1.50/24",

@@ -1,0 +1,80 @@
+import { failure } from "../../base/failure.ts";
+import type { Hands } from "./apply.ts";
+import { fullReference } from "./names.ts";
+import { pull } from "./pull.ts";
+import type { Wish } from "./store.ts";
+
+/** What an image's tag meant when its runtime was created: this is what runs, whatever the tag means later. */
+export type Resolved = Pick<Wish, "imageId" | "imageDigest">;
+
+/** The name of an image without tag and digest, as engines shorten it in their lists. */
+function nameOf(reference: string): string {
+  const bare = reference.replace(/@.*$/, "").replace(/:[^/:]*$/, "");
+  return bare.replace(/^(?:index\.)?docker\.io\//, "").replace(/^library\//, "");
+}
+
+/** The digest under which a registry has an image, out of what the engine says of it; empty when it came from none. */
+export function digestFor(reference: string, repoDigests: readonly string[]): string {
+  const name = nameOf(reference);
+  const said = repoDigests.filter((one) => nameOf(one) === name).map((one) => one.replace(/^.*@/, ""));
+  const asked = /@(.*)$/.exec(reference)?.[1];
+  return asked !== undefined && said.includes(asked) ? asked : (said[0] ?? "");
+}
+
+/** The reference by which an image is found by its digest; the tag stays in it for people, and means nothing. */
+function pinned(image: string, digest: string): string {
+  return `${fullReference(image).replace(/@.*$/, "")}@${digest}`;
+}
+
+/** A reference of the very image that a runtime was created with; undefined when the engine no longer has it. */
+export async function keptReference(
+  { engine, waiting }: Pick<Hands, "engine" | "waiting">,
+  { spec, imageId, imageDigest }: Wish,
+): Promise<string | undefined> {
+  if (imageDigest !== "") {
+    const byDigest = pinned(spec.image, imageDigest);
+    if (await engine.image(byDigest, waiting)) return byDigest;
+  }
+  // The tag, for as long as it means the same: lists of the engine show it.
+  const tag = fullReference(spec.image);
+  if ((await engine.image(tag, waiting))?.id === imageId) return tag;
+  return (await engine.image(imageId, waiting)) && imageId;
+}
+
+/** Sees to it that the engine has the image, and keeps what its tag means when this was not done before. */
+export async function ensureImage(hands: Hands): Promise<void> {
+  const { engine, wish, waiting, store } = hands;
+  const { image } = wish.spec;
+  if (wish.imageId === "") {
+    const reference = fullReference(image);
+    const found =
+      (await engine.image(reference, waiting)) ??
+      (await pulled(hands, image).then(() => engine.image(reference, waiting)));
+    if (!found)
+      throw failure("conflict", `the image ${image} was removed from the engine while it was pulled`);
+    store.update(wish.name, resolved(reference, found));
+  } else if ((await keptReference(hands, wish)) === undefined) {
+    if (wish.imageDigest === "") {
+      const sentence = `the engine no longer has the image ${wish.imageId} of ${wish.name}, which came from no registry`;
+      throw failure("not_found", `${sentence}: load it again, or delete the runtime and create it anew`);
+    }
+    await pulled(hands, pinned(image, wish.imageDigest).replace(/:[^/:@]*@/, "@"));
+  }
+}
+
+/** Keeps which image a container has that was made before this was kept. */
+export async function keepImage(hands: Hands, imageId: string): Promise<void> {
+  const { engine, wish, waiting, store } = hands;
+  const found = (await engine.image(imageId, waiting)) ?? { id: imageId, repoDigests: [] };
+  store.update(wish.name, resolved(fullReference(wish.spec.image), found));
+}
+
+function resolved(reference: string, found: { id: string; repoDigests: readonly string[] }): Resolved {
+  return { imageId: found.id, imageDigest: digestFor(reference, found.repoDigests) };
+}
+
+async function pulled({ engine, clock, waiting, progress, pulls }: Hands, image: string): Promise<void> {
+  progress("pulling image", 0, 0);
+  const onProgress = (done: number, total: number) => progress("pulling image", done, total);
+  await pulls.run(waiting, () => pull(engine, image, { clock, signal: waiting, onProgress }));
+}
