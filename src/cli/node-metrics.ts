@@ -1,6 +1,6 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Command } from "commander";
-import { GetMetricsResponseSchema } from "../../gen/edge/v1/node_pb.ts";
+import { GetMetricsResponseSchema, type MetricsPoint } from "../../gen/edge/v1/node_pb.ts";
 import { answer, moment } from "./answer.ts";
 import type { Door } from "./door.ts";
 import { duration, whole } from "./flags.ts";
@@ -43,20 +43,35 @@ async function metrics(
   };
   const response = await door.ask("getMetrics", request, { nodeId: target?.id });
   answer(run, GetMetricsResponseSchema, response, () => {
-    const rate = (bytes: bigint | undefined) => `${formatBytes(bytes ?? 0n)}/s`;
-    const lines = response.points.map(({ at, sample }) => [
-      moment(at),
-      `${(sample?.cpuPercent ?? 0).toFixed(1)}%`,
-      formatBytes(sample?.memoryUsedBytes ?? 0n),
-      sample?.diskUsedBytes ? formatBytes(sample.diskUsedBytes) : "",
-      rate(sample?.networkReceivedBytesPerSecond),
-      rate(sample?.networkSentBytesPerSecond),
-      formatDuration(Number(sample?.uptimeSeconds ?? 0n) * 1000),
-    ]);
-    const titles = ["AT", "CPU", "MEMORY", "DISK", "RECEIVED", "SENT", "UP"];
+    const columns = [...both, ...(runtime === undefined ? ofNode : ofRuntime), up];
+    const lines = response.points.map((point) => columns.map(([, cell]) => cell(point)));
+    const titles = columns.map(([title]) => title);
     const text = rows(run.terminal, titles, lines, "no samples in this time", { numbers: true });
     return lines.length === 0
       ? text
       : `${text}each line stands for ${formatDuration(response.resolutionMs)}\n`;
   });
 }
+
+type Column = readonly [title: string, cell: (point: MetricsPoint) => string];
+
+const rate = (bytes: bigint | undefined) => `${formatBytes(bytes ?? 0n)}/s`;
+
+const both: readonly Column[] = [
+  ["AT", ({ at }) => moment(at)],
+  ["CPU", ({ sample }) => `${(sample?.cpuPercent ?? 0).toFixed(1)}%`],
+  ["MEMORY", ({ sample }) => formatBytes(sample?.memoryUsedBytes ?? 0n)],
+  ["RECEIVED", ({ sample }) => rate(sample?.networkReceivedBytesPerSecond)],
+  ["SENT", ({ sample }) => rate(sample?.networkSentBytesPerSecond)],
+];
+const ofNode: readonly Column[] = [
+  ["DISK", ({ sample }) => (sample?.diskUsedBytes ? formatBytes(sample.diskUsedBytes) : "")],
+];
+const ofRuntime: readonly Column[] = [
+  ["READ", ({ sample }) => rate(sample?.blockReadBytesPerSecond)],
+  ["WRITTEN", ({ sample }) => rate(sample?.blockWrittenBytesPerSecond)],
+  ["PIDS", ({ sample }) => String(sample?.pids ?? 0)],
+  ["RESTARTS", ({ sample }) => String(sample?.restarts ?? 0)],
+  ["OOM KILLS", ({ sample }) => String(sample?.oomKills ?? 0)],
+];
+const up: Column = ["UP", ({ sample }) => formatDuration(Number(sample?.uptimeSeconds ?? 0n) * 1000)];
