@@ -47,7 +47,7 @@ describe("a certificate of some seconds", () => {
     assert.ok(first && second && second.seconds > first.seconds);
 
     const next = join(dataDir(world), "identity.next.json");
-    for (const afterMs of [0, 3, 10, 40]) {
+    for (const afterMs of [0, 5, 30]) {
       await appearance(next);
       await sleep(afterMs);
       await world.daemon.kill9();
