@@ -5,7 +5,12 @@ import { after, test } from "node:test";
 import { RuntimePhase } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { systemClock } from "../../../src/base/clock.ts";
 import { Engine } from "../../../src/daemon/runtimes/engine.ts";
-import { kernelUsage, parseGroups, parseTraffic } from "../../../src/daemon/runtimes/kernel-usage.ts";
+import {
+  kernelUsage,
+  parseBlocksV1,
+  parseGroups,
+  parseTraffic,
+} from "../../../src/daemon/runtimes/kernel-usage.ts";
 import { Stats } from "../../../src/daemon/runtimes/stats.ts";
 import { sharedEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
@@ -74,7 +79,7 @@ test("a kernel with cgroup v2 is read as it writes", () => {
   assert.equal(kernelUsage(measured, now, { proc, cgroup })?.blockReadBytes, 0, "nothing was read yet");
 });
 
-test("groups and links have the names that they have", () => {
+test("groups, links and disks have the names that they have", () => {
   const groups = parseGroups("12:cpu,cpuacct:/docker/1f\n3:memory:/docker/a:b\n1:name=systemd:/x\n0::/y\n");
   const of = {
     cpu: "/docker/1f",
@@ -84,6 +89,9 @@ test("groups and links have the names that they have", () => {
     "": "/y",
   };
   assert.deepEqual(groups, of);
+  const disks =
+    "8:0 Read 4096\n8:0 Write 10\n8:0 Sync 0\n8:16 Read 4\n8:16 Write 1\n8:16 Total 5\nTotal 4111\n";
+  assert.deepEqual(parseBlocksV1(disks), { blockReadBytes: 4100, blockWrittenBytes: 11 });
   assert.deepEqual(parseTraffic(traffic.replace("lan0: 4000000", "lan:0:4000000")), {
     ...{ receivedBytes: 4_001_000, sentBytes: 3_000_010 },
   });
