@@ -77,8 +77,10 @@ export class Loop implements AsyncDisposable {
       AbortSignal.any([signal, this.signal]),
       async (stop) => {
         for await (const _ of this.#looks.wakes(stop)) {
+          const began = clock.elapsed();
           this.#look();
-          await clock.sleep(pauseMs, stop);
+          // On a machine with many processes a search takes its time: a tenth of all time at most.
+          await clock.sleep(Math.max(pauseMs, 9 * (clock.elapsed() - began)), stop);
         }
       },
       async (stop) => {
