@@ -24,7 +24,7 @@ async function newImage(): Promise<{ image: string; layerBytes: number }> {
   addFile(layer, "/ballast", randomBytes(3 << 20));
   const name = newName();
   const command = ["/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 3600 & wait; done"];
-  const { layerBytes } = await registry.add({ ...{ name, tag: "1", layer, command } });
+  const { layerBytes } = await registry.add({ ...{ name, tag: "1", layers: [layer], command } });
   return { image: `${registry.address}/${name}:1`, layerBytes };
 }
 
