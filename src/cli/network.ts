@@ -56,19 +56,19 @@ async function watch(run: Run, { netmonSocket, follow }: WatchFlags): Promise<vo
 
 async function attachments(run: Run, { netmonSocket, follow }: WatchFlags): Promise<void> {
   const { signal, terminal, clock } = run;
-  let afterSequence = 0n;
+  let after: { afterSequence?: bigint } = {};
   let isFirst = true;
   await watchNetmon(
     run,
     await findNetmon(run, netmonSocket),
-    (client) => client.watchAttachments({ afterSequence }, { signal }),
+    (client) => client.watchAttachments(after, { signal }),
     (told) => {
       answerLine(run, WatchAttachmentsResponseSchema, told, () => {
         const events = told.events.map(attachmentEventLine).join("");
         return isFirst ? tableOfAttachments(told.attachments, terminal, clock.now()) + events : events;
       });
       isFirst = false;
-      afterSequence = told.lastSequence;
+      after = { afterSequence: told.lastSequence };
       return !follow;
     },
   );

@@ -70,7 +70,7 @@ async function fromNetmon(run: Run, name: string): Promise<Tell[]> {
       run,
       await findNetmon(run),
       // 0 would be those from now on only.
-      (client) => client.watchAttachments({ afterSequence: 1n }, { signal: run.signal }),
+      (client) => client.watchAttachments({ afterSequence: 0n }, { signal: run.signal }),
       ({ events, lastSequence }) => {
         for (const event of events.filter(({ change }) => change?.runtime === name)) {
           told.push(() => answerLine(run, AttachmentEventSchema, event, () => attachmentEventLine(event)));

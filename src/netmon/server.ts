@@ -99,11 +99,11 @@ const coalesceMs = 50;
 /** All attachments now, then whenever one is different, with what happened since in order and without a gap. */
 export async function* watchAttachments(
   attachments: Pick<Attachments, "changes" | "looked" | "statuses" | "eventsAfter" | "lastSequence">,
-  { afterSequence }: Pick<WatchAttachmentsRequest, "afterSequence">,
+  { afterSequence }: WatchAttachmentsRequest,
   { clock, signal }: { clock: Clock; signal: AbortSignal },
 ): AsyncGenerator<WatchAttachmentsResponse, void> {
   await attachments.looked(signal);
-  let told = Number(afterSequence) || attachments.lastSequence;
+  let told = afterSequence === undefined ? attachments.lastSequence : Number(afterSequence);
   for await (const _ of attachments.changes.wakes(signal)) {
     for (let isMore = true; isMore; ) {
       const events = attachments.eventsAfter(told, batch);

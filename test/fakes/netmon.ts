@@ -117,7 +117,7 @@ export async function fakeNetmon(
   };
 
   async function* watchAttachments({ afterSequence }: WatchAttachmentsRequest, { signal }: CallContext) {
-    let after = afterSequence === 0n ? lastSequence() : afterSequence;
+    let after = afterSequence ?? lastSequence();
     for await (const _ of changes.wakes(signal)) {
       const events = kept.events.filter(({ sequence }) => sequence > after);
       after = events.at(-1)?.sequence ?? after;

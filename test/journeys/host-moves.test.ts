@@ -135,7 +135,7 @@ describe("a host that moves", () => {
     const events: { kind: VnicChangeKind; reason: string }[] = [];
     const stop = new AbortController();
     for await (const told of plant.netmonClient.watchAttachments(
-      { afterSequence: 1n },
+      { afterSequence: 0n },
       { signal: stop.signal },
     )) {
       for (const { change, reason } of told.events) {
