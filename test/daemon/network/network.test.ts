@@ -97,11 +97,11 @@ test("what happens to vNICs is in the journal once, whichever side is away or ki
     await life.network.attach(wanted, life.signal);
     netmon.tell("theirs/plc1", renewed);
     netmon.tell("ours/plc1", renewed);
-    await until("two facts", () => life.facts().length === 2);
+    await until("three facts", () => life.facts().length === 3);
     assert.deepEqual(
       life.facts(),
-      ["plc1 lan0 ATTACHED c1", "plc1 lan0 LEASE_RENEWED"],
-      "what was before is not told",
+      ["plc1 lan0 LEASE_RENEWED", "plc1 lan0 ATTACHED c1", "plc1 lan0 LEASE_RENEWED"],
+      "what netmon kept from before is told, too",
     );
   }
   {
@@ -111,14 +111,14 @@ test("what happens to vNICs is in the journal once, whichever side is away or ki
   await using life = live(folder.path);
   {
     await using _ = await fakeNetmon(socket, kept);
-    await until("the third fact", () => life.facts().length === 3);
+    await until("the fourth fact", () => life.facts().length === 4);
   }
   await life.lost();
   {
     await using netmon = await fakeNetmon(socket, kept);
     await life.reached();
     netmon.tell("ours/plc1", renewed);
-    await until("the fourth fact", () => life.facts().length === 4);
+    await until("the fifth fact", () => life.facts().length === 5);
   }
   await life.lost();
   // It lost its disk: its numbers begin anew.
@@ -126,9 +126,11 @@ test("what happens to vNICs is in the journal once, whichever side is away or ki
   await life.reached();
   await life.network.attach(wanted, life.signal);
   netmon.tell("ours/plc1", renewed);
-  await until("two more facts", () => life.facts().length >= 6);
+  await until("two more facts", () => life.facts().length >= 7);
   assert.deepEqual(
     life.facts().map((fact) => fact.split(" ")[2]),
-    [ATTACHED, LEASE_RENEWED, LEASE_LOST, LEASE_RENEWED, ATTACHED, LEASE_RENEWED].map((kind) => nameOf(kind)),
+    [LEASE_RENEWED, ATTACHED, LEASE_RENEWED, LEASE_LOST, LEASE_RENEWED, ATTACHED, LEASE_RENEWED].map((kind) =>
+      nameOf(kind),
+    ),
   );
 });
