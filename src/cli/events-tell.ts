@@ -1,4 +1,9 @@
-import { CertificateChangeKind, type Event, RuntimeChangeKind } from "../../gen/edge/v1/command_pb.ts";
+import {
+  CertificateChangeKind,
+  type Event,
+  IdentityChangeKind,
+  RuntimeChangeKind,
+} from "../../gen/edge/v1/command_pb.ts";
 import { moment, word } from "./answer.ts";
 import { printable } from "./table.ts";
 import { vnicChangeInWords } from "./vnic-change-tell.ts";
@@ -30,6 +35,10 @@ function factOf({ fact }: Event): string {
     case "certificate": {
       const { runtime, port, kind, sha256 } = fact.value;
       return `certificate of runtime ${runtime}, port ${port}, ${word(CertificateChangeKind, kind)}: ${sha256}`;
+    }
+    case "identity": {
+      const { kind, serial, expiresAt } = fact.value;
+      return `certificate of the node, ${word(IdentityChangeKind, kind)}: ${serial} is good until ${moment(expiresAt)}`;
     }
     case "daemonStarted":
       return `daemon ${fact.value.version} started`;

@@ -65,6 +65,7 @@ export function describeNode(node: GetNodeResponse, now: number): string {
         ? `${engine.version} (API ${engine.apiVersion}, ${engine.storageDriver}) at ${engine.host}`
         : `not reachable: ${engine?.problem ?? "unknown"}`,
     ],
+    ["certificate", certificateOf(node)],
     ["host", inventory?.hostName ?? ""],
     [
       "system",
@@ -77,6 +78,12 @@ export function describeNode(node: GetNodeResponse, now: number): string {
     ["booted", moment(inventory?.bootedAt)],
     ["clock", moment(clock?.now) + (offset === undefined ? "" : hubClock(offset))],
   ]);
+}
+
+function certificateOf({ certificateExpiresAt, certificateRenewsAt }: GetNodeResponse): string {
+  if (!certificateExpiresAt) return "";
+  const renewal = certificateRenewsAt ? `, renewed from ${moment(certificateRenewsAt)} on` : "";
+  return `good until ${moment(certificateExpiresAt)}${renewal}`;
 }
 
 function hubClock(offsetMs: bigint): string {
