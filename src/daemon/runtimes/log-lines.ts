@@ -40,13 +40,16 @@ function entryLength(head: Buffer): number {
 const newLine = 0x0a;
 
 /** The line that an entry is. An entry that does not end with a line's end was cut by the engine. */
-export function lineOf({ stream, bytes }: Entry): LogLine {
-  const space = bytes.indexOf(" ");
+export function lineOf(entry: Entry): LogLine {
+  const { stream, bytes } = entry;
   const cut = bytes.at(-1) !== newLine;
-  return create(LogLineSchema, {
-    ...{ stream, cut, at: momentOf(bytes.toString("latin1", 0, Math.max(space, 0))) },
-    text: bytes.toString("utf8", space + 1, bytes.length - (cut ? 0 : 1)),
-  });
+  const text = bytes.toString("utf8", bytes.indexOf(" ") + 1, bytes.length - (cut ? 0 : 1));
+  return create(LogLineSchema, { stream, cut, at: atOf(entry), text });
+}
+
+/** When an entry was written. */
+export function atOf({ bytes }: Entry): Timestamp {
+  return momentOf(bytes.toString("latin1", 0, Math.max(bytes.indexOf(" "), 0)));
 }
 
 /** A moment to the nanosecond, as the engine writes it: `2026-11-21T10:00:00.123456789Z`. */

@@ -11,7 +11,7 @@ import { failure, invalidFields } from "../../base/failure.ts";
 import { Gate } from "../../base/gate.ts";
 import type { Engine } from "./engine.ts";
 import { isNotFound, translated } from "./engine-failures.ts";
-import { entriesOf, isBefore, lineOf, momentOf } from "./log-lines.ts";
+import { atOf, entriesOf, isBefore, momentOf } from "./log-lines.ts";
 import { Tail } from "./log-tail.ts";
 import type { ObservedContainer } from "./observed.ts";
 
@@ -62,7 +62,7 @@ export class Logs {
       const sentence = `the container of runtime ${request.name} is just being replaced: ask again in a moment`;
       throw failure("unavailable", sentence, { cause: thrown });
     }
-    const { lines, leftOut } = tail;
+    const { lines, leftOut } = tail.read();
     const containerCreatedAt = momentOf(container.createdAt);
     return {
       lines,
@@ -84,10 +84,9 @@ export class Logs {
     for await (const entry of entriesOf(pieces)) {
       if (request.stream !== LogStream.UNSPECIFIED && entry.stream !== request.stream) continue;
       if (!entry.bytes.includes(wanted, entry.bytes.indexOf(" ") + 1)) continue;
-      const line = lineOf(entry);
-      if (line.at && request.since && isBefore(line.at, request.since)) continue;
-      if (line.at && request.until && !isBefore(line.at, request.until)) continue;
-      tail.add(line);
+      if (request.since && isBefore(atOf(entry), request.since)) continue;
+      if (request.until && !isBefore(atOf(entry), request.until)) continue;
+      tail.add(entry);
     }
   }
 }

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { create } from "@bufbuild/protobuf";
-import { LogLineSchema, LogStream } from "../../../gen/edge/v1/runtimes_pb.ts";
+import { LogStream } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { entriesOf, isBefore, lineOf, momentOf } from "../../../src/daemon/runtimes/log-lines.ts";
 import { Tail } from "../../../src/daemon/runtimes/log-tail.ts";
 
@@ -69,18 +68,23 @@ test("moments are kept to the nanosecond", () => {
 });
 
 test("of any number of lines the newest are kept, within lines and bytes", () => {
-  const line = (text: string) => create(LogLineSchema, { text });
-  const few = new Tail({ lines: 3, bytes: 1000 });
-  for (let at = 0; at < 100_000; at++) few.add(line(String(at)));
-  assert.deepEqual(
-    few.lines.map(({ text }) => text),
-    ["99997", "99998", "99999"],
-  );
-  assert.equal(few.leftOut, true);
-  const small = new Tail({ lines: 1000, bytes: 200 });
-  for (const text of ["é".repeat(40), "a", "é".repeat(60)]) small.add(line(text));
-  assert.deepEqual([small.lines.length, small.leftOut], [1, true], "a letter may be two bytes");
-  const exact = new Tail({ lines: 1, bytes: 41 });
-  exact.add(line("a"));
-  assert.deepEqual([exact.lines.length, exact.leftOut], [1, false]);
+  const line = (text: string) => ({ stream: STDOUT, bytes: entry(1, `${text}\n`).subarray(8) });
+  const textsOf = (limit: { lines: number; bytes: number }, texts: readonly string[]) => {
+    const tail = new Tail(limit);
+    for (const text of texts) tail.add(line(text));
+    const { lines, leftOut } = tail.read();
+    return [lines.map(({ text }) => text), leftOut];
+  };
+  const many = Array.from({ length: 100_000 }, (_, at) => String(at));
+  assert.deepEqual(textsOf({ lines: 3, bytes: 1000 }, many), [many.slice(-3), true]);
+  assert.deepEqual(textsOf({ lines: 4, bytes: 1000 }, many.slice(0, 4)), [["0", "1", "2", "3"], false]);
+  const few = many.slice(-500);
+  for (let bytes = 450; bytes < 500; bytes++) {
+    // Every place in a line is once where the ring ends.
+    assert.deepEqual(textsOf({ lines: 1000, bytes }, few), [few.slice(-10 - Number(bytes >= 495)), true]);
+  }
+  const letters = ["é".repeat(40), "a", "é".repeat(60)];
+  assert.deepEqual(textsOf({ lines: 9, bytes: 200 }, letters), [letters.slice(2), true], "two bytes each");
+  assert.deepEqual(textsOf({ lines: 1, bytes: 41 }, ["a"]), [["a"], false]);
+  assert.deepEqual(textsOf({ lines: 9, bytes: 100 }, ["a", "b".repeat(100)]), [[], true]);
 });
