@@ -43,11 +43,14 @@ export function describeProgress({
   phase,
   doneBytes,
   totalBytes,
-}: Pick<Progress, "phase" | "doneBytes" | "totalBytes">) {
+  detail,
+}: Pick<Progress, "phase" | "doneBytes" | "totalBytes" | "detail">) {
   const what = printable(phase);
-  if (totalBytes === 0n) return doneBytes === 0n ? `${what} ...` : `${what}  ${formatBytes(doneBytes)}`;
+  const rest = detail === "" ? "" : `  ${printable(detail)}`;
+  if (totalBytes === 0n)
+    return doneBytes === 0n ? `${what} ...${rest}` : `${what}  ${formatBytes(doneBytes)}${rest}`;
   const share = Math.min(1, Number(doneBytes) / Number(totalBytes));
   const filled = Math.round(share * barCells);
   const bar = "#".repeat(filled) + "-".repeat(barCells - filled);
-  return `${what}  [${bar}] ${Math.floor(share * 100)}%  ${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}`;
+  return `${what}  [${bar}] ${Math.floor(share * 100)}%  ${formatBytes(doneBytes)} of ${formatBytes(totalBytes)}${rest}`;
 }

@@ -3,7 +3,7 @@ import { milliseconds, optional, path } from "../base/setting-kinds.ts";
 import type { Setting, Settings, SettingValues } from "../base/settings.ts";
 import { defaultNetmonSocket, defaultStateFolder, logSettings } from "../wire/settings.ts";
 import { allowSetting } from "./invoke/index.ts";
-import { capabilitiesSetting, usualCapabilities } from "./runtimes/index.ts";
+import { capabilitiesSetting, imageSettings, usualCapabilities } from "./runtimes/index.ts";
 
 /** Who runs the daemon decides where it keeps its state when nobody says. */
 export interface Surroundings {
@@ -36,6 +36,7 @@ export function daemonSettings({ env, uid, home }: Surroundings) {
       max: 86_400_000,
       doc: "How long a runtime's program must have run until the engine may start it again without the daemon, in milliseconds.",
     }),
+    ...imageSettings,
     "policy.capabilities": capabilitiesSetting({
       default: usualCapabilities,
       doc: "Capabilities that a runtime may ask for beside those of its profile. One that runs already keeps what it has.",

@@ -20,7 +20,13 @@ import { openLocalDoor } from "./local/index.ts";
 import { Metrics, schema as metricsSchema } from "./metrics/index.ts";
 import { Network, schema as networkSchema } from "./network/index.ts";
 import { machineRoots, type NodeRoom, readInventory, trafficInterfaces } from "./node/index.ts";
-import { instanceIdOf, Runtimes, schema as runtimesSchema } from "./runtimes/index.ts";
+import {
+  imageSettingsOf,
+  imagesSchema,
+  instanceIdOf,
+  Runtimes,
+  schema as runtimesSchema,
+} from "./runtimes/index.ts";
 import { Work, schema as workSchema } from "./work/index.ts";
 
 export interface DaemonOptions {
@@ -52,6 +58,7 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
     journalSchema,
     workSchema,
     runtimesSchema,
+    imagesSchema,
     networkSchema,
     controlSchema,
     metricsSchema,
@@ -71,6 +78,7 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
     Runtimes.open({
       ...{ sql, journal, clock, log, random, network, host: config["docker.host"] },
       trustAfterMs: config["runtimes.trust_after_ms"],
+      images: imageSettingsOf(config, dataDir),
       allowedCapabilities: config["policy.capabilities"],
     }),
   );

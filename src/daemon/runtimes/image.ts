@@ -1,7 +1,6 @@
 import { failure } from "../../base/failure.ts";
 import type { Hands } from "./apply.ts";
 import { fullReference } from "./names.ts";
-import { pull } from "./pull.ts";
 import type { Wish } from "./store.ts";
 
 /** What an image's tag meant when its runtime was created: this is what runs, whatever the tag means later. */
@@ -43,22 +42,24 @@ export async function keptReference(
 
 /** Sees to it that the engine has the image, and keeps what its tag means when this was not done before. */
 export async function ensureImage(hands: Hands): Promise<void> {
-  const { engine, wish, waiting, store } = hands;
+  const { engine, images, wish, waiting, store } = hands;
   const { image } = wish.spec;
+  const pulled = (of: string) => images.pull(wish.name, of, { ...hands, signal: waiting });
   if (wish.imageId === "") {
     const reference = fullReference(image);
     const found =
       (await engine.image(reference, waiting)) ??
-      (await pulled(hands, image).then(() => engine.image(reference, waiting)));
+      (await pulled(image).then(() => engine.image(reference, waiting)));
     if (!found)
       throw failure("conflict", `the image ${image} was removed from the engine while it was pulled`);
     store.update(wish.name, resolved(reference, found));
+    images.used(wish.name, found.id);
   } else if ((await keptReference(hands, wish)) === undefined) {
     if (wish.imageDigest === "") {
       const sentence = `the engine no longer has the image ${wish.imageId} of ${wish.name}, which came from no registry`;
       throw failure("not_found", `${sentence}: load it again, or delete the runtime and create it anew`);
     }
-    await pulled(hands, pinned(image, wish.imageDigest).replace(/:[^/:@]*@/, "@"));
+    await pulled(pinned(image, wish.imageDigest).replace(/:[^/:@]*@/, "@"));
   }
 }
 
@@ -71,10 +72,4 @@ export async function keepImage(hands: Hands, imageId: string): Promise<void> {
 
 function resolved(reference: string, found: { id: string; repoDigests: readonly string[] }): Resolved {
   return { imageId: found.id, imageDigest: digestFor(reference, found.repoDigests) };
-}
-
-async function pulled({ engine, clock, waiting, progress, pulls }: Hands, image: string): Promise<void> {
-  progress("pulling image", 0, 0);
-  const onProgress = (done: number, total: number) => progress("pulling image", done, total);
-  await pulls.run(waiting, () => pull(engine, image, { clock, signal: waiting, onProgress }));
 }

@@ -7,7 +7,7 @@ export interface RemovingHands {
   engine: Engine;
   /** Ends everything, when the program stops. */
   signal: AbortSignal;
-  progress: (phase: string, doneBytes?: number, totalBytes?: number) => void;
+  progress: (phase: string, doneBytes?: number, totalBytes?: number, detail?: string) => void;
 }
 
 type Removes<D extends Removal["do"]> = (

@@ -16,6 +16,7 @@ import { asFailure, type Failure, failure } from "../../base/failure.ts";
 import { Gate } from "../../base/gate.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
+import { runTasks } from "../../base/tasks.ts";
 import { toFailureMessage } from "../../wire/failures.ts";
 import type { Journal } from "../journal/index.ts";
 import type { Network } from "../network/index.ts";
@@ -24,17 +25,19 @@ import { usualCapabilities } from "./capabilities.ts";
 import * as commands from "./commands.ts";
 import { Engine, type EngineTimeouts } from "./engine.ts";
 import { type Figures, figuresForHistory, figuresNow } from "./figures.ts";
+import { type ImageSettings, Images } from "./images.ts";
+import { ImagesStore } from "./images-store.ts";
 import { Logs } from "./logs.ts";
 import { Loop } from "./loop.ts";
 import { shown, toRuntime, toStatus } from "./message.ts";
 import { nothing, type Observed } from "./observed.ts";
 import type { Known } from "./phase.ts";
-import { groundOf } from "./round.ts";
+import { groundOf } from "./situation.ts";
 import { Stats } from "./stats.ts";
 import { Store, type Wish } from "./store.ts";
 
 export interface RuntimesOptions {
-  /** The daemon's state file, opened with this room's `schema`. */
+  /** The daemon's state file, opened with this room's `schema` and `imagesSchema`. */
   sql: Sql;
   journal: Journal;
   clock: Clock;
@@ -45,8 +48,12 @@ export interface RuntimesOptions {
   network: Pick<Network, "netmon" | "changes" | "attach" | "detach" | "macOf">;
   /** `runtimes.trust_after_ms`. */
   trustAfterMs: number;
+  /** `images.*`. */
+  images: ImageSettings;
   /** `policy.capabilities`; those that are usual when absent. */
   allowedCapabilities?: readonly string[];
+  /** How soon what ended is started again; see `usualPace`. */
+  pace?: Partial<Pace>;
   /** How long a created runtime must run before it counts as running, in milliseconds. 500 when absent. */
   settleMs?: number;
   /** How long the engine may take to answer, in milliseconds. */
@@ -57,8 +64,6 @@ export interface RuntimesOptions {
 
 /** Starts at once on a small machine: more are slower in total. */
 const startsAtOnce = 4;
-/** Pulls at once: one registry that hangs must not keep the others waiting. */
-const pullsAtOnce = 3;
 
 /** What should run on this node, what runs, and the loop that closes the gap. */
 export class Runtimes implements AsyncDisposable {
@@ -67,6 +72,7 @@ export class Runtimes implements AsyncDisposable {
   readonly #ground: ReturnType<typeof groundOf>;
   readonly #figures: Figures;
   readonly #logs: Logs;
+  readonly #images: Images;
   readonly #network: RuntimesOptions["network"];
 
   private constructor({
@@ -79,16 +85,20 @@ export class Runtimes implements AsyncDisposable {
     trustAfterMs,
     ...options
   }: RuntimesOptions) {
-    const { settleMs = 500, timeouts = {}, random = Math.random } = options;
+    const { settleMs = 500, timeouts = {}, random = Math.random, pace = {} } = options;
     const { allowedCapabilities = usualCapabilities } = options;
     const store = new Store(sql);
     this.#engine = new Engine(host, timeouts);
     const tools = {
       ...{ engine: this.#engine, store, journal, clock, log, network, settleMs, trustAfterMs, random },
+      pace: { ...usualPace, ...pace },
       refused: new Set<never>(),
     };
-    const gates = { starts: new Gate(startsAtOnce), pulls: new Gate(pullsAtOnce) };
-    const loop = new Loop({ ...tools, ...gates });
+    this.#images = new Images({
+      ...{ engine: this.#engine, store: new ImagesStore(sql), clock, log, settings: options.images },
+      wished: () => store.list().map(({ name }) => name),
+    });
+    const loop = new Loop({ ...tools, images: this.#images, starts: new Gate(startsAtOnce) });
     this.#network = network;
     this.#room = { store, journal, loop, clock, network, allowedCapabilities };
     this.#ground = groundOf(tools);
@@ -103,7 +113,11 @@ export class Runtimes implements AsyncDisposable {
 
   /** Closes the gap for as long as the signal lets it. An engine that is away ends nothing. Ended once, it stays ended. */
   async run(signal: AbortSignal): Promise<void> {
-    await this.#room.loop.run(signal);
+    await runTasks(
+      signal,
+      (all) => this.#room.loop.run(all),
+      (all) => this.#images.run(all),
+    );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -255,10 +269,10 @@ export class Runtimes implements AsyncDisposable {
   }
 
   #knownOf({ name }: Wish, away: Failure | undefined): Known {
-    const { doing, problem, unplugged } = this.#room.loop.tended(name);
+    const { doing, problem, unplugged, pause, waitsFor, judged } = this.#room.loop.tended(name);
     const macOf: Known["lan"]["macOf"] = (runtime, vnic) => this.#network.macOf(runtime, vnic);
     const lan = { netmon: this.#network.netmon, unplugged: unplugged?.problem, macOf };
-    return { away, doing, problem, lan };
+    return { away, doing, problem, pause, waitsFor, judged, lan };
   }
 
   #away(): Failure | undefined {

@@ -9,7 +9,7 @@ export interface Ask {
   /** Aborted with a failure as its reason: `deadline` when the budget is used up, `cancelled` when it was called off. */
   signal: AbortSignal;
   /** Tells how far it is. Only the newest counts, and it may be told as often as it changes. */
-  progress(phase: string, doneBytes?: number, totalBytes?: number): void;
+  progress(phase: string, doneBytes?: number, totalBytes?: number, detail?: string): void;
 }
 
 /** Does one capability: returns the response, or throws a failure. */

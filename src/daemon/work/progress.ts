@@ -10,7 +10,7 @@ export class ProgressBoard {
   readonly #newest = new Map<string, Progress>();
 
   /** Replaces what was told of a command. Sentences that are too long are cut, counts below zero are none. */
-  put(commandId: string, phase: string, doneBytes = 0, totalBytes = 0): void {
+  put(commandId: string, phase: string, doneBytes = 0, totalBytes = 0, detail = ""): void {
     const [done, total] = [
       BigInt(Math.max(0, Math.trunc(doneBytes))),
       BigInt(Math.max(0, Math.trunc(totalBytes))),
@@ -22,6 +22,7 @@ export class ProgressBoard {
         phase: beginning(phase, maxReasonBytes),
         doneBytes: done,
         totalBytes: total,
+        detail: beginning(detail, maxReasonBytes),
       }),
     );
     this.changes.notify();

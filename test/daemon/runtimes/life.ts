@@ -8,19 +8,29 @@ import { openLog } from "../../../src/base/log.ts";
 import { Sql } from "../../../src/base/sql.ts";
 import { Journal, schema as journalSchema } from "../../../src/daemon/journal/index.ts";
 import { Network, schema as networkSchema } from "../../../src/daemon/network/index.ts";
-import { instanceIdOf, Runtimes, type RuntimesOptions, schema } from "../../../src/daemon/runtimes/index.ts";
+import {
+  imageSettings,
+  imageSettingsOf,
+  imagesSchema,
+  instanceIdOf,
+  Runtimes,
+  type RuntimesOptions,
+  schema,
+} from "../../../src/daemon/runtimes/index.ts";
 import { type Ask, schema as workSchema } from "../../../src/daemon/work/index.ts";
 import type { EngineAddress } from "../../fixtures/engine.ts";
 
 /** Options of a life beside those of its runtimes. */
-interface LifeOptions extends Partial<RuntimesOptions> {
+interface LifeOptions extends Partial<Omit<RuntimesOptions, "images">> {
+  /** Those of a daemon when absent, on a disk that may be as full as it likes. */
+  images?: Partial<RuntimesOptions["images"]>;
   /** Netmon's socket; nobody is there when none is given. */
   netmon?: string;
 }
 
 /** A life of the daemon's runtimes on the state in a folder: the next one takes up what this one left. */
-export function live(folder: string, socketPath: string, { netmon, ...options }: LifeOptions = {}) {
-  const schemas = [journalSchema, workSchema, schema, networkSchema];
+export function live(folder: string, socketPath: string, { netmon, images, ...options }: LifeOptions = {}) {
+  const schemas = [journalSchema, workSchema, schema, imagesSchema, networkSchema];
   const sql = Sql.open(join(folder, "daemon.db"), schemas, () => Date.now());
   const journal = Journal.open(sql, { now: () => Date.now() });
   const log = openLog({ program: "test", level: logLevel, format: "pretty" });
@@ -41,6 +51,7 @@ export function live(folder: string, socketPath: string, { netmon, ...options }:
       settleMs: 150,
     },
     trustAfterMs: 60_000,
+    images: { ...usualImages(folder), ...images },
     ...options,
   });
   const end = new AbortController();
@@ -59,6 +70,12 @@ export function live(folder: string, socketPath: string, { netmon, ...options }:
       sql[Symbol.dispose]();
     },
   };
+}
+
+function usualImages(folder: string): RuntimesOptions["images"] {
+  const entries = Object.entries(imageSettings).map(([key, setting]) => [key, setting.default]);
+  const config = Object.fromEntries(entries) as Parameters<typeof imageSettingsOf>[0]; // Each key with its own default.
+  return { ...imageSettingsOf(config, folder), cleanAbovePercent: 100, refuseAbovePercent: 100 };
 }
 
 const kindNames = Object.fromEntries(Object.entries(RuntimeChangeKind).map(([name, kind]) => [kind, name]));
