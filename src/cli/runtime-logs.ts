@@ -58,7 +58,7 @@ function streamOf({ stdout, stderr }: LogFlags): LogStream {
 }
 
 /** Lines for people, with nothing in them that could steer the terminal. What the engine cut is put together again. */
-export function textOf(lines: readonly LogLine[], timestamps: boolean): string {
+function textOf(lines: readonly LogLine[], timestamps: boolean): string {
   let text = "";
   let open: LogStream | undefined;
   for (const { stream, at, cut, text: said } of lines) {

@@ -3,12 +3,12 @@ import { join } from "node:path";
 import type { Measured, Usage } from "./usage.ts";
 
 /** Where the kernel tells of processes and of groups of them. */
-export interface Kernel {
+interface Kernel {
   proc: string;
   cgroup: string;
 }
 
-export const theKernel: Kernel = { proc: "/proc", cgroup: "/sys/fs/cgroup" };
+const theKernel: Kernel = { proc: "/proc", cgroup: "/sys/fs/cgroup" };
 
 /**
  * What a container uses by the kernel's own files: a fraction of a millisecond, where an engine takes up to a second, and with
@@ -90,7 +90,7 @@ export function parseBlocksV1(text: string): Blocks {
 }
 
 /** Lines such as `8:0 rbytes=4096 wbytes=0 rios=1 ...`, of all disks. */
-export function parseBlocksV2(text: string): Blocks {
+function parseBlocksV2(text: string): Blocks {
   return { blockReadBytes: sumOf(text, / rbytes=(\d+)/g), blockWrittenBytes: sumOf(text, / wbytes=(\d+)/g) };
 }
 

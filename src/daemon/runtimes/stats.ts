@@ -95,7 +95,7 @@ function keyOf({ id, startedAt }: Measured): string {
 const tooNearMs = 500;
 
 /** The newest of the earlier measurements that is far enough away. */
-export function newestBefore(after: Usage, earlier: readonly (Usage | undefined)[]): Usage | undefined {
+function newestBefore(after: Usage, earlier: readonly (Usage | undefined)[]): Usage | undefined {
   return earlier
     .filter((one) => one !== undefined)
     .filter(({ elapsedMs }) => after.elapsedMs - elapsedMs >= tooNearMs)
