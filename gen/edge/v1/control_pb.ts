@@ -718,7 +718,7 @@ export const ByeSchema: GenMessage<Bye> = /*@__PURE__*/
   messageDesc(file_edge_v1_control, 14);
 
 /**
- * Asks for a certificate for a new key of this node. At most one is asked for at a time.
+ * Asks for a certificate for a new key of this node. A second one within a second is not answered.
  *
  * @generated from message edge.v1.Renewal
  */

@@ -33,8 +33,8 @@ export interface Credentials {
 
 /** The credentials in a daemon's data directory. */
 export function credentialsIn(dataDir: string, hostName: string): Credentials {
-  const path = join(dataDir, "identity.next.json");
-  const drop = () => unlink(path).catch(() => {});
+  const path = candidateFile(dataDir);
+  const drop = () => dropCandidate(dataDir);
   return {
     async held() {
       const identity = await readIdentity(dataDir);
@@ -58,6 +58,15 @@ export function credentialsIn(dataDir: string, hostName: string): Credentials {
     },
     drop,
   };
+}
+
+/** Removes what a renewal left behind. */
+export async function dropCandidate(dataDir: string): Promise<void> {
+  await unlink(candidateFile(dataDir)).catch(() => {});
+}
+
+function candidateFile(dataDir: string): string {
+  return join(dataDir, "identity.next.json");
 }
 
 /** One that cannot be used, that is another node's or that is in use already, is none. */

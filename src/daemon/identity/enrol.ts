@@ -18,6 +18,7 @@ import { fromConnectError } from "../../wire/failures.ts";
 import { hostOf, proxyOf, tunnel } from "../../wire/proxy.ts";
 import { minTlsVersion } from "../../wire/tls.ts";
 import { readToken, type TokenContent } from "../../wire/token.ts";
+import { dropCandidate } from "./credentials.ts";
 import { type Identity, readIdentity, readText, writeIdentity } from "./identity.ts";
 import { newKeyPem, signingRequest } from "./request.ts";
 import { findRoot } from "./root.ts";
@@ -66,6 +67,7 @@ export async function enrol(options: EnrolOptions): Promise<Enrolment> {
   const identity = checked(response, keyPem);
   await writeIdentity(dataDir, identity);
   await unlink(pendingFile(dataDir)).catch(() => {});
+  await dropCandidate(dataDir);
   return { identity, kept: false };
 }
 

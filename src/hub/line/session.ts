@@ -31,6 +31,9 @@ const greetingMs = 15_000;
 /** How long the other side may take to leave when its last frame was said, in milliseconds. */
 const leaveMs = 1_000;
 
+/** A renewal is answered at most this often, in milliseconds; a node waits as long between two at least. */
+const renewPaceMs = 1_000;
+
 /** Reports on their way to the disk; with more, the stream is not read, and the node's flow control waits. */
 const intakeLimit = 256;
 
@@ -65,7 +68,7 @@ export class Session {
   #sender: Sender | undefined;
   #intake: Intake | undefined;
   #taking = 0;
-  #isRenewing = false;
+  #renewsFrom = 0;
   /** Elapsed milliseconds. */
   #heardAt: number;
   #closingAt = 0;
@@ -243,13 +246,12 @@ export class Session {
     );
   }
 
-  /** One at a time: what a node asks for meanwhile is not answered. */
+  /** A node that asks again at once is not answered: a signature costs the hub more than the node. */
   #renew(csrDer: Uint8Array): void {
-    if (this.#isRenewing) return;
-    const answering = this.#options.onRenewal(this, csrDer);
-    this.#isRenewing = answering !== undefined;
-    void answering?.then((answer) => {
-      this.#isRenewing = false;
+    const now = this.#options.clock.elapsed();
+    if (now < this.#renewsFrom) return;
+    this.#renewsFrom = now + renewPaceMs;
+    void this.#options.onRenewal(this, csrDer)?.then((answer) => {
       this.#writer.outbox.renewal(answer);
       this.#writer.wake();
     });

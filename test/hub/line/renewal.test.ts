@@ -63,9 +63,12 @@ test("a renewal that comes too early or holds no request is refused, and the lin
   await using hub = await startHub();
   using young = await hub.connect(await hub.enrol("n-a"));
   const csrDer = signingRequest(await newKeyPem(), "");
-  young.send({ case: "renewal", value: { csrDer } });
+  for (let times = 0; times < 3; times++) young.send({ case: "renewal", value: { csrDer } });
   const early = await young.next("renewal");
   assert.deepEqual([early.certificatePem, early.refusal?.kind], ["", FailureKind.CONFLICT]);
+  young.send({ case: "report", value: { sequence: 1n, entry: { case: "event", value: {} } } });
+  await young.next("reportsAck");
+  assert.equal(young.count("renewal"), 0, "three at once are answered as one");
   using node = await hub.connect(await hub.enrol("n-b", 0.7 * hourMs));
   node.send({ case: "renewal", value: { csrDer: Uint8Array.of(1, 2, 3) } });
   assert.equal((await node.next("renewal")).refusal?.kind, FailureKind.INVALID);
