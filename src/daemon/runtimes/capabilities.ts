@@ -85,14 +85,14 @@ export function wrongCapabilities({ capabilities }: RuntimeSpec): FieldViolation
 
 /** @throws {Failure} denied: what the node's owner does not allow. */
 export function checkAllowed({ capabilities }: RuntimeSpec, allowed: readonly string[]): void {
+  const list = allowed.length === 0 ? "none" : allowed.join(", ");
+  const setting = `on this node, whose setting policy.capabilities allows ${list}`;
   const violations = capabilities.flatMap((name, index) =>
     allowed.includes(name)
       ? []
-      : [{ field: `spec.capabilities[${index}]`, message: `${name} is not allowed on this node` }],
+      : [{ field: `spec.capabilities[${index}]`, message: `${name} is not allowed ${setting}` }],
   );
   if (violations.length === 0) return;
-  const sentences = violations.map(({ field, message }) => `${field}: ${message}`).join("; ");
-  const list = allowed.length === 0 ? "none" : allowed.join(", ");
-  const setting = `its setting policy.capabilities allows ${list}`;
-  throw failure("denied", `${sentences}: ${setting}`, { violations });
+  const sentences = violations.map(({ field, message }) => `${field}: ${message}`);
+  throw failure("denied", sentences.join("; "), { violations });
 }

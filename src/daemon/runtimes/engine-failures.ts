@@ -134,7 +134,7 @@ const rules: readonly Rule[] = [
     sentence: (said) => `the image's program cannot be run here: ${said}`,
   },
   {
-    says: /mount a directory onto a file|: not a directory/i,
+    says: /mount a directory onto a file|source \S+ is not (?:a )?directory/i,
     kind: "invalid",
     retry: "never",
     sentence: (said) =>
@@ -218,6 +218,10 @@ function saidBy(thrown: Error): string {
   const { json } = thrown as { json?: { message?: unknown } | null };
   const text =
     typeof json?.message === "string" ? json.message : thrown.message.replace(/^\(HTTP code.*? - /, "");
-  const line = text.replace(/\s+/g, " ").trim();
+  // Another container at each attempt: with its id in it, the same trouble would never be seen to come again.
+  const line = text
+    .replace(/(?<!sha256:)\b[0-9a-f]{64}\b/g, "...")
+    .replace(/\s+/g, " ")
+    .trim();
   return line.length > 500 ? `${line.slice(0, 500)}...` : line;
 }
