@@ -57,7 +57,7 @@ async function read(file: string): Promise<Content | undefined> {
     // Without the cause: it quotes the file.
     throw failure("invalid", `the credentials file ${file} is not JSON: write it anew`);
   }
-  const parsed = v.safeParse(schema, json);
+  const parsed = v.safeParse(schema, Array.isArray(json) ? undefined : json); // A list would pass as an empty object.
   if (parsed.success) return parsed.output;
   const at = parsed.issues[0]?.path?.map(({ key }) => String(key)).join(".") ?? "its top";
   const sentence = `the credentials file ${file} is not in the format of docker's config.json at ${at}`;

@@ -1,0 +1,112 @@
+import assert from "node:assert/strict";
+import { randomBytes } from "node:crypto";
+import { join } from "node:path";
+import { after, test } from "node:test";
+import { systemClock } from "../../../src/base/clock.ts";
+import { openLog } from "../../../src/base/log.ts";
+import { Sql } from "../../../src/base/sql.ts";
+import { judgeDisk } from "../../../src/daemon/runtimes/disk-guard.ts";
+import { Engine } from "../../../src/daemon/runtimes/engine.ts";
+import { planCleanUp } from "../../../src/daemon/runtimes/image-cleanup.ts";
+import { Images } from "../../../src/daemon/runtimes/images.ts";
+import { ImagesStore, imagesSchema } from "../../../src/daemon/runtimes/images-store.ts";
+import { addFile, emptyLayer } from "../../../tools/layer.ts";
+import { startEngine } from "../../fixtures/engine.ts";
+import { tempFolder } from "../../fixtures/folder.ts";
+import { idleImage } from "../../fixtures/images.ts";
+import { startRegistry } from "../../fixtures/registry.ts";
+import { ask, leftOf, live, newName, spec } from "./life.ts";
+
+const engine = await startEngine({ name: "images" });
+const registry = await startRegistry(engine);
+after(async () => {
+  await registry[Symbol.asyncDispose]();
+  await engine[Symbol.asyncDispose]();
+});
+
+async function newImage(): Promise<string> {
+  const layer = emptyLayer();
+  addFile(layer, "/ballast", randomBytes(1000));
+  const name = newName();
+  await registry.add({ name, tag: "1", layers: [layer], command: ["/none"] });
+  return `${registry.address}/${name}:1`;
+}
+
+test("the disk decides: fine, clean, refuse; a disk that cannot be seen refuses nothing", () => {
+  const limits = { cleanAbovePercent: 80, refuseAbovePercent: 92 };
+  const judge = (usedPercent: number) => judgeDisk({ usedPercent }, limits);
+  assert.deepEqual([80, 80.1, 92, 92.1].map(judge), ["fine", "clean", "clean", "refuse"]);
+  assert.equal(judgeDisk(undefined, { cleanAbovePercent: 0, refuseAbovePercent: 0 }), "fine");
+});
+
+test("an image goes when nobody has used it for long enough, and not before", () => {
+  const [a, b, c] = ["a", "b", "c"].map((imageId, index) => ({
+    imageId,
+    reference: "r",
+    usedAt: index * 10,
+  }));
+  assert.ok(a && b && c);
+  const plan = (kept: string[], now: number) =>
+    planCleanUp([a, b, c], { kept: new Set(kept), now, keepUnusedMs: 100 });
+  assert.deepEqual(plan([], 99), []);
+  assert.deepEqual(plan([], 110), [a, b]);
+  assert.deepEqual(plan(["a"], 1000), [b, c]);
+  assert.deepEqual(plan([], -5), []); // The clock was set back.
+});
+
+test("what we pulled goes, but for what is used and the one before; what others brought stays", async () => {
+  using folder = tempFolder();
+  using sql = Sql.open(join(folder.path, "daemon.db"), [imagesSchema], () => Date.now());
+  using client = new Engine(`unix://${engine.socketPath}`);
+  const wished = new Set(["plc"]);
+  const images = new Images({
+    ...{ engine: client, store: new ImagesStore(sql), clock: systemClock, wished: () => wished },
+    log: openLog({ program: "test", level: "silent", format: "json" }),
+    settings: {
+      ...{ pullsAtOnce: 2, silenceMs: 60_000, credentialsFile: join(folder.path, "none"), keepUnusedMs: 0 },
+      ...{ cleanAbovePercent: 100, refuseAbovePercent: 100 },
+    },
+  });
+  const { signal } = ask();
+  const pulled = async (runtime: string) => {
+    const image = await newImage();
+    await images.pull(runtime, image, { signal, progress: () => {} });
+    return image;
+  };
+  const [first, second, third] = [await pulled("plc"), await pulled("plc"), await pulled("plc")];
+  const [ofGone, run, named] = [await pulled("gone"), await pulled("gone"), await pulled("gone")];
+  const foreign = await idleImage(engine);
+  await engine.docker.createContainer({ Image: run });
+  await engine.docker.getImage(named).tag({ repo: "somebody/else", tag: "1" });
+  const there = async () => {
+    const found = await Promise.all(
+      [first, second, third, ofGone, run, named, foreign, "somebody/else:1"].map(async (image) =>
+        (await client.image(image, signal)) ? image : [],
+      ),
+    );
+    return found.flat();
+  };
+  await images.cleanUp({ keepUnusedMs: 3_600_000 }, signal);
+  assert.equal((await there()).length, 8);
+  await images.cleanUp({ keepUnusedMs: 0 }, signal);
+  assert.deepEqual(await there(), [second, third, run, foreign, "somebody/else:1"]);
+  wished.clear();
+  await images.cleanUp({ keepUnusedMs: 0 }, signal);
+  assert.deepEqual(await there(), [run, foreign, "somebody/else:1"]);
+});
+
+test("above the higher limit nothing is pulled, in a sentence with the numbers; what is there is used", async () => {
+  using folder = tempFolder();
+  const images = { cleanAbovePercent: 0, refuseAbovePercent: 0 };
+  await using life = live(folder.path, engine.socketPath, { images });
+  const name = newName();
+  await assert.rejects(life.runtimes.create(spec(await newImage(), { name }), ask()), {
+    kind: "exhausted",
+    message:
+      /^the disk of the engine's data at \/\S+ is \d+ % full, \d+ MB are free, and nothing is pulled above 0 %: remove images and volumes that nobody needs, or raise images\.refuse_above_percent$/,
+  });
+  assert.deepEqual(life.changes(name), ["UNDONE"]);
+  assert.deepEqual(await leftOf(engine, name), []);
+  await life.runtimes.create(spec(await idleImage(engine), { name }), ask());
+  await life.runtimes.delete(name, { keepVolume: false }, ask());
+});
