@@ -29,6 +29,7 @@ function beyondRules({ env, labels, profile, resources, ...spec }: RuntimeSpec):
   const found: FieldViolation[] = [];
   const texts = [
     ...env.map(({ value }, index) => [`spec.env[${index}].value`, value] as const),
+    ...labels.map(({ value }, index) => [`spec.labels[${index}].value`, value] as const),
     ...spec.command.map((text, index) => [`spec.command[${index}]`, text] as const),
     ...spec.entrypoint.map((text, index) => [`spec.entrypoint[${index}]`, text] as const),
   ];
