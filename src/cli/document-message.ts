@@ -86,6 +86,9 @@ function neededFor(scalar: ScalarType, value: unknown): string | undefined {
     return typeof value === "object" ? "a text is needed" : "a text is needed: put it in quotes";
   }
   if (scalar === ScalarType.BOOL) return typeof value === "boolean" ? undefined : "true or false is needed";
+  // As protobuf's own JSON writes what is too large for others.
+  const isLong = scalar === ScalarType.INT64 || scalar === ScalarType.UINT64;
+  if (isLong && typeof value === "string" && /^-?\d{1,18}$/.test(value)) return undefined;
   const isUnsigned = scalar === ScalarType.UINT32 || scalar === ScalarType.UINT64;
   const isSmall = scalar === ScalarType.UINT32 || scalar === ScalarType.INT32;
   const isGood =

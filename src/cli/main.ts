@@ -26,9 +26,10 @@ export async function main(
 }
 
 /** One command line, in a world that is given. @returns the exit code. */
-export async function runCli(args: readonly string[], world: Omit<Run, "flags">): Promise<number> {
+export async function runCli(args: readonly string[], world: Omit<Run, "flags" | "args">): Promise<number> {
   const run: Run = {
     ...world,
+    args,
     get flags(): GlobalFlags {
       return program.opts();
     },

@@ -19,6 +19,8 @@ export interface GlobalFlags {
 /** One run of the CLI: what its commands get from outside. */
 export interface Run extends Surroundings {
   readonly flags: GlobalFlags;
+  /** The command line as it was typed. */
+  readonly args: readonly string[];
   terminal: Terminal;
   clock: Clock;
   /** Aborted by Ctrl-C. */

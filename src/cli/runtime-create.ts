@@ -12,22 +12,24 @@ import { failure, invalidFields } from "../base/failure.ts";
 import { violationsOf } from "../wire/validation.ts";
 import { wrongVnics } from "../wire/vnics.ts";
 import { change, type WaitFlag, waiting } from "./change.ts";
+import {
+  type ContainerFlags,
+  containerFlagNames,
+  fromContainerFlags,
+  withContainerFlags,
+} from "./container-flags.ts";
 import { readDocument } from "./document.ts";
 import { messageFrom } from "./document-message.ts";
-import { checked, collect, duration } from "./flags.ts";
-import { parseSize } from "./quantity.ts";
+import { collect, duration } from "./flags.ts";
 import type { Run } from "./run.ts";
 import { describeRuntime } from "./runtime-tell.ts";
 import { withNode } from "./target.ts";
 import { parseVnic, vnicHelp } from "./vnic-flag.ts";
 
-interface CreateFlags extends WaitFlag {
+interface CreateFlags extends WaitFlag, ContainerFlags {
   file?: string;
   image?: string;
   env: string[];
-  memory?: bigint;
-  cpuset?: string;
-  pids?: bigint;
   profile?: "openplc" | "plain";
   publish: { nodePort: number; runtimePort: number }[];
   volumePath?: string;
@@ -38,8 +40,8 @@ interface CreateFlags extends WaitFlag {
 
 /** `orchestrator runtime create` */
 export function defineCreate(noun: Command, run: Run): void {
-  waiting(noun.command("create [name]"))
-    .description("create a runtime, start it, and wait until it runs")
+  withContainerFlags(waiting(noun.command("create [name] [command...]")))
+    .description("create a runtime, start it, and wait until it runs; what stands after -- is its command")
     .addOption(
       noun
         .createOption(
@@ -50,9 +52,6 @@ export function defineCreate(noun: Command, run: Run): void {
     )
     .option("--image <reference>", "image to run, as in ghcr.io/owner/name:tag")
     .option("-e, --env <NAME=value>", "environment variable; may be given often", collect(pair), [])
-    .option("--memory <size>", "memory limit: 512Mi, 2G, 512MB or bytes", checked(parseSize))
-    .option("--cpuset <cpus>", "CPUs that it may run on, as in 0-1,3")
-    .option("--pids <count>", "most processes and threads", checked(parseCount))
     .addOption(
       noun
         .createOption("--profile <profile>", "kind of program; openplc when not given")
@@ -74,16 +73,19 @@ export function defineCreate(noun: Command, run: Run): void {
       [],
     )
     .addHelpText("after", vnicHelp)
-    .action(async (given: string | undefined, flags: CreateFlags, command: Command) => {
+    .action(async (name: string | undefined, words: string[], flags: CreateFlags, command: Command) => {
+      checkDashes(words, run, command);
+      const given = [name, ...words].find((one) => one !== undefined);
       const request =
-        flags.file === undefined ? fromFlags(given, flags, command) : await fromFile(flags.file, given, run);
+        flags.file === undefined
+          ? fromFlags(name, words, flags, command)
+          : await fromFile(flags.file, given, run);
       check(request);
-      const name = request.spec?.name;
       await withNode(run, (door, target) =>
         change(run, door, target, "createRuntime", request, flags.wait, ({ runtime, created }) =>
           created
-            ? `runtime ${name} runs\n${describeRuntime(runtime)}`
-            : `runtime ${name} was there already, just like this\n`,
+            ? `runtime ${request.spec?.name} runs\n${describeRuntime(runtime)}`
+            : `runtime ${request.spec?.name} was there already, just like this\n`,
         ),
       );
     });
@@ -100,9 +102,18 @@ function check(request: CreateRuntimeRequest): void {
 
 /** What a file says too: it is either the one or the other, so that nobody has to know which wins. */
 const flagsOfSpec = [
-  ...["image", "env", "memory", "cpuset", "pids", "profile", "publish", "volumePath", "label", "stopGrace"],
-  "vnic",
-] as const;
+  ...["image", "env", "profile", "publish", "volumePath", "label", "stopGrace", "vnic"],
+  ...containerFlagNames,
+];
+
+/** A value that lost its quotes must not become a command: that stands after `--` alone. */
+function checkDashes(words: readonly string[], { args }: Run, command: Command): void {
+  const at = args.indexOf("--");
+  if (words.length === (at < 0 ? 0 : args.length - at - 1)) return;
+  command.error(
+    "error: the name stands before --, and a command after it, as in plc1 --image plc:4 -- sh -c 'sleep 1'",
+  );
+}
 
 async function fromFile(path: string, given: string | undefined, run: Run) {
   if (given !== undefined) {
@@ -112,21 +123,18 @@ async function fromFile(path: string, given: string | undefined, run: Run) {
   return create(CreateRuntimeRequestSchema, { spec: messageFrom(RuntimeSpecSchema, spec, "spec") });
 }
 
-function fromFlags(name: string | undefined, flags: CreateFlags, command: Command) {
+function fromFlags(name: string | undefined, words: string[], flags: CreateFlags, command: Command) {
   if (name === undefined) command.error("error: missing required argument 'name' (or --file)");
   const { image } = flags;
   if (image === undefined)
     command.error("error: required option '--image <reference>' not specified (or --file)");
-  const { memory, cpuset, pids } = flags;
-  const limited = memory !== undefined || cpuset !== undefined || pids !== undefined;
   return create(CreateRuntimeRequestSchema, {
     spec: {
       name,
       image,
       env: flags.env.map(split).map(([name, value]) => ({ name, value })),
-      ...(limited && {
-        resources: { memoryBytes: memory ?? 0n, cpuset: cpuset ?? "", pidsLimit: pids ?? 0n },
-      }),
+      command: words,
+      ...fromContainerFlags(flags),
       profile: flags.profile === "plain" ? RuntimeProfile.PLAIN : RuntimeProfile.OPENPLC,
       stopGraceMs: flags.stopGrace ?? 0,
       ports: flags.publish,
@@ -143,11 +151,6 @@ function parsePorts(text: string) {
     throw failure("invalid", "it must be the node's port, a colon and the runtime's port, as in 18443:8443");
   }
   return { nodePort: Number(nodePort), runtimePort: Number(runtimePort) };
-}
-
-function parseCount(text: string): bigint {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw failure("invalid", "it must be a whole number from 1");
-  return BigInt(text);
 }
 
 function pair(text: string): string {

@@ -1,6 +1,6 @@
-import { type Runtime, RuntimePhase, RuntimeProfile } from "../../gen/edge/v1/runtimes_pb.ts";
+import { type Runtime, RuntimePhase } from "../../gen/edge/v1/runtimes_pb.ts";
 import { ago, moment, word } from "./answer.ts";
-import { formatBytes } from "./quantity.ts";
+import { containerRows } from "./container-tell.ts";
 import { sheet, table } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 import { vnicsInShort } from "./vnic-tell.ts";
@@ -45,12 +45,12 @@ export function tableOfRuntimes(
 export function describeRuntime(runtime: Runtime | undefined): string {
   const spec = runtime?.spec;
   if (!runtime || !spec) return "";
-  const { resources } = spec;
   return sheet([
     ["name", spec.name],
     ["phase", word(RuntimePhase, runtime.phase)],
     ["reason", runtime.reason],
     ["image", spec.image],
+    ["digest", runtime.imageDigest],
     ["image id", runtime.imageId],
     ["container", runtime.containerId.slice(0, 12)],
     [
@@ -59,9 +59,7 @@ export function describeRuntime(runtime: Runtime | undefined): string {
     ],
     ["vnics", vnicsInShort(runtime)],
     ["ports", portsOf(runtime)],
-    ["profile", word(RuntimeProfile, spec.profile)],
-    ["memory", resources?.memoryBytes ? formatBytes(resources.memoryBytes) : "no limit"],
-    ["cpus", resources?.cpuset || "all"],
+    ...containerRows(runtime),
     ["env", spec.env.map((one) => one.name).join(", ")],
     ["labels", spec.labels.map(({ key, value }) => `${key}=${value}`).join(", ")],
     ["created", moment(runtime.createdAt)],

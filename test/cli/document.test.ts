@@ -2,9 +2,10 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { create, equals } from "@bufbuild/protobuf";
+import { create, equals, toJson } from "@bufbuild/protobuf";
 import { RuntimeProfile, RuntimeSpecSchema } from "../../gen/edge/v1/runtimes_pb.ts";
 import { AddressMode } from "../../gen/edge/v1/vnics_pb.ts";
+import { RestartMode, StartCondition } from "../../gen/edge/v1/workloads_pb.ts";
 import { Failure } from "../../src/base/failure.ts";
 import { readDocument } from "../../src/cli/document.ts";
 import { messageFrom } from "../../src/cli/document-message.ts";
@@ -55,6 +56,50 @@ spec:
     },
   });
   for (const text of [yaml, json]) assert.ok(equals(RuntimeSpecSchema, await read(text), expected), text);
+});
+
+test("a file may say all that the contract has of a container and its life", async () => {
+  const expected = create(RuntimeSpecSchema, {
+    ...{ name: "press-1", image: "plc:4", command: ["--log", "debug"], entrypoint: ["/bin/plc"] },
+    volumes: [{ name: "recipes", path: "/recipes", readOnly: true }],
+    tmpfs: [{ path: "/tmp", sizeBytes: 4096n }],
+    ulimits: [{ name: "memlock", soft: -1n, hard: -1n }],
+    capabilities: ["NET_RAW"],
+    log: { fileBytes: 65_536n, files: 2 },
+    resources: { cpuWeight: 200, cpuQuotaMillis: 500 },
+    restart: RestartMode.ON_FAILURE,
+    health: { http: { port: 8443, path: "/api/version", https: true }, intervalMs: 10_000, restarts: true },
+    after: [{ runtime: "broker", condition: StartCondition.HEALTHY }],
+  });
+  const yaml = `
+kind: Runtime
+spec:
+  name: press-1
+  image: plc:4
+  command: ["--log", debug]
+  entrypoint: [/bin/plc]
+  volumes: [{ name: recipes, path: /recipes, read_only: true }]
+  tmpfs: [{ path: /tmp, size_bytes: 4096 }]
+  ulimits: [{ name: memlock, soft: -1, hard: -1 }]
+  capabilities: [NET_RAW]
+  log: { file_bytes: 65536, files: 2 }
+  resources: { cpu_weight: 200, cpuQuotaMillis: 500 }
+  restart: on-failure
+  health:
+    http: { port: 8443, path: /api/version, https: true }
+    interval_ms: 10000
+    restarts: true
+  after: [{ runtime: broker, condition: healthy }]
+`;
+  assert.ok(equals(RuntimeSpecSchema, await read(yaml), expected));
+  // What another command prints with --json.
+  assert.ok(
+    equals(
+      RuntimeSpecSchema,
+      await read(JSON.stringify({ kind: "Runtime", spec: toJson(RuntimeSpecSchema, expected) })),
+      expected,
+    ),
+  );
 });
 
 test("all that a file has wrong is told at once, by its path", async () => {
