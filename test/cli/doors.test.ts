@@ -59,6 +59,7 @@ class Hub {
           phase: "pulling image",
           doneBytes: 512n << 20n,
           totalBytes: 1n << 30n,
+          detail: "1 of 3 layers were there",
         };
         yield { command };
         yield { command, progress };
@@ -167,7 +168,7 @@ test("a pull is a bar on a terminal, a plain line in a log, and nothing for a pr
   assert.match(log.out, /^runtime plc1 runs\nname +plc1\nphase +running\n/);
   const drawn = await say(create1, { terminal: { animated: true } });
   assert.ok(
-    drawn.err.includes("\r\x1b[2Kpulling image  [############------------] 50%  512 MiB of 1.00 GiB"),
+    drawn.err.includes("\r\x1b[2Kpulling image  [############------------] 50%  512 MiB of 1.00 GiB  1 of 3 layers were there"),
     JSON.stringify(drawn.err),
   );
   assert.ok(drawn.err.endsWith("\r\x1b[2K"), "the line is cleared before the result");
