@@ -24,21 +24,22 @@ export interface FailureOptions {
   cause?: unknown;
   violations?: readonly FieldViolation[];
   /** A word for programs that tells failures of one kind apart, where a capability lists such words. */
-  code?: string;
+  word?: string;
 }
 
 /** An expected error. Anything else that is thrown is a defect, and is told to the other side as `internal`. */
 export class Failure extends Error {
   readonly kind: FailureKind;
   readonly violations: readonly FieldViolation[];
-  readonly code: string;
+  /** Not `code`, by which errors of Node are known. */
+  readonly word: string;
 
   constructor(kind: FailureKind, message: string, options: FailureOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "Failure";
     this.kind = kind;
     this.violations = options.violations ?? [];
-    this.code = options.code ?? "";
+    this.word = options.word ?? "";
   }
 }
 

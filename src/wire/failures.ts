@@ -37,13 +37,13 @@ const kinds = Object.keys(failureTable) as FailureKind[]; // The table is comple
 
 /** The failure as it travels. A cause never does: it may name things that are not the other side's business. */
 export function toFailureMessage(thrown: unknown): FailureMessage {
-  const { kind, message, violations, code } = asFailure(thrown);
+  const { kind, message, violations, word } = asFailure(thrown);
   const { wire, retryable } = failureTable[kind];
   return create(FailureSchema, {
     kind: wire,
     message,
     retryable,
-    code,
+    code: word,
     violations: violations.map((one) => ({ ...one })),
   });
 }
@@ -51,7 +51,7 @@ export function toFailureMessage(thrown: unknown): FailureMessage {
 /** The failure that a message tells. An unknown kind is `internal`. */
 export function fromFailureMessage(message: FailureMessage): Failure {
   const kind = kinds.find((one) => failureTable[one].wire === message.kind) ?? "internal";
-  return new Failure(kind, message.message, { violations: message.violations, code: message.code });
+  return new Failure(kind, message.message, { violations: message.violations, word: message.code });
 }
 
 /** The failure as an error of the API, with edge.v1.Failure among its details. */

@@ -103,7 +103,7 @@ test("a bad status is told, and fails only when asked to", async (t) => {
 });
 
 test("no answer at all exits by its kind", async (t) => {
-  const { say } = await world(t, failure("unavailable", "nothing listens", { code: "refused" }));
+  const { say } = await world(t, failure("unavailable", "nothing listens", { word: "refused" }));
   assert.deepEqual(await say(["GET", "/"]), { code: 7, out: "", err: "error: nothing listens\n" });
 });
 

@@ -104,12 +104,12 @@ for (const kind of kinds) {
   test(`a failure of kind ${kind} comes out of both doors as it went in`, () => {
     const told = failure(kind, "a sentence", {
       violations: [{ field: "spec.name", message: "is required" }],
-      code: "a_word",
+      word: "a_word",
     });
     for (const back of [fromFailureMessage(toFailureMessage(told)), fromConnectError(toConnectError(told))]) {
       assert.equal(back.kind, kind);
       assert.equal(back.message, "a sentence");
-      assert.equal(back.code, "a_word");
+      assert.equal(back.word, "a_word");
       assert.equal(back.violations[0]?.field, "spec.name");
     }
   });

@@ -67,6 +67,6 @@ export function checkCertificate(
     "conflict",
     `port ${at.port} of runtime ${at.runtime} shows the certificate ${seen}, and ${pin?.sha256} was expected: nothing was sent. ` +
       "If its container was made anew this is to be expected: say --trust-new-certificate (trust_new_certificate)",
-    { code: "certificate" },
+    { word: "certificate" },
   );
 }

@@ -88,7 +88,7 @@ export class Invoke implements Disposable {
     } catch (thrown) {
       const why = thrown === late.reason ? tooLate(runtime, timeoutMs, way.stage) : asFailure(thrown);
       if (!way.wasSent || isRepeatable(method)) throw why;
-      throw failure(why.kind, `${why.message}; ${doubt}`, { code: why.code, cause: thrown });
+      throw failure(why.kind, `${why.message}; ${doubt}`, { word: why.word, cause: thrown });
     }
   }
 

@@ -12,8 +12,8 @@ export type NoAnswer =
   | "in_doubt";
 
 /** There is no answer, for this reason. An answer with a bad status is none of these. */
-export function noAnswer(code: NoAnswer, sentence: string, cause?: unknown): Failure {
-  return failure("unavailable", sentence, { code, ...(cause !== undefined && { cause }) });
+export function noAnswer(word: NoAnswer, sentence: string, cause?: unknown): Failure {
+  return failure("unavailable", sentence, { word, ...(cause !== undefined && { cause }) });
 }
 
 /** The code of an error of Node, such as `ECONNREFUSED`; empty when it has none. */

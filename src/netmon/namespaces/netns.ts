@@ -1,5 +1,5 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
-import { Failure, failure } from "../../base/failure.ts";
+import { failure } from "../../base/failure.ts";
 import { isAlive, type Owner, parentOf } from "./owner.ts";
 import type { Place } from "./run.ts";
 
@@ -75,6 +75,5 @@ function short({ containerId }: Owner): string {
 
 /** The kernel's word for what went wrong, such as `ENOENT`. */
 export function codeOf(thrown: unknown): string | undefined {
-  const isKernels = thrown instanceof Error && !(thrown instanceof Failure) && "code" in thrown;
-  return isKernels ? String(thrown.code) : undefined;
+  return thrown instanceof Error && "code" in thrown ? String(thrown.code) : undefined;
 }

@@ -92,7 +92,7 @@ test("only ports and paths that the node allows are asked", async () => {
       message: /invoke\.allow/,
     });
   }
-  await assert.rejects(room.send({ port: 8080 }), { code: "refused" }, "published, so it was tried");
+  await assert.rejects(room.send({ port: 8080 }), { word: "refused" }, "published, so it was tried");
   await assert.rejects(
     room.send({ port: 18080 }),
     { kind: "denied" },
@@ -105,9 +105,9 @@ test("a runtime that is not there, does not run or does not listen is told in wo
   using folder = tempFolder();
   using room = openRoom(folder.path);
   await assert.rejects(room.send({ runtime: "plc2" }), { kind: "not_found" });
-  await assert.rejects(room.send({ port: 1 }), { kind: "unavailable", code: "refused", message: /:1/ });
+  await assert.rejects(room.send({ port: 1 }), { kind: "unavailable", word: "refused", message: /:1/ });
   Object.assign(room.runtime, { phase: RuntimePhase.STOPPED, reason: "as wished" });
-  await assert.rejects(room.send({}), { kind: "unavailable", code: "not_running", message: /as wished/ });
+  await assert.rejects(room.send({}), { kind: "unavailable", word: "not_running", message: /as wished/ });
 });
 
 const endless =
@@ -120,29 +120,29 @@ const evils: [
   goesOn: ReturnType<typeof endless> | "silent" | "ends",
   told: object,
 ][] = [
-  ["never answers", "", "silent", { code: "timed_out", message: /waiting for the answer/ }],
+  ["never answers", "", "silent", { word: "timed_out", message: /waiting for the answer/ }],
   [
     "stops in the middle",
     "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nfour",
     "silent",
-    { code: "timed_out", message: /reading/ },
+    { word: "timed_out", message: /reading/ },
   ],
-  ["hangs up at once", "", "ends", { code: "reset" }],
+  ["hangs up at once", "", "ends", { word: "reset" }],
   [
     "hangs up in the middle",
     "HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nfour",
     "ends",
-    { code: "reset", message: /4 bytes/ },
+    { word: "reset", message: /4 bytes/ },
   ],
-  ["speaks something else", "SSH-2.0-OpenSSH_9.2\r\n", "silent", { code: "bad_response" }],
+  ["speaks something else", "SSH-2.0-OpenSSH_9.2\r\n", "silent", { word: "bad_response" }],
   [
     "wants another protocol",
     "HTTP/1.1 101 S\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n",
     "silent",
-    { code: "bad_response" },
+    { word: "bad_response" },
   ],
-  ["sends headers without end", "HTTP/1.1 200 OK\r\n", endless("x: y\r\n"), { code: "bad_response" }],
-  ["sends early hints without end", "", endless("HTTP/1.1 103 H\r\n\r\n"), { code: "timed_out" }],
+  ["sends headers without end", "HTTP/1.1 200 OK\r\n", endless("x: y\r\n"), { word: "bad_response" }],
+  ["sends early hints without end", "", endless("HTTP/1.1 103 H\r\n\r\n"), { word: "timed_out" }],
   [
     "announces 2 GiB",
     "HTTP/1.1 200 OK\r\ncontent-length: 2147483648\r\n\r\n",
@@ -187,7 +187,7 @@ test("one byte at a time is read for as long as there is time, and no longer", a
   });
   await assert.rejects(room.send({ port: upstream.port, timeoutMs: 700 }), {
     kind: "unavailable",
-    code: "timed_out",
+    word: "timed_out",
     message: /reading the answer/,
   });
 });
@@ -199,7 +199,7 @@ test("who asks for TLS where there is none is told so, and the other way round",
   const certificate = await makeCertificate(folder.path);
   await using secure = await serve((_, response) => response.end(), { certificate });
   await assert.rejects(room.send({ port: plain.port, scheme: InvokeScheme.HTTPS }), {
-    code: "tls",
+    word: "tls",
     message: /plain HTTP/,
   });
   await assert.rejects(room.send({ port: secure.port }), { kind: "unavailable" });
@@ -209,7 +209,7 @@ test("a TLS handshake that nobody goes on with ends", async () => {
   await using upstream = await serveRaw(() => {});
   const signal = new AbortController().signal;
   const destination = { address: "127.0.0.1", port: upstream.port, tls: true };
-  const told = { kind: "unavailable", code: "timed_out", message: /TLS handshake within 100 ms/ };
+  const told = { kind: "unavailable", word: "timed_out", message: /TLS handshake within 100 ms/ };
   await assert.rejects(connectTo(destination, { signal, timeoutMs: 100 }), told);
 });
 
@@ -236,7 +236,7 @@ test("a certificate is pinned at first contact; another one gets no request unti
   await using _upstream = await serve(answer, { port, certificate: await makeCertificate(other.path) });
   {
     using room = openRoom(folder.path);
-    const refusal = { kind: "conflict", code: "certificate", message: new RegExp(`${first} was expected`) };
+    const refusal = { kind: "conflict", word: "certificate", message: new RegExp(`${first} was expected`) };
     for (const _ of [1, 2]) await assert.rejects(room.send({ port, ...asks }), refusal);
     assert.equal(served, 2, "nothing was sent to a stranger");
     const second = await room.send({ port, ...asks, trustNewCertificate: true });
@@ -309,7 +309,7 @@ test("after a crash a GET is sent again, and a POST in doubt is not", async () =
   answers = true;
   using room = openRoom(folder.path);
   assert.equal((await room.send({ port }, { id: "cmd-GET" })).status, 200);
-  const doubt = { kind: "unavailable", code: "in_doubt", message: /may have been done/ };
+  const doubt = { kind: "unavailable", word: "in_doubt", message: /may have been done/ };
   await assert.rejects(room.send({ port, method: "POST" }, { id: "cmd-POST" }), doubt);
   assert.deepEqual(seen.toSorted(), ["GET", "GET", "POST"]);
   assert.equal((await room.send({ port, method: "POST" })).status, 200, "another command is another deed");
@@ -319,7 +319,7 @@ test("a POST that got no answer says that it may have been done", async () => {
   using folder = tempFolder();
   using room = openRoom(folder.path);
   await using upstream = await serve(() => {});
-  const told = { kind: "unavailable", code: "timed_out", message: /may have been done/ };
+  const told = { kind: "unavailable", word: "timed_out", message: /may have been done/ };
   await assert.rejects(room.send({ port: upstream.port, method: "POST", timeoutMs: 100 }), told);
   await assert.rejects(
     room.send({ port: 1, method: "POST" }),
