@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import { open } from "node:fs/promises";
 import type { AuthConfig } from "dockerode";
 import * as v from "valibot";
@@ -69,8 +70,11 @@ async function read(file: string): Promise<Content | undefined> {
 
 async function readOwn(file: string): Promise<string | undefined> {
   try {
-    await using opened = await open(file, "r");
-    const { mode, size } = await opened.stat();
+    // A pipe of this name must not keep a pull waiting for somebody who writes into it.
+    await using opened = await open(file, constants.O_RDONLY | constants.O_NONBLOCK);
+    const stat = await opened.stat();
+    if (!stat.isFile()) throw failure("invalid", `the credentials file ${file} is not a file`);
+    const { mode, size } = stat;
     if ((mode & 0o077) !== 0) {
       const shown = (mode & 0o777).toString(8).padStart(4, "0");
       const sentence = `the credentials file ${file} has mode ${shown}, so others may use it`;

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { after, test } from "node:test";
-import { systemClock } from "../../../src/base/clock.ts";
+import { type Clock, systemClock } from "../../../src/base/clock.ts";
 import { openLog } from "../../../src/base/log.ts";
 import { Sql } from "../../../src/base/sql.ts";
 import { judgeDisk } from "../../../src/daemon/runtimes/disk-guard.ts";
@@ -15,6 +15,7 @@ import { startEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { idleImage } from "../../fixtures/images.ts";
 import { startRegistry } from "../../fixtures/registry.ts";
+import { until } from "../../journeys/until.ts";
 import { ask, leftOf, live, newName, spec } from "./life.ts";
 
 const engine = await startEngine({ name: "images" });
@@ -54,45 +55,77 @@ test("an image goes when nobody has used it for long enough, and not before", ()
   assert.deepEqual(plan([], -5), []); // The clock was set back.
 });
 
-test("what we pulled goes, but for what is used and the one before; what others brought stays", async () => {
-  using folder = tempFolder();
-  using sql = Sql.open(join(folder.path, "daemon.db"), [imagesSchema], () => Date.now());
-  using client = new Engine(`unix://${engine.socketPath}`);
-  const wished = new Set(["plc"]);
+/** The room's images on a state file of its own, of which no runtime is wished for unless said otherwise. */
+function imagesIn(folder: string, { clock = systemClock, cleanAbovePercent = 100 } = {}) {
+  const sql = Sql.open(join(folder, "daemon.db"), [imagesSchema], () => Date.now());
+  const client = new Engine(`unix://${engine.socketPath}`);
+  const wished = new Set<string>();
   const images = new Images({
-    ...{ engine: client, store: new ImagesStore(sql), clock: systemClock, wished: () => wished },
+    ...{ engine: client, store: new ImagesStore(sql), clock, wished: () => wished },
     log: openLog({ program: "test", level: "silent", format: "json" }),
     settings: {
-      ...{ pullsAtOnce: 2, silenceMs: 60_000, credentialsFile: join(folder.path, "none"), keepUnusedMs: 0 },
-      ...{ cleanAbovePercent: 100, refuseAbovePercent: 100 },
+      ...{ pullsAtOnce: 2, silenceMs: 60_000, credentialsFile: join(folder, "none") },
+      ...{ keepUnusedMs: 3_600_000, cleanAbovePercent, refuseAbovePercent: 100 },
     },
   });
-  const { signal } = ask();
-  const pulled = async (runtime: string) => {
-    const image = await newImage();
-    await images.pull(runtime, image, { signal, progress: () => {} });
-    return image;
+  return {
+    ...{ images, wished },
+    pull: async (runtime: string) => {
+      const image = await newImage();
+      await images.pull(runtime, image, { signal: ask().signal, progress: () => {} });
+      return image;
+    },
+    has: async (image: string) => (await client.image(image, ask().signal)) !== undefined,
+    [Symbol.dispose]() {
+      client[Symbol.dispose]();
+      sql[Symbol.dispose]();
+    },
   };
-  const [first, second, third] = [await pulled("plc"), await pulled("plc"), await pulled("plc")];
-  const [ofGone, run, named] = [await pulled("gone"), await pulled("gone"), await pulled("gone")];
+}
+
+test("what we pulled goes, but for what is used and the one before; what others brought stays", async () => {
+  using folder = tempFolder();
+  using ours = imagesIn(folder.path);
+  const { images, wished, pull } = ours;
+  wished.add("plc");
+  const [first, second, third] = [await pull("plc"), await pull("plc"), await pull("plc")];
+  const [ofGone, run, named] = [await pull("gone"), await pull("gone"), await pull("gone")];
   const foreign = await idleImage(engine);
   await engine.docker.createContainer({ Image: run });
   await engine.docker.getImage(named).tag({ repo: "somebody/else", tag: "1" });
+  const all = [first, second, third, ofGone, run, named, foreign, "somebody/else:1"];
   const there = async () => {
-    const found = await Promise.all(
-      [first, second, third, ofGone, run, named, foreign, "somebody/else:1"].map(async (image) =>
-        (await client.image(image, signal)) ? image : [],
-      ),
-    );
-    return found.flat();
+    const has = await Promise.all(all.map(ours.has));
+    return all.filter((_, index) => has[index]);
   };
+  const { signal } = ask();
   await images.cleanUp({ keepUnusedMs: 3_600_000 }, signal);
-  assert.equal((await there()).length, 8);
+  assert.deepEqual(await there(), all);
   await images.cleanUp({ keepUnusedMs: 0 }, signal);
   assert.deepEqual(await there(), [second, third, run, foreign, "somebody/else:1"]);
   wished.clear();
   await images.cleanUp({ keepUnusedMs: 0 }, signal);
   assert.deepEqual(await there(), [run, foreign, "somebody/else:1"]);
+});
+
+test("above the lower limit all that is unused goes at once: before a pull, and every hour", async () => {
+  using folder = tempFolder();
+  const hour = Promise.withResolvers<void>();
+  let hours = 0;
+  const clock: Clock = {
+    ...systemClock,
+    sleep: (ms, signal) => (ms === 3_600_000 && ++hours === 1 ? hour.promise : systemClock.sleep(ms, signal)),
+  };
+  using ours = imagesIn(folder.path, { cleanAbovePercent: 0, clock });
+  const one = await ours.pull("gone");
+  const other = await ours.pull("gone");
+  assert.deepEqual([await ours.has(one), await ours.has(other)], [false, true]);
+  const stop = new AbortController();
+  const running = ours.images.run(stop.signal);
+  hour.resolve();
+  await until("the hour's clean-up", async () => !(await ours.has(other)));
+  stop.abort();
+  await assert.rejects(running, { name: "AbortError" });
 });
 
 test("above the higher limit nothing is pulled, in a sentence with the numbers; what is there is used", async () => {

@@ -90,6 +90,34 @@ test("a pull of which nothing comes is given up, and tried again within the same
   await life.runtimes.delete(name, { keepVolume: false }, ask());
 });
 
+test("at most so many are pulled at once, and one that hangs gives its place to the next", async () => {
+  using folder = tempFolder();
+  await using life = live(folder.path, engine.socketPath, { images: { pullsAtOnce: 1, silenceMs: 1_500 } });
+  const [hanging, waiting] = [newName(), newName()];
+  const goOn = one.holdLayers();
+  const happened: string[] = [];
+  const creates = async (registry: Registry, name: string) =>
+    life.runtimes.create(
+      spec(await newImage(registry, [await withShell()]), { name }),
+      ask({
+        progress: (phase, done = 0, _total, detail) =>
+          void happened.push(`${name} ${phase} ${detail} ${done}`),
+      }),
+    );
+  const has = (name: string, says: RegExp) =>
+    happened.findIndex((one) => one.startsWith(name) && says.test(one));
+  const first = creates(one, hanging);
+  await until("half of a layer", () => has(hanging, / [1-9]\d*$/) >= 0);
+  const second = creates(other, waiting);
+  await until("it waits", () => has(waiting, /waits for other pulls/) >= 0);
+  assert.equal((await second).runtime.phase, RuntimePhase.RUNNING);
+  const [givenUp, begins] = [has(hanging, /trying again: .* sent nothing/), has(waiting, / [1-9]\d*$/)];
+  assert.ok(givenUp >= 0 && givenUp < begins, happened.join("\n"));
+  goOn();
+  assert.equal((await first).runtime.phase, RuntimePhase.RUNNING);
+  for (const name of [hanging, waiting]) await life.runtimes.delete(name, { keepVolume: false }, ask());
+});
+
 test("a layer that breaks off is taken up where it broke, and one that is there is not asked for", async () => {
   using folder = tempFolder();
   await using life = live(folder.path, engine.socketPath);

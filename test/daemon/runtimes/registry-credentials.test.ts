@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -80,5 +81,9 @@ test("a file that cannot be used is refused by name, and nothing of it is repeat
   await refused(" ".repeat(2 << 20), "invalid", /larger than a megabyte/);
   const folderOfThatName = join(folder.path, "folder");
   mkdirSync(folderOfThatName, { mode: 0o700 });
-  await assert.rejects(credentialsFor("ghcr.io/a", folderOfThatName), { kind: "denied" });
+  const pipe = join(folder.path, "pipe");
+  execFileSync("mkfifo", ["--mode=600", pipe]);
+  for (const path of [folderOfThatName, pipe]) {
+    await assert.rejects(credentialsFor("ghcr.io/a", path), { kind: "invalid", message: /is not a file$/ });
+  }
 });
