@@ -8,6 +8,7 @@ import { EngineFailure } from "./engine-failures.ts";
 import { ensureImage, keepImage, keptReference } from "./image.ts";
 import type { Images } from "./images.ts";
 import { label, objectName } from "./names.ts";
+import { hasDoneAll } from "./pace.ts";
 import type { Step } from "./plan.ts";
 import type { Rlimit } from "./profile.ts";
 import { type RemovingHands, remove } from "./remove.ts";
@@ -145,6 +146,7 @@ export const apply: { [D in Act["do"]]: Does<D> } = {
     await clock.sleep(settleMs, waiting);
     const seen = await engine.container(container, waiting);
     if (seen?.state === "running") return;
+    if (seen && hasDoneAll(wish, seen)) return;
     if (!seen)
       throw failure("conflict", `the container of runtime ${wish.name} was removed while it was created`);
     const said = await engine.lastLines(container, waiting);

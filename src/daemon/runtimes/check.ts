@@ -4,6 +4,7 @@ import { type FieldViolation, invalidFields } from "../../base/failure.ts";
 import { violationsOf } from "../../wire/validation.ts";
 import { wrongVnics } from "../../wire/vnics.ts";
 import { wrongCapabilities } from "./capabilities.ts";
+import { wrongHealth } from "./health.ts";
 import { wrongMounts } from "./mounts.ts";
 import { reservedPrefix } from "./names.ts";
 import { isKnownProfile } from "./profile.ts";
@@ -20,6 +21,7 @@ export function checkSpec(spec: RuntimeSpec): void {
     ...wrongMounts(spec),
     ...wrongUlimits(spec),
     ...wrongCapabilities(spec),
+    ...wrongHealth(spec),
     ...wrongVnics(spec.vnics, "spec.vnics"),
   ];
   if (violations.length > 0) throw invalidFields(violations);

@@ -6,6 +6,7 @@ import type { Ask } from "../work/index.ts";
 import { checkAllowed } from "./capabilities.ts";
 import { checkSpec } from "./check.ts";
 import type { Loop } from "./loop.ts";
+import { checkOrder } from "./order.ts";
 import type { Books } from "./record.ts";
 import { undo } from "./round.ts";
 import { differences, hashOf } from "./spec.ts";
@@ -129,6 +130,7 @@ function addWish(
     );
   }
   checkAllowed(spec, allowedCapabilities);
+  checkOrder(spec, store.list());
   checkAgainstOthers(spec, store, (runtime, vnic) => network.macOf(runtime, vnic));
   store.add({ name, spec, specHash: hashOf(spec), commandId: ask.id, createdAt: clock.now() });
   loop.tended(name).isTouched = false;
@@ -136,7 +138,7 @@ function addWish(
 
 /** Changes a wish on behalf of a command; what the loop was waiting for is out of date with that. */
 function change({ store, loop }: Room, name: string, ask: Ask, update: Parameters<Store["update"]>[1]): void {
-  store.update(name, { ...update, actingCommandId: ask.id, endedByItself: false });
+  store.update(name, { ...update, actingCommandId: ask.id, endedByItself: false, endsInARow: 0 });
   loop.tended(name).waiting.abort(failure("cancelled", "the wish changed"));
 }
 

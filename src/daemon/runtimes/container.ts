@@ -69,6 +69,7 @@ export function containerOptions(plan: ContainerPlan): Docker.ContainerCreateOpt
     // The image's own count where the spec has none.
     ...(spec.command.length > 0 && { Cmd: spec.command }),
     ...(spec.entrypoint.length > 0 && { Entrypoint: spec.entrypoint }),
+    ...imageCheckOf(spec),
     Env: spec.env.map((one) => `${one.name}=${one.value}`),
     Labels: {
       ...Object.fromEntries(spec.labels.map(({ key, value }) => [key, value])),
@@ -95,6 +96,28 @@ export function containerOptions(plan: ContainerPlan): Docker.ContainerCreateOpt
     },
   };
 }
+
+/**
+ * What becomes of the image's own check. The engine does it where the spec says nothing, or only how often; where the daemon
+ * checks, it is turned off.
+ */
+function imageCheckOf({ health }: RuntimeSpec): Pick<Docker.ContainerCreateOptions, "Healthcheck"> {
+  if (!health) return {};
+  if (health.disabled || health.http || health.tcp || health.exec) {
+    return { Healthcheck: { Test: ["NONE"] } };
+  }
+  const times = {
+    Interval: health.intervalMs * nanoseconds,
+    Timeout: health.timeoutMs * nanoseconds,
+    StartPeriod: health.startPeriodMs * nanoseconds,
+    Retries: health.failures,
+  };
+  const isGiven = Object.values(times).some((one) => one > 0);
+  return isGiven ? { Healthcheck: times } : {};
+}
+
+/** In a millisecond: the engine counts in them. */
+const nanoseconds = 1_000_000;
 
 /** The engine turns IPv6 off in a container whose own networks have none, for interfaces that come later, too. */
 function sysctlsOf({ vnics }: RuntimeSpec): Record<string, string> {

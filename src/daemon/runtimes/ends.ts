@@ -1,13 +1,19 @@
-import { RuntimeChangeKind } from "../../../gen/edge/v1/command_pb.ts";
+import type { Clock } from "../../base/clock.ts";
 import { type Failure, failure } from "../../base/failure.ts";
-import type { Change } from "./news.ts";
 import type { ObservedContainer } from "./observed.ts";
+import { type Pace, pauseMs, staysEnded } from "./pace.ts";
 import { isUp } from "./plan.ts";
 import type { Wish } from "./store.ts";
 import type { Tended } from "./tended.ts";
 
-/** A program that ended sooner than this after its start may do so again, in milliseconds. */
-export const stableMs = 60_000;
+/** The time between a program's end and its next start. */
+export interface Pause {
+  /** Of which end, by the engine's clock. */
+  ended: string;
+  /** When it is over: a moment of the monotonic clock, and of the wall's for those who read it. */
+  until: number;
+  at: number;
+}
 
 /** Notes since when its container runs. */
 export function noteUp(tended: Tended, seen: ObservedContainer | undefined, now: number): void {
@@ -16,21 +22,41 @@ export function noteUp(tended: Tended, seen: ObservedContainer | undefined, now:
 }
 
 /**
- * A program that ended by itself is started again; at once if it ran for a while, later and later if it did not. `before` is the
- * wish as it was before this look. Returns why the next start must wait.
+ * Notes until when a program that ended by itself must wait for its next start. It follows from the end's moment and from what the
+ * wish keeps, so that a new life of the daemon goes on where the last one was.
+ * @returns the pause when it is a new one.
  */
-export function endedTooSoon(
+export function notePause(
   tended: Tended,
-  before: Wish,
-  changes: readonly Change[],
+  wish: Wish,
   seen: ObservedContainer | undefined,
-): Failure | undefined {
-  const end = changes.findLast(({ kind }) => kind === RuntimeChangeKind.EXITED);
-  if (!end || !seen || before.desired !== "running") return undefined;
-  // One that runs again was started again by the engine: what ended is the run before.
-  const ranMs = Date.parse(seen.finishedAt) - Date.parse(isUp(seen) ? before.started : seen.startedAt);
-  tended.quickEnds = ranMs < stableMs ? tended.quickEnds + 1 : 0;
-  return tended.quickEnds > 0
-    ? failure("invalid", `the program of runtime ${before.name}: ${end.reason}`)
-    : undefined;
+  { clock, pace }: { clock: Clock; pace: Pace },
+): Pause | undefined {
+  if (!isEnded(wish, seen)) {
+    tended.pause = undefined;
+    return undefined;
+  }
+  if (tended.pause?.ended === seen.finishedAt) return undefined;
+  const ms = pauseMs(wish.endsInARow, pace);
+  // A wall clock that was set in between makes no pause longer.
+  const leftMs = Math.min(Math.max(Date.parse(seen.finishedAt) + ms - clock.now(), 0), ms);
+  tended.pause = { ended: seen.finishedAt, until: clock.elapsed() + leftMs, at: clock.now() + leftMs };
+  return tended.pause;
+}
+
+function isEnded(wish: Wish, seen: ObservedContainer | undefined): seen is ObservedContainer {
+  if (!seen || isUp(seen) || wish.desired !== "running" || wish.stage !== "made") return false;
+  return wish.endedByItself && wish.endsInARow > 0 && seen.finishedAt === wish.ended && !staysEnded(wish);
+}
+
+/** Why a program does not run whose next start must wait. */
+export function whyPaused({ name, endsInARow }: Wish, seen: ObservedContainer): Failure {
+  return failure("invalid", `the program of runtime ${name}: it ${endedSo(endsInARow, seen.exitCode)}`);
+}
+
+/** How often it ended, and how at last. */
+export function endedSo(endsInARow: number, exitCode: number | undefined): string {
+  const code = exitCode === undefined ? "" : ` with exit code ${exitCode}`;
+  if (endsInARow < 2) return `ended on its own${code}`;
+  return `ended on its own ${endsInARow} times in a row, the last time${code}`;
 }

@@ -275,7 +275,7 @@ export async function inBatches<T, R>(items: readonly T[], work: (item: T) => Pr
 }
 
 /** The engine puts eight bytes before each piece: which stream, and how long it is. */
-function withoutFrames(raw: Buffer): string {
+export function withoutFrames(raw: Buffer): string {
   let text = "";
   for (let at = 0; at + 8 <= raw.length; ) {
     const length = raw.readUInt32BE(at + 4);

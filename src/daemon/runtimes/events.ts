@@ -7,7 +7,7 @@ import { label, objectName } from "./names.ts";
 /** What can change the answer to "does it run, with all it needs". Nothing is concluded from an event but to look again. */
 const filters: Docker.GetEventsOptions["filters"] = {
   type: ["container", "network", "volume"],
-  event: ["create", "start", "die", "destroy", "oom", "pause", "unpause", "disconnect"],
+  event: ["create", "start", "die", "destroy", "oom", "pause", "unpause", "health_status", "disconnect"],
 };
 
 export interface EventsOptions {

@@ -11,10 +11,12 @@ import { nothing, type Observed } from "./observed.ts";
 import { theContainer } from "./plan.ts";
 import { type Engineness, Reach } from "./reach.ts";
 import { recordFailed } from "./record.ts";
-import { failuresBefore, groundOf, round, type Tools } from "./round.ts";
+import { failuresBefore, round, type Tools } from "./round.ts";
+import { groundOf, noLongerWaiting } from "./situation.ts";
 import { newTended, type Tended } from "./tended.ts";
 import { isToDo } from "./to-do.ts";
 import { Unplugged } from "./unplugged.ts";
+import { otherOf, Wellbeing } from "./wellbeing.ts";
 
 /** A look at everything when nothing was heard, in milliseconds: events can be lost. */
 const safetyMs = 30_000;
@@ -37,17 +39,29 @@ export class Loop implements AsyncDisposable {
   readonly #tools: Tools;
   readonly #random: () => number;
   readonly #reach: Reach;
+  readonly #wellbeing: Wellbeing;
   readonly #stop = new AbortController();
   readonly #tended = new Map<string, Tended>();
   readonly #looks = new Changes();
   readonly #tasks = new Set<Promise<void>>();
   #rounds = 0;
 
-  constructor(tools: Omit<Tools, "notify" | "signal" | "lookIn">) {
+  constructor(tools: Omit<Tools, "notify" | "signal" | "lookIn" | "other" | "follow">) {
     const { signal } = this.#stop;
     const look = () => this.#looks.notify();
     const lookIn = (ms: number) => this.#keep(tools.clock.sleep(ms, signal).then(look, () => {}));
-    this.#tools = { ...tools, signal, lookIn, notify: () => this.changes.notify() };
+    this.#tools = {
+      ...{ ...tools, signal, lookIn, notify: () => this.changes.notify() },
+      other: (name) => otherOf(this.#tools, name, this.#tended.get(name)),
+      follow: (...run) => this.#wellbeing.follow(...run),
+    };
+    this.#wellbeing = new Wellbeing(this.#tools, {
+      tended: (name) => this.tended(name),
+      onChange: () => {
+        look(); // It may have to be restarted, or another one may wait for it.
+        this.changes.notify();
+      },
+    });
     this.#random = tools.random;
     this.#reach = new Reach(tools);
   }
@@ -82,6 +96,7 @@ export class Loop implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(stops);
+    await this.#wellbeing[Symbol.asyncDispose]();
     await Promise.all(this.#tasks);
   }
 
@@ -96,7 +111,6 @@ export class Loop implements AsyncDisposable {
   ask(name: string): number {
     const tended = this.tended(name);
     tended.notBefore = 0;
-    tended.quickEnds = 0;
     if (tended.unplugged) tended.unplugged.notBefore = 0;
     tended.asked++;
     this.#begin(tended);
@@ -162,11 +176,11 @@ export class Loop implements AsyncDisposable {
       this.#lost(asFailure(thrown));
       return false;
     }
-    const { at } = this.engine;
+    let isNew = this.engine.at !== "there";
     this.#reach.reached();
-    let isNew = at !== "there";
     const names = new Set([...store.list().map(({ name }) => name), ...seen.keys(), ...this.#plugged]);
     for (const name of names) isNew = this.#consider(name, seen.get(name) ?? nothing, before) || isNew;
+    this.#wakeWaiting();
     if (isNew) this.changes.notify();
     return true;
   }
@@ -190,7 +204,14 @@ export class Loop implements AsyncDisposable {
     const { store, clock } = this.#tools;
     const wish = store.get(tended.name);
     tended.seen = observed;
-    if (wish) noteUp(tended, theContainer(wish, observed, groundOf(this.#tools)), clock.elapsed());
+    const seen = wish && theContainer(wish, observed, groundOf(this.#tools));
+    if (wish) noteUp(tended, seen, clock.elapsed());
+    this.#wellbeing.follow(tended.name, wish, seen);
+  }
+
+  /** Begins rounds of runtimes that waited for others, and need not any more. */
+  #wakeWaiting(): void {
+    for (const tended of noLongerWaiting(this.#tools, this.#tended.values())) this.#askAgain(tended);
   }
 
   #begin(tended: Tended): void {
@@ -212,6 +233,7 @@ export class Loop implements AsyncDisposable {
     }
     tended.isBusy = false;
     if (isOver) tended.answered = number;
+    this.#wakeWaiting();
     this.changes.notify();
     if (isOver) this.#begin(tended);
     this.#forgetIfOver(tended);
@@ -222,7 +244,6 @@ export class Loop implements AsyncDisposable {
     this.#reach.reached();
     tended.failures = 0;
     tended.problem = problem;
-    if (problem) this.#pause(tended, tended.quickEnds);
   }
 
   /** A round failed. Says whether that answers those who wait: an engine that is away answers nobody. */
@@ -247,25 +268,29 @@ export class Loop implements AsyncDisposable {
   }
 
   #lost(problem: Failure): void {
-    const { at } = this.engine;
+    const isNew = this.engine.at !== "away";
     this.#reach.lost(problem);
-    if (at !== "away") this.changes.notify();
+    if (isNew) this.changes.notify();
   }
 
   #pause(tended: Tended, failures: number): void {
     const { clock, signal } = this.#tools;
     const ms = backoffMs(failures, { ...retryMs, random: this.#random });
     tended.notBefore = clock.elapsed() + ms;
-    const again = () => {
-      if (tended.problem) tended.asked++;
-      this.#begin(tended);
-    };
+    const again = () => (tended.problem ? this.#askAgain(tended) : this.#begin(tended));
     this.#keep(clock.sleep(ms + 1, signal).then(again, () => {})); // One more, because timers round down.
+  }
+
+  #askAgain(tended: Tended): void {
+    tended.asked++;
+    this.#begin(tended);
   }
 
   #forgetIfOver(tended: Tended): void {
     const { name, isBusy, tellers } = tended;
-    if (!isBusy && tellers.size === 0 && !this.#tools.store.get(name)) this.#tended.delete(name);
+    if (isBusy || tellers.size > 0 || this.#tools.store.get(name)) return;
+    this.#wellbeing.follow(name, undefined, undefined);
+    this.#tended.delete(name);
   }
 
   #keep(task: Promise<void>): void {

@@ -7,6 +7,7 @@ import { type Known, phaseOf } from "./phase.ts";
 import { type Ground, theContainer } from "./plan.ts";
 import type { Wish } from "./store.ts";
 import { vnicsOf } from "./vnics.ts";
+import { healthOf } from "./wellbeing.ts";
 
 /** A runtime as the contract tells it. What the engine knows is told as it was seen, and left out while it cannot be asked. */
 export function toRuntime(wish: Wish, seen: Observed | undefined, known: Known, ground: Ground): Runtime {
@@ -28,6 +29,7 @@ export function toRuntime(wish: Wish, seen: Observed | undefined, known: Known, 
     specHash: wish.specHash,
     vnics: vnicsOf(wish, known.lan),
     oomKills: wish.oomKills,
+    ...healthOf(known.judged, container),
     imageDigest: wish.imageDigest,
   });
 }
@@ -40,11 +42,13 @@ export function toStatus(
   ground: Ground,
 ): RuntimeStatus {
   const { name, restarts, spec } = wish;
-  const phase = phaseOf(wish, shown(wish, seen, ground), known);
+  const container = shown(wish, seen, ground);
+  const phase = phaseOf(wish, container, known);
+  const { health } = healthOf(known.judged, container);
   const vnics = vnicsOf(wish, known.lan).map((vnic) => ({
     ...{ name: vnic.name, phase: vnic.phase, reason: vnic.reason, addresses: vnic.addresses },
   }));
-  return create(RuntimeStatusSchema, { name, restarts, image: spec.image, ...phase, vnics });
+  return create(RuntimeStatusSchema, { name, restarts, image: spec.image, health, ...phase, vnics });
 }
 
 /** The container that counts, or one that is about to be replaced. */

@@ -1,5 +1,6 @@
 import { RuntimeChangeKind } from "../../../gen/edge/v1/command_pb.ts";
 import type { ObservedContainer } from "./observed.ts";
+import { usualPace, wasStoppedForHealth } from "./pace.ts";
 import { isUp } from "./plan.ts";
 import type { Wish } from "./store.ts";
 
@@ -23,6 +24,10 @@ export interface Cause {
 export interface Causes {
   started?: Cause;
   recreated?: Cause;
+  /** Why it was stopped for its health. */
+  unhealthy?: Cause;
+  /** How long a run is a good one, in milliseconds; Infinity when the one that ended was not. */
+  wellMs?: number;
 }
 
 export interface News {
@@ -39,7 +44,7 @@ export function news(wish: Wish, seen: ObservedContainer | undefined, causes: Ca
   const changes: Change[] = [];
   const update: Partial<Wish> = {};
   if (!seen || wish.stage !== "made") return { changes, update };
-  let { started, ended, endedByItself, restarts, oomKills } = wish;
+  let { started, ended, endedByItself, restarts, oomKills, endsInARow } = wish;
   if (seen.id !== wish.containerId) {
     const { reason, commandId } = causes.recreated ?? { reason: "its container had vanished", commandId: "" };
     changes.push({ kind: RuntimeChangeKind.RECREATED, containerId: seen.id, reason, commandId });
@@ -59,9 +64,14 @@ export function news(wish: Wish, seen: ObservedContainer | undefined, causes: Ca
   };
   const end = () => {
     if (seen.finishedAt === "" || seen.finishedAt === ended) return;
-    const change = endOf(wish, seen);
+    const { isByItself, ...change } = endOf({ ...wish, started }, seen, causes.unhealthy);
     changes.push(change);
-    [ended, endedByItself] = [seen.finishedAt, change.kind === RuntimeChangeKind.EXITED];
+    [ended, endedByItself] = [seen.finishedAt, isByItself];
+    if (isByItself && seen.exitCode !== undefined) {
+      const ranMs = Date.parse(seen.finishedAt) - Date.parse(started);
+      // What nobody saw end, as in a power cut, says nothing about the program.
+      endsInARow = ranMs >= (causes.wellMs ?? usualPace.wellMs) ? 1 : endsInARow + 1;
+    }
     update.exitCode = seen.exitCode;
     if (seen.outOfMemory) oomKills++;
   };
@@ -73,11 +83,17 @@ export function news(wish: Wish, seen: ObservedContainer | undefined, causes: Ca
     start();
     end();
   }
-  if (changes.length > 0) Object.assign(update, { started, ended, endedByItself, restarts, oomKills });
+  if (changes.length > 0)
+    Object.assign(update, { started, ended, endedByItself, restarts, oomKills, endsInARow });
   return { changes, update };
 }
 
-function endOf(wish: Wish, seen: ObservedContainer): Change {
+/** `isByItself`: no command asked for it, so that the next start is the node's. */
+function endOf(
+  wish: Wish,
+  seen: ObservedContainer,
+  unhealthy: Cause | undefined,
+): Change & { isByItself: boolean } {
   const isRestart = wish.restartOf !== "" && wish.restartOf === wish.started;
   const { exitCode } = seen;
   const base = {
@@ -86,11 +102,18 @@ function endOf(wish: Wish, seen: ObservedContainer): Change {
   };
   if (wish.desired !== "running" || isRestart) {
     const reason = wish.desired === "running" ? "a restart was asked for" : `it should be ${wish.desired}`;
-    return { ...base, kind: RuntimeChangeKind.STOPPED, reason, commandId: wish.actingCommandId };
+    return {
+      ...{ ...base, kind: RuntimeChangeKind.STOPPED, reason, commandId: wish.actingCommandId },
+      isByItself: false,
+    };
+  }
+  if (wasStoppedForHealth(wish)) {
+    const cause = unhealthy ?? { reason: "it was unhealthy", commandId: "" };
+    return { ...base, kind: RuntimeChangeKind.STOPPED, ...cause, isByItself: true };
   }
   const memory = seen.outOfMemory ? ", killed for want of memory" : "";
   const code =
     exitCode === undefined ? "; the engine does not know its exit code" : ` with exit code ${exitCode}`;
   const reason = `it ended on its own${code}${memory}`;
-  return { ...base, kind: RuntimeChangeKind.EXITED, reason, commandId: "" };
+  return { ...base, kind: RuntimeChangeKind.EXITED, reason, commandId: "", isByItself: true };
 }

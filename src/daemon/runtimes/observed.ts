@@ -1,4 +1,5 @@
 import type Docker from "dockerode";
+import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
 import { label } from "./names.ts";
 
 /** A container of ours, as the engine tells. */
@@ -21,6 +22,8 @@ export interface ObservedContainer {
   /** Of its last end; undefined while it runs, because the engine has forgotten it then. */
   exitCode: number | undefined;
   outOfMemory: boolean;
+  /** What the image's own check has shown, where the engine does one. */
+  health: { health: Health; reason: string } | undefined;
   /** Whether the engine starts it again by itself, in the engine's words. */
   restartPolicy: string;
   /** Names of the limits that it asks for. */
@@ -55,6 +58,7 @@ export function toObserved(inspected: Docker.ContainerInspectInfo): ObservedCont
     finishedAt: momentOf(State.FinishedAt),
     exitCode: State.Running && !State.Restarting ? undefined : State.ExitCode,
     outOfMemory: State.OOMKilled,
+    health: healthOf(State.Health),
     restartPolicy: HostConfig.RestartPolicy?.Name || "no",
     rlimits: (HostConfig.Ulimits ?? []).map(({ Name = "" }) => Name),
     networks: Object.entries(NetworkSettings.Networks).map(([name, network]) => ({
@@ -64,6 +68,26 @@ export function toObserved(inspected: Docker.ContainerInspectInfo): ObservedCont
       mac: network.MacAddress,
     })),
   };
+}
+
+/** As much of a check's output as is told. */
+const toldBytes = 256;
+
+function healthOf(
+  said: { Status?: string; Log?: readonly { Output?: string }[] } | undefined,
+): ObservedContainer["health"] {
+  const states: Record<string, Health> = {
+    starting: Health.STARTING,
+    healthy: Health.HEALTHY,
+    unhealthy: Health.UNHEALTHY,
+  };
+  const health = states[said?.Status ?? ""];
+  if (health === undefined) return undefined;
+  const output = (said?.Log?.at(-1)?.Output ?? "").replace(/\p{C}+/gu, " ").trim();
+  // What a check that succeeds writes is not worth a change each time.
+  const isTold = health === Health.UNHEALTHY && output !== "";
+  const what = `the image's own check says ${said?.Status}`;
+  return { health, reason: isTold ? `${what}: ${output.slice(0, toldBytes)}` : what };
 }
 
 /** Sorts what the engine listed by the runtime that it belongs to. */

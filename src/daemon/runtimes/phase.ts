@@ -1,9 +1,13 @@
 import { RuntimePhase } from "../../../gen/edge/v1/runtimes_pb.ts";
+import { RestartMode } from "../../../gen/edge/v1/workloads_pb.ts";
 import type { Failure } from "../../base/failure.ts";
+import { endedSo, type Pause } from "./ends.ts";
 import type { ObservedContainer } from "./observed.ts";
+import { staysEnded, wasStoppedForHealth } from "./pace.ts";
 import { isUp } from "./plan.ts";
 import { profileOf } from "./profile.ts";
 import type { Wish } from "./store.ts";
+import type { Tended } from "./tended.ts";
 import type { LanKnown } from "./vnics.ts";
 
 /** What the loop knows beside wish and container. */
@@ -14,6 +18,12 @@ export interface Known {
   doing: string;
   /** Why it is not as wished. */
   problem: Failure | undefined;
+  /** Until when the next start of a program that ended must wait. */
+  pause: Pick<Pause, "ended" | "at"> | undefined;
+  /** For whom its start waits, as a sentence. */
+  waitsFor: string | undefined;
+  /** What the checks of one run have shown. */
+  judged: Tended["judged"];
   lan: LanKnown;
 }
 
@@ -40,7 +50,7 @@ export function phaseOf(wish: Wish, seen: ObservedContainer | undefined, known: 
 }
 
 function phaseOfWanted(wish: Wish, seen: ObservedContainer | undefined, known: Known): Phase {
-  const { doing, problem, lan } = known;
+  const { doing, problem, lan, pause, waitsFor } = known;
   if (seen?.state === "paused") {
     const reason = `its container was paused, and not by this daemon: docker unpause ${seen.name}`;
     return { phase: RuntimePhase.FAILED, reason };
@@ -53,11 +63,38 @@ function phaseOfWanted(wish: Wish, seen: ObservedContainer | undefined, known: K
     const reason = `its container runs${withoutLimits(wish, seen)}${withoutSight(wish, lan)}`;
     return { phase: RuntimePhase.RUNNING, reason };
   }
+  if (staysEnded(wish)) return ended(wish);
+  if (waitsFor !== undefined && doing === "") {
+    return { phase: RuntimePhase.WAITING, reason: waitsFor };
+  }
+  if (pause && pause.ended === seen?.finishedAt && doing === "") return paused(wish, seen, pause.at);
   if (doing === "pulling image") return { phase: RuntimePhase.PULLING, reason: withProblem(doing, problem) };
   if (problem && wish.stage === "made") {
     return { phase: RuntimePhase.FAILED, reason: `${problem.message}; it is tried again` };
   }
   return { phase: RuntimePhase.STARTING, reason: withProblem(doing || "it is about to be started", problem) };
+}
+
+function ended({ name, exitCode, spec }: Wish): Phase {
+  const mode = spec.restart === RestartMode.NEVER ? "never" : "on-failure";
+  const what = `its program ended${exitCode === undefined ? "" : ` with exit code ${exitCode}`}`;
+  const why = `and its wish says that it stays so (restart ${mode})`;
+  const reason = `${what}, ${why}; to start it: orchestrator runtime start ${name}`;
+  return { phase: RuntimePhase.ENDED, reason };
+}
+
+function paused(wish: Wish, { exitCode }: ObservedContainer, at: number): Phase {
+  const { endsInARow } = wish;
+  const what = wasStoppedForHealth(wish) ? stoppedSo(endsInARow) : endedSo(endsInARow, exitCode);
+  return {
+    phase: endsInARow > 1 ? RuntimePhase.CRASH_LOOP : RuntimePhase.STARTING,
+    reason: `its program ${what}; it is started again at ${new Date(at).toISOString()}`,
+  };
+}
+
+function stoppedSo(endsInARow: number): string {
+  if (endsInARow < 2) return "was stopped because it was unhealthy";
+  return `ended or was stopped for its health ${endsInARow} times in a row, the last time because it was unhealthy`;
 }
 
 function withProblem(reason: string, problem: Failure | undefined): string {

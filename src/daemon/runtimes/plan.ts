@@ -1,6 +1,7 @@
 import { type Lan, planAttach, planAwaitNetmon, planDetach, planSettle } from "./lan.ts";
 import { objectName } from "./names.ts";
 import type { Observed, ObservedContainer } from "./observed.ts";
+import { staysEnded, wasStoppedForHealth } from "./pace.ts";
 import { type Rlimit, stopGraceMsOf } from "./profile.ts";
 import type { Ended, Wish } from "./store.ts";
 import { planTrust, type Trust } from "./trust.ts";
@@ -32,7 +33,7 @@ export type Step = { reason: string } & (
 );
 
 /** Whether the engine may start a container again by itself, in its own words. */
-export type RestartPolicy = "no" | "unless-stopped";
+export type RestartPolicy = "no" | "on-failure" | "unless-stopped";
 
 /** A step that removes something. */
 export type Removal = Extract<Step, { do: "removeContainer" | "removeNetwork" | "removeVolume" }>;
@@ -47,6 +48,8 @@ export interface Ground {
 export interface Situation extends Ground {
   lan: Lan;
   trust: Trust;
+  /** Whether a start must wait: out the pause after an end, or for another runtime. */
+  isHeld: boolean;
 }
 
 /**
@@ -108,8 +111,12 @@ function planRunning(
   wish: Wish,
   observed: Observed,
   kept: ObservedContainer | undefined,
-  { instanceId, lan, trust }: Situation,
+  { instanceId, lan, trust, isHeld }: Situation,
 ): Step[] {
+  if (staysEnded(wish)) return kept ? planTrust(wish, kept, trust) : [];
+  if (kept && isUp(kept) && isToEndForHealth(wish, kept)) {
+    return [stopStep(wish, kept, "it is unhealthy, and its wish says that it is restarted then")];
+  }
   const awaits = planAwaitNetmon(wish, lan);
   if (awaits.length > 0) return awaits;
   const name = objectName(instanceId, wish.name);
@@ -146,11 +153,12 @@ function planRunning(
     { do: "verify", container, reason },
   ];
   steps.push(...planAttach(wish, kept, name, lan));
-  if (!kept || !isUp(kept) || isRestart) {
+  const isDown = !kept || !isUp(kept);
+  if (isRestart || (isDown && !isHeld)) {
     const reason = kept ? whyStarted(wish, kept) : why("container had vanished");
     steps.push({ do: "startContainer", container, isAsked, reason });
     if (isAsked) steps.push(...verifies("who asked for it waits until it runs"));
-  } else if (isNew) {
+  } else if (isNew && !isDown) {
     steps.push(...verifies("a create waits until it runs"));
   }
   if (kept) steps.push(...planTrust(wish, kept, trust), ...planKeepImage(wish, kept));
@@ -202,6 +210,11 @@ function isToRestart(wish: Wish, { startedAt }: ObservedContainer): boolean {
   return wish.restartOf !== "" && wish.restartOf === startedAt;
 }
 
+/** Likewise one that is ended for its health. */
+function isToEndForHealth({ unhealthyStart }: Wish, { startedAt }: ObservedContainer): boolean {
+  return unhealthyStart !== "" && unhealthyStart === startedAt;
+}
+
 /** Whether a command asked for the start of a made runtime: else it ended or vanished on its own. */
 function isStartAsked(wish: Wish, kept: ObservedContainer | undefined): boolean {
   return kept !== undefined && (isToRestart(wish, kept) || !wish.endedByItself);
@@ -211,6 +224,7 @@ function whyStarted(wish: Wish, kept: ObservedContainer): string {
   if (isToRestart(wish, kept)) return "a restart was asked for";
   if (kept.state === "created") return "it was made and not started";
   if (!wish.endedByItself) return "a start was asked for";
+  if (wasStoppedForHealth(wish)) return "it had been stopped because it was unhealthy";
   return `it had ended on its own with exit code ${kept.exitCode}`;
 }
 

@@ -4,9 +4,11 @@ import {
   RuntimeChangeKind,
   RuntimeChangeSchema,
 } from "../../../gen/edge/v1/command_pb.ts";
+import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
 import { type Failure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Journal } from "../journal/index.ts";
+import type { Judged } from "./health.ts";
 import { type Causes, type Change, news } from "./news.ts";
 import type { ObservedContainer } from "./observed.ts";
 import type { Store, Wish } from "./store.ts";
@@ -66,6 +68,28 @@ export function recordFailed(
     log.error({ runtime: name, error }, "a fact about a runtime cannot be written");
   }
 }
+
+/** Records that a runtime became healthy, or is no longer; one that is to be restarted for that is remembered as such. */
+export function recordHealth(
+  { store, journal }: Books,
+  wish: Wish,
+  { health, reason, startedAt }: Judged & { startedAt: string },
+): void {
+  const kind = healthKinds[health];
+  if (kind === undefined || wish.desired !== "running" || wish.stage !== "made") return;
+  const isToEnd = health === Health.UNHEALTHY && wish.spec.health?.restarts === true;
+  store.atomically(() => {
+    if (isToEnd && wish.unhealthyStart !== startedAt) store.update(wish.name, { unhealthyStart: startedAt });
+    if (wish.health === health) return;
+    store.update(wish.name, { health });
+    recordChange(journal, wish.name, { kind, containerId: wish.containerId, reason, commandId: "" });
+  });
+}
+
+const healthKinds: Partial<Record<Health, RuntimeChangeKind>> = {
+  [Health.HEALTHY]: RuntimeChangeKind.HEALTHY,
+  [Health.UNHEALTHY]: RuntimeChangeKind.UNHEALTHY,
+};
 
 /** Nothing is left of a runtime. */
 export function recordEnd({ store, journal }: Books, wish: Wish): void {

@@ -1,19 +1,21 @@
+import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
 import { backoffMs } from "../../base/backoff.ts";
 import { asFailure, type Failure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import { type Act, apply, type Hands } from "./apply.ts";
-import { endedTooSoon, noteUp, stableMs } from "./ends.ts";
+import { noteUp, whyPaused } from "./ends.ts";
 import { EngineFailure, isEngineAway } from "./engine-failures.ts";
 import { exitCodeOf } from "./exit-code.ts";
-import type { Change } from "./news.ts";
 import { nothing, type Observed, type ObservedContainer } from "./observed.ts";
-import { isUp, plan, type Situation, type Step, theContainer } from "./plan.ts";
+import type { Other } from "./order.ts";
+import { hasDoneAll, type Pace, wasStoppedForHealth } from "./pace.ts";
+import { plan, type Step, theContainer } from "./plan.ts";
 import type { Rlimit } from "./profile.ts";
 import { type Books, recordEnd, recordMade, recordNews, recordUndoing } from "./record.ts";
 import type { Wish } from "./store.ts";
+import { groundOf, noteHolds, situationOf } from "./situation.ts";
 import { sweep } from "./sweep.ts";
 import type { Tended } from "./tended.ts";
-import { planTrust, trustOf } from "./trust.ts";
 import { isNamed } from "./ulimits.ts";
 import { Unplugged } from "./unplugged.ts";
 
@@ -26,6 +28,12 @@ export interface Tools
   log: Logger;
   /** How long a program must have run until the engine may start it again by itself, in milliseconds. */
   trustAfterMs: number;
+  /** How soon what ended is started again. */
+  pace: Pace;
+  /** What counts of another runtime. */
+  other: (runtime: string) => Other | undefined;
+  /** From now on this run of a runtime is checked, or none. */
+  follow: (name: string, wish: Wish, seen: ObservedContainer | undefined) => void;
   /** Called when what is being done changes. */
   notify: () => void;
   /** Asks for a look at everything after so many milliseconds. */
@@ -38,12 +46,14 @@ export interface Tools
 const maxTurns = 12;
 /** Attempts of a create at what an engine answers both to a hiccup and to what will never work. */
 const fewAttempts = 3;
+/** Before an engine is asked again to set who starts a container, which it refused. */
+const trustPauseMs = 60_000;
 /** Between two attempts to plug in what netmon did not take. */
 const plugMs = { firstMs: 1_000, lastMs: 60_000 };
 
 /**
  * One round for one runtime: look, record what is new, take the missing steps, until nothing is missing. Returns why the next
- * start must wait, when its program ended too soon.
+ * start must wait, when its program ended.
  * @throws {Failure} why a step cannot be done. A create that cannot be fulfilled is undone instead.
  */
 export async function round(tools: Tools, tended: Tended): Promise<Failure | undefined> {
@@ -55,40 +65,14 @@ export async function round(tools: Tools, tended: Tended): Promise<Failure | und
       await sweep(tools, tended.name, observed);
       return undefined;
     }
-    const { wish, changes } = await takeUp(tools, tended, { wish: kept, observed, isVerified });
+    const wish = await takeUp(tools, tended, { wish: kept, observed, isVerified });
     const seen = theContainer(wish, observed, groundOf(tools));
-    const ended = endedTooSoon(tended, kept, changes, seen);
-    const situation = situationOf(tools, tended, seen);
-    if (ended) {
-      if (seen) await takeAll(tools, tended, wish, planTrust(wish, seen, situation.trust));
-      return ended;
-    }
-    const steps = plan(wish, observed, situation);
-    if (steps.length === 0) return undefined;
+    noteHolds(tools, tended, wish, seen);
+    const steps = plan(wish, observed, situationOf(tools, tended, wish, seen));
+    if (steps.length === 0) return tended.pause && seen ? whyPaused(wish, seen) : undefined;
     isVerified = (await takeAll(tools, tended, wish, steps)) === "verified";
   }
   throw failure("conflict", `something else keeps changing the container of runtime ${tended.name}`);
-}
-
-/** What `plan` must know beside a wish and what was seen: whose objects count, and what the engine refuses. */
-export function groundOf({ store, refused }: Pick<Tools, "store" | "refused">) {
-  return { instanceId: store.instanceId, refused };
-}
-
-/** What else decides about one runtime, of whose container this was seen. */
-export function situationOf(
-  tools: Pick<Tools, "store" | "refused" | "network" | "clock" | "trustAfterMs">,
-  { quickEnds, up, unplugged, trustPausedUntil }: Tended,
-  seen: ObservedContainer | undefined,
-): Situation {
-  const now = tools.clock.elapsed();
-  const ranMs = seen && isUp(seen) && up?.startedAt === seen.startedAt ? now - up.since : undefined;
-  const { trustAfterMs, network } = tools;
-  return {
-    ...groundOf(tools),
-    lan: { netmon: network.netmon, isPaused: unplugged !== undefined && now < unplugged.notBefore },
-    trust: now < trustPausedUntil ? undefined : trustOf({ ranMs, quickEnds }, { trustAfterMs, stableMs }),
-  };
 }
 
 async function look({ engine, store, signal }: Tools, tended: Tended): Promise<Observed> {
@@ -102,18 +86,31 @@ async function takeUp(
   tools: Tools,
   tended: Tended,
   { wish, observed, isVerified }: { wish: Wish; observed: Observed; isVerified: boolean },
-): Promise<{ wish: Wish; changes: readonly Change[] }> {
+): Promise<Wish> {
   const seen = theContainer(wish, observed, groundOf(tools));
   noteUp(tended, seen, tools.clock.elapsed());
-  if (wish.stage === "creating" && isVerified && seen?.state === "running") {
-    return { wish: recordMade(tools, wish, seen), changes: [] };
+  noteHolds(tools, tended, wish, seen);
+  tools.follow(tended.name, wish, seen);
+  if (wish.stage === "creating" && seen && isMade(wish, seen, { isVerified, ...tended })) {
+    return recordMade(tools, wish, seen);
   }
   const isUntold = seen?.exitCode === undefined && seen?.finishedAt !== wish.ended;
   const exitCode =
     seen?.finishedAt && isUntold ? await exitCodeOf(tools.engine, seen, tools.signal) : undefined;
-  const { causes } = tended;
+  const wellMs = tended.judged?.health === Health.UNHEALTHY ? Infinity : tools.pace.wellMs;
+  const causes = { ...tended.causes, wellMs };
   tended.causes = {};
-  return recordNews(tools, wish, seen && { ...seen, exitCode: seen.exitCode ?? exitCode }, causes);
+  return recordNews(tools, wish, seen && { ...seen, exitCode: seen.exitCode ?? exitCode }, causes).wish;
+}
+
+/** Whether a create has come to its end: its program runs, or has done all it had to, or waits for another runtime. */
+function isMade(
+  wish: Wish,
+  seen: ObservedContainer,
+  { isVerified, waitsFor }: { isVerified: boolean; waitsFor: string | undefined },
+): boolean {
+  if (seen.state === "created") return waitsFor !== undefined;
+  return isVerified && (seen.state === "running" || hasDoneAll(wish, seen));
 }
 
 /** Takes the steps in order, for as long as the wish stays what they were planned from. */
@@ -156,6 +153,10 @@ async function take(tools: Tools, tended: Tended, hands: Hands, step: Act): Prom
   tools.log.info({ runtime: wish.name, step: step.do, reason: step.reason }, "taking a step");
   if (step.do !== "ensureImage" && step.do !== "awaitNetmon") tended.isTouched = true;
   if (step.do === "createContainer") tended.causes.recreated = { reason: step.reason, commandId: "" };
+  if (step.do === "stopContainer" && wasStoppedForHealth(wish)) {
+    const reason = `it was unhealthy: ${tended.judged?.reason ?? "its check failed"}`;
+    tended.causes.unhealthy = { reason, commandId: "" };
+  }
   if (step.do === "startContainer") {
     const commandId = step.isAsked ? wish.actingCommandId : "";
     tended.causes.started = { reason: step.reason, commandId };
@@ -169,7 +170,7 @@ async function take(tools: Tools, tended: Tended, hands: Hands, step: Act): Prom
     else if (step.do === "setRestarts" && wish.desired === "running" && isRefusal(thrown)) {
       // Only a precaution: a runtime that runs is as wished without it.
       tools.log.warn({ runtime: wish.name, error: thrown }, "who starts a container again could not be set");
-      tended.trustPausedUntil = tools.clock.elapsed() + stableMs;
+      tended.trustPausedUntil = tools.clock.elapsed() + trustPauseMs;
     } else throw thrown;
   }
 }

@@ -31,8 +31,9 @@ import { Logs } from "./logs.ts";
 import { Loop } from "./loop.ts";
 import { shown, toRuntime, toStatus } from "./message.ts";
 import { nothing, type Observed } from "./observed.ts";
+import { type Pace, usualPace } from "./pace.ts";
 import type { Known } from "./phase.ts";
-import { groundOf } from "./round.ts";
+import { groundOf } from "./situation.ts";
 import { Stats } from "./stats.ts";
 import { Store, type Wish } from "./store.ts";
 
@@ -52,6 +53,8 @@ export interface RuntimesOptions {
   images: ImageSettings;
   /** `policy.capabilities`; those that are usual when absent. */
   allowedCapabilities?: readonly string[];
+  /** How soon what ended is started again; see `usualPace`. */
+  pace?: Partial<Pace>;
   /** How long a created runtime must run before it counts as running, in milliseconds. 500 when absent. */
   settleMs?: number;
   /** How long the engine may take to answer, in milliseconds. */
@@ -83,12 +86,13 @@ export class Runtimes implements AsyncDisposable {
     trustAfterMs,
     ...options
   }: RuntimesOptions) {
-    const { settleMs = 500, timeouts = {}, random = Math.random } = options;
+    const { settleMs = 500, timeouts = {}, random = Math.random, pace = {} } = options;
     const { allowedCapabilities = usualCapabilities } = options;
     const store = new Store(sql);
     this.#engine = new Engine(host, timeouts);
     const tools = {
       ...{ engine: this.#engine, store, journal, clock, log, network, settleMs, trustAfterMs, random },
+      pace: { ...usualPace, ...pace },
       refused: new Set<never>(),
     };
     this.#images = new Images({
@@ -266,10 +270,10 @@ export class Runtimes implements AsyncDisposable {
   }
 
   #knownOf({ name }: Wish, away: Failure | undefined): Known {
-    const { doing, problem, unplugged } = this.#room.loop.tended(name);
+    const { doing, problem, unplugged, pause, waitsFor, judged } = this.#room.loop.tended(name);
     const macOf: Known["lan"]["macOf"] = (runtime, vnic) => this.#network.macOf(runtime, vnic);
     const lan = { netmon: this.#network.netmon, unplugged: unplugged?.problem, macOf };
-    return { away, doing, problem, lan };
+    return { away, doing, problem, pause, waitsFor, judged, lan };
   }
 
   #away(): Failure | undefined {

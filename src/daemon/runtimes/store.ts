@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type RuntimeSpec, RuntimeSpecSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
+import type { Health } from "../../../gen/edge/v1/workloads_pb.ts";
 import { Failure, type FailureKind } from "../../base/failure.ts";
 import type { Row, Schema, Sql } from "../../base/sql.ts";
 import { profileVersion } from "./profile.ts";
@@ -48,6 +49,9 @@ export const schema: Schema = {
     `ALTER TABLE runtimes ADD COLUMN image_id TEXT NOT NULL DEFAULT '';
      ALTER TABLE runtimes ADD COLUMN image_digest TEXT NOT NULL DEFAULT '';
      ALTER TABLE runtimes ADD COLUMN profile_version INTEGER NOT NULL DEFAULT 1;`,
+    `ALTER TABLE runtimes ADD COLUMN ends_in_a_row INTEGER NOT NULL DEFAULT 0;
+     ALTER TABLE runtimes ADD COLUMN unhealthy_start TEXT NOT NULL DEFAULT '';
+     ALTER TABLE runtimes ADD COLUMN health INTEGER NOT NULL DEFAULT 0;`,
   ],
 };
 
@@ -92,6 +96,12 @@ export interface Wish {
   /** Whether nobody had asked for its last end, so that the next start is a restart of ours. */
   endedByItself: boolean;
   exitCode: number | undefined;
+  /** How often its program ended by itself with no good run in between: it decides the pause before the next start. */
+  endsInARow: number;
+  /** The start whose run is to be ended because it is unhealthy: kept, so that it is done once, whatever crashes. */
+  unhealthyStart: string;
+  /** What was last told of its health, over all its runs: so each change is told once. */
+  health: Health;
   /** What is being removed, as `container/...`; written before it is removed. */
   removing: readonly string[];
   /** Why it is being undone. */
@@ -233,6 +243,9 @@ function toWish(row: Row): Wish {
     ended: String(row.ended),
     endedByItself: row.ended_by_itself === 1,
     exitCode: row.exit_code === null ? undefined : Number(row.exit_code),
+    endsInARow: Number(row.ends_in_a_row),
+    unhealthyStart: String(row.unhealthy_start),
+    health: Number(row.health) as Health, // Only `recordHealth` writes it.
     removing: JSON.parse(String(row.removing)) as string[], // Only `update` writes it.
     failure: toFailure(String(row.failure)),
   };

@@ -1,5 +1,7 @@
 import type { Failure } from "../../base/failure.ts";
 import type { Ask } from "../work/index.ts";
+import type { Pause } from "./ends.ts";
+import type { Judged } from "./health.ts";
 import type { Causes } from "./news.ts";
 import type { Observed } from "./observed.ts";
 
@@ -25,8 +27,12 @@ export interface Tended {
   problem: Failure | undefined;
   /** Rounds that failed with this problem, in a row. */
   failures: number;
-  /** Ends of its program, in a row, so soon after the start that the next start must wait. */
-  quickEnds: number;
+  /** Until when the next start of a program that ended must wait, since that end; undefined when none must. */
+  pause: Pause | undefined;
+  /** What the checks of its present run have shown; undefined when nobody checks, or it does not run. */
+  judged: (Judged & { startedAt: string }) | undefined;
+  /** For whom its start waits, as a sentence. */
+  waitsFor: string | undefined;
   /** The start of the container that runs, by the engine's clock, and when this daemon first saw it, monotonic. */
   up: { startedAt: string; since: number } | undefined;
   /** Why its vNICs could not be plugged in, how often in a row, and when to try again. It runs all the same. */
@@ -45,8 +51,8 @@ export interface Tended {
 export function newTended(name: string, { isTouched }: { isTouched: boolean }): Tended {
   return {
     ...{ name, isTouched, asked: 0, answered: 0, isBusy: false, lastRound: 0, seen: undefined, doing: "" },
-    ...{ causes: {}, problem: undefined, failures: 0, quickEnds: 0, notBefore: 0 },
-    ...{ up: undefined, unplugged: undefined, trustPausedUntil: 0 },
+    ...{ causes: {}, problem: undefined, failures: 0, pause: undefined, judged: undefined, notBefore: 0 },
+    ...{ waitsFor: undefined, up: undefined, unplugged: undefined, trustPausedUntil: 0 },
     waiting: new AbortController(),
     tellers: new Set(),
   };

@@ -2,7 +2,8 @@ import { isLeftPlugged } from "./lan.ts";
 import { news } from "./news.ts";
 import type { Observed } from "./observed.ts";
 import { plan, planSweep, theContainer } from "./plan.ts";
-import { groundOf, situationOf, type Tools } from "./round.ts";
+import type { Tools } from "./round.ts";
+import { groundOf, situationOf } from "./situation.ts";
 import type { Tended } from "./tended.ts";
 
 /** Whether what was seen of a runtime asks for a round: something is new, or not as wished. */
@@ -13,7 +14,7 @@ export function isToDo(tools: Tools, tended: Tended, observed: Observed): boolea
   if (wish) {
     const seen = theContainer(wish, observed, groundOf(tools));
     const { changes } = news(wish, seen, causes);
-    return changes.length > 0 || plan(wish, observed, situationOf(tools, tended, seen)).length > 0;
+    return changes.length > 0 || plan(wish, observed, situationOf(tools, tended, wish, seen)).length > 0;
   }
   const ended = store.lastEndOf(name);
   const isLate = ended !== undefined && planSweep(ended, observed).length > 0;

@@ -51,6 +51,7 @@ export function live(folder: string, socketPath: string, { netmon, images, ...op
       settleMs: 150,
     },
     trustAfterMs: 60_000,
+    pace: { firstMs: 100 },
     images: { ...usualImages(folder), ...images },
     ...options,
   });

@@ -1,4 +1,5 @@
 /** A runtime to plan for: its wish, what the engine has of it, and the steps in short. */
+import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
 import type { Observed, ObservedContainer } from "../../../src/daemon/runtimes/observed.ts";
 import { plan, type Situation } from "../../../src/daemon/runtimes/plan.ts";
 import { hashOf } from "../../../src/daemon/runtimes/spec.ts";
@@ -8,7 +9,7 @@ import { spec } from "./life.ts";
 export const plc = spec("plc:1", { name: "plc1" });
 export const name = "edge-0123abcd-plc1";
 export const ground: Situation = {
-  ...{ instanceId: "0123abcdef", refused: new Set(), trust: undefined },
+  ...{ instanceId: "0123abcdef", refused: new Set(), trust: undefined, isHeld: false },
   lan: { netmon: { at: "unknown" }, isPaused: false },
 };
 
@@ -27,6 +28,7 @@ export const wish = (init: Partial<Wish> = {}): Wish => ({
     restartOf: "",
   },
   ...{ containerId: "one", started: "", ended: "", endedByItself: false, exitCode: undefined, removing: [] },
+  ...{ endsInARow: 0, unhealthyStart: "", health: Health.UNSPECIFIED },
   failure: undefined,
   ...init,
 });
@@ -34,7 +36,7 @@ export const wish = (init: Partial<Wish> = {}): Wish => ({
 export const container = (init: Partial<ObservedContainer> = {}): ObservedContainer => ({
   ...{ id: "one", name, state: "running", specHash: hashOf(plc), imageId: "sha256:1", startedAt: "s1" },
   ...{ createdAt: "2026-11-21T10:00:00.5Z", isReplacement: false, pid: 0 },
-  ...{ finishedAt: "", exitCode: 0, outOfMemory: false, restartPolicy: "no", rlimits: [] },
+  ...{ finishedAt: "", exitCode: 0, outOfMemory: false, health: undefined, restartPolicy: "no", rlimits: [] },
   networks: [{ name, id: "net", address: "172.18.0.2", mac: "02:42:ac:12:00:02" }],
   ...init,
 });

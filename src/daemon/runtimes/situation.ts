@@ -1,0 +1,59 @@
+import { notePause } from "./ends.ts";
+import type { ObservedContainer } from "./observed.ts";
+import { waitsFor } from "./order.ts";
+import { isUp, type Situation } from "./plan.ts";
+import type { Tools } from "./round.ts";
+import type { Wish } from "./store.ts";
+import type { Tended } from "./tended.ts";
+import { trustOf } from "./trust.ts";
+
+/** What `plan` must know beside a wish and what was seen: whose objects count, and what the engine refuses. */
+export function groundOf({ store, refused }: Pick<Tools, "store" | "refused">) {
+  return { instanceId: store.instanceId, refused };
+}
+
+/** What else decides about one runtime, of whose container this was seen. */
+export function situationOf(
+  tools: Pick<Tools, "store" | "refused" | "network" | "clock" | "trustAfterMs" | "pace">,
+  tended: Tended,
+  { endsInARow }: Wish,
+  seen: ObservedContainer | undefined,
+): Situation {
+  const { up, unplugged, trustPausedUntil, pause } = tended;
+  const now = tools.clock.elapsed();
+  const ranMs = seen && isUp(seen) && up?.startedAt === seen.startedAt ? now - up.since : undefined;
+  const { trustAfterMs, network, pace } = tools;
+  const isPaused = pause !== undefined && pause.ended === seen?.finishedAt && now < pause.until;
+  return {
+    ...groundOf(tools),
+    lan: { netmon: network.netmon, isPaused: unplugged !== undefined && now < unplugged.notBefore },
+    trust: now < trustPausedUntil ? undefined : trustOf({ ranMs, endsInARow }, { trustAfterMs, ...pace }),
+    isHeld: isPaused || tended.waitsFor !== undefined,
+  };
+}
+
+/** Notes for what the next start has to wait: out a pause, and for others. */
+export function noteHolds(
+  tools: Pick<Tools, "clock" | "pace" | "lookIn" | "other">,
+  tended: Tended,
+  wish: Wish,
+  seen: ObservedContainer | undefined,
+): void {
+  const pause = notePause(tended, wish, seen, tools);
+  if (pause) tools.lookIn(pause.until - tools.clock.elapsed() + 1); // One more, because timers round down.
+  const isToStart = wish.desired === "running" && !(seen && isUp(seen));
+  tended.waitsFor = isToStart ? waitsFor(wish.spec.after, tools.other) : undefined;
+}
+
+/** Those who waited for another runtime and need not any more; of the others it is noted for whom they wait now. */
+export function noLongerWaiting(
+  { store, other }: Pick<Tools, "store" | "other">,
+  all: Iterable<Tended>,
+): Tended[] {
+  return [...all].filter((tended) => {
+    const wish = tended.waitsFor === undefined ? undefined : store.get(tended.name);
+    if (!wish || tended.isBusy) return false;
+    tended.waitsFor = waitsFor(wish.spec.after, other);
+    return tended.waitsFor === undefined;
+  });
+}

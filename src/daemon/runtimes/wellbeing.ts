@@ -1,0 +1,104 @@
+import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
+import { Checks, type Run } from "./checks.ts";
+import { checkOf, type Judged } from "./health.ts";
+import type { ObservedContainer } from "./observed.ts";
+import type { Other } from "./order.ts";
+import { theContainer } from "./plan.ts";
+import { type Books, recordHealth } from "./record.ts";
+import type { Tools } from "./round.ts";
+import { groundOf } from "./situation.ts";
+import type { Wish } from "./store.ts";
+import type { Tended } from "./tended.ts";
+
+/** Sees to it that what runs is checked, and that what the checks show is known and recorded. */
+export class Wellbeing implements AsyncDisposable {
+  readonly #tools: Tools;
+  readonly #tended: (name: string) => Tended;
+  readonly #onChange: () => void;
+  readonly #checks: Checks;
+
+  constructor(tools: Tools, on: { tended: (name: string) => Tended; onChange: () => void }) {
+    this.#tools = tools;
+    this.#tended = on.tended;
+    this.#onChange = on.onChange;
+    this.#checks = new Checks({ ...tools, onJudged: (...told) => this.#judged(...told) });
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#checks[Symbol.asyncDispose]();
+  }
+
+  /** A runtime's container was seen: its run is checked from now on, or what the engine found by itself is taken up. */
+  follow(name: string, wish: Wish | undefined, seen: ObservedContainer | undefined): void {
+    this.#checks.follow(name, runToCheck(wish, seen));
+    const judged = wish && engineJudged(wish, seen);
+    if (judged && seen) this.#judged(name, seen.startedAt, judged);
+  }
+
+  #judged(name: string, startedAt: string, judged: Judged): void {
+    const { store, journal, signal } = this.#tools;
+    if (signal.aborted) return;
+    if (heed({ store, journal }, this.#tended(name), startedAt, judged)) this.#onChange();
+  }
+}
+
+/** The run of a runtime that the daemon checks by itself; undefined when there is none. */
+function runToCheck(wish: Wish | undefined, seen: ObservedContainer | undefined): Run | undefined {
+  if (seen?.state !== "running" || wish?.desired !== "running") return undefined;
+  const check = checkOf(wish.spec);
+  if (!check) return undefined;
+  const { id, startedAt, networks } = seen;
+  const address = networks.find((one) => one.name === seen.name)?.address ?? "";
+  return { id, startedAt, address, check, told: wish.health };
+}
+
+/**
+ * What the engine found with the image's own check, where that counts: where the daemon checks nothing, or its check is the
+ * profile's and was never answered.
+ */
+function engineJudged(wish: Wish, seen: ObservedContainer | undefined): Judged | undefined {
+  if (seen?.state !== "running" || !seen.health || wish.spec.health?.disabled) return undefined;
+  const ours = checkOf(wish.spec);
+  if (ours && !(ours.isTentative && wish.health === Health.UNSPECIFIED)) return undefined;
+  return { ...seen.health, failures: 0 };
+}
+
+/** Takes up what checks have shown of a run, and records a change. Says whether anything is new. */
+function heed(books: Books, tended: Tended, startedAt: string, judged: Judged): boolean {
+  const { judged: before } = tended;
+  if (before?.startedAt === startedAt && before.health === judged.health && before.reason === judged.reason) {
+    return false;
+  }
+  tended.judged = { ...judged, startedAt };
+  const wish = books.store.get(tended.name);
+  if (wish) recordHealth(books, wish, tended.judged);
+  return true;
+}
+
+/** How healthy a runtime is, of whose container this was seen. */
+export function healthOf(
+  judged: Tended["judged"],
+  seen: ObservedContainer | undefined,
+): { health: Health; healthReason: string } {
+  if (!judged || seen?.state !== "running" || seen.startedAt !== judged.startedAt) {
+    return { health: Health.UNSPECIFIED, healthReason: "" };
+  }
+  return { health: judged.health, healthReason: judged.reason };
+}
+
+/** What counts of a runtime for those that are started after it. */
+export function otherOf(
+  tools: Pick<Tools, "store" | "refused">,
+  name: string,
+  tended: Tended | undefined,
+): Other | undefined {
+  const wish = tools.store.get(name);
+  if (!wish) return undefined;
+  const seen = tended?.seen && theContainer(wish, tended.seen, groundOf(tools));
+  return {
+    desired: wish.desired,
+    isRunning: seen?.state === "running" && wish.stage === "made",
+    health: healthOf(tended?.judged, seen).health,
+    isChecked: runToCheck(wish, seen) !== undefined || seen?.health !== undefined,
+  };
+}
