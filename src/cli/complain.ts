@@ -29,7 +29,7 @@ export function complain(thrown: unknown, write: (text: string) => void): number
   if (thrown instanceof Spoken) return 1;
   const { kind, message, violations } = asFailure(thrown);
   if (violations.length > 0) {
-    write("error: this is not valid:\n");
+    write(`error: this is not ${kind === "denied" ? "allowed" : "valid"}:\n`);
     for (const { field, message } of violations) write(`  ${printable(`${field}: ${message}`)}\n`);
   } else {
     write(`error: ${printable(message)}\n`);

@@ -2,7 +2,7 @@ import { type Runtime, RuntimeProfile } from "../../gen/edge/v1/runtimes_pb.ts";
 import { word } from "./answer.ts";
 import { formatBytes } from "./quantity.ts";
 
-/** What a runtime's container is made of, as rows of a sheet. What its spec leaves to the profile is not repeated. */
+/** What a runtime's container is made of, as rows of a sheet: what its spec says, and what it may not use without end. */
 export function containerRows({ spec }: Runtime): [string, string][] {
   if (!spec) return [];
   const { resources, log } = spec;
@@ -13,7 +13,7 @@ export function containerRows({ spec }: Runtime): [string, string][] {
     cpuWeight = 0,
     cpuQuotaMillis = 0,
   } = resources ?? {};
-  return [
+  const rows: [string, string][] = [
     ["profile", word(RuntimeProfile, spec.profile || RuntimeProfile.OPENPLC)],
     ["entrypoint", spec.entrypoint.map(quoted).join(" ")],
     ["command", spec.command.map(quoted).join(" ")],
@@ -37,6 +37,7 @@ export function containerRows({ spec }: Runtime): [string, string][] {
     ["capabilities", spec.capabilities.join(", ")],
     ["log", log ? `${log.files || 3} files of ${formatBytes(log.fileBytes || 10_000_000n)}` : ""],
   ];
+  return rows.filter(([, text]) => text !== "");
 }
 
 function limits(soft: bigint, hard: bigint): string {
