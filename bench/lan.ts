@@ -33,7 +33,8 @@ export async function measure(): Promise<Section> {
   const attach = await measureAttach(plant);
   const early = await measureStarts(plant);
   const figures = [
-    figure("attach a vNIC with an address: p50", median(attach.ours), "ms", { base: median(attach.docker) }),
+    figure("attach a vNIC with an address: p50", median(attach.again), "ms", { base: median(attach.docker) }),
+    figure("the same for the first time, with its MAC and address asked for on the LAN", attach.first, "ms"),
     figure("starts at which the program found its LAN", early, `of ${starts}`),
   ];
   let here = first;
@@ -63,7 +64,7 @@ export async function measure(): Promise<Section> {
   }
   return {
     title: "vNICs",
-    how: `The bundle in network namespaces, with Docker, dnsmasq and real MACVLAN links. A host moves by its cable being put into another switch and its own address being changed; measured from then until the last of its runtimes, all with DHCP, answers a ping from that LAN, less the settling time of ${settleMs} ms; median of ${moves} moves. The floor is removing, making and addressing as many links by ip(8), all at once. Attaching: netmon's Attach of a vNIC without probing against \`docker network connect\` of a macvlan network, ${attachments} times in turns. Starts: whether the LAN's link was there when the program's first line ran.`,
+    how: `The bundle in network namespaces, with Docker, dnsmasq and real MACVLAN links. A host moves by its cable being put into another switch and its own address being changed; measured from then until the last of its runtimes, all with DHCP, answers a ping from that LAN, less the settling time of ${settleMs} ms; median of ${moves} moves. The floor is removing, making and addressing as many links by ip(8), all at once. Attaching: netmon's Attach of a vNIC whose link is gone, until it is back with its address, against \`docker network connect\` of a macvlan network, ${attachments} times in turns. Starts: whether the LAN's link was there when the program's first line ran.`,
     figures,
   };
 }
@@ -127,7 +128,7 @@ async function measureFloor(plant: Plant, count: number): Promise<number> {
 }
 
 /** In turns, so that a noisy moment hits both. */
-async function measureAttach(plant: Plant): Promise<{ ours: number[]; docker: number[] }> {
+async function measureAttach(plant: Plant): Promise<{ first: number; again: number[]; docker: number[] }> {
   const { engine, netmonClient } = plant;
   plant.ip("link add bench0 type veth peer name bench1", "link set bench0 up", "link set bench1 up");
   await plant.create("attached", []);
@@ -138,7 +139,6 @@ async function measureAttach(plant: Plant): Promise<{ ours: number[]; docker: nu
     Options: { parent: "bench0" },
     IPAM: { Config: [{ Subnet: "10.55.0.0/24" }] },
   });
-  const [ours, docker]: [number[], number[]] = [[], []];
   const vnic = {
     name: "lan0",
     parent: "eth0",
@@ -146,22 +146,26 @@ async function measureAttach(plant: Plant): Promise<{ ours: number[]; docker: nu
     host: 77,
     mac: "02:77:00:00:00:99",
   };
+  const attachment = { owner: "bench/attached", containerId, runtime: "attached", vnics: [vnic] };
+  const timed = async (work: () => Promise<unknown>): Promise<number> => {
+    const from = performance.now();
+    await work();
+    return performance.now() - from;
+  };
+  const first = await timed(() => netmonClient.attach({ attachment }));
+  const [again, docker]: [number[], number[]] = [[], []];
   for (let round = 0; round < attachments; round++) {
-    let from = performance.now();
-    await netmonClient.attach({
-      attachment: { owner: "bench/attached", containerId, runtime: "attached", vnics: [vnic] },
-    });
-    ours.push(performance.now() - from);
-    await netmonClient.detach({ owner: "bench/attached" });
-    from = performance.now();
-    await network.connect({ Container: containerId });
-    docker.push(performance.now() - from);
+    // Its MAC and its address are known to be its own now, and need not be asked for.
+    await plant.inside("attached", "ip", "link", "delete", "lan0");
+    again.push(await timed(() => netmonClient.attach({ attachment })));
+    docker.push(await timed(() => network.connect({ Container: containerId })));
     await network.disconnect({ Container: containerId });
   }
+  await netmonClient.detach({ owner: "bench/attached" });
   await network.remove();
   await plant.runtimes.deleteRuntime({ name: "attached" });
   plant.ip("link delete bench0");
-  return { ours, docker };
+  return { first, again, docker };
 }
 
 /** How often a program's first line finds its LAN there already. */
