@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { RuntimeChangeKind } from "../../../gen/edge/v1/command_pb.ts";
 import { RuntimePhase } from "../../../gen/edge/v1/runtimes_pb.ts";
+import { RestartMode } from "../../../gen/edge/v1/workloads_pb.ts";
 import { news } from "../../../src/daemon/runtimes/news.ts";
 import type { Situation } from "../../../src/daemon/runtimes/plan.ts";
 import { trustOf } from "../../../src/daemon/runtimes/trust.ts";
@@ -66,10 +67,12 @@ test("the engine's own restart is told as such, once", () => {
 
 test("after a power cut the engine starts what ran well, though no daemon is there; a stop stays a stop", async () => {
   using folder = tempFolder();
-  const [runs, stopped, young] = [newName(), newName(), newName()];
+  const [runs, onFailure, stopped, young] = [newName(), newName(), newName(), newName()];
   {
     await using life = live(folder.path, engine.socketPath, { trustAfterMs: 0 });
     for (const name of [runs, stopped]) await life.runtimes.create(spec(idle, { name }), ask());
+    const restart = RestartMode.ON_FAILURE;
+    await life.runtimes.create(spec(idle, { name: onFailure, restart }), ask());
     await life.runtimes.stop(stopped, ask());
   }
   {
@@ -85,7 +88,9 @@ test("after a power cut the engine starts what ran well, though no daemon is the
     });
     return one?.State;
   };
-  await until("the engine started it", async () => (await stateOf(runs)) === "running");
+  for (const name of [runs, onFailure]) {
+    await until("the engine started it", async () => (await stateOf(name)) === "running");
+  }
   assert.deepEqual([await stateOf(stopped), await stateOf(young)], ["exited", "exited"]);
 
   await using life = live(folder.path, engine.socketPath);
@@ -99,7 +104,8 @@ test("after a power cut the engine starts what ran well, though no daemon is the
   assert.ok(reasons.includes("the engine started it again"), reasons.join("; "));
   await until("the young one runs, by the daemon", async () => (await stateOf(young)) === "running");
   assert.equal((await life.runtimes.get(stopped, ask().signal)).phase, RuntimePhase.STOPPED);
-  for (const name of [runs, stopped, young]) await life.runtimes.delete(name, { keepVolume: false }, ask());
+  for (const name of [runs, onFailure, stopped, young])
+    await life.runtimes.delete(name, { keepVolume: false }, ask());
 });
 
 test("a trusted program that crashes is started by the engine; one that goes on crashing, slower, by the daemon", async () => {

@@ -5,7 +5,7 @@ import { Health, RestartMode, StartCondition } from "../../../gen/edge/v1/worklo
 import type { Runtimes } from "../../../src/daemon/runtimes/index.ts";
 import { startEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
-import { idleImage, scriptImage } from "../../fixtures/images.ts";
+import { checkedImage, idleImage, scriptImage } from "../../fixtures/images.ts";
 import { until } from "../../journeys/until.ts";
 import { ask, leftOf, live, newName, type SpecInit, spec } from "./life.ts";
 
@@ -121,6 +121,27 @@ test("a check inside the container: healthy, unhealthy, stopped for it, and star
   await until("the check and what it started are gone", async () => (await checks()) === 0);
   for (const one of [name, hangs]) await life.runtimes.delete(one, { keepVolume: false }, ask());
   assert.deepEqual([...(await leftOf(engine, name)), ...(await leftOf(engine, hangs))], []);
+});
+
+test("the image's own check counts where the wish has none", async () => {
+  using folder = tempFolder();
+  await using life = live(folder.path, engine.socketPath);
+  const [name, off] = [newName(), newName()];
+  const own = await checkedImage(engine);
+  const { runtime } = await life.runtimes.create(spec(own, { name }), ask());
+  await until("it is healthy", () => status(life, name)?.health === Health.HEALTHY);
+  await touch(runtime.containerId, "/data/ill");
+  const { healthReason } = await until("it is unhealthy", async () => {
+    const now = await life.runtimes.get(name, ask().signal);
+    return now.health === Health.UNHEALTHY && now;
+  });
+  assert.equal(healthReason, "the image's own check says unhealthy: is ill");
+  assert.deepEqual(life.changes(name), ["CREATED", "STARTED", "HEALTHY", "UNHEALTHY"]);
+  const none = await life.runtimes.create(spec(own, { name: off, health: { disabled: true } }), ask());
+  assert.equal(none.runtime.health, Health.UNSPECIFIED);
+  const { State } = await engine.docker.getContainer(none.runtime.containerId).inspect();
+  assert.ok(!State.Health || State.Health.Status === "none", "the engine does not check either");
+  for (const one of [name, off]) await life.runtimes.delete(one, { keepVolume: false }, ask());
 });
 
 test("starts are in order: who is named comes first, is waited for while it is away, and must be what was asked", async () => {
