@@ -71,7 +71,13 @@ export function plan(wish: Wish, observed: Observed, situation: Situation): Step
     if (!kept) return others;
     const stops = isUp(kept) ? [stopStep(wish, kept, "it should be stopped")] : [];
     const attaches = planAttach(wish, kept, kept.name, situation.lan);
-    return [...others, ...planTrust(wish, kept, situation.trust), ...stops, ...attaches];
+    return [
+      ...others,
+      ...planTrust(wish, kept, situation.trust),
+      ...planKeepImage(wish, kept),
+      ...stops,
+      ...attaches,
+    ];
   }
   return [...others, ...planRunning(wish, observed, kept, situation)];
 }

@@ -85,6 +85,15 @@ test("a delete removes all there is; an undo leaves the volume that an earlier r
   assert.deepEqual(steps(undoing, nothing), ["forget"]);
 });
 
+test("a wish from before images were kept takes up that of its container, whether it runs or not", () => {
+  const before: Partial<Wish> = { imageId: "" };
+  assert.deepEqual(steps(before, all(container())), ["keepImage"]);
+  assert.deepEqual(steps({ ...before, desired: "stopped" }, all(container({ state: "exited" }))), [
+    "keepImage",
+  ]);
+  assert.deepEqual(steps(before, nothing), ["ensureImage"], "nothing else is known of it");
+});
+
 test("what the engine finished late of a runtime that is gone is swept; a volume that was kept is not", () => {
   const ended = { name: "plc1", commandId: "c2", removed: [], failure: undefined };
   const swept = (keepVolume: boolean) =>

@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import * as v from "valibot";
 import { RuntimeProfile } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { AddressMode, Ipv6Mode } from "../../../gen/edge/v1/vnics_pb.ts";
 import { RestartMode, StartCondition } from "../../../gen/edge/v1/workloads_pb.ts";
 import { Failure } from "../../../src/base/failure.ts";
+import { capabilitiesSetting } from "../../../src/daemon/runtimes/capabilities.ts";
 import { checkSpec } from "../../../src/daemon/runtimes/check.ts";
 import { differences, hashOf } from "../../../src/daemon/runtimes/spec.ts";
 import { type SpecInit, spec } from "./life.ts";
@@ -167,6 +169,16 @@ test("what goes with what in a container is told by name, all at once", () => {
       'spec.capabilities[2]: "NET_RAW" is already spec.capabilities[0]',
     ],
   );
+});
+
+test("the list of capabilities that a node allows is a list, or a text with commas, of capabilities that there are", () => {
+  const { schema } = capabilitiesSetting({ default: [], doc: "" });
+  const read = (given: unknown) => v.safeParse(schema, given).output;
+  assert.deepEqual(read("NET_ADMIN, NET_RAW"), ["NET_ADMIN", "NET_RAW"]);
+  assert.deepEqual([read(["SYS_TIME"]), read([]), read("")], [["SYS_TIME"], [], []]);
+  for (const wrong of ["ALL", "CAP_NET_RAW", "NET_RAW,", ["net_raw"], 5]) {
+    assert.equal(v.safeParse(schema, wrong).success, false, String(wrong));
+  }
 });
 
 test("what the rules of the contract cannot say is refused before anything is made, all at once", () => {
