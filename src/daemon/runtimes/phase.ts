@@ -16,6 +16,8 @@ export interface Known {
   away: Failure | undefined;
   /** What is being done; empty when nothing is. */
   doing: string;
+  /** How far that is, for people; empty when there is nothing to tell. */
+  far: string;
   /** Why it is not as wished. */
   problem: Failure | undefined;
   /** Until when the next start of a program that ended must wait. */
@@ -50,7 +52,7 @@ export function phaseOf(wish: Wish, seen: ObservedContainer | undefined, known: 
 }
 
 function phaseOfWanted(wish: Wish, seen: ObservedContainer | undefined, known: Known): Phase {
-  const { doing, problem, lan, pause, waitsFor } = known;
+  const { doing, far, problem, lan, pause, waitsFor } = known;
   if (seen?.state === "paused") {
     const reason = `its container was paused, and not by this daemon: docker unpause ${seen.name}`;
     return { phase: RuntimePhase.FAILED, reason };
@@ -68,7 +70,10 @@ function phaseOfWanted(wish: Wish, seen: ObservedContainer | undefined, known: K
     return { phase: RuntimePhase.WAITING, reason: waitsFor };
   }
   if (pause && pause.ended === seen?.finishedAt && doing === "") return paused(wish, seen, pause.at);
-  if (doing === "pulling image") return { phase: RuntimePhase.PULLING, reason: withProblem(doing, problem) };
+  if (doing === "pulling image") {
+    const reason = withProblem(far === "" ? doing : `${doing}: ${far}`, problem);
+    return { phase: RuntimePhase.PULLING, reason };
+  }
   if (problem && wish.stage === "made") {
     return { phase: RuntimePhase.FAILED, reason: `${problem.message}; it is tried again` };
   }

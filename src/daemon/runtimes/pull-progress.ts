@@ -22,6 +22,13 @@ interface Layer {
   isReused: boolean;
 }
 
+/** How far something is, in one phrase. Sizes are in megabytes. */
+export function farOf(doneBytes = 0, totalBytes = 0, detail = ""): string {
+  const megabytes = (bytes: number) => Math.round(bytes / 1e6);
+  const bytes = totalBytes > 0 ? [`${megabytes(doneBytes)} of ${megabytes(totalBytes)} MB`] : [];
+  return [...bytes, ...(detail === "" ? [] : [detail])].join(", ");
+}
+
 /** The present speed is that of so many milliseconds; of less than the shortest nothing is concluded. */
 const speedOverMs = { shortest: 2_000, longest: 15_000 };
 

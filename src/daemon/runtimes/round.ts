@@ -11,6 +11,7 @@ import type { Other } from "./order.ts";
 import { hasDoneAll, type Pace, wasStoppedForHealth } from "./pace.ts";
 import { plan, type Step, theContainer } from "./plan.ts";
 import type { Rlimit } from "./profile.ts";
+import { farOf } from "./pull-progress.ts";
 import { type Books, recordEnd, recordMade, recordNews, recordUndoing } from "./record.ts";
 import type { Wish } from "./store.ts";
 import { groundOf, noteHolds, situationOf } from "./situation.ts";
@@ -125,6 +126,7 @@ async function takeAll(
   const waiting = AbortSignal.any([tools.signal, tended.waiting.signal]);
   const progress: Hands["progress"] = (phase, ...bytes) => {
     for (const tell of tended.tellers) tell(phase, ...bytes);
+    tended.far = farOf(...bytes);
     if (tended.doing === phase) return;
     tended.doing = phase;
     tools.notify();
@@ -144,6 +146,7 @@ async function takeAll(
     if (isSame()) meet(thrown, tools, tended, wish); // Else the wish changed, and the steps are out of date.
   } finally {
     tended.doing = "";
+    tended.far = "";
   }
   return verified ? "verified" : "done";
 }

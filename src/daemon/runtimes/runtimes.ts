@@ -182,9 +182,11 @@ export class Runtimes implements AsyncDisposable {
   status(): { runtimes: RuntimeStatus[]; engineReachable: boolean; problem?: FailureMessage } {
     const { store, loop } = this.#room;
     const away = this.#away();
-    const runtimes = store
-      .list()
-      .map((wish) => toStatus(wish, loop.tended(wish.name).seen, this.#knownOf(wish, away), this.#ground));
+    const runtimes = store.list().map((wish) => {
+      // It is told when something changes: how far a pull is would be out of date at once.
+      const known = { ...this.#knownOf(wish, away), far: "" };
+      return toStatus(wish, loop.tended(wish.name).seen, known, this.#ground);
+    });
     return {
       runtimes,
       engineReachable: loop.engine.at === "there",
@@ -270,10 +272,10 @@ export class Runtimes implements AsyncDisposable {
   }
 
   #knownOf({ name }: Wish, away: Failure | undefined): Known {
-    const { doing, problem, unplugged, pause, waitsFor, judged } = this.#room.loop.tended(name);
+    const { doing, far, problem, unplugged, pause, waitsFor, judged } = this.#room.loop.tended(name);
     const macOf: Known["lan"]["macOf"] = (runtime, vnic) => this.#network.macOf(runtime, vnic);
     const lan = { netmon: this.#network.netmon, unplugged: unplugged?.problem, macOf };
-    return { away, doing, problem, pause, waitsFor, judged, lan };
+    return { away, doing, far, problem, pause, waitsFor, judged, lan };
   }
 
   #away(): Failure | undefined {

@@ -21,6 +21,8 @@ export interface Tended {
   isTouched: boolean;
   /** What is being done, as in `pulling image`; empty when nothing is. */
   doing: string;
+  /** How far that is, for people; empty when there is nothing to tell. */
+  far: string;
   /** Why the last steps were done, for the facts that will be seen of them. */
   causes: Causes;
   /** Why it is not as wished, since the last round that failed. */
@@ -50,9 +52,10 @@ export interface Tended {
 /** A runtime of which nothing was seen yet. */
 export function newTended(name: string, { isTouched }: { isTouched: boolean }): Tended {
   return {
-    ...{ name, isTouched, asked: 0, answered: 0, isBusy: false, lastRound: 0, seen: undefined, doing: "" },
+    ...{ name, isTouched, asked: 0, answered: 0, isBusy: false, lastRound: 0, seen: undefined },
     ...{ causes: {}, problem: undefined, failures: 0, pause: undefined, judged: undefined, notBefore: 0 },
     ...{ waitsFor: undefined, up: undefined, unplugged: undefined, trustPausedUntil: 0 },
+    ...{ doing: "", far: "" },
     waiting: new AbortController(),
     tellers: new Set(),
   };

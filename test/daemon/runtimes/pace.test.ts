@@ -95,7 +95,7 @@ test("every program that does not run says why, and what happens next", () => {
   const at = Date.parse(after(9));
   const told = (one: Wish, known: Partial<Known> = {}) => {
     const lan = { netmon: { at: "unknown" as const }, unplugged: undefined, macOf: () => "" };
-    const nothing = { away: undefined, doing: "", problem: undefined, judged: undefined };
+    const nothing = { away: undefined, doing: "", far: "", problem: undefined, judged: undefined };
     const { phase, reason } = phaseOf(one, ends(5), {
       ...{ ...nothing, lan, pause: undefined, waitsFor: undefined },
       ...known,

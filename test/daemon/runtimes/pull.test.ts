@@ -44,7 +44,9 @@ test("an image that is missing is pulled, and the bytes are told as they come", 
     }),
   );
   await until("a part of the layer", () => told.some(([done]) => done > 0 && done < layerBytes));
-  assert.equal((await life.runtimes.get(name, ask().signal)).phase, RuntimePhase.PULLING);
+  const { phase, reason } = await life.runtimes.get(name, ask().signal);
+  assert.equal(phase, RuntimePhase.PULLING);
+  assert.match(reason, /^pulling image: \d of \d MB$/);
   goOn();
   assert.equal((await creating).runtime.phase, RuntimePhase.RUNNING);
   assert.deepEqual(told.at(-1), [layerBytes, layerBytes]);
