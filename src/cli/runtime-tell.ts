@@ -1,4 +1,5 @@
 import { type Runtime, RuntimePhase } from "../../gen/edge/v1/runtimes_pb.ts";
+import { Health } from "../../gen/edge/v1/workloads_pb.ts";
 import { ago, moment, word } from "./answer.ts";
 import { containerRows } from "./container-tell.ts";
 import { sheet, table } from "./table.ts";
@@ -14,7 +15,7 @@ export function tableOfRuntimes(
   const phaseColumn = {
     title: "PHASE",
     paint: (cell: string) =>
-      cell.startsWith("running") ? style.good(cell) : cell.startsWith("failed") ? style.bad(cell) : cell,
+      cell === "running" ? style.good(cell) : /^(failed|crash|unhealthy)/.test(cell) ? style.bad(cell) : cell,
   };
   return table(
     [
@@ -29,7 +30,8 @@ export function tableOfRuntimes(
     ],
     runtimes.map((runtime) => [
       runtime.spec?.name ?? "",
-      word(RuntimePhase, runtime.phase),
+      // What runs and does not work is what an operator looks for.
+      runtime.health === Health.UNHEALTHY ? "unhealthy" : word(RuntimePhase, runtime.phase),
       runtime.phase === RuntimePhase.RUNNING ? ago(runtime.startedAt, now) : "",
       String(runtime.restarts),
       vnicsInShort(runtime),
@@ -41,6 +43,12 @@ export function tableOfRuntimes(
   );
 }
 
+/** How healthy it is and what the last check said; empty where nobody checks. */
+export function healthOf({ health, healthReason }: Runtime): string {
+  if (health === Health.UNSPECIFIED) return "";
+  return [word(Health, health), healthReason].filter((part) => part !== "").join(": ");
+}
+
 /** One runtime for people, with everything that is known of it. */
 export function describeRuntime(runtime: Runtime | undefined): string {
   const spec = runtime?.spec;
@@ -49,6 +57,7 @@ export function describeRuntime(runtime: Runtime | undefined): string {
     ["name", spec.name],
     ["phase", word(RuntimePhase, runtime.phase)],
     ["reason", runtime.reason],
+    ["health", healthOf(runtime)],
     ["image", spec.image],
     ["digest", runtime.imageDigest],
     ["image id", runtime.imageId],

@@ -10,6 +10,7 @@ import { eventLine, runtimeOf } from "./events-tell.ts";
 import { whole } from "./flags.ts";
 import { findNetmon, watchNetmon } from "./netmon.ts";
 import type { Run } from "./run.ts";
+import { healthOf } from "./runtime-tell.ts";
 import { printable } from "./table.ts";
 import { type Target, withNode } from "./target.ts";
 import { vnicReasons } from "./vnic-tell.ts";
@@ -44,7 +45,8 @@ function reasonsOf(runtime: Runtime | undefined): string {
   if (!runtime) return "";
   const reason = runtime.reason === "" ? "" : `: ${runtime.reason}`;
   const phase = printable(`runtime ${runtime.spec?.name} is ${word(RuntimePhase, runtime.phase)}${reason}`);
-  return `${[phase, ...vnicReasons(runtime).map((line) => `  ${line}`)].join("\n")}\n`;
+  const health = healthOf(runtime) === "" ? [] : [printable(`  its program is ${healthOf(runtime)}`)];
+  return `${[phase, ...health, ...vnicReasons(runtime).map((line) => `  ${line}`)].join("\n")}\n`;
 }
 
 /** Says one thing that happened. */
