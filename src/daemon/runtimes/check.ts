@@ -1,4 +1,5 @@
 import { type RuntimeSpec, RuntimeSpecSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
+import { RestartMode, StartCondition } from "../../../gen/edge/v1/workloads_pb.ts";
 import { evidence } from "../../base/evidence.ts";
 import { type FieldViolation, invalidFields } from "../../base/failure.ts";
 import { violationsOf } from "../../wire/validation.ts";
@@ -43,6 +44,17 @@ function beyondRules({ env, labels, profile, resources, ...spec }: RuntimeSpec):
   }
   if (!isKnownProfile(profile)) {
     found.push({ field: "spec.profile", message: `${profile} is not a profile that this node knows` });
+  }
+  const words = [
+    ["spec.restart", spec.restart, RestartMode] as const,
+    ...spec.after.map(
+      ({ condition }, at) => [`spec.after[${at}].condition`, condition, StartCondition] as const,
+    ),
+  ];
+  for (const [field, value, known] of words) {
+    // proto3 lets any number through.
+    if (Object.values<number | string>(known).includes(value)) continue;
+    found.push({ field, message: `${value} is not one that this node knows` });
   }
   for (const range of resources?.cpuset.split(",") ?? []) {
     const [first = 0, last = first] = range.split("-").map(Number);

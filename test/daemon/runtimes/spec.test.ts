@@ -137,6 +137,8 @@ test("what goes with what in a container is told by name, all at once", () => {
       { name: "core", soft: 5n, hard: -1n },
     ],
     capabilities: ["NET_RAW", "ALL", "NET_RAW", "sys_nice"],
+    restart: 9 as RestartMode,
+    after: [{ runtime: "db", condition: 9 as StartCondition }],
   });
   const why = "what is kept and what is forgotten must not lie in one another";
   const violations = (() => {
@@ -153,6 +155,8 @@ test("what goes with what in a container is told by name, all at once", () => {
       'spec.capabilities[3]: "sys_nice" must be a capability without CAP_, as in NET_ADMIN',
       "spec.command[0]: must not contain a zero byte",
       "spec.entrypoint[0]: is the program, and must not be empty",
+      "spec.restart: 9 is not one that this node knows",
+      "spec.after[0].condition: 9 is not one that this node knows",
       "spec.volumes[0].path: is the place of spec.volume_path already: each must be different",
       "spec.volumes[1].path: must not contain '.' or '..' as a folder",
       "spec.volumes[3].path: /etc/hosts is the engine's own: choose another",
