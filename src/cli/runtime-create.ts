@@ -21,12 +21,13 @@ import {
 import { readDocument } from "./document.ts";
 import { messageFrom } from "./document-message.ts";
 import { collect, duration } from "./flags.ts";
+import { fromLifeFlags, type LifeFlags, lifeFlagNames, withLifeFlags } from "./life-flags.ts";
 import type { Run } from "./run.ts";
 import { describeRuntime } from "./runtime-tell.ts";
 import { withNode } from "./target.ts";
 import { parseVnic, vnicHelp } from "./vnic-flag.ts";
 
-interface CreateFlags extends WaitFlag, ContainerFlags {
+interface CreateFlags extends WaitFlag, ContainerFlags, LifeFlags {
   file?: string;
   image?: string;
   env: string[];
@@ -40,7 +41,7 @@ interface CreateFlags extends WaitFlag, ContainerFlags {
 
 /** `orchestrator runtime create` */
 export function defineCreate(noun: Command, run: Run): void {
-  withContainerFlags(waiting(noun.command("create [name] [command...]")))
+  withLifeFlags(withContainerFlags(waiting(noun.command("create [name] [command...]"))))
     .description("create a runtime, start it, and wait until it runs; what stands after -- is its command")
     .addOption(
       noun
@@ -104,6 +105,7 @@ function check(request: CreateRuntimeRequest): void {
 const flagsOfSpec = [
   ...["image", "env", "profile", "publish", "volumePath", "label", "stopGrace", "vnic"],
   ...containerFlagNames,
+  ...lifeFlagNames,
 ];
 
 /** A value that lost its quotes must not become a command: that stands after `--` alone. */
@@ -135,6 +137,7 @@ function fromFlags(name: string | undefined, words: string[], flags: CreateFlags
       env: flags.env.map(split).map(([name, value]) => ({ name, value })),
       command: words,
       ...fromContainerFlags(flags),
+      ...fromLifeFlags(flags),
       profile: flags.profile === "plain" ? RuntimeProfile.PLAIN : RuntimeProfile.OPENPLC,
       stopGraceMs: flags.stopGrace ?? 0,
       ports: flags.publish,

@@ -2,6 +2,7 @@ import { type Runtime, RuntimePhase } from "../../gen/edge/v1/runtimes_pb.ts";
 import { Health } from "../../gen/edge/v1/workloads_pb.ts";
 import { ago, moment, word } from "./answer.ts";
 import { containerRows } from "./container-tell.ts";
+import { lifeRows } from "./life-tell.ts";
 import { sheet, table } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 import { vnicsInShort } from "./vnic-tell.ts";
@@ -57,6 +58,7 @@ export function describeRuntime(runtime: Runtime | undefined): string {
     ["name", spec.name],
     ["phase", word(RuntimePhase, runtime.phase)],
     ["reason", runtime.reason],
+    ...lifeRows(runtime),
     ["health", healthOf(runtime)],
     ["image", spec.image],
     ["digest", runtime.imageDigest],
