@@ -1,20 +1,42 @@
-/** What the doctor says of one thing: `fail` is what must be mended, `warn` what may surprise. */
-export interface Finding {
-  check: string;
-  level: "ok" | "warn" | "fail";
+import type { Facts } from "./doctor-facts.ts";
+
+/** `fail` is what must be mended, `warn` what may surprise; of what is `unknown` nothing could be seen. */
+export type Level = "ok" | "warn" | "fail" | "unknown";
+
+/** What was seen of one thing. */
+export interface Verdict {
+  level: Level;
   says: string;
   /** What to do; empty when all is well. */
   next: string;
 }
 
-export function ok(check: string, says: string): Finding {
-  return { check, level: "ok", says, next: "" };
+/** What the doctor says of one thing, and why the thing matters. */
+export interface Finding extends Verdict {
+  /** The name of the check, which stays the same from version to version. */
+  check: string;
+  why: string;
 }
 
-export function warn(check: string, says: string, next: string): Finding {
-  return { check, level: "warn", says, next };
+/** One thing that is looked at: what it is called, why it matters, and how it is judged. */
+export interface Check {
+  id: string;
+  why: string;
+  judge(facts: Facts): Verdict;
 }
 
-export function fail(check: string, says: string, next: string): Finding {
-  return { check, level: "fail", says, next };
+export function ok(says: string): Verdict {
+  return { level: "ok", says, next: "" };
+}
+
+export function warn(says: string, next: string): Verdict {
+  return { level: "warn", says, next };
+}
+
+export function fail(says: string, next: string): Verdict {
+  return { level: "fail", says, next };
+}
+
+export function unknown(says: string, next = "run the doctor as root"): Verdict {
+  return { level: "unknown", says, next };
 }

@@ -2,12 +2,14 @@ import { execFile } from "node:child_process";
 import { access, constants, readFile, statfs } from "node:fs/promises";
 import { delimiter, dirname, join } from "node:path";
 import { promisify } from "node:util";
-import { type Answer, type Facts, type LinkKind, type ProgramName, programs } from "./doctor-facts.ts";
+import { problemOf } from "./doctor-answer.ts";
+import { type LinkKind, type ProgramName, programs, type Room } from "./doctor-facts.ts";
+import { withSystemPath } from "./doctor-network.ts";
 
 const run = promisify(execFile);
 
-/** Longer than any of these programs takes on a busy machine. */
-const patienceMs = 10_000;
+/** Longer than a list of applets takes on a busy machine. */
+const patienceMs = 3_000;
 
 /** The programs that are not to be found in the folders of `PATH` and of root. */
 export async function missingPrograms(env: NodeJS.ProcessEnv): Promise<ProgramName[]> {
@@ -37,15 +39,13 @@ try vlan ip link add link d0 name v0 type vlan id 7
 try ipvlan ip link add link d1 name i0 type ipvlan mode l2
 `;
 
-/** For each kind of link what the kernel said against it, or undefined. Only root may ask. */
-export async function tryKernel(): Promise<Answer<Record<LinkKind, string | undefined>>> {
-  try {
-    const options = { timeout: patienceMs, env: { PATH: `${process.env.PATH}:/usr/sbin:/sbin` } };
-    const { stdout } = await run("unshare", ["--net", "sh", "-c", tryLinks], options);
-    return { is: "known", value: linksOf(stdout) };
-  } catch (thrown) {
-    return { is: "unknown", problem: lastWords(thrown) };
-  }
+/** For each kind of link what the kernel said against it, or undefined. @throws {Error} Only root may ask. */
+export async function tryKernel(env: NodeJS.ProcessEnv, signal: AbortSignal) {
+  const { stdout } = await run("unshare", ["--net", "sh", "-c", tryLinks], {
+    signal,
+    env: withSystemPath(env),
+  });
+  return linksOf(stdout);
 }
 
 function linksOf(output: string): Record<LinkKind, string | undefined> {
@@ -56,43 +56,16 @@ function linksOf(output: string): Record<LinkKind, string | undefined> {
   return { veth: said("veth"), macvlan: said("macvlan"), vlan: said("vlan"), ipvlan: said("ipvlan") };
 }
 
-/** What a program complained of last, else what happened to it. */
-function lastWords(thrown: unknown): string {
-  const stderr = thrown instanceof Error && "stderr" in thrown ? String(thrown.stderr).trim() : "";
-  return stderr.split("\n").at(-1) || (thrown instanceof Error ? thrown.message : String(thrown));
-}
-
 /** How much room the file system of a folder has; of one that is not there yet, that of the nearest above it. */
-export async function lookAtDisk(folder: string): Promise<Facts["disk"]> {
+export async function lookAtDisk(folder: string): Promise<Room> {
   for (let path = folder; ; path = dirname(path)) {
     try {
       const { bavail, blocks, bsize } = await statfs(path);
-      return { is: "known", value: { path, freeBytes: bavail * bsize, totalBytes: blocks * bsize } };
+      return { path, freeBytes: bavail * bsize, totalBytes: blocks * bsize };
     } catch (thrown) {
-      if (path === dirname(path)) return { is: "unknown", problem: `${folder}: ${lastWords(thrown)}` };
+      if (path === dirname(path)) throw new Error(`${folder}: ${problemOf(thrown)}`);
     }
   }
-}
-
-/** What engine and netmon need of root's capabilities, and their numbers (linux/capability.h). */
-const capabilities = {
-  NET_ADMIN: 12,
-  NET_RAW: 13,
-  SYS_PTRACE: 19,
-  SYS_ADMIN: 21,
-  SYS_NICE: 23,
-  SYS_RESOURCE: 24,
-} as const;
-
-/** Those that not even the machine's first process could pass on. */
-export async function missingCapabilities(): Promise<string[]> {
-  const status = await readFile("/proc/1/status", "utf8").catch(() => "");
-  const [, bounds] = /^CapBnd:\s*([0-9a-f]+)$/m.exec(status) ?? [];
-  if (bounds === undefined) return [];
-  const has = BigInt(`0x${bounds}`);
-  return Object.entries(capabilities)
-    .filter(([, number]) => ((has >> BigInt(number)) & 1n) === 0n)
-    .map(([name]) => name);
 }
 
 /** The hypervisor that this machine is a guest of: its product's name, empty when it has none; undefined on bare metal. */

@@ -1,21 +1,18 @@
 import type { Command } from "commander";
 import { Spoken } from "./complain.ts";
-import { loadCliSettings } from "./config.ts";
-import { askDaemon, askEngine, askNetmon, tryParent } from "./doctor-doors.ts";
-import type { Facts } from "./doctor-facts.ts";
 import type { Finding } from "./doctor-finding.ts";
+import { gather } from "./doctor-gather.ts";
 import { judge } from "./doctor-judge.ts";
-import {
-  findHypervisor,
-  lookAtDisk,
-  missingCapabilities,
-  missingPrograms,
-  tryKernel,
-} from "./doctor-machine.ts";
-import { findNetmon } from "./netmon.ts";
+import { ProgressLine } from "./progress.ts";
 import type { Run } from "./run.ts";
 import { printable } from "./table.ts";
 import type { Style } from "./terminal.ts";
+
+interface DoctorFlags {
+  parent?: string;
+  netmonSocket?: string;
+  offline: boolean;
+}
 
 /** `orchestrator doctor` */
 export function defineDoctor(program: Command, run: Run): void {
@@ -28,50 +25,37 @@ export function defineDoctor(program: Command, run: Run): void {
       "--parent <interface>",
       "try whether its LAN takes other MACs: asks the gateway by ARP, three times at most",
     )
+    .option("--offline", "leave out the way to the hub: then nothing leaves this machine", false)
     .option("--netmon-socket <path>", "netmon's socket")
-    .action(async ({ parent, netmonSocket }: { parent?: string; netmonSocket?: string }) => {
-      const findings = judge(await gather(run, parent, await findNetmon(run, netmonSocket)));
-      const { flags, terminal } = run;
+    .action(async (flags: DoctorFlags) => {
+      const findings = await examine(run, flags);
+      const { terminal } = run;
       terminal.out(
-        flags.json
+        run.flags.json
           ? `${JSON.stringify({ findings }, null, 2)}\n`
-          : findings.map((one) => inWords(one, terminal.style)).join(""),
+          : `${findings.map((one) => inWords(one, terminal.style)).join("")}${summary(findings)}`,
       );
       if (findings.some(({ level }) => level === "fail")) throw new Spoken();
     });
 }
 
-async function gather(run: Run, parent: string | undefined, netmonSocket: string): Promise<Facts> {
-  const settings = await loadCliSettings({}, run.flags.config, run);
-  const [daemon, netmon, missing, links, disk, capabilities, hypervisor, tried] = await Promise.all([
-    askDaemon(run),
-    askNetmon(netmonSocket, run.signal),
-    missingPrograms(run.env),
-    tryKernel(),
-    lookAtDisk(settings["daemon.data_dir"]),
-    missingCapabilities(),
-    findHypervisor(),
-    parent === undefined ? undefined : tryParent(netmonSocket, parent, run.signal),
-  ]);
-  const node = daemon.is === "known" ? daemon.value : undefined;
-  const usual = run.env.ORCHESTRATOR_DOCKER_HOST || run.env.DOCKER_HOST || "unix:///var/run/docker.sock";
-  const offset = node?.clock?.hubOffsetMs;
-  return {
-    ...{ daemon, netmon, links, disk, hypervisor },
-    // A daemon in a container knows its engine by a path that is not there for us.
-    engine: node?.engine?.reachable
-      ? { is: "known", value: { version: node.engine.version, host: node.engine.host } }
-      : await askEngine(node?.engine?.host || usual),
-    missingPrograms: missing,
-    missingCapabilities: capabilities,
-    nowMs: run.clock.now(),
-    hubOffsetMs: offset === undefined ? undefined : Number(offset),
-    parent: parent !== undefined && tried ? { name: parent, tried } : undefined,
-  };
+/** Looks at this machine and judges what was seen. */
+export async function examine(run: Run, flags: DoctorFlags): Promise<Finding[]> {
+  using progress = new ProgressLine(run);
+  const onLooked = (done: number, all: number) => progress.show(`looking at this machine: ${done} of ${all}`);
+  return judge(await gather(run, { ...flags, onLooked }));
 }
 
-function inWords({ check, level, says, next }: Finding, style: Style): string {
-  const paint = { ok: style.good, warn: style.bold, fail: style.bad }[level];
-  const line = `${paint(level.padEnd(4))}  ${check.padEnd(14)}  ${printable(says)}\n`;
-  return next === "" ? line : `${line}${" ".repeat(22)}${printable(next)}\n`;
+const indent = " ".repeat(25);
+
+function inWords({ check, level, says, why, next }: Finding, style: Style): string {
+  const paint = { ok: style.good, warn: style.bold, fail: style.bad, unknown: style.bold }[level];
+  const line = `${paint(level.padEnd(7))}  ${check.padEnd(14)}  ${printable(says)}\n`;
+  if (level === "ok") return line;
+  return `${line}${indent}${printable(why)}\n${next === "" ? "" : `${indent}-> ${printable(next)}\n`}`;
+}
+
+function summary(findings: readonly Finding[]): string {
+  const count = (level: Finding["level"]) => findings.filter((one) => one.level === level).length;
+  return `${findings.length} checks: ${count("ok")} ok, ${count("warn")} to know of, ${count("fail")} failed, ${count("unknown")} unknown\n`;
 }

@@ -20,6 +20,7 @@ import { type CallContext, streamHandler, unaryHandler } from "../wire/grpc.ts";
 import type { HealthBoard } from "../wire/health.ts";
 import { openSocketServer } from "../wire/socket-server.ts";
 import { validate } from "../wire/validation.ts";
+import { version } from "../wire/version.ts";
 import type { Attachments } from "./attachments/index.ts";
 import { type Network, type Picture, pictureMessage, toldSince } from "./picture/index.ts";
 import { probeParent } from "./probe-parent.ts";
@@ -43,7 +44,7 @@ export function openDoor(path: string, rooms: Rooms, health: HealthBoard): Promi
   const { network, attachments, clock, random } = rooms;
   const methods = {
     getNetwork: unaryHandler(() =>
-      create(GetNetworkResponseSchema, { picture: pictureMessage(network.picture, network.runId) }),
+      create(GetNetworkResponseSchema, { picture: pictureMessage(network.picture, network.runId), version }),
     ),
     watchNetwork: streamHandler((request: WatchNetworkRequest, { signal }: CallContext) =>
       watchNetwork(network, request, signal),

@@ -1,0 +1,43 @@
+import { readdir, readFile } from "node:fs/promises";
+
+/** A process as /proc shows it. */
+export interface Process {
+  pid: number;
+  /** The kernel's name of it, 15 characters at most. */
+  name: string;
+  args: readonly string[];
+}
+
+/** All processes that this user sees. Kernel threads have no arguments. */
+export async function processes(): Promise<Process[]> {
+  const pids = (await readdir("/proc")).filter((one) => /^\d+$/.test(one));
+  const found = await Promise.all(
+    pids.map(async (pid) => {
+      const [name, args] = await Promise.all([read(pid, "comm"), read(pid, "cmdline")]);
+      return { pid: Number(pid), name: name.trim(), args: args.split("\0") };
+    }),
+  );
+  return found.filter(({ name }) => name !== "");
+}
+
+/** The first process that was started as `... <noun> start`. */
+export function startedAs(all: readonly Process[], noun: string): Process | undefined {
+  return all.find(({ args }) => args.some((arg, index) => arg === noun && args[index + 1] === "start"));
+}
+
+/** A file of a process, empty for one that has ended. */
+function read(pid: string, file: string): Promise<string> {
+  return readFile(`/proc/${pid}/${file}`, "utf8").catch(() => "");
+}
+
+/** The variables that name a proxy: of the daemon's process where this user may see them, else of this program. */
+export async function proxyVariables(env: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
+  const daemon = startedAs(await processes(), "daemon");
+  const text = daemon ? await read(String(daemon.pid), "environ") : "";
+  if (text === "") return env;
+  const pairs = text.split("\0").flatMap((pair): [string, string][] => {
+    const [, name = "", value = ""] = /^((?:no_)?(?:grpc|https?)?_?proxy)=(.*)$/s.exec(pair) ?? [];
+    return name === "" ? [] : [[name, value]];
+  });
+  return Object.fromEntries(pairs);
+}
