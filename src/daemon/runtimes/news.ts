@@ -48,7 +48,8 @@ export function news(wish: Wish, seen: ObservedContainer | undefined, causes: Ca
   if (seen.id !== wish.containerId) {
     const { reason, commandId } = causes.recreated ?? { reason: "its container had vanished", commandId: "" };
     changes.push({ kind: RuntimeChangeKind.RECREATED, containerId: seen.id, reason, commandId });
-    [started, ended, endedByItself] = ["", "", true];
+    // One that never ran, as one that waits for another runtime, did not end either.
+    [started, ended, endedByItself] = ["", "", endedByItself || started !== ""];
     update.containerId = seen.id;
   }
   const start = () => {

@@ -93,7 +93,7 @@ function paused(wish: Wish, { exitCode }: ObservedContainer, at: number): Phase 
   const what = wasStoppedForHealth(wish) ? stoppedSo(endsInARow) : endedSo(endsInARow, exitCode);
   return {
     phase: endsInARow > 1 ? RuntimePhase.CRASH_LOOP : RuntimePhase.STARTING,
-    reason: `its program ${what}; it is started again at ${new Date(at).toISOString()}`,
+    reason: `its program ${what}; it is started again at ${new Date(at).toISOString().replace(/\.\d+/, "")}`,
   };
 }
 

@@ -128,6 +128,8 @@ function planRunning(
   const name = objectName(instanceId, wish.name);
   const isNew = wish.stage === "creating";
   const why = (vanished: string) => (isNew ? "it is created" : `its ${vanished}`);
+  const isReplaced = observed.containers.length > 0; // And those that there are go first.
+  const whyMade = why(isReplaced ? "container is replaced" : "container had vanished");
   const steps: Step[] = [];
   const image: Step = { do: "ensureImage", reason: "its container is made from it" };
   // Its volumes are planned when it is known what its tag means.
@@ -146,7 +148,7 @@ function planRunning(
   if (!network) steps.push({ do: "createNetwork", reason: why("network had vanished") });
   steps.push(...planVolumes(wish, observed, { instanceId, hasContainer: kept !== undefined }));
   const isAttachedNow = kept && isAttached(kept, name, network?.id);
-  if (!kept) steps.push({ do: "createContainer", reason: why("container had vanished") });
+  if (!kept) steps.push({ do: "createContainer", reason: whyMade });
   const isRestart = kept && isUp(kept) && isToRestart(wish, kept);
   if (isRestart) steps.push(stopStep(wish, kept, "a restart was asked for"));
   if (kept && !isAttachedNow) {
@@ -161,7 +163,7 @@ function planRunning(
   steps.push(...planAttach(wish, kept, name, lan));
   const isDown = !kept || !isUp(kept);
   if (isRestart || (isDown && !isHeld)) {
-    const reason = kept ? whyStarted(wish, kept) : why("container had vanished");
+    const reason = kept ? whyStarted(wish, kept) : whyMade;
     steps.push({ do: "startContainer", container, isAsked, reason });
     if (isAsked) steps.push(...verifies("who asked for it waits until it runs"));
   } else if (isNew && !isDown) {

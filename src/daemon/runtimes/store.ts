@@ -52,6 +52,7 @@ export const schema: Schema = {
     `ALTER TABLE runtimes ADD COLUMN ends_in_a_row INTEGER NOT NULL DEFAULT 0;
      ALTER TABLE runtimes ADD COLUMN unhealthy_start TEXT NOT NULL DEFAULT '';
      ALTER TABLE runtimes ADD COLUMN health INTEGER NOT NULL DEFAULT 0;`,
+    "ALTER TABLE runtimes ADD COLUMN answered INTEGER NOT NULL DEFAULT 0",
   ],
 };
 
@@ -102,6 +103,8 @@ export interface Wish {
   unhealthyStart: string;
   /** What was last told of its health, over all its runs: so each change is told once. */
   health: Health;
+  /** Whether a check of the daemon ever succeeded: one that nobody asked for counts only then. */
+  answered: boolean;
   /** What is being removed, as `container/...`; written before it is removed. */
   removing: readonly string[];
   /** Why it is being undone. */
@@ -246,6 +249,7 @@ function toWish(row: Row): Wish {
     endsInARow: Number(row.ends_in_a_row),
     unhealthyStart: String(row.unhealthy_start),
     health: Number(row.health) as Health, // Only `recordHealth` writes it.
+    answered: row.answered === 1,
     removing: JSON.parse(String(row.removing)) as string[], // Only `update` writes it.
     failure: toFailure(String(row.failure)),
   };

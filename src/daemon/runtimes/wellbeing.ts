@@ -21,7 +21,10 @@ export class Wellbeing implements AsyncDisposable {
     this.#tools = tools;
     this.#tended = on.tended;
     this.#onChange = on.onChange;
-    this.#checks = new Checks({ ...tools, onJudged: (...told) => this.#judged(...told) });
+    this.#checks = new Checks({
+      ...tools,
+      onJudged: (name, startedAt, judged) => this.#judged(name, startedAt, judged, { isOurs: true }),
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -32,13 +35,20 @@ export class Wellbeing implements AsyncDisposable {
   follow(name: string, wish: Wish | undefined, seen: ObservedContainer | undefined): void {
     this.#checks.follow(name, runToCheck(wish, seen));
     const judged = wish && engineJudged(wish, seen);
-    if (judged && seen) this.#judged(name, seen.startedAt, judged);
+    if (judged && seen) this.#judged(name, seen.startedAt, judged, { isOurs: false });
   }
 
-  #judged(name: string, startedAt: string, judged: Judged): void {
-    const { store, journal, signal } = this.#tools;
-    if (signal.aborted) return;
-    if (heed({ store, journal }, this.#tended(name), startedAt, judged)) this.#onChange();
+  #judged(name: string, startedAt: string, judged: Judged, { isOurs }: { isOurs: boolean }): void {
+    const { store, journal, signal, log } = this.#tools;
+    if (signal.aborted || judged.health === Health.UNSPECIFIED) return;
+    try {
+      const isAnswer = isOurs && judged.health === Health.HEALTHY;
+      if (isAnswer && store.get(name)?.answered === false) store.update(name, { answered: true });
+      if (heed({ store, journal }, this.#tended(name), startedAt, judged)) this.#onChange();
+    } catch (error) {
+      // What the disk does not take now is told by the next check.
+      log.error({ runtime: name, error }, "a fact about a runtime's health cannot be written");
+    }
   }
 }
 
@@ -49,7 +59,8 @@ function runToCheck(wish: Wish | undefined, seen: ObservedContainer | undefined)
   if (!check) return undefined;
   const { id, startedAt, networks } = seen;
   const address = networks.find((one) => one.name === seen.name)?.address ?? "";
-  return { id, startedAt, address, check, told: wish.health };
+  const told = check.isTentative && !wish.answered ? Health.UNSPECIFIED : wish.health;
+  return { id, startedAt, address, check, told };
 }
 
 /**
@@ -59,7 +70,7 @@ function runToCheck(wish: Wish | undefined, seen: ObservedContainer | undefined)
 function engineJudged(wish: Wish, seen: ObservedContainer | undefined): Judged | undefined {
   if (seen?.state !== "running" || !seen.health || wish.spec.health?.disabled) return undefined;
   const ours = checkOf(wish.spec);
-  if (ours && !(ours.isTentative && wish.health === Health.UNSPECIFIED)) return undefined;
+  if (ours && (wish.answered || !ours.isTentative)) return undefined;
   return { ...seen.health, failures: 0 };
 }
 
@@ -69,9 +80,9 @@ function heed(books: Books, tended: Tended, startedAt: string, judged: Judged): 
   if (before?.startedAt === startedAt && before.health === judged.health && before.reason === judged.reason) {
     return false;
   }
-  tended.judged = { ...judged, startedAt };
   const wish = books.store.get(tended.name);
-  if (wish) recordHealth(books, wish, tended.judged);
+  if (wish) recordHealth(books, wish, { ...judged, startedAt });
+  tended.judged = { ...judged, startedAt };
   return true;
 }
 

@@ -112,9 +112,9 @@ test("every program that does not run says why, and what happens next", () => {
       told(running(), { waitsFor: "it waits for runtime db, which is stopped" }),
     ],
     [
-      "STARTING: its program ended on its own with exit code 7; it is started again at 2026-11-21T10:00:09.000Z",
-      "CRASH_LOOP: its program ended on its own 6 times in a row, the last time with exit code 7; it is started again at 2026-11-21T10:00:09.000Z",
-      "CRASH_LOOP: its program ended or was stopped for its health 2 times in a row, the last time because it was unhealthy; it is started again at 2026-11-21T10:00:09.000Z",
+      "STARTING: its program ended on its own with exit code 7; it is started again at 2026-11-21T10:00:09Z",
+      "CRASH_LOOP: its program ended on its own 6 times in a row, the last time with exit code 7; it is started again at 2026-11-21T10:00:09Z",
+      "CRASH_LOOP: its program ended or was stopped for its health 2 times in a row, the last time because it was unhealthy; it is started again at 2026-11-21T10:00:09Z",
       "ENDED: its program ended with exit code 0, and its wish says that it stays so (restart on-failure); to start it: orchestrator runtime start plc1",
       "WAITING: it waits for runtime db, which is stopped",
     ],

@@ -28,7 +28,7 @@ export const wish = (init: Partial<Wish> = {}): Wish => ({
     restartOf: "",
   },
   ...{ containerId: "one", started: "", ended: "", endedByItself: false, exitCode: undefined, removing: [] },
-  ...{ endsInARow: 0, unhealthyStart: "", health: Health.UNSPECIFIED },
+  ...{ endsInARow: 0, unhealthyStart: "", health: Health.UNSPECIFIED, answered: false },
   failure: undefined,
   ...init,
 });
