@@ -23,7 +23,7 @@ import { messageFrom } from "./document-message.ts";
 import { collect, duration } from "./flags.ts";
 import { fromLifeFlags, type LifeFlags, lifeFlagNames, withLifeFlags } from "./life-flags.ts";
 import type { Run } from "./run.ts";
-import { describeRuntime } from "./runtime-tell.ts";
+import { describeRuntime, saidOf } from "./runtime-tell.ts";
 import { withNode } from "./target.ts";
 import { parseVnic, vnicHelp } from "./vnic-flag.ts";
 
@@ -85,7 +85,7 @@ export function defineCreate(noun: Command, run: Run): void {
       await withNode(run, (door, target) =>
         change(run, door, target, "createRuntime", request, flags.wait, ({ runtime, created }) =>
           created
-            ? `runtime ${request.spec?.name} runs\n${describeRuntime(runtime)}`
+            ? `runtime ${request.spec?.name} ${saidOf(runtime, "runs")}\n${describeRuntime(runtime)}`
             : `runtime ${request.spec?.name} was there already, just like this\n`,
         ),
       );

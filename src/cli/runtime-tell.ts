@@ -44,6 +44,13 @@ export function tableOfRuntimes(
   );
 }
 
+/** What became of a command: `done`, or why it does not run though the command is over. */
+export function saidOf(runtime: Runtime | undefined, done: string): string {
+  const { phase, reason } = runtime ?? {};
+  if (phase !== RuntimePhase.WAITING && phase !== RuntimePhase.ENDED) return done;
+  return `is ${word(RuntimePhase, phase)}: ${reason}`;
+}
+
 /** How healthy it is and what the last check said; empty where nobody checks. */
 export function healthOf({ health, healthReason }: Runtime): string {
   if (health === Health.UNSPECIFIED) return "";

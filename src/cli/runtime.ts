@@ -9,7 +9,7 @@ import { defineCreate } from "./runtime-create.ts";
 import { defineInvoke } from "./runtime-invoke.ts";
 import { defineLogs } from "./runtime-logs.ts";
 import { defineStats } from "./runtime-stats.ts";
-import { describeRuntime, tableOfRuntimes } from "./runtime-tell.ts";
+import { describeRuntime, saidOf, tableOfRuntimes } from "./runtime-tell.ts";
 import { type Target, withNode } from "./target.ts";
 import { describeVnics } from "./vnic-tell.ts";
 
@@ -59,7 +59,9 @@ export function defineRuntime(noun: Command, run: Run): void {
       )
       .action((name: string, { wait }: WaitFlag) =>
         withNode(run, (door, target) =>
-          change(run, door, target, `${verb}Runtime`, { name }, wait, () => `runtime ${name} ${done}\n`),
+          change(run, door, target, `${verb}Runtime`, { name }, wait, ({ runtime }) => {
+            return `runtime ${name} ${saidOf(runtime, done)}\n`;
+          }),
         ),
       );
   }
