@@ -1,15 +1,11 @@
 import type { Runtime } from "../../gen/edge/v1/runtimes_pb.ts";
-import { Health, type HealthCheck, RestartMode, StartCondition } from "../../gen/edge/v1/workloads_pb.ts";
+import { type HealthCheck, RestartMode, StartCondition } from "../../gen/edge/v1/workloads_pb.ts";
 import { word } from "./answer.ts";
 
-/** How well a runtime is and how its life is kept, as rows of a sheet: what is said of it, and nothing that is usual. */
-export function lifeRows({ spec, health, healthReason }: Runtime): [string, string][] {
+/** How a runtime's life is kept, as rows of a sheet: what is said of it, and nothing that is usual. */
+export function lifeRows({ spec }: Runtime): [string, string][] {
   if (!spec) return [];
   const rows: [string, string][] = [
-    [
-      "health",
-      health === Health.UNSPECIFIED ? "" : [word(Health, health), healthReason].filter(Boolean).join(": "),
-    ],
     ["check", spec.health ? checkOf(spec.health) : ""],
     ["restart", spec.restart === RestartMode.UNSPECIFIED ? "" : word(RestartMode, spec.restart)],
     ["after", spec.after.map(({ runtime, condition }) => `${runtime}${isHealthy(condition)}`).join(", ")],
