@@ -1,8 +1,8 @@
 import { create } from "@bufbuild/protobuf";
 import {
+  AttachmentSchema,
   type AttachRequest,
   AttachResponseSchema,
-  AttachmentSchema,
   type DetachRequest,
   DetachRequestSchema,
   DetachResponseSchema,

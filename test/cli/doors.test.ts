@@ -168,7 +168,9 @@ test("a pull is a bar on a terminal, a plain line in a log, and nothing for a pr
   assert.match(log.out, /^runtime plc1 runs\nname +plc1\nphase +running\n/);
   const drawn = await say(create1, { terminal: { animated: true } });
   assert.ok(
-    drawn.err.includes("\r\x1b[2Kpulling image  [############------------] 50%  512 MiB of 1.00 GiB  1 of 3 layers were there"),
+    drawn.err.includes(
+      "\r\x1b[2Kpulling image  [############------------] 50%  512 MiB of 1.00 GiB  1 of 3 layers were there",
+    ),
     JSON.stringify(drawn.err),
   );
   assert.ok(drawn.err.endsWith("\r\x1b[2K"), "the line is cleared before the result");

@@ -3,7 +3,7 @@
  * address or a route: whoever opened it does, from the news.
  */
 
-export { LeaseClient, type LeaseClientOptions } from "./client.ts";
+export { LeaseClient } from "./client.ts";
 export type { DhcpLease } from "./lease.ts";
 export type { LeaseNews } from "./news.ts";
-export { type ReleaseOptions, releaseLease } from "./release.ts";
+export { releaseLease } from "./release.ts";

@@ -20,11 +20,11 @@
  * meanwhile.
  */
 
-export { modeFor, type Parent } from "./mode.ts";
-export { type DedicatedNic, giveBackNic, returnNic, takeNic } from "./nic.ts";
-export { type RecordedAddress, type RecordedNic, type RecordOptions, recordNic } from "./nic-record.ts";
+export { modeFor } from "./mode.ts";
+export { giveBackNic, returnNic, takeNic } from "./nic.ts";
+export { type RecordedNic, recordNic } from "./nic-record.ts";
 export { keepProxies } from "./proxy.ts";
-export { ensureProxyLink, type ProxyLinkOptions, type ProxyOwner, proxyName } from "./proxy-link.ts";
+export { ensureProxyLink, proxyName } from "./proxy-link.ts";
 export type { ProxyWish } from "./proxy-plan.ts";
 export { keepShims, type ShimVnic, type ShimWish } from "./shim.ts";
 export { ensureVlan, removeUnusedVlans, type Vlan, vlanName } from "./vlan.ts";

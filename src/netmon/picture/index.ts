@@ -3,9 +3,8 @@
  * sees, and needs no right to.
  */
 
-export { look, machineRoots, type Roots } from "./look.ts";
-export { Network, type NetworkOptions } from "./network.ts";
-export { isDefault, type Route } from "./routes.ts";
+export { look, machineRoots } from "./look.ts";
+export { Network } from "./network.ts";
 export type { Interface, Picture, Seen } from "./state.ts";
 export { pictureMessage, toldSince } from "./tell.ts";
 export { watchKernel } from "./watch.ts";

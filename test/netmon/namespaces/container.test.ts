@@ -1,4 +1,3 @@
-import { ownName } from "./own-network.ts"; // First: the rest of this file runs within it.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { readFileSync, statSync } from "node:fs";
@@ -17,6 +16,7 @@ import { sharedEngine } from "../../fixtures/engine.ts";
 import { idleImage } from "../../fixtures/images.ts";
 import { ownNetwork } from "../../fixtures/network.ts";
 import { until } from "../../journeys/until.ts";
+import { ownName } from "./own-network.ts"; // Whoever imports it runs within a namespace of its own.
 
 const { signal } = new AbortController();
 const engine = await sharedEngine();

@@ -1,4 +1,3 @@
-import { container, lan, linkIn, macs, neighbour, signal } from "./plant.ts"; // First: the rest of this file runs within it.
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
@@ -19,6 +18,7 @@ import {
 import { ownNetwork } from "../../fixtures/network.ts";
 import { until } from "../../journeys/until.ts";
 import { ownName } from "./own-network.ts";
+import { container, lan, linkIn, macs, neighbour, signal } from "./plant.ts"; // Whoever imports it runs within a namespace of its own.
 
 test("a link with an address and a route is a machine of its own on the LAN", async () => {
   using box = await container(macs.first);

@@ -1,9 +1,10 @@
 /** A plant: this test's own namespace is the node, with `eth0` on a LAN where another machine is. */
-import { ownName } from "./own-network.ts"; // First: the rest of the file runs within it.
+
 import { after } from "node:test";
 import { createMacvlan, observe, type Place } from "../../../src/netmon/namespaces/index.ts";
 import { openLan } from "../../fixtures/lan.ts";
 import { ownNetwork } from "../../fixtures/network.ts";
+import { ownName } from "./own-network.ts"; // Whoever imports it runs within a namespace of its own.
 
 export const { signal } = new AbortController();
 export const macs = { first: "02:5f:10:00:00:01", second: "02:5f:10:00:00:02" };

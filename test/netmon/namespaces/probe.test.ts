@@ -1,4 +1,3 @@
-import { cable, container, lan, linkIn, macs, neighbour, signal } from "./plant.ts"; // First: the rest of this file runs within it.
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
@@ -20,6 +19,7 @@ import {
 } from "../../../src/netmon/namespaces/index.ts";
 import { ownNetwork } from "../../fixtures/network.ts";
 import { until } from "../../journeys/until.ts";
+import { cable, container, lan, linkIn, macs, neighbour, signal } from "./plant.ts"; // Whoever imports it runs within a namespace of its own.
 
 const clock = systemClock;
 

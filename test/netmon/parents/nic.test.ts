@@ -10,7 +10,7 @@ import { type NicRoute, routesToRecord, whyNot } from "../../../src/netmon/paren
 import { openLan } from "../../fixtures/lan.ts";
 import { ownNetwork } from "../../fixtures/network.ts";
 import { until } from "../../journeys/until.ts";
-import { ownName } from "../namespaces/own-network.ts"; // First: the rest of this file runs within it.
+import { ownName } from "../namespaces/own-network.ts"; // Whoever imports it runs within a namespace of its own.
 import { address, link } from "./links.ts";
 
 const { signal } = new AbortController();

@@ -15,7 +15,7 @@ import {
 import { openLan } from "../../fixtures/lan.ts";
 import { ownNetwork } from "../../fixtures/network.ts";
 import { until } from "../../journeys/until.ts";
-import { ownName } from "../namespaces/own-network.ts"; // First: the rest of this file runs within it.
+import { ownName } from "../namespaces/own-network.ts"; // Whoever imports it runs within a namespace of its own.
 
 const { signal } = new AbortController();
 

@@ -7,7 +7,7 @@ import { keepShims, type ShimVnic } from "../../../src/netmon/parents/index.ts";
 import { planShims, type ShimsSeen } from "../../../src/netmon/parents/shim.ts";
 import { openLan } from "../../fixtures/lan.ts";
 import { ownNetwork } from "../../fixtures/network.ts";
-import { ownName } from "../namespaces/own-network.ts"; // First: the rest of this file runs within it.
+import { ownName } from "../namespaces/own-network.ts"; // Whoever imports it runs within a namespace of its own.
 import { address, link } from "./links.ts";
 
 const { signal } = new AbortController();

@@ -3,7 +3,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { test } from "node:test";
 import { ensureVlan, removeUnusedVlans, vlanName } from "../../../src/netmon/parents/index.ts";
 import { planVlan, unusedVlans } from "../../../src/netmon/parents/vlan.ts";
-import { ownName } from "../namespaces/own-network.ts"; // First: the rest of this file runs within it.
+import { ownName } from "../namespaces/own-network.ts"; // Whoever imports it runs within a namespace of its own.
 import { link } from "./links.ts";
 
 const { signal } = new AbortController();

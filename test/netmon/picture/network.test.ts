@@ -9,8 +9,8 @@ import { parseNameServers, readNameServers } from "../../../src/netmon/picture/d
 import type { IpRoute } from "../../../src/netmon/picture/ip.ts";
 import { Network } from "../../../src/netmon/picture/network.ts";
 import { gatewaysOf, routesOf } from "../../../src/netmon/picture/routes.ts";
-import { watchNetwork } from "../../../src/netmon/server.ts";
 import { differenceOf, nextPicture, type Seen } from "../../../src/netmon/picture/state.ts";
+import { watchNetwork } from "../../../src/netmon/server.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { until } from "../../journeys/until.ts";
 import { seen } from "./seen.ts";
