@@ -43,8 +43,10 @@ export function defineWhy(program: Command, run: Run): void {
 
 function reasonsOf(runtime: Runtime | undefined): string {
   if (!runtime) return "";
+  const { phase: at } = runtime;
+  const state = at === RuntimePhase.CRASH_LOOP ? "in a crash loop" : word(RuntimePhase, at);
   const reason = runtime.reason === "" ? "" : `: ${runtime.reason}`;
-  const phase = printable(`runtime ${runtime.spec?.name} is ${word(RuntimePhase, runtime.phase)}${reason}`);
+  const phase = printable(`runtime ${runtime.spec?.name} is ${state}${reason}`);
   const health = healthOf(runtime) === "" ? [] : [printable(`  its program is ${healthOf(runtime)}`)];
   return `${[phase, ...health, ...vnicReasons(runtime).map((line) => `  ${line}`)].join("\n")}\n`;
 }
