@@ -74,11 +74,19 @@ export async function loadCliSettings(
   const { values } = await loadSettings(definitions, {
     flags,
     env: around.env,
-    file: settingsFile(config, around.env) ?? (await usualFile(around)),
+    file: await findSettingsFile(config, around),
     sections: [...settingSections, "hub.data_dir", "hub.api.port", "daemon.data_dir"],
     otherVariables,
   });
   return values;
+}
+
+/** The settings file that is named, else the usual one; undefined where there is none. */
+export async function findSettingsFile(
+  config: string | undefined,
+  around: Surroundings,
+): Promise<string | undefined> {
+  return settingsFile(config, around.env) ?? (await usualFile(around));
 }
 
 /**

@@ -1,9 +1,25 @@
+import { access } from "node:fs/promises";
 import { get } from "node:http";
 import { text } from "node:stream/consumers";
 import * as v from "valibot";
 import type { Runtime } from "../../gen/edge/v1/runtimes_pb.ts";
 import { errorChain, failure } from "../base/failure.ts";
 import type { EngineFacts } from "./doctor-facts.ts";
+
+/** Where the engine is: where the daemon says, or as usual when that is a path in the daemon's own container. */
+export async function hostOfEngine(env: NodeJS.ProcessEnv, told: string | undefined): Promise<string> {
+  if (told && (await isThere(told))) return told;
+  return env.ORCHESTRATOR_DOCKER_HOST || env.DOCKER_HOST || "unix:///var/run/docker.sock";
+}
+
+/** Whether an engine's socket is in this program's file system; an address is everywhere. */
+async function isThere(host: string): Promise<boolean> {
+  if (!host.startsWith("unix://")) return host !== "";
+  return await access(host.slice("unix://".length)).then(
+    () => true,
+    () => false,
+  );
+}
 
 /** Asks the engine itself, without the daemon. `host` is `unix:///path` or `tcp://host:port`. @throws {Failure} */
 export async function askEngine(host: string, path: string, signal: AbortSignal): Promise<unknown> {

@@ -1,4 +1,3 @@
-import { access } from "node:fs/promises";
 import { dirname } from "node:path";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
 import type { GetNodeResponse } from "../../gen/edge/v1/node_pb.ts";
@@ -9,7 +8,7 @@ import { version } from "../wire/version.ts";
 import { loadCliSettings } from "./config.ts";
 import { type Answer, answerOf } from "./doctor-answer.ts";
 import { askDaemon, askNetmon, askRuntimes, tryParent } from "./doctor-doors.ts";
-import { engineInfo, engineVersion, findLeftovers } from "./doctor-engine.ts";
+import { engineInfo, engineVersion, findLeftovers, hostOfEngine } from "./doctor-engine.ts";
 import type { Facts } from "./doctor-facts.ts";
 import { findSetAside, readIdentity } from "./doctor-files.ts";
 import { lookAtFlash, lookAtLogs, lookAtMemory, lookAtSerial, lookAtTimeSync } from "./doctor-hardware.ts";
@@ -97,7 +96,7 @@ export async function gather(run: Run, options: LookOptions): Promise<Facts> {
 
 type Asked<T> = Promise<Answer<T>>;
 
-/** The engine that the daemon names; when that is a path in the daemon's own container, the usual one. */
+/** The engine, asked itself and through the daemon. */
 async function lookAtEngine(
   { env }: Run,
   look: Look,
@@ -105,9 +104,8 @@ async function lookAtEngine(
   listed: Asked<Runtime[]>,
 ): Promise<Pick<Facts, "engine" | "engineInfo" | "engineDisk" | "leftovers">> {
   const [daemon, runtimes] = await Promise.all([asked, listed]);
-  const usual = env.ORCHESTRATOR_DOCKER_HOST || env.DOCKER_HOST || "unix:///var/run/docker.sock";
   const seen = daemon.is === "known" ? daemon.value.engine : undefined;
-  const host = seen && (await isThere(seen.host)) ? seen.host : usual;
+  const host = await hostOfEngine(env, seen?.host);
   const ask = <T>(how: (signal: AbortSignal) => Promise<T>) => look(how, limits.afterMs);
   const [version, engineInfoAnswer, leftovers] = await Promise.all([
     ask(async (signal) => ({ version: await engineVersion(host, signal), host })),
@@ -128,15 +126,6 @@ async function lookAtEngine(
       return await lookAtDisk(root);
     }),
   };
-}
-
-/** Whether an engine's socket is in this program's file system; an address is everywhere. */
-async function isThere(host: string): Promise<boolean> {
-  if (!host.startsWith("unix://")) return host !== "";
-  return await access(host.slice("unix://".length)).then(
-    () => true,
-    () => false,
-  );
 }
 
 /** The way to the hub, by what the daemon says of it, else by the identity that is kept here. */

@@ -30,14 +30,17 @@ function read(pid: string, file: string): Promise<string> {
   return readFile(`/proc/${pid}/${file}`, "utf8").catch(() => "");
 }
 
+/** The variables that a process was started with; none where this user may not see them. */
+export async function environmentOf(pid: number): Promise<Record<string, string>> {
+  const pairs = (await read(String(pid), "environ")).split("\0").filter((one) => one.includes("="));
+  return Object.fromEntries(
+    pairs.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]),
+  );
+}
+
 /** The variables that name a proxy: of the daemon's process where this user may see them, else of this program. */
 export async function proxyVariables(env: NodeJS.ProcessEnv): Promise<NodeJS.ProcessEnv> {
   const daemon = startedAs(await processes(), "daemon");
-  const text = daemon ? await read(String(daemon.pid), "environ") : "";
-  if (text === "") return env;
-  const pairs = text.split("\0").flatMap((pair): [string, string][] => {
-    const [, name = "", value = ""] = /^((?:no_)?(?:grpc|https?)?_?proxy)=(.*)$/s.exec(pair) ?? [];
-    return name === "" ? [] : [[name, value]];
-  });
-  return Object.fromEntries(pairs);
+  const variables = daemon ? await environmentOf(daemon.pid) : {};
+  return Object.keys(variables).length > 0 ? variables : env;
 }

@@ -13,6 +13,7 @@ import { definePlc } from "./plc.ts";
 import { definePrograms } from "./programs.ts";
 import type { Run } from "./run.ts";
 import { defineRuntime } from "./runtime.ts";
+import { defineSupportBundle } from "./support-bundle.ts";
 import { defineWhy } from "./why.ts";
 
 /** Every noun, what it is, and who defines its verbs. */
@@ -52,6 +53,7 @@ export function defineProgram(run: Run): Command {
   }
   defineWhy(program, run);
   defineDoctor(program, run);
+  defineSupportBundle(program, run);
   definePrograms(program);
   defineCompletion(program, run);
   return program;
