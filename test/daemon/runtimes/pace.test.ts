@@ -7,8 +7,8 @@ import { notePause } from "../../../src/daemon/runtimes/ends.ts";
 import { type Causes, news } from "../../../src/daemon/runtimes/news.ts";
 import { pauseMs, staysEnded, usualPace } from "../../../src/daemon/runtimes/pace.ts";
 import { type Known, phaseOf } from "../../../src/daemon/runtimes/phase.ts";
-import type { Wish } from "../../../src/daemon/runtimes/store.ts";
 import { plan } from "../../../src/daemon/runtimes/plan.ts";
+import type { Wish } from "../../../src/daemon/runtimes/store.ts";
 import { newTended } from "../../../src/daemon/runtimes/tended.ts";
 import { all, container, ground, plc, steps, wish } from "./planned.ts";
 
