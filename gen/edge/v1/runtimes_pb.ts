@@ -159,7 +159,8 @@ export type RuntimeSpec = Message<"edge.v1.RuntimeSpec"> & {
   restart: RestartMode;
 
   /**
-   * How it is known whether it works. Unset means the profile's: OPENPLC asks its runtime for its version by HTTPS.
+   * How it is known whether it works. Unset means the profile's: OPENPLC asks its runtime for its version by HTTPS, and says nothing
+   * until that was answered once, since other programs run under this profile, too.
    *
    * @generated from field: edge.v1.HealthCheck health = 19;
    */
@@ -1213,7 +1214,8 @@ export const LogStreamSchema: GenEnum<LogStream> = /*@__PURE__*/
 export const Runtimes: GenService<{
   /**
    * Creates a runtime, starts it and waits until it runs and each of its vNICs is up or has said what it waits for: a LAN or a
-   * DHCP server that is away is no failure. Everything made is undone when it fails.
+   * DHCP server that is away is no failure, nor is another runtime that it waits for (WAITING), nor a program whose wish lets it end
+   * and that ended well (ENDED). Everything made is undone when it fails.
    * Creating an existing name with an equal spec is the same success.
    * Fails with INVALID (every violation listed), CONFLICT (the name exists with another spec, and nothing is
    * touched; a vNIC's static address or MAC is another machine's),
