@@ -17,11 +17,13 @@ export const settingSections = [
   "daemon.data_dir",
   "daemon.socket",
   "docker",
+  "images",
   "invoke",
   "metrics",
   "runtimes",
   "netmon",
   "netmon.socket",
+  "policy",
   "cli",
   "log",
 ] as const;
