@@ -31,7 +31,7 @@ export interface LookOptions {
 }
 
 /** How long a look may take, in milliseconds. What waits for the daemon's answer has what is left of the doctor's 5 s. */
-const limits = { lookMs: 4_000, daemonMs: 1_200, afterMs: 3_000, parentMs: 10_000 };
+const limits = { lookMs: 3_500, daemonMs: 1_500, engineMs: 2_000, rootMs: 800, parentMs: 10_000 };
 
 type Look = <T>(how: (signal: AbortSignal) => Promise<T>, limitMs?: number) => Promise<Answer<T>>;
 
@@ -106,7 +106,7 @@ async function lookAtEngine(
   const [daemon, runtimes] = await Promise.all([asked, listed]);
   const seen = daemon.is === "known" ? daemon.value.engine : undefined;
   const host = await hostOfEngine(env, seen?.host);
-  const ask = <T>(how: (signal: AbortSignal) => Promise<T>) => look(how, limits.afterMs);
+  const ask = <T>(how: (signal: AbortSignal) => Promise<T>) => look(how, limits.engineMs);
   const [version, engineInfoAnswer, leftovers] = await Promise.all([
     ask(async (signal) => ({ version: await engineVersion(host, signal), host })),
     ask((signal) => engineInfo(host, signal)),
@@ -121,10 +121,10 @@ async function lookAtEngine(
     engine: seen?.reachable ? { is: "known", value: { version: seen.version, host: seen.host } } : version,
     engineInfo: engineInfoAnswer,
     leftovers,
-    engineDisk: await ask(async () => {
+    engineDisk: await look(async () => {
       if (!root) throw failure("unavailable", "where the engine keeps its data is not known");
       return await lookAtDisk(root);
-    }),
+    }, limits.rootMs),
   };
 }
 
