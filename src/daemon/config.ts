@@ -2,8 +2,9 @@ import * as v from "valibot";
 import { milliseconds, optional, path } from "../base/setting-kinds.ts";
 import type { Setting, Settings, SettingValues } from "../base/settings.ts";
 import { defaultNetmonSocket, defaultStateFolder, logSettings } from "../wire/settings.ts";
+import { imageSettings } from "./images/index.ts";
 import { allowSetting } from "./invoke/index.ts";
-import { capabilitiesSetting, imageSettings, usualCapabilities } from "./runtimes/index.ts";
+import { capabilitiesSetting, usualCapabilities } from "./runtimes/index.ts";
 
 /** Who runs the daemon decides where it keeps its state when nobody says. */
 export interface Surroundings {

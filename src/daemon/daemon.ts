@@ -14,19 +14,14 @@ import { dispatcher } from "./commands.ts";
 import type { DaemonConfig } from "./config.ts";
 import { schema as controlSchema, Line } from "./control/index.ts";
 import { credentialsIn, expiryOf } from "./identity/index.ts";
+import { imageSettingsOf, imagesSchema } from "./images/index.ts";
 import { Invoke, schema as invokeSchema } from "./invoke/index.ts";
 import { Journal, schema as journalSchema } from "./journal/index.ts";
 import { openLocalDoor } from "./local/index.ts";
 import { Metrics, schema as metricsSchema } from "./metrics/index.ts";
 import { Network, schema as networkSchema } from "./network/index.ts";
 import { machineRoots, type NodeRoom, readInventory, trafficInterfaces } from "./node/index.ts";
-import {
-  imageSettingsOf,
-  imagesSchema,
-  instanceIdOf,
-  Runtimes,
-  schema as runtimesSchema,
-} from "./runtimes/index.ts";
+import { instanceIdOf, Runtimes, schema as runtimesSchema } from "./runtimes/index.ts";
 import { Work, schema as workSchema } from "./work/index.ts";
 
 export interface DaemonOptions {

@@ -53,6 +53,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     mayImport: [
       "control",
       "identity",
+      "images",
       "invoke",
       "journal",
       "local",
@@ -81,8 +82,27 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     because: "it speaks with netmon for whoever has vNICs, and knows no runtime",
   },
   "daemon/runtimes": {
+    mayImport: ["engine", "health", "images", "logs", "usage"].map((room) => `daemon/${room}`),
     mayKnow: ["daemon/journal", "daemon/network", "daemon/work"],
     because: "what should run must run without any line, door or command",
+  },
+  "daemon/engine": { because: "it knows containers and images, and nothing of what they are for" },
+  "daemon/health": {
+    mayImport: ["daemon/engine"],
+    because: "it checks whatever it is told to, and what follows from it is decided elsewhere",
+  },
+  "daemon/images": {
+    mayImport: ["daemon/engine"],
+    mayKnow: ["daemon/work"],
+    because: "an image is pulled, kept or removed for whoever says that he uses it",
+  },
+  "daemon/logs": {
+    mayImport: ["daemon/engine"],
+    because: "it reads what a container wrote, whosoever it is",
+  },
+  "daemon/usage": {
+    mayImport: ["daemon/engine"],
+    because: "it measures containers, and knows no wish",
   },
   "daemon/invoke": {
     mayKnow: ["daemon/journal", "daemon/work"],
@@ -139,7 +159,7 @@ export const outside: Readonly<Record<string, { onlyIn: readonly string[]; becau
   },
   pino: { onlyIn: ["src/base/log.ts"], because: "secrets are redacted there" },
   dockerode: {
-    onlyIn: ["src/daemon/runtimes/"],
+    onlyIn: ["engine", "health", "images", "logs", "runtimes", "usage"].map((room) => `src/daemon/${room}/`),
     because: "an engine's errors are translated where they enter",
   },
   commander: { onlyIn: ["src/cli/"], because: "programs get settings, not a command line" },

@@ -1,16 +1,13 @@
 import type { Clock } from "../../base/clock.ts";
 import { failure } from "../../base/failure.ts";
 import type { Gate } from "../../base/gate.ts";
+import { type Engine, EngineFailure, label, objectName, type Rlimit } from "../engine/index.ts";
+import type { Images } from "../images/index.ts";
 import type { Network } from "../network/index.ts";
 import { containerOptions, labelsOf, networkOptions } from "./container.ts";
-import type { Engine } from "./engine.ts";
-import { EngineFailure } from "./engine-failures.ts";
 import { ensureImage, keepImage, keptReference } from "./image.ts";
-import type { Images } from "./images.ts";
-import { label, objectName } from "./names.ts";
 import { hasDoneAll } from "./pace.ts";
 import type { Step } from "./plan.ts";
-import type { Rlimit } from "./profile.ts";
 import { type RemovingHands, remove } from "./remove.ts";
 import type { Store, Wish } from "./store.ts";
 import { Unplugged } from "./unplugged.ts";

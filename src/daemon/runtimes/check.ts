@@ -4,10 +4,10 @@ import { evidence } from "../../base/evidence.ts";
 import { type FieldViolation, invalidFields } from "../../base/failure.ts";
 import { violationsOf } from "../../wire/validation.ts";
 import { wrongVnics } from "../../wire/vnics.ts";
+import { reservedPrefix } from "../engine/index.ts";
+import { wrongHealth } from "../health/index.ts";
 import { wrongCapabilities } from "./capabilities.ts";
-import { wrongHealth } from "./health.ts";
 import { wrongMounts } from "./mounts.ts";
-import { reservedPrefix } from "./names.ts";
 import { isKnownProfile } from "./profile.ts";
 import { wrongUlimits } from "./ulimits.ts";
 

@@ -1,10 +1,10 @@
 import type Docker from "dockerode";
 import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { Ipv6Mode } from "../../../gen/edge/v1/vnics_pb.ts";
+import { label, objectName, type Rlimit } from "../engine/index.ts";
 import { cpuSharesOf } from "./cpu-shares.ts";
 import { type Mounting, mountsOf, tmpfsOf } from "./mounts.ts";
-import { label, objectName } from "./names.ts";
-import { profileOf, type Rlimit, stopGraceMsOf } from "./profile.ts";
+import { profileOf, stopGraceMsOf } from "./profile.ts";
 import { ulimitsOf } from "./ulimits.ts";
 
 /** Who asks for an object of the engine: all of it goes into labels. */

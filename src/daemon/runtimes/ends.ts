@@ -1,6 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
 import { type Failure, failure } from "../../base/failure.ts";
-import type { ObservedContainer } from "./observed.ts";
+import type { ObservedContainer } from "../engine/index.ts";
 import { type Pace, pauseMs, staysEnded } from "./pace.ts";
 import { isUp } from "./plan.ts";
 import type { Wish } from "./store.ts";

@@ -1,6 +1,5 @@
 import type Docker from "dockerode";
-import type { Engine } from "./engine.ts";
-import type { ObservedContainer } from "./observed.ts";
+import type { Engine, ObservedContainer } from "../engine/index.ts";
 
 /**
  * With which code a container ended that runs again: the engine has forgotten it but for its list of what happened lately.

@@ -2,12 +2,11 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Sample } from "../../../gen/edge/v1/node_pb.ts";
 import type { RuntimePhase, RuntimeStatsSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { type Failure, failure } from "../../base/failure.ts";
+import { nothing } from "../engine/index.ts";
+import type { Measured, Stats } from "../usage/index.ts";
 import type { Loop } from "./loop.ts";
-import { nothing } from "./observed.ts";
 import { type Ground, theContainer } from "./plan.ts";
-import type { Stats } from "./stats.ts";
 import type { Store, Wish } from "./store.ts";
-import type { Measured } from "./usage.ts";
 
 /** What is needed to know which runtimes run, and to measure them. */
 export interface Figures {

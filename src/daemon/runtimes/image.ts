@@ -1,6 +1,6 @@
 import { failure } from "../../base/failure.ts";
+import { fullReference } from "../engine/index.ts";
 import type { Hands } from "./apply.ts";
-import { fullReference } from "./names.ts";
 import type { Wish } from "./store.ts";
 
 /** What an image's tag meant when its runtime was created: this is what runs, whatever the tag means later. */

@@ -15,7 +15,5 @@ export {
   startRuntime,
   stopRuntime,
 } from "./handlers.ts";
-export { imageSettings, imageSettingsOf } from "./image-settings.ts";
-export { imagesSchema } from "./images-store.ts";
 export { Runtimes, type RuntimesOptions } from "./runtimes.ts";
 export { instanceIdOf, schema } from "./store.ts";

@@ -1,5 +1,5 @@
+import type { ObservedContainer } from "../engine/index.ts";
 import type { Reached } from "../network/index.ts";
-import type { ObservedContainer } from "./observed.ts";
 import type { Step } from "./plan.ts";
 import type { Wish } from "./store.ts";
 

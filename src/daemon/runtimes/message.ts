@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type RuntimeStatus, RuntimeStatusSchema } from "../../../gen/edge/v1/control_pb.ts";
 import { type Runtime, RuntimeSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
-import { nothing, type Observed } from "./observed.ts";
+import { nothing, type Observed } from "../engine/index.ts";
 import { type Known, phaseOf } from "./phase.ts";
 import { type Ground, theContainer } from "./plan.ts";
 import type { Wish } from "./store.ts";

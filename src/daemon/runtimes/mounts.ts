@@ -1,6 +1,6 @@
 import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import type { FieldViolation } from "../../base/failure.ts";
-import { objectName } from "./names.ts";
+import { objectName } from "../engine/index.ts";
 import { profileOf } from "./profile.ts";
 import type { Wish } from "./store.ts";
 

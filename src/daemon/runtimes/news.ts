@@ -1,5 +1,5 @@
 import { RuntimeChangeKind } from "../../../gen/edge/v1/command_pb.ts";
-import type { ObservedContainer } from "./observed.ts";
+import type { ObservedContainer } from "../engine/index.ts";
 import { usualPace, wasStoppedForHealth } from "./pace.ts";
 import { isUp } from "./plan.ts";
 import type { Wish } from "./store.ts";

@@ -1,8 +1,8 @@
 import { RuntimePhase } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { RestartMode } from "../../../gen/edge/v1/workloads_pb.ts";
 import type { Failure } from "../../base/failure.ts";
+import type { ObservedContainer } from "../engine/index.ts";
 import { endedSo, type Pause } from "./ends.ts";
-import type { ObservedContainer } from "./observed.ts";
 import { staysEnded, wasStoppedForHealth } from "./pace.ts";
 import { isUp } from "./plan.ts";
 import { profileOf } from "./profile.ts";

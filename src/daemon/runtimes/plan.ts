@@ -1,8 +1,7 @@
+import { type Observed, type ObservedContainer, objectName, type Rlimit } from "../engine/index.ts";
 import { type Lan, planAttach, planAwaitNetmon, planDetach, planSettle } from "./lan.ts";
-import { objectName } from "./names.ts";
-import type { Observed, ObservedContainer } from "./observed.ts";
 import { staysEnded, wasStoppedForHealth } from "./pace.ts";
-import { type Rlimit, stopGraceMsOf } from "./profile.ts";
+import { stopGraceMsOf } from "./profile.ts";
 import type { Ended, Wish } from "./store.ts";
 import { planTrust, type Trust } from "./trust.ts";
 import { isNamed } from "./ulimits.ts";

@@ -1,13 +1,5 @@
 import { RuntimeProfile, type RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
-
-/** A limit of getrlimit(2) for each process, in lower case without `RLIMIT_`. */
-export type Rlimit = (typeof rlimits)[number];
-
-/** In the order of their numbers, which an engine names when it may not raise one. */
-export const rlimits = [
-  ...(["cpu", "fsize", "data", "stack", "core", "rss", "nproc", "nofile", "memlock", "as", "locks"] as const),
-  ...(["sigpending", "msgqueue", "nice", "rtprio", "rttime"] as const),
-];
+import type { Rlimit } from "../engine/index.ts";
 
 /** What a profile gives to a runtime that does not say otherwise. */
 export interface Profile {

@@ -7,10 +7,10 @@ import {
 import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
 import { type Failure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
+import type { ObservedContainer } from "../engine/index.ts";
+import type { Judged } from "../health/index.ts";
 import type { Journal } from "../journal/index.ts";
-import type { Judged } from "./health.ts";
 import { type Causes, type Change, news } from "./news.ts";
-import type { ObservedContainer } from "./observed.ts";
 import type { Store, Wish } from "./store.ts";
 
 /** Where facts and wishes are kept; one transaction covers both. */

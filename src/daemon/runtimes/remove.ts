@@ -1,5 +1,4 @@
-import type { Engine } from "./engine.ts";
-import { EngineFailure, isNotFound } from "./engine-failures.ts";
+import { type Engine, EngineFailure, isNotFound } from "../engine/index.ts";
 import type { Removal } from "./plan.ts";
 
 /** What a removal needs besides itself. */

@@ -2,16 +2,21 @@ import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
 import { backoffMs } from "../../base/backoff.ts";
 import { asFailure, type Failure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
+import {
+  EngineFailure,
+  isEngineAway,
+  nothing,
+  type Observed,
+  type ObservedContainer,
+  type Rlimit,
+} from "../engine/index.ts";
+import { farOf } from "../images/index.ts";
 import { type Act, apply, type Hands } from "./apply.ts";
 import { noteUp, whyPaused } from "./ends.ts";
-import { EngineFailure, isEngineAway } from "./engine-failures.ts";
 import { exitCodeOf } from "./exit-code.ts";
-import { nothing, type Observed, type ObservedContainer } from "./observed.ts";
 import type { Other } from "./order.ts";
 import { hasDoneAll, type Pace, wasStoppedForHealth } from "./pace.ts";
 import { plan, type Step, theContainer } from "./plan.ts";
-import type { Rlimit } from "./profile.ts";
-import { farOf } from "./pull-progress.ts";
 import { type Books, recordEnd, recordMade, recordNews, recordUndoing } from "./record.ts";
 import { groundOf, noteHolds, situationOf } from "./situation.ts";
 import type { Wish } from "./store.ts";

@@ -18,23 +18,21 @@ import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
 import { runTasks } from "../../base/tasks.ts";
 import { toFailureMessage } from "../../wire/failures.ts";
+import { Engine, type EngineTimeouts, nothing, type Observed } from "../engine/index.ts";
+import { type ImageSettings, Images, ImagesStore } from "../images/index.ts";
 import type { Journal } from "../journal/index.ts";
+import { Logs } from "../logs/index.ts";
 import type { Network } from "../network/index.ts";
+import { Stats } from "../usage/index.ts";
 import type { Ask } from "../work/index.ts";
 import { usualCapabilities } from "./capabilities.ts";
 import * as commands from "./commands.ts";
-import { Engine, type EngineTimeouts } from "./engine.ts";
 import { type Figures, figuresForHistory, figuresNow } from "./figures.ts";
-import { type ImageSettings, Images } from "./images.ts";
-import { ImagesStore } from "./images-store.ts";
-import { Logs } from "./logs.ts";
 import { Loop } from "./loop.ts";
 import { shown, toRuntime, toStatus } from "./message.ts";
-import { nothing, type Observed } from "./observed.ts";
 import { type Pace, usualPace } from "./pace.ts";
 import type { Known } from "./phase.ts";
 import { groundOf } from "./situation.ts";
-import { Stats } from "./stats.ts";
 import { Store, type Wish } from "./store.ts";
 
 export interface RuntimesOptions {

@@ -1,5 +1,5 @@
+import type { ObservedContainer } from "../engine/index.ts";
 import { notePause } from "./ends.ts";
-import type { ObservedContainer } from "./observed.ts";
 import { waitsFor } from "./order.ts";
 import { isUp, type Situation } from "./plan.ts";
 import type { Tools } from "./round.ts";

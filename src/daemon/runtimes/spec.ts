@@ -15,10 +15,10 @@ import {
   RestartMode,
   StartCondition,
 } from "../../../gen/edge/v1/workloads_pb.ts";
+import { fullReference } from "../engine/index.ts";
 import { usualLog } from "./container.ts";
 import { usualWeight } from "./cpu-shares.ts";
 import { usualTmpfsBytes } from "./mounts.ts";
-import { fullReference } from "./names.ts";
 import { profileOf } from "./profile.ts";
 
 /**

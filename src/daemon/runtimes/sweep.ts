@@ -1,7 +1,7 @@
 import type { Logger } from "../../base/log.ts";
+import type { Observed } from "../engine/index.ts";
 import type { Hands } from "./apply.ts";
 import { isLeftPlugged } from "./lan.ts";
-import type { Observed } from "./observed.ts";
 import { planSweep, type Removal } from "./plan.ts";
 import { remove } from "./remove.ts";
 import type { Store } from "./store.ts";

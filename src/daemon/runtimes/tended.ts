@@ -1,9 +1,9 @@
 import type { Failure } from "../../base/failure.ts";
+import type { Observed } from "../engine/index.ts";
+import type { Judged } from "../health/index.ts";
 import type { Ask } from "../work/index.ts";
 import type { Pause } from "./ends.ts";
-import type { Judged } from "./health.ts";
 import type { Causes } from "./news.ts";
-import type { Observed } from "./observed.ts";
 
 /** What the loop remembers of one runtime between rounds. In memory only: a new life of the daemon learns it again. */
 export interface Tended {

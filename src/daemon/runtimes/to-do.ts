@@ -1,6 +1,6 @@
+import type { Observed } from "../engine/index.ts";
 import { isLeftPlugged } from "./lan.ts";
 import { news } from "./news.ts";
-import type { Observed } from "./observed.ts";
 import { plan, planSweep, theContainer } from "./plan.ts";
 import type { Tools } from "./round.ts";
 import { groundOf, situationOf } from "./situation.ts";

@@ -1,5 +1,5 @@
 import { RestartMode } from "../../../gen/edge/v1/workloads_pb.ts";
-import type { ObservedContainer } from "./observed.ts";
+import type { ObservedContainer } from "../engine/index.ts";
 import { isUp, type RestartPolicy, type Step } from "./plan.ts";
 import type { Wish } from "./store.ts";
 

@@ -1,6 +1,7 @@
 import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import type { FieldViolation } from "../../base/failure.ts";
-import { profileOf, type Rlimit } from "./profile.ts";
+import type { Rlimit } from "../engine/index.ts";
+import { profileOf } from "./profile.ts";
 
 /** A limit as the engine takes it; -1 is unlimited. */
 export interface Ulimit {

@@ -1,5 +1,5 @@
+import type { Observed } from "../engine/index.ts";
 import { mountsOf } from "./mounts.ts";
-import type { Observed } from "./observed.ts";
 import type { Step } from "./plan.ts";
 import type { Wish } from "./store.ts";
 

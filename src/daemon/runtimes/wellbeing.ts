@@ -1,7 +1,6 @@
 import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
-import { Checks, type Run } from "./checks.ts";
-import { checkOf, type Judged } from "./health.ts";
-import type { ObservedContainer } from "./observed.ts";
+import type { ObservedContainer } from "../engine/index.ts";
+import { Checks, checkOf, type Judged, type Run } from "../health/index.ts";
 import type { Other } from "./order.ts";
 import { theContainer } from "./plan.ts";
 import { type Books, recordHealth } from "./record.ts";

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { failure } from "../../../src/base/failure.ts";
+import { nothing } from "../../../src/daemon/engine/observed.ts";
 import type { Reached } from "../../../src/daemon/network/index.ts";
-import { nothing } from "../../../src/daemon/runtimes/observed.ts";
 import type { Situation } from "../../../src/daemon/runtimes/plan.ts";
 import { hashOf } from "../../../src/daemon/runtimes/spec.ts";
 import type { Wish } from "../../../src/daemon/runtimes/store.ts";

@@ -6,17 +6,10 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { newId } from "../../../src/base/ids.ts";
 import { openLog } from "../../../src/base/log.ts";
 import { Sql } from "../../../src/base/sql.ts";
+import { imageSettings, imageSettingsOf, imagesSchema } from "../../../src/daemon/images/index.ts";
 import { Journal, schema as journalSchema } from "../../../src/daemon/journal/index.ts";
 import { Network, schema as networkSchema } from "../../../src/daemon/network/index.ts";
-import {
-  imageSettings,
-  imageSettingsOf,
-  imagesSchema,
-  instanceIdOf,
-  Runtimes,
-  type RuntimesOptions,
-  schema,
-} from "../../../src/daemon/runtimes/index.ts";
+import { instanceIdOf, Runtimes, type RuntimesOptions, schema } from "../../../src/daemon/runtimes/index.ts";
 import { type Ask, schema as workSchema } from "../../../src/daemon/work/index.ts";
 import type { EngineAddress } from "../../fixtures/engine.ts";
 

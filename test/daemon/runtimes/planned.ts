@@ -1,6 +1,6 @@
 /** A runtime to plan for: its wish, what the engine has of it, and the steps in short. */
 import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
-import type { Observed, ObservedContainer } from "../../../src/daemon/runtimes/observed.ts";
+import type { Observed, ObservedContainer } from "../../../src/daemon/engine/observed.ts";
 import { plan, type Situation } from "../../../src/daemon/runtimes/plan.ts";
 import { hashOf } from "../../../src/daemon/runtimes/spec.ts";
 import type { Wish } from "../../../src/daemon/runtimes/store.ts";

@@ -10,8 +10,7 @@ import { Failure, failure } from "../../../src/base/failure.ts";
 import { openLog } from "../../../src/base/log.ts";
 import { Sql } from "../../../src/base/sql.ts";
 import { Journal, schema as journalSchema } from "../../../src/daemon/journal/index.ts";
-import type { Ask } from "../../../src/daemon/work/index.ts";
-import { schema, Work } from "../../../src/daemon/work/index.ts";
+import { type Ask, schema, Work } from "../../../src/daemon/work/index.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { until } from "../../journeys/until.ts";
 

@@ -8,7 +8,7 @@ import { startEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { startRegistry } from "../../fixtures/registry.ts";
 import { until } from "../../journeys/until.ts";
-import { ask, leftOf, live, newName, spec } from "./life.ts";
+import { ask, leftOf, live, newName, spec } from "../runtimes/life.ts";
 
 const engine = await startEngine({ name: "pull" });
 const registry = await startRegistry(engine);

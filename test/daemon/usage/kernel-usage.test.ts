@@ -4,19 +4,19 @@ import { dirname, join } from "node:path";
 import { after, test } from "node:test";
 import { RuntimePhase } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { systemClock } from "../../../src/base/clock.ts";
-import { Engine } from "../../../src/daemon/runtimes/engine.ts";
+import { Engine } from "../../../src/daemon/engine/engine.ts";
 import {
   kernelUsage,
   parseBlocksV1,
   parseGroups,
   parseTraffic,
-} from "../../../src/daemon/runtimes/kernel-usage.ts";
-import { Stats } from "../../../src/daemon/runtimes/stats.ts";
+} from "../../../src/daemon/usage/kernel-usage.ts";
+import { Stats } from "../../../src/daemon/usage/stats.ts";
 import { sharedEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { scriptImage } from "../../fixtures/images.ts";
 import { until } from "../../journeys/until.ts";
-import { ask, live, newName, spec } from "./life.ts";
+import { ask, live, newName, spec } from "../runtimes/life.ts";
 
 const engine = await sharedEngine();
 const image = await scriptImage(engine);

@@ -1,7 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
-import type { Engine } from "./engine.ts";
-import { EngineFailure, saidInStream, translated } from "./engine-failures.ts";
-import { fullReference } from "./names.ts";
+import { type Engine, EngineFailure, fullReference, saidInStream, translated } from "../engine/index.ts";
 import { PullCount, type PullLine, type PullProgress } from "./pull-progress.ts";
 import { type Credentials, registryOf } from "./registry-credentials.ts";
 

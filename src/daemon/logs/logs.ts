@@ -9,11 +9,9 @@ import {
 } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { failure, invalidFields } from "../../base/failure.ts";
 import { Gate } from "../../base/gate.ts";
-import type { Engine } from "./engine.ts";
-import { isNotFound, translated } from "./engine-failures.ts";
+import { type Engine, isNotFound, type ObservedContainer, translated } from "../engine/index.ts";
 import { atOf, entriesOf, isBefore, momentOf } from "./log-lines.ts";
 import { Tail } from "./log-tail.ts";
-import type { ObservedContainer } from "./observed.ts";
 
 /** What the contract says for a request that does not say. */
 const defaults = { lines: 100, bytes: 960 << 10 };

@@ -7,11 +7,11 @@ import { test } from "node:test";
 import { RuntimeProfile } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
 import { makeCertificate } from "../../../samples/openplc/certificate.ts";
+import { beforeChecks, type Check, checkOf, judge } from "../../../src/daemon/health/health.ts";
+import { probe } from "../../../src/daemon/health/probe.ts";
 import { checkSpec } from "../../../src/daemon/runtimes/check.ts";
-import { beforeChecks, type Check, checkOf, judge } from "../../../src/daemon/runtimes/health.ts";
-import { probe } from "../../../src/daemon/runtimes/probe.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
-import { spec } from "./life.ts";
+import { spec } from "../runtimes/life.ts";
 
 const check = (init: Partial<Check> = {}): Check => ({
   ...{ question: { by: "tcp", port: 1 }, intervalMs: 1000, timeoutMs: 1000, failures: 3 },

@@ -1,7 +1,7 @@
 import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
 import type { Clock } from "../../base/clock.ts";
 import { Gate } from "../../base/gate.ts";
-import type { Engine } from "./engine.ts";
+import type { Engine } from "../engine/index.ts";
 import { execChecker } from "./exec-check.ts";
 import { type Answer, beforeChecks, type Check, type Judged, judge } from "./health.ts";
 import { probe } from "./probe.ts";

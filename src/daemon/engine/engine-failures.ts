@@ -1,5 +1,5 @@
 import { Failure, type FailureKind } from "../../base/failure.ts";
-import { type Rlimit, rlimits } from "./profile.ts";
+import { type Rlimit, rlimits } from "./rlimits.ts";
 
 /**
  * Whether trying the same again can help: `later`, whenever the engine or the registry is back; `few`, because an engine

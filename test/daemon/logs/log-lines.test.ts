@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LogStream } from "../../../gen/edge/v1/runtimes_pb.ts";
-import { entriesOf, isBefore, lineOf, momentOf } from "../../../src/daemon/runtimes/log-lines.ts";
-import { Tail } from "../../../src/daemon/runtimes/log-tail.ts";
+import { entriesOf, isBefore, lineOf, momentOf } from "../../../src/daemon/logs/log-lines.ts";
+import { Tail } from "../../../src/daemon/logs/log-tail.ts";
 
 const { STDOUT, STDERR } = LogStream;
 

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { PullCount, type PullLine } from "../../../src/daemon/runtimes/pull-progress.ts";
+import { PullCount, type PullLine } from "../../../src/daemon/images/pull-progress.ts";
 
 const layer = (id: string, status: string, current?: number, total?: number): PullLine => ({
   ...{ id, status },

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type Docker from "dockerode";
-import { sampleBetween, usageOf } from "../../../src/daemon/runtimes/usage.ts";
+import { sampleBetween, usageOf } from "../../../src/daemon/usage/usage.ts";
 
 const measured = {
   name: "plc1",

@@ -1,8 +1,7 @@
 import type { Sample } from "../../../gen/edge/v1/node_pb.ts";
 import type { Clock } from "../../base/clock.ts";
 import { Gate } from "../../base/gate.ts";
-import type { Engine } from "./engine.ts";
-import { isNotFound } from "./engine-failures.ts";
+import { type Engine, isNotFound } from "../engine/index.ts";
 import { kernelUsage } from "./kernel-usage.ts";
 import { type Measured, sampleBetween, type Usage, usageOf } from "./usage.ts";
 

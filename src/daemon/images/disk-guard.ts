@@ -1,6 +1,6 @@
 import { access, statfs } from "node:fs/promises";
 import { join } from "node:path";
-import type { Engine } from "./engine.ts";
+import type { Engine } from "../engine/index.ts";
 
 /** The file system of the engine's data. */
 export interface EngineDisk {

@@ -2,14 +2,13 @@ import type { Clock } from "../../base/clock.ts";
 import { failure } from "../../base/failure.ts";
 import { Gate } from "../../base/gate.ts";
 import type { Logger } from "../../base/log.ts";
+import { type Engine, fullReference } from "../engine/index.ts";
+import type { Ask } from "../work/index.ts";
 import { type DiskLimits, type EngineDisk, engineDisk, judgeDisk } from "./disk-guard.ts";
-import type { Engine } from "./engine.ts";
 import { imagesInUse, inspect, planCleanUp, removeImage } from "./image-cleanup.ts";
 import type { ImagesStore } from "./images-store.ts";
-import { fullReference } from "./names.ts";
 import { pull } from "./pull.ts";
 import { credentialsFor } from "./registry-credentials.ts";
-import type { RemovingHands } from "./remove.ts";
 
 export interface ImageSettings extends DiskLimits {
   /** `images.pulls_at_once`. */
@@ -54,7 +53,7 @@ export class Images {
   async pull(
     runtime: string,
     image: string,
-    { signal, progress }: Pick<RemovingHands, "signal" | "progress">,
+    { signal, progress }: Pick<Ask, "signal" | "progress">,
   ): Promise<void> {
     const { engine, store, clock, settings } = this.#options;
     const reference = fullReference(image);

@@ -3,11 +3,7 @@ import { execFileSync } from "node:child_process";
 import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import {
-  credentialsFor,
-  longestMatch,
-  registryOf,
-} from "../../../src/daemon/runtimes/registry-credentials.ts";
+import { credentialsFor, longestMatch, registryOf } from "../../../src/daemon/images/registry-credentials.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 
 const hub = "https://index.docker.io/v1/";

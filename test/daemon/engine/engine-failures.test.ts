@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { negotiate } from "../../../src/daemon/runtimes/api-version.ts";
-import { EngineFailure, translated } from "../../../src/daemon/runtimes/engine-failures.ts";
-import { parseHost } from "../../../src/daemon/runtimes/host.ts";
+import { negotiate } from "../../../src/daemon/engine/api-version.ts";
+import { EngineFailure, translated } from "../../../src/daemon/engine/engine-failures.ts";
+import { parseHost } from "../../../src/daemon/engine/host.ts";
 
 /** What engines said, as dockerode throws it; recorded from 20.10 and 28. */
 const said: [status: number, message: string, kind: string, retry: string][] = [

@@ -8,7 +8,7 @@ import { tempFolder } from "../../fixtures/folder.ts";
 import { idleImage } from "../../fixtures/images.ts";
 import { type Registry, startRegistry } from "../../fixtures/registry.ts";
 import { until } from "../../journeys/until.ts";
-import { ask, live, newName, spec } from "./life.ts";
+import { ask, live, newName, spec } from "../runtimes/life.ts";
 
 const engine = await startEngine({ name: "trouble" });
 const [one, other] = [await startRegistry(engine), await startRegistry(engine)];

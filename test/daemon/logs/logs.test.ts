@@ -11,8 +11,8 @@ import {
   GetRuntimeLogsResponseSchema,
   LogStream,
 } from "../../../gen/edge/v1/runtimes_pb.ts";
-import { Engine } from "../../../src/daemon/runtimes/engine.ts";
-import { Logs } from "../../../src/daemon/runtimes/logs.ts";
+import { Engine } from "../../../src/daemon/engine/engine.ts";
+import { Logs } from "../../../src/daemon/logs/logs.ts";
 import type { Runtimes } from "../../../src/daemon/runtimes/runtimes.ts";
 import { maxFrameBytes } from "../../../src/wire/limits.ts";
 import { engineProxy } from "../../fakes/engine-proxy.ts";
@@ -20,8 +20,8 @@ import { sharedEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { scriptImage } from "../../fixtures/images.ts";
 import { until } from "../../journeys/until.ts";
-import { ask, live, newName, spec } from "./life.ts";
-import { container } from "./planned.ts";
+import { ask, live, newName, spec } from "../runtimes/life.ts";
+import { container } from "../runtimes/planned.ts";
 
 const engine = await sharedEngine();
 const image = await scriptImage(engine);

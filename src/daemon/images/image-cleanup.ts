@@ -1,6 +1,5 @@
 import type Docker from "dockerode";
-import type { Engine } from "./engine.ts";
-import { EngineFailure, isNotFound } from "./engine-failures.ts";
+import { type Engine, EngineFailure, isNotFound } from "../engine/index.ts";
 import type { PulledImage } from "./images-store.ts";
 
 /** Which of the images that this daemon pulled may go: those that nobody uses, and has not used for so long. */

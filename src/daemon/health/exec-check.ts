@@ -1,6 +1,6 @@
 import { readFile } from "node:fs/promises";
 import type Docker from "dockerode";
-import { type Engine, withoutFrames } from "./engine.ts";
+import { type Engine, withoutFrames } from "../engine/index.ts";
 import type { Answer } from "./health.ts";
 
 /** As much of a check's output as is told, in bytes. The rest is read and dropped. */
