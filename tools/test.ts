@@ -1,5 +1,5 @@
 /**
- * `npm test`: runs the tests under `test/`, each file in a process of its own, two at a time, over a fresh build and one
+ * `npm test`: runs the tests under `test/`, each file in a process of its own, three at a time, over a fresh build and one
  * engine for all that share it. It fails also when a test was passed over, and when anything is left behind.
  *
  *   npm test -- journal runtimes/plan     only files whose path contains one of these
@@ -17,8 +17,8 @@ import { buildAll } from "./build.ts";
 import { missingKernelFeatures } from "./kernel.ts";
 import { leftBehind, leftInEngine } from "./leftovers.ts";
 
-/** More files at once than cores make every wait in them longer, and the whole no shorter. */
-const concurrency = 2;
+/** More than two cores, because most files wait most of the time: for leases, probes and engines. More than this is no faster. */
+const concurrency = 3;
 /** For a whole file; a test that hangs fails with its name instead of stopping everything. */
 const fileTimeoutMs = 300_000;
 const slowestShown = 10;
