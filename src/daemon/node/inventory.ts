@@ -22,7 +22,8 @@ export async function readInventory({ roots, stateFolder, now }: InventoryOption
   const [system, model, disk] = await Promise.all([
     operatingSystem(roots.etc),
     systemModel(roots),
-    statfs(stateFolder),
+    // Nobody need ask for the inventory, so nobody may be there to hear of a failure.
+    statfs(stateFolder).catch(() => undefined),
   ]);
   const processors = cpus();
   return create(InventorySchema, {
@@ -33,7 +34,7 @@ export async function readInventory({ roots, stateFolder, now }: InventoryOption
     cpuModel: processors[0]?.model.trim() ?? "",
     cpuCount: processors.length,
     memoryBytes: BigInt(totalmem()),
-    diskBytes: BigInt(disk.blocks) * BigInt(disk.bsize),
+    diskBytes: disk ? BigInt(disk.blocks) * BigInt(disk.bsize) : 0n,
     systemModel: model,
     bootedAt: timestampFromMs(Math.round(now() - uptime() * 1000)),
   });
