@@ -17,6 +17,11 @@ export function subnetOf(address: string): string | undefined {
   return `${bits === 128 ? format6(network) : format4(network)}/${prefix}`;
 }
 
+/** `192.168.1.4` for `192.168.1.4/24`, and for itself. */
+export function withoutPrefix(address: string): string {
+  return address.replace(/\/.*/, "");
+}
+
 /**
  * Whether a machine can have an address such as `192.168.1.4/24`: one of a single machine, and neither the first nor the last of
  * its IPv4 subnet, which are the subnet itself and all of its machines (but in a /31, RFC 3021, and a /32).

@@ -1,5 +1,5 @@
 import { isIPv4 } from "node:net";
-import { isHostAddress, subnetOf } from "../../wire/subnet.ts";
+import { isHostAddress, subnetOf, withoutPrefix } from "../../wire/subnet.ts";
 import type { Interface } from "../picture/index.ts";
 import { isLinkLocal } from "./parent.ts";
 
@@ -10,7 +10,7 @@ export function isInSubnetOf(address: string, other: string): boolean {
 
 /** The subnet of a parent that is followed: its first of IPv4 that a network gave it. */
 export function followedSubnet({ subnets }: Pick<Interface, "subnets">): string | undefined {
-  return subnets.find((subnet) => isIPv4(subnet.split("/")[0] ?? "") && !isLinkLocal(subnet));
+  return subnets.find((subnet) => isIPv4(withoutPrefix(subnet)) && !isLinkLocal(subnet));
 }
 
 /** The address of host number `host` of a subnet, with prefix; undefined when it has no such host. */

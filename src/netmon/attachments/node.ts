@@ -1,5 +1,6 @@
 import { isIPv4 } from "node:net";
 import { type Vnic, VnicMode } from "../../../gen/edge/v1/vnics_pb.ts";
+import { withoutPrefix } from "../../wire/subnet.ts";
 import {
   keepProxies,
   keepShims,
@@ -33,7 +34,7 @@ export function nodeWish(all: readonly Tended[], picture: Seen): NodeWish {
       if (!parent) continue;
       const upon = vnics.get(wish.name)?.upon?.name ?? parent.name;
       const standing = standings.find((one) => one.vnic.name === wish.name);
-      const address = standing?.linkOn ? standing.addresses.map(hostOf).find(isIPv4) : undefined;
+      const address = standing?.linkOn ? standing.addresses.map(withoutPrefix).find(isIPv4) : undefined;
       const isProxied = modeOn(wish, parent) === VnicMode.PROXY_ARP;
       if (wish.vlanId !== 0) vlans.push({ parent: parent.name, vlanId: wish.vlanId });
       if (isProxied) {
@@ -61,8 +62,4 @@ export async function keepNode({ vlans, shims, proxies }: NodeWish, signal: Abor
   await keepProxies(proxies, signal);
   await keepShims(shims, signal);
   await removeUnusedVlans(vlans, signal);
-}
-
-function hostOf(address: string): string {
-  return address.split("/")[0] ?? "";
 }

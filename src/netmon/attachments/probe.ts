@@ -1,4 +1,5 @@
 import { asFailure } from "../../base/failure.ts";
+import { withoutPrefix } from "../../wire/subnet.ts";
 import { type Place, probeAddress } from "../namespaces/index.ts";
 import type { Bench } from "./links.ts";
 import { fail } from "./problem.ts";
@@ -22,7 +23,7 @@ export function probe(
   vnic.probing = probing;
   const stop = AbortSignal.any([signal, probing.stop.signal]);
   const asking = probeAddress({ ...onLan, address, signal: stop });
-  const host = address.split("/")[0] ?? "";
+  const host = withoutPrefix(address);
   asking
     .then(
       (mac) => {

@@ -1,5 +1,6 @@
 import { VnicPhase } from "../../../gen/edge/v1/vnics_pb.ts";
 import { asFailure, type Failure } from "../../base/failure.ts";
+import { withoutPrefix } from "../../wire/subnet.ts";
 import { announce, hasOwnRoot, type Inside, Netns, observe } from "../namespaces/index.ts";
 import { apply } from "./apply.ts";
 import { stopClient } from "./clients.ts";
@@ -124,7 +125,7 @@ function remember(tended: Tended, inside: Inside, elapsed: number): void {
   for (const [name, vnic] of tended.vnics) {
     const link = inside.links.find((one) => one.name === name);
     const address = link?.addresses.find(({ family, isLinkLocal }) => family === "ipv4" && !isLinkLocal);
-    if (address) vnic.free.set(address.address.split("/")[0] ?? "", elapsed + freeMs);
+    if (address) vnic.free.set(withoutPrefix(address.address), elapsed + freeMs);
     for (const [host, until] of vnic.free) if (until <= elapsed) vnic.free.delete(host);
   }
 }

@@ -1,8 +1,9 @@
 import { backoffMs } from "../../base/backoff.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
+import { withoutPrefix } from "../../wire/subnet.ts";
 import type { Place } from "../namespaces/index.ts";
-import { type DhcpLease, hostOf, leaseFrom } from "./lease.ts";
+import { type DhcpLease, leaseFrom } from "./lease.ts";
 import { type Happening, type Known, type LeaseNews, learn } from "./news.ts";
 import type { Told } from "./records.ts";
 import { giveBack, releaseLease } from "./release.ts";
@@ -58,7 +59,7 @@ export class LeaseClient implements AsyncDisposable {
     this.#options = options;
     this.#log = options.log.child({ device, mac });
     this.#known = known ? { lease: known } : {};
-    this.#address = known && hostOf(known.address);
+    this.#address = known && withoutPrefix(known.address);
     // What the wall clock says of the time away is believed, but never for longer than the lease was given.
     if (known) this.#endIn(Math.min(known.expiresAt - clock.now(), known.leaseSeconds * 1_000), known);
     this.#running = this.#run();
@@ -144,7 +145,7 @@ export class LeaseClient implements AsyncDisposable {
   #given(values: ReadonlyMap<string, string>): void {
     const lease = leaseFrom(values, this.#options.clock.now());
     if (lease) {
-      this.#address = hostOf(lease.address);
+      this.#address = withoutPrefix(lease.address);
       this.#endIn(lease.leaseSeconds * 1_000, lease);
       this.#learn({ kind: "given", lease });
     } else {

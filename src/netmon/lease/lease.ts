@@ -1,6 +1,6 @@
 import { isIPv4 } from "node:net";
 import { isDeepStrictEqual } from "node:util";
-import { subnetOf } from "../../wire/subnet.ts";
+import { subnetOf, withoutPrefix } from "../../wire/subnet.ts";
 
 /** What a DHCP server gave. Times are wall time in milliseconds, since a lease is kept over restarts of the machine. */
 export interface DhcpLease {
@@ -56,11 +56,6 @@ export function leaseFrom(values: ReadonlyMap<string, string>, at: number): Dhcp
   };
 }
 
-/** The address of a lease without its prefix. */
-export function hostOf(address: string): string {
-  return address.replace(/\/.*/, "");
-}
-
 /** What of a lease matters to its station, for people; its times and who gave it do not. */
 const matters = {
   address: "another address",
@@ -110,7 +105,7 @@ function routesIn(text: string): DhcpLease["routes"] {
     words.slice(2 * at, 2 * at + 2),
   );
   return pairs.flatMap(([to = "", gateway = ""]) => {
-    const destination = isIPv4(to.split("/")[0] ?? "") ? subnetOf(to) : undefined;
+    const destination = isIPv4(withoutPrefix(to)) ? subnetOf(to) : undefined;
     if (destination === undefined) return [];
     if (gateway === "0.0.0.0") return [{ destination, gateway: "" }];
     return isStation(gateway) ? [{ destination, gateway }] : [];

@@ -1,7 +1,8 @@
 import { failure } from "../../base/failure.ts";
 import { aborted } from "../../base/tasks.ts";
+import { withoutPrefix } from "../../wire/subnet.ts";
 import { addAddress, type Place, removeAddress } from "../namespaces/index.ts";
-import { type DhcpLease, hostOf, leaseFrom } from "./lease.ts";
+import { type DhcpLease, leaseFrom } from "./lease.ts";
 import { startUdhcpc, type Udhcpc } from "./udhcpc.ts";
 
 export interface ReleaseOptions {
@@ -21,7 +22,7 @@ export interface ReleaseOptions {
  */
 export async function releaseLease(options: ReleaseOptions): Promise<void> {
   const { place, device, clientId, signal } = options;
-  const wish = hostOf(options.lease.address);
+  const wish = withoutPrefix(options.lease.address);
   const { promise: given, resolve } = Promise.withResolvers<DhcpLease>();
   await using client = startUdhcpc(
     { place, device, clientId, address: wish },
@@ -37,7 +38,7 @@ export async function releaseLease(options: ReleaseOptions): Promise<void> {
   if (got instanceof Error) throw got;
   const lease = got ?? options.lease;
   await giveBack(client, { ...options, lease });
-  if (hostOf(lease.address) !== wish) {
+  if (withoutPrefix(lease.address) !== wish) {
     throw failure(
       "not_found",
       `the DHCP server gives ${lease.address}: the lease of ${wish} is not of this LAN`,

@@ -1,4 +1,5 @@
 import { failure } from "../../base/failure.ts";
+import { withoutPrefix } from "../../wire/subnet.ts";
 import { complaintOf } from "./complaint.ts";
 import { observe } from "./inside.ts";
 import { attempt, type Place, run } from "./run.ts";
@@ -20,14 +21,15 @@ const questions = 2;
  */
 export async function probeAddress(options: ArpOptions): Promise<string | undefined> {
   const { place, device, signal } = options;
+  const host = withoutPrefix(options.address);
   await requireCarrier(place, device, signal);
-  const args = ["arping", "-D", "-f", "-c", String(questions), "-I", device, host(options)];
+  const args = ["arping", "-D", "-f", "-c", String(questions), "-I", device, host];
   const ending = await attempt(place, "busybox", args, { signal });
   const mac = /^\S+ reply from \S+ \[([0-9a-f:]{17})\]/im.exec(ending.stdout)?.[1];
   if (mac !== undefined) return mac.toLowerCase();
   if (ending.code === 0) return undefined;
   const { kind, sentence } = complaintOf("busybox", ending);
-  throw failure(kind, `cannot ask who has ${host(options)}: ${sentence}`);
+  throw failure(kind, `cannot ask who has ${host}: ${sentence}`);
 }
 
 /**
@@ -36,15 +38,12 @@ export async function probeAddress(options: ArpOptions): Promise<string | undefi
  */
 export async function announce(options: ArpOptions): Promise<void> {
   const { place, device, signal } = options;
+  const host = withoutPrefix(options.address);
   const tell = (how: string) =>
-    run(place, "busybox", ["arping", how, "-c", "1", "-I", device, host(options)], {
-      ...{ signal, doing: `announce ${host(options)} on ${device}` },
+    run(place, "busybox", ["arping", how, "-c", "1", "-I", device, host], {
+      ...{ signal, doing: `announce ${host} on ${device}` },
     });
   await Promise.all([tell("-U"), tell("-A")]);
-}
-
-function host({ address }: ArpOptions): string {
-  return address.split("/")[0] ?? address;
 }
 
 /** Without a carrier every question goes unanswered, which must not be taken for "free". */
