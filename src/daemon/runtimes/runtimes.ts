@@ -31,7 +31,7 @@ import { type Figures, figuresForHistory, figuresNow } from "./figures.ts";
 import { Loop } from "./loop.ts";
 import { shown, toRuntime, toStatus } from "./message.ts";
 import { type Pace, usualPace } from "./pace.ts";
-import type { Known } from "./phase.ts";
+import { type Known, phaseOf } from "./phase.ts";
 import { groundOf } from "./situation.ts";
 import { Store, type Wish } from "./store.ts";
 
@@ -226,7 +226,11 @@ export class Runtimes implements AsyncDisposable {
   ): Promise<MessageInitShape<typeof RuntimeStatsSchema>[]> {
     const away = this.#away();
     const phase = (wish: Wish) =>
-      toStatus(wish, this.#room.loop.tended(wish.name).seen, this.#knownOf(wish, away), this.#ground).phase;
+      phaseOf(
+        wish,
+        shown(wish, this.#room.loop.tended(wish.name).seen, this.#ground),
+        this.#knownOf(wish, away),
+      ).phase;
     return await figuresNow(this.#figures, names, { away, phaseOf: phase }, signal);
   }
 
