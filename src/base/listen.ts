@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import type { AddressInfo, Server } from "node:net";
 import { type Failure, failure } from "./failure.ts";
+import { systemCode } from "./system-code.ts";
 
 export interface ListenOptions {
   /** The address to listen on. */
@@ -26,7 +27,7 @@ export async function listen(server: Server, { host, port, settings }: ListenOpt
 }
 
 function cannotListen(cause: unknown, { host, port, settings }: ListenOptions): Failure {
-  switch (cause instanceof Error && "code" in cause ? cause.code : undefined) {
+  switch (systemCode(cause)) {
     case "EADDRINUSE":
       return failure(
         "conflict",

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { GetNodeResponseSchema } from "../../gen/edge/v1/node_pb.ts";
 import { failure } from "../base/failure.ts";
+import { systemCode } from "../base/system-code.ts";
 import { answer } from "./answer.ts";
 import { withDoor } from "./door.ts";
 import { listenerOf } from "./listener.ts";
@@ -69,7 +70,7 @@ function isAlive(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (thrown) {
-    return thrown instanceof Error && "code" in thrown && thrown.code === "EPERM";
+    return systemCode(thrown) === "EPERM";
   }
 }
 

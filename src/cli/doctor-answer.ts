@@ -1,4 +1,5 @@
 import { errorChain, Failure } from "../base/failure.ts";
+import { systemCode } from "../base/system-code.ts";
 
 /** What was asked, or the sentence that says why it has no answer. */
 export type Answer<T> = { is: "known"; value: T } | { is: "unknown"; problem: string; isDenied?: true };
@@ -38,5 +39,5 @@ export async function answerOf<T>(
 /** Whether it was this user who could not look. */
 function isDenial(thrown: unknown): boolean {
   if (thrown instanceof Failure) return thrown.kind === "denied";
-  return thrown instanceof Error && "code" in thrown && (thrown.code === "EACCES" || thrown.code === "EPERM");
+  return ["EACCES", "EPERM"].includes(systemCode(thrown));
 }

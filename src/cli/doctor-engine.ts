@@ -4,6 +4,7 @@ import { text } from "node:stream/consumers";
 import * as v from "valibot";
 import type { Runtime } from "../../gen/edge/v1/runtimes_pb.ts";
 import { errorChain, failure } from "../base/failure.ts";
+import { systemCode } from "../base/system-code.ts";
 import type { EngineFacts } from "./doctor-facts.ts";
 
 /** Where the engine is: where the daemon says, or as usual when that is a path in the daemon's own container. */
@@ -34,8 +35,8 @@ export async function askEngine(host: string, path: string, signal: AbortSignal)
     request.on("error", answered.reject);
     return JSON.parse(await answered.promise);
   } catch (cause) {
-    const isDenied = cause instanceof Error && "code" in cause && cause.code === "EACCES";
-    if (isDenied) throw failure("denied", `this user may not use the engine at ${host}`, { cause });
+    if (systemCode(cause) === "EACCES")
+      throw failure("denied", `this user may not use the engine at ${host}`, { cause });
     throw failure("unavailable", `no engine answers at ${host}: ${errorChain(cause)}`, { cause });
   }
 }

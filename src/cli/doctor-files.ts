@@ -3,6 +3,7 @@ import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import * as v from "valibot";
 import { failure } from "../base/failure.ts";
+import { systemCode } from "../base/system-code.ts";
 
 const identitySchema = v.object({
   certificatePem: v.string(),
@@ -22,7 +23,7 @@ export async function readIdentity(dataDir: string) {
     const fromMs = certificate.validFromDate.getTime();
     return { fromMs, untilMs: certificate.validToDate.getTime(), caPem, address: lineAddresses[0] ?? "" };
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    const code = systemCode(cause);
     if (code === "ENOENT") return undefined;
     if (code === "EACCES") throw failure("denied", `${path} may not be read by this user`, { cause });
     throw failure("invalid", `${path} does not hold an identity that can be used`, { cause });
@@ -37,7 +38,7 @@ export async function findSetAside(folders: readonly string[]): Promise<string[]
         const names = await readdir(folder);
         return names.filter((name) => /\.unreadable-[\dT.-]+Z$/.test(name)).map((name) => join(folder, name));
       } catch (cause) {
-        if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return [];
+        if (systemCode(cause) === "ENOENT") return [];
         throw failure("denied", `${folder} may not be read by this user`, { cause });
       }
     }),

@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { connect, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { promisify } from "node:util";
+import { systemCode } from "../base/system-code.ts";
 import { hostOf, proxyOf, tunnel } from "../wire/proxy.ts";
 import { minTlsVersion } from "../wire/tls.ts";
 import { type Answer, problemOf } from "./doctor-answer.ts";
@@ -61,8 +62,7 @@ function notAfter(step: HubStepName): Answer<HubStep> {
 async function resolve(host: string, signal: AbortSignal): Promise<string> {
   if (isIP(host) !== 0) return "it is an address, and needs none";
   const { stdout } = await run("getent", ["ahosts", host], { signal }).catch((cause: unknown) => {
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
-    throw code === 2 ? new Error(`${host} has no address`) : cause;
+    throw systemCode(cause) === "2" ? new Error(`${host} has no address`) : cause;
   });
   const found = stdout.split("\n").map((line) => line.split(" ")[0] ?? "");
   return [...new Set(found.filter((one) => one !== ""))].join(", ");
@@ -111,8 +111,7 @@ async function step(
   try {
     return { is: "known", value: { isWell: true, says: await take(stop) } };
   } catch (thrown) {
-    const code = thrown instanceof Error && "code" in thrown ? thrown.code : undefined;
-    if (code === "ENOENT") return { is: "unknown", problem: "the program getent is not here" };
+    if (systemCode(thrown) === "ENOENT") return { is: "unknown", problem: "the program getent is not here" };
     const says = stop.aborted ? `no answer in ${stepMs / 1000} s` : problemOf(thrown);
     return { is: "known", value: { isWell: false, says } };
   }

@@ -1,6 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type Failure, failure } from "../base/failure.ts";
+import { systemCode } from "../base/system-code.ts";
 import { loadCliSettings } from "./config.ts";
 import type { Run } from "./run.ts";
 
@@ -66,7 +67,7 @@ async function readSecret(path: string, what: string, missing: Failure | undefin
   try {
     return await readFile(path);
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    const code = systemCode(cause);
     if (code === "EACCES") {
       throw failure("denied", `the ${what} in ${path} may not be read by this user`, { cause });
     }

@@ -4,6 +4,7 @@ import { pipeline } from "node:stream/promises";
 import { createGzip } from "node:zlib";
 import { pack } from "tar-stream";
 import { failure } from "../base/failure.ts";
+import { systemCode } from "../base/system-code.ts";
 
 /** A file of an archive. */
 export interface Packed {
@@ -22,7 +23,7 @@ export async function packFiles(path: string, files: readonly Packed[], nowMs: n
   try {
     await pipeline(tar, createGzip(), createWriteStream(path, { flags: "wx", mode: 0o600 }));
   } catch (cause) {
-    const isThere = cause instanceof Error && "code" in cause && cause.code === "EEXIST";
+    const isThere = systemCode(cause) === "EEXIST";
     if (isThere) throw failure("conflict", `${path} is there already: name another with -o`, { cause });
     await rm(path, { force: true });
     throw failure("unavailable", `${path} cannot be written: check the folder, its mode, and the disk`, {

@@ -5,6 +5,7 @@ import * as v from "valibot";
 import { failure } from "../../base/failure.ts";
 import { writeWhole } from "../../base/files.ts";
 import { isHostPort } from "../../base/setting-kinds.ts";
+import { systemCode } from "../../base/system-code.ts";
 
 /** What a node needs to be let in at its hub's line. */
 export interface Identity {
@@ -77,7 +78,7 @@ export async function readText(path: string): Promise<string | undefined> {
   try {
     return await readFile(path, "utf8");
   } catch (cause) {
-    if (cause instanceof Error && "code" in cause && cause.code === "ENOENT") return undefined;
+    if (systemCode(cause) === "ENOENT") return undefined;
     throw failure("unavailable", `${path} cannot be read: check its owner and its mode`, { cause });
   }
 }

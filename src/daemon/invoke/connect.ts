@@ -1,7 +1,8 @@
 import { connect, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import type { Failure } from "../../base/failure.ts";
-import { noAnswer, systemCode } from "./no-answer.ts";
+import { systemCode } from "../../base/system-code.ts";
+import { noAnswer } from "./no-answer.ts";
 
 export interface Connection {
   socket: Socket;

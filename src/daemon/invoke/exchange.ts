@@ -1,7 +1,8 @@
 import { type IncomingMessage, request } from "node:http";
 import type { Socket } from "node:net";
 import { failure } from "../../base/failure.ts";
-import { noAnswer, systemCode } from "./no-answer.ts";
+import { systemCode } from "../../base/system-code.ts";
+import { noAnswer } from "./no-answer.ts";
 
 /** What is sent over a connection, and what is taken as an answer. */
 export interface Asked {

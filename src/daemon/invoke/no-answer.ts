@@ -15,8 +15,3 @@ export type NoAnswer =
 export function noAnswer(word: NoAnswer, sentence: string, cause?: unknown): Failure {
   return failure("unavailable", sentence, { word, ...(cause !== undefined && { cause }) });
 }
-
-/** The code of an error of Node, such as `ECONNREFUSED`; empty when it has none. */
-export function systemCode(error: unknown): string {
-  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : "";
-}

@@ -7,6 +7,7 @@ import {
   type SerialDevice,
   SerialDeviceSchema,
 } from "../../../gen/edge/v1/node_pb.ts";
+import { systemCode } from "../../base/system-code.ts";
 import type { Roots } from "./roots.ts";
 
 /**
@@ -113,7 +114,7 @@ async function exists(path: string): Promise<boolean> {
 
 function ifMissing<T>(instead: T): (thrown: unknown) => T {
   return (thrown) => {
-    if (thrown instanceof Error && "code" in thrown && thrown.code === "ENOENT") return instead;
+    if (systemCode(thrown) === "ENOENT") return instead;
     throw thrown;
   };
 }

@@ -2,7 +2,8 @@ import { constants } from "node:fs";
 import { type FileHandle, open, readFile, stat } from "node:fs/promises";
 import { isIP } from "node:net";
 import { failure } from "../../base/failure.ts";
-import { codeOf, ended, mayNotLook } from "./netns.ts";
+import { systemCode } from "../../base/system-code.ts";
+import { ended, mayNotLook } from "./netns.ts";
 import { isAlive, type Owner } from "./owner.ts";
 
 const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
@@ -34,11 +35,11 @@ export async function writeNameServers(
     await writeOver(file, resolvConf(servers, searchDomain));
     return true;
   } catch (thrown) {
-    const code = codeOf(thrown);
+    const code = systemCode(thrown);
     const isGone = code === "ENOENT" || code === "ESRCH";
     if (code === "EROFS" || (isGone && isAlive(owner))) return false;
     if (isGone) throw ended(owner, thrown);
-    if (code === undefined) throw thrown;
+    if (code === "") throw thrown;
     throw refused(meanings[code] ?? `the kernel says ${code}`, thrown);
   }
 }

@@ -1,5 +1,6 @@
 import { type FileHandle, open, stat } from "node:fs/promises";
 import { failure } from "../../base/failure.ts";
+import { systemCode } from "../../base/system-code.ts";
 import { isAlive, type Owner, parentOf } from "./owner.ts";
 import type { Place } from "./run.ts";
 
@@ -20,7 +21,7 @@ export class Netns implements AsyncDisposable {
    */
   static async open(owner: Owner): Promise<Netns> {
     const file = await open(`/proc/${owner.pid}/ns/net`).catch((cause: unknown) => {
-      const isRefused = codeOf(cause) === "EACCES" || codeOf(cause) === "EPERM";
+      const isRefused = systemCode(cause) === "EACCES" || systemCode(cause) === "EPERM";
       throw isRefused ? failure("denied", mayNotLook, { cause }) : ended(owner, cause);
     });
     try {
@@ -71,9 +72,4 @@ export function ended(owner: Owner, cause?: unknown) {
 
 function short({ containerId }: Owner): string {
   return containerId.slice(0, 12);
-}
-
-/** The kernel's word for what went wrong, such as `ENOENT`. */
-export function codeOf(thrown: unknown): string | undefined {
-  return thrown instanceof Error && "code" in thrown ? String(thrown.code) : undefined;
 }

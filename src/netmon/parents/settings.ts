@@ -1,5 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { failure } from "../../base/failure.ts";
+import { systemCode } from "../../base/system-code.ts";
 
 /** A setting of the kernel for netmon's own network, such as `net/ipv4/conf/eth0.10/forwarding`; empty when it has no such. */
 export function readSetting(name: string): string {
@@ -15,7 +16,7 @@ export function writeSetting(name: string, value: string): void {
   try {
     writeFileSync(`/proc/sys/${name}`, value);
   } catch (cause) {
-    const code = cause instanceof Error && "code" in cause ? cause.code : undefined;
+    const code = systemCode(cause);
     // A kernel without IPv6 has nothing of it to turn off.
     if (code === "ENOENT" && name.startsWith("net/ipv6/")) return;
     const sentence = `cannot set ${name.replaceAll("/", ".")} to ${value}`;

@@ -2,6 +2,7 @@ import { execFile } from "node:child_process";
 import { promisify } from "node:util";
 import * as v from "valibot";
 import { failure } from "../../base/failure.ts";
+import { systemCode } from "../../base/system-code.ts";
 
 /** What we use of what `ip -json -details address show` says of a link. */
 const linkSchema = v.object({
@@ -87,10 +88,10 @@ async function ask<T>(
 
 /** What went wrong with ip(8), with the next step. */
 export function asUnavailable(cause: unknown, asked: string) {
-  const isMissing = cause instanceof Error && "code" in cause && cause.code === "ENOENT";
-  const sentence = isMissing
-    ? "the program ip is not here: install iproute2"
-    : `\`${asked}\` gave no answer that can be read: the log has it`;
+  const sentence =
+    systemCode(cause) === "ENOENT"
+      ? "the program ip is not here: install iproute2"
+      : `\`${asked}\` gave no answer that can be read: the log has it`;
   return failure("unavailable", sentence, { cause });
 }
 
