@@ -30,8 +30,10 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     mayImport: ["attachments", "lease", "namespaces", "parents", "picture"].map((room) => `netmon/${room}`),
     because: "it wires the rooms of the privileged program, which carries no code of another",
   },
-  "netmon/picture": { because: "who sees the network cannot change it" },
+  "netmon/ip": { because: "it reads what ip(8) wrote, whoever asked" },
+  "netmon/picture": { mayImport: ["netmon/ip"], because: "who sees the network cannot change it" },
   "netmon/namespaces": {
+    mayImport: ["netmon/ip"],
     because: "it does what it is told within one network namespace, and decides nothing",
   },
   "netmon/lease": {
@@ -39,7 +41,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     because: "a lease is taken for one link, whoever wants it",
   },
   "netmon/parents": {
-    mayImport: ["netmon/namespaces"],
+    mayImport: ["netmon/ip", "netmon/namespaces"],
     mayKnow: ["netmon/picture"],
     because: "what is made at a parent is made for any vNIC",
   },

@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { failure } from "../../base/failure.ts";
+import { destinationOf, entriesOf, validFor } from "../ip/index.ts";
 import { type Place, run } from "./run.ts";
 
 /** What there is in a network namespace. */
@@ -68,20 +69,15 @@ export async function observe(place: Place, signal: AbortSignal): Promise<Inside
 export function insideOf(said: string): Inside {
   try {
     const [links = "[]", routes = "[]"] = said.split("\n").filter(Boolean);
-    const parsed = v.parse(v.array(linkSchema), entriesOf(links));
+    const parsed = entriesOf(linkSchema, links);
     const indexes = new Map(parsed.map(({ ifname, ifindex }) => [ifname, ifindex]));
     return {
       links: parsed.map((link) => linkOf(link, indexes)),
-      routes: v.parse(v.array(routeSchema), entriesOf(routes)).flatMap((route) => routeOf(route) ?? []),
+      routes: entriesOf(routeSchema, routes).flatMap((route) => routeOf(route) ?? []),
     };
   } catch (cause) {
     throw failure("internal", "what ip says of a network namespace cannot be read", { cause });
   }
-}
-
-/** With -details, an empty object stands in place of what was filtered out. */
-function entriesOf(line: string): unknown[] {
-  return v.parse(v.array(v.looseObject({})), JSON.parse(line)).filter((one) => Object.keys(one).length > 0);
 }
 
 const addressSchema = v.object({
@@ -144,11 +140,8 @@ function linkOf(link: IpLink, indexes: ReadonlyMap<string, number>): InsideLink 
   };
 }
 
-/** How ip(8) writes "for ever". */
-const forEver = 2 ** 32 - 1;
-
 function addressOf(one: IpAddress): InsideAddress | undefined {
-  const { local, prefixlen, valid_life_time: validSeconds = forEver } = one;
+  const { local, prefixlen, valid_life_time } = one;
   if (local === undefined) return undefined;
   return {
     address: `${local}/${prefixlen}`,
@@ -156,24 +149,13 @@ function addressOf(one: IpAddress): InsideAddress | undefined {
     isLinkLocal: one.scope === "link",
     isTentative: one.tentative && !one.dadfailed,
     isDuplicate: one.dadfailed,
-    ...(validSeconds !== forEver && { validSeconds }),
+    ...validFor(valid_life_time),
   };
 }
 
-function routeOf({
-  dst,
-  dev,
-  gateway,
-  via,
-  table,
-  metric,
-  protocol,
-  pref,
-}: IpRoute): InsideRoute | undefined {
+function routeOf(route: IpRoute): InsideRoute | undefined {
+  const { dev, gateway, via, table, metric, protocol } = route;
   if (table !== "main" || dev === undefined) return undefined;
-  const isIpv6 = dst.includes(":") || pref !== undefined;
-  const everywhere = isIpv6 ? "::/0" : "0.0.0.0/0";
-  const whole = dst.includes("/") ? dst : `${dst}/${isIpv6 ? 128 : 32}`;
-  const destination = dst === "default" ? everywhere : whole;
+  const destination = destinationOf(route);
   return { destination, gateway: gateway ?? via?.host ?? "", device: dev, metric, protocol };
 }

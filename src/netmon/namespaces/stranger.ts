@@ -1,6 +1,7 @@
 import * as v from "valibot";
 import type { Clock } from "../../base/clock.ts";
 import { asFailure } from "../../base/failure.ts";
+import { entriesOf } from "../ip/index.ts";
 import { probeAddress, requireCarrier } from "./arp.ts";
 import { observe } from "./inside.ts";
 import { ipv6Switch } from "./ipv6.ts";
@@ -37,12 +38,12 @@ async function amongOwnLinks({ mac, signal }: Sought): Promise<string | undefine
   return own && `the interface ${own.name} of this node`;
 }
 
-const neighboursSchema = v.array(v.object({ dst: v.string(), lladdr: v.optional(v.string()) }));
+const neighbourSchema = v.object({ dst: v.string(), lladdr: v.optional(v.string()) });
 
 /** What the node's ARP table says may be long ago, and of ourselves on another node, so it is asked again. */
 async function amongNeighbours({ parent, mac, signal }: Sought): Promise<string | undefined> {
   const said = await run({}, "ip", ["-4", "-json", "neighbour", "show", "dev", parent], { signal });
-  for (const { dst, lladdr } of v.parse(neighboursSchema, JSON.parse(said.trim() || "[]"))) {
+  for (const { dst, lladdr } of entriesOf(neighbourSchema, said)) {
     if (lladdr !== mac) continue;
     const answer = await probeAddress({ place: {}, device: parent, address: dst, signal });
     if (answer === mac) return `the station with the address ${dst}`;
@@ -50,15 +51,13 @@ async function amongNeighbours({ parent, mac, signal }: Sought): Promise<string 
   return undefined;
 }
 
-const learnedSchema = v.array(
-  v.object({
-    mac: v.string(),
-    ifname: v.string(),
-    state: v.optional(v.string(), ""),
-    /** Seconds since a frame of it came in. */
-    updated: v.optional(v.number(), Number.POSITIVE_INFINITY),
-  }),
-);
+const learnedSchema = v.object({
+  mac: v.string(),
+  ifname: v.string(),
+  state: v.optional(v.string(), ""),
+  /** Seconds since a frame of it came in. */
+  updated: v.optional(v.number(), Number.POSITIVE_INFINITY),
+});
 
 /** A bridge knows whose frames came in by which port. What is older may have been ourselves on another node. */
 const learnedWithinSeconds = 30;
@@ -67,7 +66,7 @@ async function behindBridge({ parent, mac, signal }: Sought): Promise<string | u
   const { links } = await observe({}, signal);
   if (links.find(({ name }) => name === parent)?.kind !== "bridge") return undefined;
   const said = await run({}, "bridge", ["-json", "-statistics", "fdb", "show", "br", parent], { signal });
-  const all = v.parse(learnedSchema, JSON.parse(said.trim() || "[]"));
+  const all = entriesOf(learnedSchema, said);
   const learned = all.find(
     (one) => one.mac === mac && one.state !== "permanent" && one.updated <= learnedWithinSeconds,
   );

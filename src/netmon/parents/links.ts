@@ -1,5 +1,6 @@
 import * as v from "valibot";
 import { failure } from "../../base/failure.ts";
+import { entriesOf, validFor } from "../ip/index.ts";
 import { type Place, run } from "../namespaces/index.ts";
 
 /** A link as whoever makes others upon it must know it. */
@@ -68,7 +69,7 @@ export function ipv4Of({ addresses }: Link): string[] {
   return addresses.flatMap(({ address, isIpv6, isLocal }) => (isIpv6 || isLocal ? [] : address));
 }
 
-/** Asks ip(8) and checks its answer. Without any entry some versions print nothing; -details leaves `{}` for what it filters. */
+/** Asks ip(8) and checks its answer. */
 export async function askIp<T>(
   place: Place,
   schema: v.GenericSchema<unknown, T>,
@@ -77,8 +78,7 @@ export async function askIp<T>(
 ): Promise<T[]> {
   const said = await run(place, "ip", ["-json", ...args], { signal, doing: "look at the links" });
   try {
-    const entries = v.parse(v.array(v.looseObject({})), JSON.parse(said.trim() || "[]"));
-    return entries.filter((one) => Object.keys(one).length > 0).map((one) => v.parse(schema, one));
+    return entriesOf(schema, said);
   } catch (cause) {
     throw failure("internal", `what \`ip ${args.join(" ")}\` says cannot be read`, { cause });
   }
@@ -115,16 +115,13 @@ const linkSchema = v.object({
   addr_info: v.optional(v.array(addressSchema), []),
 });
 
-/** How ip(8) writes "for ever". */
-const forEver = 2 ** 32 - 1;
-
 function addressOf(one: v.InferOutput<typeof addressSchema>): LinkAddress | undefined {
-  const { local, prefixlen, scope, valid_life_time: validSeconds = forEver } = one;
+  const { local, prefixlen, scope, valid_life_time } = one;
   if (local === undefined) return undefined;
   const isIpv6 = one.family === "inet6";
   return {
     ...{ address: `${local}/${prefixlen}`, isIpv6, isLocal: scope === "link" || scope === "host" },
     isAutomatic: isIpv6 && (one.mngtmpaddr || one.temporary || one.dynamic),
-    ...(validSeconds !== forEver && { validSeconds }),
+    ...validFor(valid_life_time),
   };
 }

@@ -3,6 +3,7 @@ import { promisify } from "node:util";
 import * as v from "valibot";
 import { failure } from "../../base/failure.ts";
 import { systemCode } from "../../base/system-code.ts";
+import { entriesOf } from "../ip/index.ts";
 
 /** What we use of what `ip -json -details address show` says of a link. */
 const linkSchema = v.object({
@@ -77,9 +78,7 @@ async function ask<T>(
   try {
     const all = ["-json", "-details", ...args];
     const { stdout } = await promisify(execFile)("ip", all, { signal, maxBuffer, timeout: timeoutMs });
-    // Without any entry some versions print nothing; -details leaves an empty object in place of what it filters out.
-    const entries = v.parse(v.array(v.unknown()), JSON.parse(stdout.trim() || "[]"));
-    return entries.filter((one) => !isEmpty(one)).map((one) => v.parse(schema, one));
+    return entriesOf(schema, stdout);
   } catch (cause) {
     signal.throwIfAborted();
     throw asUnavailable(cause, `ip ${args.join(" ")}`);
@@ -93,8 +92,4 @@ export function asUnavailable(cause: unknown, asked: string) {
       ? "the program ip is not here: install iproute2"
       : `\`${asked}\` gave no answer that can be read: the log has it`;
   return failure("unavailable", sentence, { cause });
-}
-
-function isEmpty(entry: unknown): boolean {
-  return typeof entry === "object" && entry !== null && Object.keys(entry).length === 0;
 }

@@ -1,3 +1,4 @@
+import { destinationOf, everywhere, isIpv6 } from "../ip/index.ts";
 import type { IpRoute } from "./ip.ts";
 
 /** A route through an interface; see `edge.v1.NetworkRoute` for what each field means. */
@@ -6,8 +7,6 @@ export interface Route {
   readonly gateway: string;
   readonly metric: number;
 }
-
-const everywhere = { ipv4: "0.0.0.0/0", ipv6: "::/0" } as const;
 
 /** The routes by interface: IPv4 before IPv6, the preferred before others. One with many next hops is a route through each. */
 export function routesOf(routes: readonly IpRoute[]): Map<string, Route[]> {
@@ -33,16 +32,4 @@ export function isDefault({ destination }: Route): boolean {
 export function gatewaysOf(routes: readonly Route[]): string[] {
   const gateways = routes.filter(isDefault).flatMap(({ gateway }) => (gateway === "" ? [] : [gateway]));
   return [...new Set(gateways)].sort((a, b) => Number(a.includes(":")) - Number(b.includes(":")));
-}
-
-function destinationOf(route: IpRoute): string {
-  const { dst } = route;
-  if (dst === "default") return isIpv6(route) ? everywhere.ipv6 : everywhere.ipv4;
-  if (dst.includes("/")) return dst;
-  return `${dst}/${isIpv6(route) ? 128 : 32}`;
-}
-
-/** A default route without a gateway does not show it by its addresses. */
-function isIpv6({ dst, pref }: IpRoute): boolean {
-  return dst.includes(":") || pref !== undefined;
 }
