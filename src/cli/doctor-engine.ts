@@ -5,6 +5,7 @@ import * as v from "valibot";
 import type { Runtime } from "../../gen/edge/v1/runtimes_pb.ts";
 import { errorChain, failure } from "../base/failure.ts";
 import { systemCode } from "../base/system-code.ts";
+import { label } from "../wire/labels.ts";
 import type { EngineFacts } from "./doctor-facts.ts";
 
 /** Where the engine is: where the daemon says, or as usual when that is a path in the daemon's own container. */
@@ -72,9 +73,6 @@ export async function engineInfo(host: string, signal: AbortSignal): Promise<Eng
     rootDir: info.DockerRootDir,
   };
 }
-
-/** Our labels on objects of the engine, as the daemon writes them. */
-const label = { instance: "edge.instance", runtime: "edge.runtime" };
 
 const labelled = v.object({
   Id: v.optional(v.string()),

@@ -1,10 +1,10 @@
 import { Agent } from "node:http";
 import { inspect } from "node:util";
 import Docker from "dockerode";
+import { label } from "../../wire/labels.ts";
 import { negotiate } from "./api-version.ts";
 import { EngineFailure, isNotFound, isUnchanged, translated } from "./engine-failures.ts";
 import { parseHost } from "./host.ts";
-import { label } from "./names.ts";
 import { byRuntime, type Observed, type ObservedContainer, toObserved } from "./observed.ts";
 
 /** How long the engine may take, in milliseconds. Generous: a loaded machine is slow, a hanging engine never answers. */

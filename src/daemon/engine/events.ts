@@ -1,8 +1,9 @@
 import type Docker from "dockerode";
 import { backoffMs } from "../../base/backoff.ts";
 import type { Clock } from "../../base/clock.ts";
+import { label } from "../../wire/labels.ts";
 import type { Engine } from "./engine.ts";
-import { label, objectName } from "./names.ts";
+import { objectName } from "./names.ts";
 
 /** What can change the answer to "does it run, with all it needs". Nothing is concluded from an event but to look again. */
 const filters: Docker.GetEventsOptions["filters"] = {

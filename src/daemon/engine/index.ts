@@ -6,6 +6,6 @@
 export { Engine, type EngineTimeouts, withoutFrames } from "./engine.ts";
 export { EngineFailure, isEngineAway, isNotFound, saidInStream, translated } from "./engine-failures.ts";
 export { followEvents } from "./events.ts";
-export { fullReference, label, objectName, reservedPrefix } from "./names.ts";
+export { fullReference, objectName, reservedPrefix } from "./names.ts";
 export { nothing, type Observed, type ObservedContainer } from "./observed.ts";
 export type { Rlimit } from "./rlimits.ts";

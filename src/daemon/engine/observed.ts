@@ -1,6 +1,6 @@
 import type Docker from "dockerode";
 import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
-import { label } from "./names.ts";
+import { label } from "../../wire/labels.ts";
 
 /** A container of ours, as the engine tells. */
 export interface ObservedContainer {

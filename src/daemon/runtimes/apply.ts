@@ -1,7 +1,8 @@
 import type { Clock } from "../../base/clock.ts";
 import { failure } from "../../base/failure.ts";
 import type { Gate } from "../../base/gate.ts";
-import { type Engine, EngineFailure, label, objectName, type Rlimit } from "../engine/index.ts";
+import { label } from "../../wire/labels.ts";
+import { type Engine, EngineFailure, objectName, type Rlimit } from "../engine/index.ts";
 import type { Images } from "../images/index.ts";
 import type { Network } from "../network/index.ts";
 import { containerOptions, labelsOf, networkOptions } from "./container.ts";

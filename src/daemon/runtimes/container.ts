@@ -1,7 +1,8 @@
 import type Docker from "dockerode";
 import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { Ipv6Mode } from "../../../gen/edge/v1/vnics_pb.ts";
-import { label, objectName, type Rlimit } from "../engine/index.ts";
+import { label } from "../../wire/labels.ts";
+import { objectName, type Rlimit } from "../engine/index.ts";
 import { cpuSharesOf } from "./cpu-shares.ts";
 import { type Mounting, mountsOf, tmpfsOf } from "./mounts.ts";
 import { profileOf, stopGraceMsOf } from "./profile.ts";
