@@ -3,7 +3,7 @@ import {
   type Event,
   IdentityChangeKind,
   RuntimeChangeKind,
-} from "../../gen/edge/v1/command_pb.ts";
+} from "../../gen/edge/v1/events_pb.ts";
 import { moment, word } from "./answer.ts";
 import { printable } from "./table.ts";
 import { vnicChangeInWords } from "./vnic-change-tell.ts";

@@ -74,8 +74,14 @@ export function defineRuntime(noun: Command, run: Run): void {
       withNode(run, async (door, target) => {
         const what = keepVolume ? "keeping its volume" : "and the data in its volume";
         await confirmed(run, yes, `Delete runtime ${name}${on(target)} ${what}?`);
-        await change(run, door, target, "deleteRuntime", { name, keepVolume }, wait, ({ removed }) =>
-          removed.map((one) => `removed ${one}\n`).join(""),
+        await change(
+          run,
+          door,
+          target,
+          "deleteRuntime",
+          { name, keepVolume, overrideLock: false },
+          wait,
+          ({ removed }) => removed.map((one) => `removed ${one}\n`).join(""),
         );
       }),
     );

@@ -4,7 +4,7 @@ import { version as kernelVersion, machine, release } from "node:os";
 import { promisify } from "node:util";
 import { type DescMessage, type MessageShape, toJson } from "@bufbuild/protobuf";
 import { parse } from "yaml";
-import { EventSchema } from "../../gen/edge/v1/command_pb.ts";
+import { EventSchema } from "../../gen/edge/v1/events_pb.ts";
 import { GetNetworkResponseSchema, WatchAttachmentsResponseSchema } from "../../gen/edge/v1/netmon_pb.ts";
 import { GetNodeResponseSchema } from "../../gen/edge/v1/node_pb.ts";
 import { ListRuntimesResponseSchema } from "../../gen/edge/v1/runtimes_pb.ts";

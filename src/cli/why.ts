@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { EventSchema } from "../../gen/edge/v1/command_pb.ts";
+import { EventSchema } from "../../gen/edge/v1/events_pb.ts";
 import { AttachmentEventSchema } from "../../gen/edge/v1/netmon_pb.ts";
 import { GetRuntimeResponseSchema, type Runtime, RuntimePhase } from "../../gen/edge/v1/runtimes_pb.ts";
 import { Failure } from "../base/failure.ts";

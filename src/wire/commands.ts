@@ -1,9 +1,11 @@
 import { type DescMethod, equals, toBinary } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import { type Command, CommandSchema, type Result, ResultSchema } from "../../gen/edge/v1/command_pb.ts";
+import { Events } from "../../gen/edge/v1/events_pb.ts";
 import { Invoke } from "../../gen/edge/v1/invoke_pb.ts";
 import { Node } from "../../gen/edge/v1/node_pb.ts";
 import { Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
+import { Wishes } from "../../gen/edge/v1/wishes_pb.ts";
 import { failure } from "../base/failure.ts";
 import { maxFrameBytes } from "./limits.ts";
 import { validate } from "./validation.ts";
@@ -20,7 +22,7 @@ export type RequestOf<C extends CommandCase> = Extract<Request, { case: C }>["va
 export type ResponseOf<C extends CommandCase> = Extract<Outcome, { case: C }>["value"];
 
 /** The services whose methods are commands to a node. Doors two and three are made from them. */
-export const nodeServices = [Runtimes, Node, Invoke] as const;
+export const nodeServices = [Runtimes, Wishes, Node, Events, Invoke] as const;
 
 /** One capability, as the contract says it. */
 export interface Capability {

@@ -6,13 +6,8 @@ import { type TestContext, test } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ConnectRouter } from "@connectrpc/connect";
-import {
-  type Command,
-  EventSchema,
-  type Result,
-  ResultSchema,
-  RuntimeChangeKind,
-} from "../../gen/edge/v1/command_pb.ts";
+import { type Command, type Result, ResultSchema } from "../../gen/edge/v1/command_pb.ts";
+import { EventSchema, RuntimeChangeKind } from "../../gen/edge/v1/events_pb.ts";
 import { CommandState, Fleet, FleetCommandSchema, FleetNodeSchema } from "../../gen/edge/v1/fleet_pb.ts";
 import { RuntimePhase, RuntimeSchema, Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
 import { failure } from "../../src/base/failure.ts";

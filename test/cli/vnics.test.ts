@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ConnectRouter } from "@connectrpc/connect";
-import { EventSchema, RuntimeChangeKind } from "../../gen/edge/v1/command_pb.ts";
+import { EventSchema, RuntimeChangeKind } from "../../gen/edge/v1/events_pb.ts";
 import { Fleet } from "../../gen/edge/v1/fleet_pb.ts";
 import { NetMon } from "../../gen/edge/v1/netmon_pb.ts";
 import {

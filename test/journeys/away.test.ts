@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
-import { CommandSchema, RuntimeChangeKind } from "../../gen/edge/v1/command_pb.ts";
+import { CommandSchema } from "../../gen/edge/v1/command_pb.ts";
+import { RuntimeChangeKind } from "../../gen/edge/v1/events_pb.ts";
 import { CommandState } from "../../gen/edge/v1/fleet_pb.ts";
 import { RuntimePhase, RuntimeProfile, Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
 import { until } from "./until.ts";

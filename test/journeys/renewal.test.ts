@@ -4,7 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { IdentityChangeKind } from "../../gen/edge/v1/command_pb.ts";
+import { IdentityChangeKind } from "../../gen/edge/v1/events_pb.ts";
 import { Node } from "../../gen/edge/v1/node_pb.ts";
 import { RuntimeProfile, Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
 import { readIdentity } from "../../src/daemon/identity/index.ts";

@@ -6,13 +6,17 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
-import type { Command, Event, Progress, Result } from "./command_pb.ts";
+import type { Command, Progress, Result } from "./command_pb.ts";
 import { file_edge_v1_command } from "./command_pb.ts";
 import type { Status } from "./control_pb.ts";
 import { file_edge_v1_control } from "./control_pb.ts";
-import type { Sample } from "./node_pb.ts";
+import type { Event } from "./events_pb.ts";
+import { file_edge_v1_events } from "./events_pb.ts";
+import type { LeftWorkloads, Sample } from "./node_pb.ts";
 import { file_edge_v1_node } from "./node_pb.ts";
 import { file_edge_v1_rules } from "./rules_pb.ts";
+import type { Label } from "./runtimes_pb.ts";
+import { file_edge_v1_runtimes } from "./runtimes_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
@@ -21,7 +25,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file edge/v1/fleet.proto.
  */
 export const file_edge_v1_fleet: GenFile = /*@__PURE__*/
-  fileDesc("ChNlZGdlL3YxL2ZsZWV0LnByb3RvEgdlZGdlLnYxIowDCglGbGVldE5vZGUSCgoCaWQYASABKAkSEQoJaG9zdF9uYW1lGAIgASgJEhEKCWNvbm5lY3RlZBgDIAEoCBIuCgpjaGFuZ2VkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgdzZWVuX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtlbnJvbGxlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOZGFlbW9uX3ZlcnNpb24YByABKAkSHwoGc2FtcGxlGAggASgLMg8uZWRnZS52MS5TYW1wbGUSHwoGc3RhdHVzGAkgASgLMg8uZWRnZS52MS5TdGF0dXMSGAoQcGVuZGluZ19jb21tYW5kcxgKIAEoDRI6ChZjZXJ0aWZpY2F0ZV9leHBpcmVzX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd3YXJuaW5nGAwgASgJIigKEExpc3ROb2Rlc1JlcXVlc3QSFAoDaWRzGAEgAygJQgfixxgDKOgHIjYKEUxpc3ROb2Rlc1Jlc3BvbnNlEiEKBW5vZGVzGAEgAygLMhIuZWRnZS52MS5GbGVldE5vZGUiEwoRV2F0Y2hOb2Rlc1JlcXVlc3QiWgoSV2F0Y2hOb2Rlc1Jlc3BvbnNlEiAKBG5vZGUYASABKAsyEi5lZGdlLnYxLkZsZWV0Tm9kZRIPCgdyZW1vdmVkGAIgASgIEhEKCWNhdWdodF91cBgDIAEoCCInChFSZW1vdmVOb2RlUmVxdWVzdBISCgJpZBgBIAEoCUIG4scYAggBIhQKElJlbW92ZU5vZGVSZXNwb25zZSJxChJXYXRjaEV2ZW50c1JlcXVlc3QSDwoHbm9kZV9pZBgBIAEoCRIWCg5hZnRlcl9wb3NpdGlvbhgCIAEoBBIVCgRsYXN0GAMgASgNQgfixxgDQJBOEhsKE3N0b3Bfd2hlbl9jYXVnaHRfdXAYBCABKAgiaQoTV2F0Y2hFdmVudHNSZXNwb25zZRIQCghwb3NpdGlvbhgBIAEoBBIPCgdub2RlX2lkGAIgASgJEhAKCHNlcXVlbmNlGAMgASgEEh0KBWV2ZW50GAQgASgLMg4uZWRnZS52MS5FdmVudCLoAQoMRmxlZXRDb21tYW5kEiEKB2NvbW1hbmQYASABKAsyEC5lZGdlLnYxLkNvbW1hbmQSDwoHbm9kZV9pZBgCIAEoCRIkCgVzdGF0ZRgDIAEoDjIVLmVkZ2UudjEuQ29tbWFuZFN0YXRlEi0KCXF1ZXVlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHwoGcmVzdWx0GAYgASgLMg8uZWRnZS52MS5SZXN1bHQifQoUU3VibWl0Q29tbWFuZFJlcXVlc3QSFwoHbm9kZV9pZBgBIAEoCUIG4scYAggBEikKB2NvbW1hbmQYAiABKAsyEC5lZGdlLnYxLkNvbW1hbmRCBuLHGAIIARIhCg1leHBpcmVzX2luX21zGAMgASgEQgrixxgGQICQ+9MJIj8KFVN1Ym1pdENvbW1hbmRSZXNwb25zZRImCgdjb21tYW5kGAEgASgLMhUuZWRnZS52MS5GbGVldENvbW1hbmQiJwoRR2V0Q29tbWFuZFJlcXVlc3QSEgoCaWQYASABKAlCBuLHGAIIASI8ChJHZXRDb21tYW5kUmVzcG9uc2USJgoHY29tbWFuZBgBIAEoCzIVLmVkZ2UudjEuRmxlZXRDb21tYW5kIlwKE0xpc3RDb21tYW5kc1JlcXVlc3QSFwoHbm9kZV9pZBgBIAEoCUIG4scYAggBEhQKDHBlbmRpbmdfb25seRgCIAEoCBIWCgVsaW1pdBgDIAEoDUIH4scYA0DoByI/ChRMaXN0Q29tbWFuZHNSZXNwb25zZRInCghjb21tYW5kcxgBIAMoCzIVLmVkZ2UudjEuRmxlZXRDb21tYW5kIioKFENhbmNlbENvbW1hbmRSZXF1ZXN0EhIKAmlkGAEgASgJQgbixxgCCAEiPwoVQ2FuY2VsQ29tbWFuZFJlc3BvbnNlEiYKB2NvbW1hbmQYASABKAsyFS5lZGdlLnYxLkZsZWV0Q29tbWFuZCIpChNXYXRjaENvbW1hbmRSZXF1ZXN0EhIKAmlkGAEgASgJQgbixxgCCAEiYwoUV2F0Y2hDb21tYW5kUmVzcG9uc2USJgoHY29tbWFuZBgBIAEoCzIVLmVkZ2UudjEuRmxlZXRDb21tYW5kEiMKCHByb2dyZXNzGAIgASgLMhEuZWRnZS52MS5Qcm9ncmVzcyLOAQoURW5yb2xtZW50VG9rZW5SZWNvcmQSCgoCaWQYASABKAkSLgoKY3JlYXRlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHdXNlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdXNlZF9ieRgFIAEoCRIMCgRub3RlGAYgASgJIlYKG0NyZWF0ZUVucm9sbWVudFRva2VuUmVxdWVzdBIgCgx2YWxpZF9mb3JfbXMYASABKARCCuLHGAZAgJD70wkSFQoEbm90ZRgCIAEoCUIH4scYAyD/ASJcChxDcmVhdGVFbnJvbG1lbnRUb2tlblJlc3BvbnNlEg0KBXRva2VuGAEgASgJEi0KBnJlY29yZBgCIAEoCzIdLmVkZ2UudjEuRW5yb2xtZW50VG9rZW5SZWNvcmQiHAoaTGlzdEVucm9sbWVudFRva2Vuc1JlcXVlc3QiTAobTGlzdEVucm9sbWVudFRva2Vuc1Jlc3BvbnNlEi0KBnRva2VucxgBIAMoCzIdLmVkZ2UudjEuRW5yb2xtZW50VG9rZW5SZWNvcmQiMQobUmV2b2tlRW5yb2xtZW50VG9rZW5SZXF1ZXN0EhIKAmlkGAEgASgJQgbixxgCCAEiHgocUmV2b2tlRW5yb2xtZW50VG9rZW5SZXNwb25zZSLZAQoTT3BlcmF0b3JUb2tlblJlY29yZBIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhsKBHJvbGUYAyABKA4yDS5lZGdlLnYxLlJvbGUSLgoKY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKZXhwaXJlc19hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKwoHdXNlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAivgEKGkNyZWF0ZU9wZXJhdG9yVG9rZW5SZXF1ZXN0EmUKBG5hbWUYASABKAlCV+LHGFMIARIgW0EtWmEtejAtOV1bQS1aYS16MC05Ll9ALV17MCw2Mn0aLTEgdG8gNjMgbGV0dGVycywgZGlnaXRzLCAnLicsICdfJywgJ0AnIG9yICctJxIjCgRyb2xlGAIgASgOMg0uZWRnZS52MS5Sb2xlQgbixxgCCAESFAoMdmFsaWRfZm9yX21zGAMgASgEIloKG0NyZWF0ZU9wZXJhdG9yVG9rZW5SZXNwb25zZRINCgV0b2tlbhgBIAEoCRIsCgZyZWNvcmQYAiABKAsyHC5lZGdlLnYxLk9wZXJhdG9yVG9rZW5SZWNvcmQiGwoZTGlzdE9wZXJhdG9yVG9rZW5zUmVxdWVzdCJKChpMaXN0T3BlcmF0b3JUb2tlbnNSZXNwb25zZRIsCgZ0b2tlbnMYASADKAsyHC5lZGdlLnYxLk9wZXJhdG9yVG9rZW5SZWNvcmQiMAoaUmV2b2tlT3BlcmF0b3JUb2tlblJlcXVlc3QSEgoCaWQYASABKAlCBuLHGAIIASIdChtSZXZva2VPcGVyYXRvclRva2VuUmVzcG9uc2UiDwoNR2V0SHViUmVxdWVzdCLFAQoOR2V0SHViUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRIUCgx0cnVzdF9kb21haW4YAiABKAkSDgoGY2FsbGVyGAMgASgJEhsKBHJvbGUYBCABKA4yDS5lZGdlLnYxLlJvbGUSLwoLc2VydmVyX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKpoBCgxDb21tYW5kU3RhdGUSHQoZQ09NTUFORF9TVEFURV9VTlNQRUNJRklFRBAAEhgKFENPTU1BTkRfU1RBVEVfUVVFVUVEEAESGgoWQ09NTUFORF9TVEFURV9BQ0NFUFRFRBACEhoKFkNPTU1BTkRfU1RBVEVfRklOSVNIRUQQAxIZChVDT01NQU5EX1NUQVRFX0VYUElSRUQQBCpQCgRSb2xlEhQKEFJPTEVfVU5TUEVDSUZJRUQQABIPCgtST0xFX1ZJRVdFUhABEhEKDVJPTEVfT1BFUkFUT1IQAhIOCgpST0xFX0FETUlOEAMy0goKBUZsZWV0EkcKCUxpc3ROb2RlcxIZLmVkZ2UudjEuTGlzdE5vZGVzUmVxdWVzdBoaLmVkZ2UudjEuTGlzdE5vZGVzUmVzcG9uc2UiA5ACARJHCgpXYXRjaE5vZGVzEhouZWRnZS52MS5XYXRjaE5vZGVzUmVxdWVzdBobLmVkZ2UudjEuV2F0Y2hOb2Rlc1Jlc3BvbnNlMAESRQoKUmVtb3ZlTm9kZRIaLmVkZ2UudjEuUmVtb3ZlTm9kZVJlcXVlc3QaGy5lZGdlLnYxLlJlbW92ZU5vZGVSZXNwb25zZRJKCgtXYXRjaEV2ZW50cxIbLmVkZ2UudjEuV2F0Y2hFdmVudHNSZXF1ZXN0GhwuZWRnZS52MS5XYXRjaEV2ZW50c1Jlc3BvbnNlMAESTgoNU3VibWl0Q29tbWFuZBIdLmVkZ2UudjEuU3VibWl0Q29tbWFuZFJlcXVlc3QaHi5lZGdlLnYxLlN1Ym1pdENvbW1hbmRSZXNwb25zZRJKCgpHZXRDb21tYW5kEhouZWRnZS52MS5HZXRDb21tYW5kUmVxdWVzdBobLmVkZ2UudjEuR2V0Q29tbWFuZFJlc3BvbnNlIgOQAgESUAoMTGlzdENvbW1hbmRzEhwuZWRnZS52MS5MaXN0Q29tbWFuZHNSZXF1ZXN0Gh0uZWRnZS52MS5MaXN0Q29tbWFuZHNSZXNwb25zZSIDkAIBEk4KDUNhbmNlbENvbW1hbmQSHS5lZGdlLnYxLkNhbmNlbENvbW1hbmRSZXF1ZXN0Gh4uZWRnZS52MS5DYW5jZWxDb21tYW5kUmVzcG9uc2USTQoMV2F0Y2hDb21tYW5kEhwuZWRnZS52MS5XYXRjaENvbW1hbmRSZXF1ZXN0Gh0uZWRnZS52MS5XYXRjaENvbW1hbmRSZXNwb25zZTABEmMKFENyZWF0ZUVucm9sbWVudFRva2VuEiQuZWRnZS52MS5DcmVhdGVFbnJvbG1lbnRUb2tlblJlcXVlc3QaJS5lZGdlLnYxLkNyZWF0ZUVucm9sbWVudFRva2VuUmVzcG9uc2USZQoTTGlzdEVucm9sbWVudFRva2VucxIjLmVkZ2UudjEuTGlzdEVucm9sbWVudFRva2Vuc1JlcXVlc3QaJC5lZGdlLnYxLkxpc3RFbnJvbG1lbnRUb2tlbnNSZXNwb25zZSIDkAIBEmMKFFJldm9rZUVucm9sbWVudFRva2VuEiQuZWRnZS52MS5SZXZva2VFbnJvbG1lbnRUb2tlblJlcXVlc3QaJS5lZGdlLnYxLlJldm9rZUVucm9sbWVudFRva2VuUmVzcG9uc2USYAoTQ3JlYXRlT3BlcmF0b3JUb2tlbhIjLmVkZ2UudjEuQ3JlYXRlT3BlcmF0b3JUb2tlblJlcXVlc3QaJC5lZGdlLnYxLkNyZWF0ZU9wZXJhdG9yVG9rZW5SZXNwb25zZRJiChJMaXN0T3BlcmF0b3JUb2tlbnMSIi5lZGdlLnYxLkxpc3RPcGVyYXRvclRva2Vuc1JlcXVlc3QaIy5lZGdlLnYxLkxpc3RPcGVyYXRvclRva2Vuc1Jlc3BvbnNlIgOQAgESYAoTUmV2b2tlT3BlcmF0b3JUb2tlbhIjLmVkZ2UudjEuUmV2b2tlT3BlcmF0b3JUb2tlblJlcXVlc3QaJC5lZGdlLnYxLlJldm9rZU9wZXJhdG9yVG9rZW5SZXNwb25zZRI+CgZHZXRIdWISFi5lZGdlLnYxLkdldEh1YlJlcXVlc3QaFy5lZGdlLnYxLkdldEh1YlJlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_edge_v1_command, file_edge_v1_control, file_edge_v1_node, file_edge_v1_rules, file_google_protobuf_timestamp]);
+  fileDesc("ChNlZGdlL3YxL2ZsZWV0LnByb3RvEgdlZGdlLnYxIqwDCglGbGVldE5vZGUSCgoCaWQYASABKAkSEQoJaG9zdF9uYW1lGAIgASgJEhEKCWNvbm5lY3RlZBgDIAEoCBIuCgpjaGFuZ2VkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgdzZWVuX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtlbnJvbGxlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOZGFlbW9uX3ZlcnNpb24YByABKAkSHwoGc2FtcGxlGAggASgLMg8uZWRnZS52MS5TYW1wbGUSHwoGc3RhdHVzGAkgASgLMg8uZWRnZS52MS5TdGF0dXMSGAoQcGVuZGluZ19jb21tYW5kcxgKIAEoDRI6ChZjZXJ0aWZpY2F0ZV9leHBpcmVzX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd3YXJuaW5nGAwgASgJEh4KBmxhYmVscxgNIAMoCzIOLmVkZ2UudjEuTGFiZWwiKAoQTGlzdE5vZGVzUmVxdWVzdBIUCgNpZHMYASADKAlCB+LHGAMo6AciNgoRTGlzdE5vZGVzUmVzcG9uc2USIQoFbm9kZXMYASADKAsyEi5lZGdlLnYxLkZsZWV0Tm9kZSITChFXYXRjaE5vZGVzUmVxdWVzdCJaChJXYXRjaE5vZGVzUmVzcG9uc2USIAoEbm9kZRgBIAEoCzISLmVkZ2UudjEuRmxlZXROb2RlEg8KB3JlbW92ZWQYAiABKAgSEQoJY2F1Z2h0X3VwGAMgASgIImUKEVJlbW92ZU5vZGVSZXF1ZXN0EhIKAmlkGAEgASgJQgbixxgCCAESKQoJd29ya2xvYWRzGAIgASgOMhYuZWRnZS52MS5MZWZ0V29ya2xvYWRzEhEKCW9ubHlfaGVyZRgDIAEoCCI4ChJSZW1vdmVOb2RlUmVzcG9uc2USEQoJbm9kZV9kb25lGAEgASgIEg8KB3JlbW92ZWQYAiADKAkibwoUU2V0Tm9kZUxhYmVsc1JlcXVlc3QSEgoCaWQYASABKAlCBuLHGAIIARIoCgNzZXQYAiADKAsyDi5lZGdlLnYxLkxhYmVsQgvixxgHKEAyA2tleRIZCgZyZW1vdmUYAyADKAlCCeLHGAUggAEoQCI5ChVTZXROb2RlTGFiZWxzUmVzcG9uc2USIAoEbm9kZRgBIAEoCzISLmVkZ2UudjEuRmxlZXROb2RlInEKEldhdGNoRXZlbnRzUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJEhYKDmFmdGVyX3Bvc2l0aW9uGAIgASgEEhUKBGxhc3QYAyABKA1CB+LHGANAkE4SGwoTc3RvcF93aGVuX2NhdWdodF91cBgEIAEoCCJpChNXYXRjaEV2ZW50c1Jlc3BvbnNlEhAKCHBvc2l0aW9uGAEgASgEEg8KB25vZGVfaWQYAiABKAkSEAoIc2VxdWVuY2UYAyABKAQSHQoFZXZlbnQYBCABKAsyDi5lZGdlLnYxLkV2ZW50IugBCgxGbGVldENvbW1hbmQSIQoHY29tbWFuZBgBIAEoCzIQLmVkZ2UudjEuQ29tbWFuZBIPCgdub2RlX2lkGAIgASgJEiQKBXN0YXRlGAMgASgOMhUuZWRnZS52MS5Db21tYW5kU3RhdGUSLQoJcXVldWVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIfCgZyZXN1bHQYBiABKAsyDy5lZGdlLnYxLlJlc3VsdCJ9ChRTdWJtaXRDb21tYW5kUmVxdWVzdBIXCgdub2RlX2lkGAEgASgJQgbixxgCCAESKQoHY29tbWFuZBgCIAEoCzIQLmVkZ2UudjEuQ29tbWFuZEIG4scYAggBEiEKDWV4cGlyZXNfaW5fbXMYAyABKARCCuLHGAZAgJD70wkiPwoVU3VibWl0Q29tbWFuZFJlc3BvbnNlEiYKB2NvbW1hbmQYASABKAsyFS5lZGdlLnYxLkZsZWV0Q29tbWFuZCInChFHZXRDb21tYW5kUmVxdWVzdBISCgJpZBgBIAEoCUIG4scYAggBIjwKEkdldENvbW1hbmRSZXNwb25zZRImCgdjb21tYW5kGAEgASgLMhUuZWRnZS52MS5GbGVldENvbW1hbmQiXAoTTGlzdENvbW1hbmRzUmVxdWVzdBIXCgdub2RlX2lkGAEgASgJQgbixxgCCAESFAoMcGVuZGluZ19vbmx5GAIgASgIEhYKBWxpbWl0GAMgASgNQgfixxgDQOgHIj8KFExpc3RDb21tYW5kc1Jlc3BvbnNlEicKCGNvbW1hbmRzGAEgAygLMhUuZWRnZS52MS5GbGVldENvbW1hbmQiKgoUQ2FuY2VsQ29tbWFuZFJlcXVlc3QSEgoCaWQYASABKAlCBuLHGAIIASI/ChVDYW5jZWxDb21tYW5kUmVzcG9uc2USJgoHY29tbWFuZBgBIAEoCzIVLmVkZ2UudjEuRmxlZXRDb21tYW5kIikKE1dhdGNoQ29tbWFuZFJlcXVlc3QSEgoCaWQYASABKAlCBuLHGAIIASJjChRXYXRjaENvbW1hbmRSZXNwb25zZRImCgdjb21tYW5kGAEgASgLMhUuZWRnZS52MS5GbGVldENvbW1hbmQSIwoIcHJvZ3Jlc3MYAiABKAsyES5lZGdlLnYxLlByb2dyZXNzIs4BChRFbnJvbG1lbnRUb2tlblJlY29yZBIKCgJpZBgBIAEoCRIuCgpjcmVhdGVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgd1c2VkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd1c2VkX2J5GAUgASgJEgwKBG5vdGUYBiABKAkiVgobQ3JlYXRlRW5yb2xtZW50VG9rZW5SZXF1ZXN0EiAKDHZhbGlkX2Zvcl9tcxgBIAEoBEIK4scYBkCAkPvTCRIVCgRub3RlGAIgASgJQgfixxgDIP8BIlwKHENyZWF0ZUVucm9sbWVudFRva2VuUmVzcG9uc2USDQoFdG9rZW4YASABKAkSLQoGcmVjb3JkGAIgASgLMh0uZWRnZS52MS5FbnJvbG1lbnRUb2tlblJlY29yZCIcChpMaXN0RW5yb2xtZW50VG9rZW5zUmVxdWVzdCJMChtMaXN0RW5yb2xtZW50VG9rZW5zUmVzcG9uc2USLQoGdG9rZW5zGAEgAygLMh0uZWRnZS52MS5FbnJvbG1lbnRUb2tlblJlY29yZCIxChtSZXZva2VFbnJvbG1lbnRUb2tlblJlcXVlc3QSEgoCaWQYASABKAlCBuLHGAIIASIeChxSZXZva2VFbnJvbG1lbnRUb2tlblJlc3BvbnNlItkBChNPcGVyYXRvclRva2VuUmVjb3JkEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSGwoEcm9sZRgDIAEoDjINLmVkZ2UudjEuUm9sZRIuCgpjcmVhdGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgd1c2VkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCK+AQoaQ3JlYXRlT3BlcmF0b3JUb2tlblJlcXVlc3QSZQoEbmFtZRgBIAEoCUJX4scYUwgBEiBbQS1aYS16MC05XVtBLVphLXowLTkuX0AtXXswLDYyfRotMSB0byA2MyBsZXR0ZXJzLCBkaWdpdHMsICcuJywgJ18nLCAnQCcgb3IgJy0nEiMKBHJvbGUYAiABKA4yDS5lZGdlLnYxLlJvbGVCBuLHGAIIARIUCgx2YWxpZF9mb3JfbXMYAyABKAQiWgobQ3JlYXRlT3BlcmF0b3JUb2tlblJlc3BvbnNlEg0KBXRva2VuGAEgASgJEiwKBnJlY29yZBgCIAEoCzIcLmVkZ2UudjEuT3BlcmF0b3JUb2tlblJlY29yZCIbChlMaXN0T3BlcmF0b3JUb2tlbnNSZXF1ZXN0IkoKGkxpc3RPcGVyYXRvclRva2Vuc1Jlc3BvbnNlEiwKBnRva2VucxgBIAMoCzIcLmVkZ2UudjEuT3BlcmF0b3JUb2tlblJlY29yZCIwChpSZXZva2VPcGVyYXRvclRva2VuUmVxdWVzdBISCgJpZBgBIAEoCUIG4scYAggBIh0KG1Jldm9rZU9wZXJhdG9yVG9rZW5SZXNwb25zZSIPCg1HZXRIdWJSZXF1ZXN0IsUBCg5HZXRIdWJSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEhQKDHRydXN0X2RvbWFpbhgCIAEoCRIOCgZjYWxsZXIYAyABKAkSGwoEcm9sZRgEIAEoDjINLmVkZ2UudjEuUm9sZRIvCgtzZXJ2ZXJfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqmgEKDENvbW1hbmRTdGF0ZRIdChlDT01NQU5EX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUQ09NTUFORF9TVEFURV9RVUVVRUQQARIaChZDT01NQU5EX1NUQVRFX0FDQ0VQVEVEEAISGgoWQ09NTUFORF9TVEFURV9GSU5JU0hFRBADEhkKFUNPTU1BTkRfU1RBVEVfRVhQSVJFRBAEKlAKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg8KC1JPTEVfVklFV0VSEAESEQoNUk9MRV9PUEVSQVRPUhACEg4KClJPTEVfQURNSU4QAzKiCwoFRmxlZXQSRwoJTGlzdE5vZGVzEhkuZWRnZS52MS5MaXN0Tm9kZXNSZXF1ZXN0GhouZWRnZS52MS5MaXN0Tm9kZXNSZXNwb25zZSIDkAIBEkcKCldhdGNoTm9kZXMSGi5lZGdlLnYxLldhdGNoTm9kZXNSZXF1ZXN0GhsuZWRnZS52MS5XYXRjaE5vZGVzUmVzcG9uc2UwARJFCgpSZW1vdmVOb2RlEhouZWRnZS52MS5SZW1vdmVOb2RlUmVxdWVzdBobLmVkZ2UudjEuUmVtb3ZlTm9kZVJlc3BvbnNlEk4KDVNldE5vZGVMYWJlbHMSHS5lZGdlLnYxLlNldE5vZGVMYWJlbHNSZXF1ZXN0Gh4uZWRnZS52MS5TZXROb2RlTGFiZWxzUmVzcG9uc2USSgoLV2F0Y2hFdmVudHMSGy5lZGdlLnYxLldhdGNoRXZlbnRzUmVxdWVzdBocLmVkZ2UudjEuV2F0Y2hFdmVudHNSZXNwb25zZTABEk4KDVN1Ym1pdENvbW1hbmQSHS5lZGdlLnYxLlN1Ym1pdENvbW1hbmRSZXF1ZXN0Gh4uZWRnZS52MS5TdWJtaXRDb21tYW5kUmVzcG9uc2USSgoKR2V0Q29tbWFuZBIaLmVkZ2UudjEuR2V0Q29tbWFuZFJlcXVlc3QaGy5lZGdlLnYxLkdldENvbW1hbmRSZXNwb25zZSIDkAIBElAKDExpc3RDb21tYW5kcxIcLmVkZ2UudjEuTGlzdENvbW1hbmRzUmVxdWVzdBodLmVkZ2UudjEuTGlzdENvbW1hbmRzUmVzcG9uc2UiA5ACARJOCg1DYW5jZWxDb21tYW5kEh0uZWRnZS52MS5DYW5jZWxDb21tYW5kUmVxdWVzdBoeLmVkZ2UudjEuQ2FuY2VsQ29tbWFuZFJlc3BvbnNlEk0KDFdhdGNoQ29tbWFuZBIcLmVkZ2UudjEuV2F0Y2hDb21tYW5kUmVxdWVzdBodLmVkZ2UudjEuV2F0Y2hDb21tYW5kUmVzcG9uc2UwARJjChRDcmVhdGVFbnJvbG1lbnRUb2tlbhIkLmVkZ2UudjEuQ3JlYXRlRW5yb2xtZW50VG9rZW5SZXF1ZXN0GiUuZWRnZS52MS5DcmVhdGVFbnJvbG1lbnRUb2tlblJlc3BvbnNlEmUKE0xpc3RFbnJvbG1lbnRUb2tlbnMSIy5lZGdlLnYxLkxpc3RFbnJvbG1lbnRUb2tlbnNSZXF1ZXN0GiQuZWRnZS52MS5MaXN0RW5yb2xtZW50VG9rZW5zUmVzcG9uc2UiA5ACARJjChRSZXZva2VFbnJvbG1lbnRUb2tlbhIkLmVkZ2UudjEuUmV2b2tlRW5yb2xtZW50VG9rZW5SZXF1ZXN0GiUuZWRnZS52MS5SZXZva2VFbnJvbG1lbnRUb2tlblJlc3BvbnNlEmAKE0NyZWF0ZU9wZXJhdG9yVG9rZW4SIy5lZGdlLnYxLkNyZWF0ZU9wZXJhdG9yVG9rZW5SZXF1ZXN0GiQuZWRnZS52MS5DcmVhdGVPcGVyYXRvclRva2VuUmVzcG9uc2USYgoSTGlzdE9wZXJhdG9yVG9rZW5zEiIuZWRnZS52MS5MaXN0T3BlcmF0b3JUb2tlbnNSZXF1ZXN0GiMuZWRnZS52MS5MaXN0T3BlcmF0b3JUb2tlbnNSZXNwb25zZSIDkAIBEmAKE1Jldm9rZU9wZXJhdG9yVG9rZW4SIy5lZGdlLnYxLlJldm9rZU9wZXJhdG9yVG9rZW5SZXF1ZXN0GiQuZWRnZS52MS5SZXZva2VPcGVyYXRvclRva2VuUmVzcG9uc2USPgoGR2V0SHViEhYuZWRnZS52MS5HZXRIdWJSZXF1ZXN0GhcuZWRnZS52MS5HZXRIdWJSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_edge_v1_command, file_edge_v1_control, file_edge_v1_events, file_edge_v1_node, file_edge_v1_rules, file_edge_v1_runtimes, file_google_protobuf_timestamp]);
 
 /**
  * A node as the hub knows it.
@@ -112,6 +116,13 @@ export type FleetNode = Message<"edge.v1.FleetNode"> & {
    * @generated from field: string warning = 12;
    */
   warning: string;
+
+  /**
+   * Its labels, ordered by key. See SetNodeLabels.
+   *
+   * @generated from field: repeated edge.v1.Label labels = 13;
+   */
+  labels: Label[];
 };
 
 /**
@@ -225,6 +236,20 @@ export type RemoveNodeRequest = Message<"edge.v1.RemoveNodeRequest"> & {
    * @generated from field: string id = 1;
    */
   id: string;
+
+  /**
+   * What becomes of its workloads.
+   *
+   * @generated from field: edge.v1.LeftWorkloads workloads = 2;
+   */
+  workloads: LeftWorkloads;
+
+  /**
+   * Whether the node's half is left out: its machine is lost, and whoever has it is to be told nothing.
+   *
+   * @generated from field: bool only_here = 3;
+   */
+  onlyHere: boolean;
 };
 
 /**
@@ -240,6 +265,19 @@ export const RemoveNodeRequestSchema: GenMessage<RemoveNodeRequest> = /*@__PURE_
  * @generated from message edge.v1.RemoveNodeResponse
  */
 export type RemoveNodeResponse = Message<"edge.v1.RemoveNodeResponse"> & {
+  /**
+   * Whether the node has done its half; else it is told when it dials.
+   *
+   * @generated from field: bool node_done = 1;
+   */
+  nodeDone: boolean;
+
+  /**
+   * What the node removed, as of DecommissionResponse.
+   *
+   * @generated from field: repeated string removed = 2;
+   */
+  removed: string[];
 };
 
 /**
@@ -248,6 +286,62 @@ export type RemoveNodeResponse = Message<"edge.v1.RemoveNodeResponse"> & {
  */
 export const RemoveNodeResponseSchema: GenMessage<RemoveNodeResponse> = /*@__PURE__*/
   messageDesc(file_edge_v1_fleet, 6);
+
+/**
+ * Asks to change the labels of a node.
+ *
+ * @generated from message edge.v1.SetNodeLabelsRequest
+ */
+export type SetNodeLabelsRequest = Message<"edge.v1.SetNodeLabelsRequest"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Labels that are to have these values, beside those that it has.
+   *
+   * @generated from field: repeated edge.v1.Label set = 2;
+   */
+  set: Label[];
+
+  /**
+   * Keys of labels that are to go.
+   *
+   * @generated from field: repeated string remove = 3;
+   */
+  remove: string[];
+};
+
+/**
+ * Describes the message edge.v1.SetNodeLabelsRequest.
+ * Use `create(SetNodeLabelsRequestSchema)` to create a new message.
+ */
+export const SetNodeLabelsRequestSchema: GenMessage<SetNodeLabelsRequest> = /*@__PURE__*/
+  messageDesc(file_edge_v1_fleet, 7);
+
+/**
+ * The node with its labels.
+ *
+ * @generated from message edge.v1.SetNodeLabelsResponse
+ */
+export type SetNodeLabelsResponse = Message<"edge.v1.SetNodeLabelsResponse"> & {
+  /**
+   * The node.
+   *
+   * @generated from field: edge.v1.FleetNode node = 1;
+   */
+  node?: FleetNode | undefined;
+};
+
+/**
+ * Describes the message edge.v1.SetNodeLabelsResponse.
+ * Use `create(SetNodeLabelsResponseSchema)` to create a new message.
+ */
+export const SetNodeLabelsResponseSchema: GenMessage<SetNodeLabelsResponse> = /*@__PURE__*/
+  messageDesc(file_edge_v1_fleet, 8);
 
 /**
  * Asks to watch events.
@@ -289,7 +383,7 @@ export type WatchEventsRequest = Message<"edge.v1.WatchEventsRequest"> & {
  * Use `create(WatchEventsRequestSchema)` to create a new message.
  */
 export const WatchEventsRequestSchema: GenMessage<WatchEventsRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 7);
+  messageDesc(file_edge_v1_fleet, 9);
 
 /**
  * One event, as kept by the hub.
@@ -331,7 +425,7 @@ export type WatchEventsResponse = Message<"edge.v1.WatchEventsResponse"> & {
  * Use `create(WatchEventsResponseSchema)` to create a new message.
  */
 export const WatchEventsResponseSchema: GenMessage<WatchEventsResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 8);
+  messageDesc(file_edge_v1_fleet, 10);
 
 /**
  * A command as the hub knows it.
@@ -387,7 +481,7 @@ export type FleetCommand = Message<"edge.v1.FleetCommand"> & {
  * Use `create(FleetCommandSchema)` to create a new message.
  */
 export const FleetCommandSchema: GenMessage<FleetCommand> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 9);
+  messageDesc(file_edge_v1_fleet, 11);
 
 /**
  * Asks to queue a command.
@@ -422,7 +516,7 @@ export type SubmitCommandRequest = Message<"edge.v1.SubmitCommandRequest"> & {
  * Use `create(SubmitCommandRequestSchema)` to create a new message.
  */
 export const SubmitCommandRequestSchema: GenMessage<SubmitCommandRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 10);
+  messageDesc(file_edge_v1_fleet, 12);
 
 /**
  * The queued command.
@@ -443,7 +537,7 @@ export type SubmitCommandResponse = Message<"edge.v1.SubmitCommandResponse"> & {
  * Use `create(SubmitCommandResponseSchema)` to create a new message.
  */
 export const SubmitCommandResponseSchema: GenMessage<SubmitCommandResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 11);
+  messageDesc(file_edge_v1_fleet, 13);
 
 /**
  * Asks for a command.
@@ -464,7 +558,7 @@ export type GetCommandRequest = Message<"edge.v1.GetCommandRequest"> & {
  * Use `create(GetCommandRequestSchema)` to create a new message.
  */
 export const GetCommandRequestSchema: GenMessage<GetCommandRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 12);
+  messageDesc(file_edge_v1_fleet, 14);
 
 /**
  * The command asked for.
@@ -485,7 +579,7 @@ export type GetCommandResponse = Message<"edge.v1.GetCommandResponse"> & {
  * Use `create(GetCommandResponseSchema)` to create a new message.
  */
 export const GetCommandResponseSchema: GenMessage<GetCommandResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 13);
+  messageDesc(file_edge_v1_fleet, 15);
 
 /**
  * Asks for a node's commands.
@@ -520,7 +614,7 @@ export type ListCommandsRequest = Message<"edge.v1.ListCommandsRequest"> & {
  * Use `create(ListCommandsRequestSchema)` to create a new message.
  */
 export const ListCommandsRequestSchema: GenMessage<ListCommandsRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 14);
+  messageDesc(file_edge_v1_fleet, 16);
 
 /**
  * A node's commands.
@@ -541,7 +635,7 @@ export type ListCommandsResponse = Message<"edge.v1.ListCommandsResponse"> & {
  * Use `create(ListCommandsResponseSchema)` to create a new message.
  */
 export const ListCommandsResponseSchema: GenMessage<ListCommandsResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 15);
+  messageDesc(file_edge_v1_fleet, 17);
 
 /**
  * Asks to call a command off.
@@ -562,7 +656,7 @@ export type CancelCommandRequest = Message<"edge.v1.CancelCommandRequest"> & {
  * Use `create(CancelCommandRequestSchema)` to create a new message.
  */
 export const CancelCommandRequestSchema: GenMessage<CancelCommandRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 16);
+  messageDesc(file_edge_v1_fleet, 18);
 
 /**
  * The command as it is now; its result follows when the node has one.
@@ -583,7 +677,7 @@ export type CancelCommandResponse = Message<"edge.v1.CancelCommandResponse"> & {
  * Use `create(CancelCommandResponseSchema)` to create a new message.
  */
 export const CancelCommandResponseSchema: GenMessage<CancelCommandResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 17);
+  messageDesc(file_edge_v1_fleet, 19);
 
 /**
  * Asks to watch a command.
@@ -604,7 +698,7 @@ export type WatchCommandRequest = Message<"edge.v1.WatchCommandRequest"> & {
  * Use `create(WatchCommandRequestSchema)` to create a new message.
  */
 export const WatchCommandRequestSchema: GenMessage<WatchCommandRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 18);
+  messageDesc(file_edge_v1_fleet, 20);
 
 /**
  * How far a command is.
@@ -632,7 +726,7 @@ export type WatchCommandResponse = Message<"edge.v1.WatchCommandResponse"> & {
  * Use `create(WatchCommandResponseSchema)` to create a new message.
  */
 export const WatchCommandResponseSchema: GenMessage<WatchCommandResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 19);
+  messageDesc(file_edge_v1_fleet, 21);
 
 /**
  * An enrolment token as the hub knows it.
@@ -688,7 +782,7 @@ export type EnrolmentTokenRecord = Message<"edge.v1.EnrolmentTokenRecord"> & {
  * Use `create(EnrolmentTokenRecordSchema)` to create a new message.
  */
 export const EnrolmentTokenRecordSchema: GenMessage<EnrolmentTokenRecord> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 20);
+  messageDesc(file_edge_v1_fleet, 22);
 
 /**
  * Asks for an enrolment token.
@@ -716,7 +810,7 @@ export type CreateEnrolmentTokenRequest = Message<"edge.v1.CreateEnrolmentTokenR
  * Use `create(CreateEnrolmentTokenRequestSchema)` to create a new message.
  */
 export const CreateEnrolmentTokenRequestSchema: GenMessage<CreateEnrolmentTokenRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 21);
+  messageDesc(file_edge_v1_fleet, 23);
 
 /**
  * An enrolment token.
@@ -744,7 +838,7 @@ export type CreateEnrolmentTokenResponse = Message<"edge.v1.CreateEnrolmentToken
  * Use `create(CreateEnrolmentTokenResponseSchema)` to create a new message.
  */
 export const CreateEnrolmentTokenResponseSchema: GenMessage<CreateEnrolmentTokenResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 22);
+  messageDesc(file_edge_v1_fleet, 24);
 
 /**
  * Asks for enrolment tokens.
@@ -759,7 +853,7 @@ export type ListEnrolmentTokensRequest = Message<"edge.v1.ListEnrolmentTokensReq
  * Use `create(ListEnrolmentTokensRequestSchema)` to create a new message.
  */
 export const ListEnrolmentTokensRequestSchema: GenMessage<ListEnrolmentTokensRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 23);
+  messageDesc(file_edge_v1_fleet, 25);
 
 /**
  * Enrolment tokens.
@@ -780,7 +874,7 @@ export type ListEnrolmentTokensResponse = Message<"edge.v1.ListEnrolmentTokensRe
  * Use `create(ListEnrolmentTokensResponseSchema)` to create a new message.
  */
 export const ListEnrolmentTokensResponseSchema: GenMessage<ListEnrolmentTokensResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 24);
+  messageDesc(file_edge_v1_fleet, 26);
 
 /**
  * Asks to revoke an enrolment token.
@@ -801,7 +895,7 @@ export type RevokeEnrolmentTokenRequest = Message<"edge.v1.RevokeEnrolmentTokenR
  * Use `create(RevokeEnrolmentTokenRequestSchema)` to create a new message.
  */
 export const RevokeEnrolmentTokenRequestSchema: GenMessage<RevokeEnrolmentTokenRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 25);
+  messageDesc(file_edge_v1_fleet, 27);
 
 /**
  * The enrolment token was revoked.
@@ -816,7 +910,7 @@ export type RevokeEnrolmentTokenResponse = Message<"edge.v1.RevokeEnrolmentToken
  * Use `create(RevokeEnrolmentTokenResponseSchema)` to create a new message.
  */
 export const RevokeEnrolmentTokenResponseSchema: GenMessage<RevokeEnrolmentTokenResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 26);
+  messageDesc(file_edge_v1_fleet, 28);
 
 /**
  * An operator token as the hub knows it. Its secret is kept only as a hash.
@@ -872,7 +966,7 @@ export type OperatorTokenRecord = Message<"edge.v1.OperatorTokenRecord"> & {
  * Use `create(OperatorTokenRecordSchema)` to create a new message.
  */
 export const OperatorTokenRecordSchema: GenMessage<OperatorTokenRecord> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 27);
+  messageDesc(file_edge_v1_fleet, 29);
 
 /**
  * Asks for an operator token.
@@ -907,7 +1001,7 @@ export type CreateOperatorTokenRequest = Message<"edge.v1.CreateOperatorTokenReq
  * Use `create(CreateOperatorTokenRequestSchema)` to create a new message.
  */
 export const CreateOperatorTokenRequestSchema: GenMessage<CreateOperatorTokenRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 28);
+  messageDesc(file_edge_v1_fleet, 30);
 
 /**
  * An operator token.
@@ -935,7 +1029,7 @@ export type CreateOperatorTokenResponse = Message<"edge.v1.CreateOperatorTokenRe
  * Use `create(CreateOperatorTokenResponseSchema)` to create a new message.
  */
 export const CreateOperatorTokenResponseSchema: GenMessage<CreateOperatorTokenResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 29);
+  messageDesc(file_edge_v1_fleet, 31);
 
 /**
  * Asks for operator tokens.
@@ -950,7 +1044,7 @@ export type ListOperatorTokensRequest = Message<"edge.v1.ListOperatorTokensReque
  * Use `create(ListOperatorTokensRequestSchema)` to create a new message.
  */
 export const ListOperatorTokensRequestSchema: GenMessage<ListOperatorTokensRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 30);
+  messageDesc(file_edge_v1_fleet, 32);
 
 /**
  * Operator tokens.
@@ -971,7 +1065,7 @@ export type ListOperatorTokensResponse = Message<"edge.v1.ListOperatorTokensResp
  * Use `create(ListOperatorTokensResponseSchema)` to create a new message.
  */
 export const ListOperatorTokensResponseSchema: GenMessage<ListOperatorTokensResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 31);
+  messageDesc(file_edge_v1_fleet, 33);
 
 /**
  * Asks to revoke an operator token.
@@ -992,7 +1086,7 @@ export type RevokeOperatorTokenRequest = Message<"edge.v1.RevokeOperatorTokenReq
  * Use `create(RevokeOperatorTokenRequestSchema)` to create a new message.
  */
 export const RevokeOperatorTokenRequestSchema: GenMessage<RevokeOperatorTokenRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 32);
+  messageDesc(file_edge_v1_fleet, 34);
 
 /**
  * The operator token was revoked.
@@ -1007,7 +1101,7 @@ export type RevokeOperatorTokenResponse = Message<"edge.v1.RevokeOperatorTokenRe
  * Use `create(RevokeOperatorTokenResponseSchema)` to create a new message.
  */
 export const RevokeOperatorTokenResponseSchema: GenMessage<RevokeOperatorTokenResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 33);
+  messageDesc(file_edge_v1_fleet, 35);
 
 /**
  * Asks who is who.
@@ -1022,7 +1116,7 @@ export type GetHubRequest = Message<"edge.v1.GetHubRequest"> & {
  * Use `create(GetHubRequestSchema)` to create a new message.
  */
 export const GetHubRequestSchema: GenMessage<GetHubRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 34);
+  messageDesc(file_edge_v1_fleet, 36);
 
 /**
  * Who is who.
@@ -1078,7 +1172,7 @@ export type GetHubResponse = Message<"edge.v1.GetHubResponse"> & {
  * Use `create(GetHubResponseSchema)` to create a new message.
  */
 export const GetHubResponseSchema: GenMessage<GetHubResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 35);
+  messageDesc(file_edge_v1_fleet, 37);
 
 /**
  * Where a command is.
@@ -1211,8 +1305,10 @@ export const Fleet: GenService<{
     output: typeof WatchNodesResponseSchema;
   },
   /**
-   * Takes a node out of the fleet: its line is cut, its certificate refused, its queue dropped. Its workloads go on. Admin.
-   * Fails with NOT_FOUND.
+   * Takes a node out of the fleet, in two halves. The node's, when its line is up: it is told to keep or purge its workloads (see
+   * Node.Decommission), and what it answers is awaited. The hub's: the line is cut, the certificate refused, the queue dropped.
+   * A node that is away is refused from now on, and told its half if it ever dials again. Admin.
+   * Fails with NOT_FOUND, or as the node's half does, with nothing changed at the hub; `only_here` then leaves that half out.
    *
    * @generated from rpc edge.v1.Fleet.RemoveNode
    */
@@ -1220,6 +1316,16 @@ export const Fleet: GenService<{
     methodKind: "unary";
     input: typeof RemoveNodeRequestSchema;
     output: typeof RemoveNodeResponseSchema;
+  },
+  /**
+   * Gives a node labels, by which rollouts select it. At most 64. Operator. Fails with NOT_FOUND, EXHAUSTED.
+   *
+   * @generated from rpc edge.v1.Fleet.SetNodeLabels
+   */
+  setNodeLabels: {
+    methodKind: "unary";
+    input: typeof SetNodeLabelsRequestSchema;
+    output: typeof SetNodeLabelsResponseSchema;
   },
   /**
    * Events of all nodes or of one, from the journal kept at the hub, then as they arrive. Viewer.

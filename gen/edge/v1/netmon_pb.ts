@@ -7,6 +7,8 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Device, DeviceChange, DeviceStatus } from "./devices_pb.ts";
+import { file_edge_v1_devices } from "./devices_pb.ts";
 import type { NetworkInterface } from "./node_pb.ts";
 import { file_edge_v1_node } from "./node_pb.ts";
 import { file_edge_v1_rules } from "./rules_pb.ts";
@@ -20,10 +22,10 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file edge/v1/netmon.proto.
  */
 export const file_edge_v1_netmon: GenFile = /*@__PURE__*/
-  fileDesc("ChRlZGdlL3YxL25ldG1vbi5wcm90bxIHZWRnZS52MSKBAwoKQXR0YWNobWVudBJSCgVvd25lchgBIAEoCUJD4scYPwgBEhBbQS1aYS16MC05Ll8vLV0rGiZsZXR0ZXJzLCBkaWdpdHMsICcuJywgJ18nLCAnLycgYW5kICctJyCAARJZCgxjb250YWluZXJfaWQYAiABKAlCQ+LHGD8IARIMWzAtOWEtZl17NjR9Gi10aGUgNjQgaGV4YWRlY2ltYWwgZGlnaXRzIG9mIGEgY29udGFpbmVyJ3MgaWQSlwEKB3J1bnRpbWUYAyABKAlChQHixxiAAQgBEiJbYS16MC05XShbYS16MC05LV17MCw2MX1bYS16MC05XSk/GlYxIHRvIDYzIGxvd2VyLWNhc2UgbGV0dGVycywgZGlnaXRzIG9yICctJywgYmVnaW5uaW5nIGFuZCBlbmRpbmcgd2l0aCBhIGxldHRlciBvciBkaWdpdCA/EioKBXZuaWNzGAQgAygLMg0uZWRnZS52MS5WbmljQgzixxgIKBAyBG5hbWUiXAoNQXR0YWNoUmVxdWVzdBIaCgpyZXF1ZXN0X2lkGAEgASgJQgbixxgCIEASLwoKYXR0YWNobWVudBgCIAEoCzITLmVkZ2UudjEuQXR0YWNobWVudEIG4scYAggBIjQKDkF0dGFjaFJlc3BvbnNlEiIKBXZuaWNzGAEgAygLMhMuZWRnZS52MS5WbmljU3RhdHVzIkUKDURldGFjaFJlcXVlc3QSGgoKcmVxdWVzdF9pZBgBIAEoCUIG4scYAiBAEhgKBW93bmVyGAIgASgJQgnixxgFCAEggAEiIgoORGV0YWNoUmVzcG9uc2USEAoIZGV0YWNoZWQYASABKAgiSQoXV2F0Y2hBdHRhY2htZW50c1JlcXVlc3QSGwoOYWZ0ZXJfc2VxdWVuY2UYASABKARIAIgBAUIRCg9fYWZ0ZXJfc2VxdWVuY2UiiwEKGFdhdGNoQXR0YWNobWVudHNSZXNwb25zZRIuCgthdHRhY2htZW50cxgBIAMoCzIZLmVkZ2UudjEuQXR0YWNobWVudFN0YXR1cxIoCgZldmVudHMYAiADKAsyGC5lZGdlLnYxLkF0dGFjaG1lbnRFdmVudBIVCg1sYXN0X3NlcXVlbmNlGAMgASgEIlsKEEF0dGFjaG1lbnRTdGF0dXMSDQoFb3duZXIYASABKAkSFAoMY29udGFpbmVyX2lkGAIgASgJEiIKBXZuaWNzGAMgAygLMhMuZWRnZS52MS5WbmljU3RhdHVzIqMBCg9BdHRhY2htZW50RXZlbnQSEAoIc2VxdWVuY2UYASABKAQSJgoCYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg0KBW93bmVyGAMgASgJEiMKBmNoYW5nZRgEIAEoCzITLmVkZ2UudjEuVm5pY0NoYW5nZRIOCgZyZWFzb24YBSABKAkSEgoKcmVxdWVzdF9pZBgGIAEoCSIuChJQcm9iZVBhcmVudFJlcXVlc3QSGAoGcGFyZW50GAEgASgJQgjixxgECAEgDyJaChNQcm9iZVBhcmVudFJlc3BvbnNlEhcKD2Fuc3dlcnNfb3duX21hYxgBIAEoCBIZChFhbnN3ZXJzX290aGVyX21hYxgCIAEoCBIPCgdnYXRld2F5GAMgASgJIqYBCg5OZXR3b3JrUGljdHVyZRISCgpnZW5lcmF0aW9uGAEgASgEEiwKCHRha2VuX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCgppbnRlcmZhY2VzGAMgAygLMhkuZWRnZS52MS5OZXR3b3JrSW50ZXJmYWNlEhMKC2Ruc19zZXJ2ZXJzGAQgAygJEg4KBnJ1bl9pZBgFIAEoCSLBAQoRTmV0d29ya0RpZmZlcmVuY2USEgoKZ2VuZXJhdGlvbhgBIAEoBBIsCgh0YWtlbl9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLQoKaW50ZXJmYWNlcxgDIAMoCzIZLmVkZ2UudjEuTmV0d29ya0ludGVyZmFjZRIPCgdyZW1vdmVkGAQgAygJEioKDG5hbWVfc2VydmVycxgFIAEoCzIULmVkZ2UudjEuTmFtZVNlcnZlcnMiIAoLTmFtZVNlcnZlcnMSEQoJYWRkcmVzc2VzGAEgAygJIkUKE1dhdGNoTmV0d29ya1JlcXVlc3QSFAoMa25vd25fcnVuX2lkGAEgASgJEhgKEGtub3duX2dlbmVyYXRpb24YAiABKAQigQEKFFdhdGNoTmV0d29ya1Jlc3BvbnNlEigKB3BpY3R1cmUYASABKAsyFy5lZGdlLnYxLk5ldHdvcmtQaWN0dXJlEg8KB2NoYW5nZWQYAiADKAkSLgoKZGlmZmVyZW5jZRgDIAEoCzIaLmVkZ2UudjEuTmV0d29ya0RpZmZlcmVuY2UiEwoRR2V0TmV0d29ya1JlcXVlc3QiTwoSR2V0TmV0d29ya1Jlc3BvbnNlEigKB3BpY3R1cmUYASABKAsyFy5lZGdlLnYxLk5ldHdvcmtQaWN0dXJlEg8KB3ZlcnNpb24YAiABKAkyvgMKBk5ldE1vbhJNCgxXYXRjaE5ldHdvcmsSHC5lZGdlLnYxLldhdGNoTmV0d29ya1JlcXVlc3QaHS5lZGdlLnYxLldhdGNoTmV0d29ya1Jlc3BvbnNlMAESSgoKR2V0TmV0d29yaxIaLmVkZ2UudjEuR2V0TmV0d29ya1JlcXVlc3QaGy5lZGdlLnYxLkdldE5ldHdvcmtSZXNwb25zZSIDkAIBEjkKBkF0dGFjaBIWLmVkZ2UudjEuQXR0YWNoUmVxdWVzdBoXLmVkZ2UudjEuQXR0YWNoUmVzcG9uc2USOQoGRGV0YWNoEhYuZWRnZS52MS5EZXRhY2hSZXF1ZXN0GhcuZWRnZS52MS5EZXRhY2hSZXNwb25zZRJZChBXYXRjaEF0dGFjaG1lbnRzEiAuZWRnZS52MS5XYXRjaEF0dGFjaG1lbnRzUmVxdWVzdBohLmVkZ2UudjEuV2F0Y2hBdHRhY2htZW50c1Jlc3BvbnNlMAESSAoLUHJvYmVQYXJlbnQSGy5lZGdlLnYxLlByb2JlUGFyZW50UmVxdWVzdBocLmVkZ2UudjEuUHJvYmVQYXJlbnRSZXNwb25zZWIGcHJvdG8z", [file_edge_v1_node, file_edge_v1_rules, file_edge_v1_vnics, file_google_protobuf_timestamp]);
+  fileDesc("ChRlZGdlL3YxL25ldG1vbi5wcm90bxIHZWRnZS52MSK2AwoKQXR0YWNobWVudBJSCgVvd25lchgBIAEoCUJD4scYPwgBEhBbQS1aYS16MC05Ll8vLV0rGiZsZXR0ZXJzLCBkaWdpdHMsICcuJywgJ18nLCAnLycgYW5kICctJyCAARJZCgxjb250YWluZXJfaWQYAiABKAlCQ+LHGD8IARIMWzAtOWEtZl17NjR9Gi10aGUgNjQgaGV4YWRlY2ltYWwgZGlnaXRzIG9mIGEgY29udGFpbmVyJ3MgaWQSlwEKB3J1bnRpbWUYAyABKAlChQHixxiAAQgBEiJbYS16MC05XShbYS16MC05LV17MCw2MX1bYS16MC05XSk/GlYxIHRvIDYzIGxvd2VyLWNhc2UgbGV0dGVycywgZGlnaXRzIG9yICctJywgYmVnaW5uaW5nIGFuZCBlbmRpbmcgd2l0aCBhIGxldHRlciBvciBkaWdpdCA/EioKBXZuaWNzGAQgAygLMg0uZWRnZS52MS5WbmljQgzixxgIKBAyBG5hbWUSMwoHZGV2aWNlcxgFIAMoCzIPLmVkZ2UudjEuRGV2aWNlQhHixxgNKCAyCW5vZGVfcGF0aCJcCg1BdHRhY2hSZXF1ZXN0EhoKCnJlcXVlc3RfaWQYASABKAlCBuLHGAIgQBIvCgphdHRhY2htZW50GAIgASgLMhMuZWRnZS52MS5BdHRhY2htZW50QgbixxgCCAEiXAoOQXR0YWNoUmVzcG9uc2USIgoFdm5pY3MYASADKAsyEy5lZGdlLnYxLlZuaWNTdGF0dXMSJgoHZGV2aWNlcxgCIAMoCzIVLmVkZ2UudjEuRGV2aWNlU3RhdHVzIkUKDURldGFjaFJlcXVlc3QSGgoKcmVxdWVzdF9pZBgBIAEoCUIG4scYAiBAEhgKBW93bmVyGAIgASgJQgnixxgFCAEggAEiIgoORGV0YWNoUmVzcG9uc2USEAoIZGV0YWNoZWQYASABKAgiSQoXV2F0Y2hBdHRhY2htZW50c1JlcXVlc3QSGwoOYWZ0ZXJfc2VxdWVuY2UYASABKARIAIgBAUIRCg9fYWZ0ZXJfc2VxdWVuY2UiiwEKGFdhdGNoQXR0YWNobWVudHNSZXNwb25zZRIuCgthdHRhY2htZW50cxgBIAMoCzIZLmVkZ2UudjEuQXR0YWNobWVudFN0YXR1cxIoCgZldmVudHMYAiADKAsyGC5lZGdlLnYxLkF0dGFjaG1lbnRFdmVudBIVCg1sYXN0X3NlcXVlbmNlGAMgASgEIoMBChBBdHRhY2htZW50U3RhdHVzEg0KBW93bmVyGAEgASgJEhQKDGNvbnRhaW5lcl9pZBgCIAEoCRIiCgV2bmljcxgDIAMoCzITLmVkZ2UudjEuVm5pY1N0YXR1cxImCgdkZXZpY2VzGAQgAygLMhUuZWRnZS52MS5EZXZpY2VTdGF0dXMiygEKD0F0dGFjaG1lbnRFdmVudBIQCghzZXF1ZW5jZRgBIAEoBBImCgJhdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFb3duZXIYAyABKAkSIwoGY2hhbmdlGAQgASgLMhMuZWRnZS52MS5WbmljQ2hhbmdlEg4KBnJlYXNvbhgFIAEoCRISCgpyZXF1ZXN0X2lkGAYgASgJEiUKBmRldmljZRgHIAEoCzIVLmVkZ2UudjEuRGV2aWNlQ2hhbmdlIi4KElByb2JlUGFyZW50UmVxdWVzdBIYCgZwYXJlbnQYASABKAlCCOLHGAQIASAPIloKE1Byb2JlUGFyZW50UmVzcG9uc2USFwoPYW5zd2Vyc19vd25fbWFjGAEgASgIEhkKEWFuc3dlcnNfb3RoZXJfbWFjGAIgASgIEg8KB2dhdGV3YXkYAyABKAkipgEKDk5ldHdvcmtQaWN0dXJlEhIKCmdlbmVyYXRpb24YASABKAQSLAoIdGFrZW5fYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCmludGVyZmFjZXMYAyADKAsyGS5lZGdlLnYxLk5ldHdvcmtJbnRlcmZhY2USEwoLZG5zX3NlcnZlcnMYBCADKAkSDgoGcnVuX2lkGAUgASgJIsEBChFOZXR3b3JrRGlmZmVyZW5jZRISCgpnZW5lcmF0aW9uGAEgASgEEiwKCHRha2VuX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCgppbnRlcmZhY2VzGAMgAygLMhkuZWRnZS52MS5OZXR3b3JrSW50ZXJmYWNlEg8KB3JlbW92ZWQYBCADKAkSKgoMbmFtZV9zZXJ2ZXJzGAUgASgLMhQuZWRnZS52MS5OYW1lU2VydmVycyIgCgtOYW1lU2VydmVycxIRCglhZGRyZXNzZXMYASADKAkiRQoTV2F0Y2hOZXR3b3JrUmVxdWVzdBIUCgxrbm93bl9ydW5faWQYASABKAkSGAoQa25vd25fZ2VuZXJhdGlvbhgCIAEoBCKBAQoUV2F0Y2hOZXR3b3JrUmVzcG9uc2USKAoHcGljdHVyZRgBIAEoCzIXLmVkZ2UudjEuTmV0d29ya1BpY3R1cmUSDwoHY2hhbmdlZBgCIAMoCRIuCgpkaWZmZXJlbmNlGAMgASgLMhouZWRnZS52MS5OZXR3b3JrRGlmZmVyZW5jZSITChFHZXROZXR3b3JrUmVxdWVzdCJPChJHZXROZXR3b3JrUmVzcG9uc2USKAoHcGljdHVyZRgBIAEoCzIXLmVkZ2UudjEuTmV0d29ya1BpY3R1cmUSDwoHdmVyc2lvbhgCIAEoCTK+AwoGTmV0TW9uEk0KDFdhdGNoTmV0d29yaxIcLmVkZ2UudjEuV2F0Y2hOZXR3b3JrUmVxdWVzdBodLmVkZ2UudjEuV2F0Y2hOZXR3b3JrUmVzcG9uc2UwARJKCgpHZXROZXR3b3JrEhouZWRnZS52MS5HZXROZXR3b3JrUmVxdWVzdBobLmVkZ2UudjEuR2V0TmV0d29ya1Jlc3BvbnNlIgOQAgESOQoGQXR0YWNoEhYuZWRnZS52MS5BdHRhY2hSZXF1ZXN0GhcuZWRnZS52MS5BdHRhY2hSZXNwb25zZRI5CgZEZXRhY2gSFi5lZGdlLnYxLkRldGFjaFJlcXVlc3QaFy5lZGdlLnYxLkRldGFjaFJlc3BvbnNlElkKEFdhdGNoQXR0YWNobWVudHMSIC5lZGdlLnYxLldhdGNoQXR0YWNobWVudHNSZXF1ZXN0GiEuZWRnZS52MS5XYXRjaEF0dGFjaG1lbnRzUmVzcG9uc2UwARJICgtQcm9iZVBhcmVudBIbLmVkZ2UudjEuUHJvYmVQYXJlbnRSZXF1ZXN0GhwuZWRnZS52MS5Qcm9iZVBhcmVudFJlc3BvbnNlYgZwcm90bzM", [file_edge_v1_devices, file_edge_v1_node, file_edge_v1_rules, file_edge_v1_vnics, file_google_protobuf_timestamp]);
 
 /**
- * The vNICs of one runtime.
+ * What one runtime has of the node: its vNICs and its devices.
  *
  * @generated from message edge.v1.Attachment
  */
@@ -55,6 +57,13 @@ export type Attachment = Message<"edge.v1.Attachment"> & {
    * @generated from field: repeated edge.v1.Vnic vnics = 4;
    */
   vnics: Vnic[];
+
+  /**
+   * Its devices.
+   *
+   * @generated from field: repeated edge.v1.Device devices = 5;
+   */
+  devices: Device[];
 };
 
 /**
@@ -104,6 +113,13 @@ export type AttachResponse = Message<"edge.v1.AttachResponse"> & {
    * @generated from field: repeated edge.v1.VnicStatus vnics = 1;
    */
   vnics: VnicStatus[];
+
+  /**
+   * In the order of the attachment.
+   *
+   * @generated from field: repeated edge.v1.DeviceStatus devices = 2;
+   */
+  devices: DeviceStatus[];
 };
 
 /**
@@ -244,6 +260,13 @@ export type AttachmentStatus = Message<"edge.v1.AttachmentStatus"> & {
    * @generated from field: repeated edge.v1.VnicStatus vnics = 3;
    */
   vnics: VnicStatus[];
+
+  /**
+   * Its devices, in the order of the attachment.
+   *
+   * @generated from field: repeated edge.v1.DeviceStatus devices = 4;
+   */
+  devices: DeviceStatus[];
 };
 
 /**
@@ -281,7 +304,7 @@ export type AttachmentEvent = Message<"edge.v1.AttachmentEvent"> & {
   owner: string;
 
   /**
-   * What happened.
+   * What happened to a vNIC; unset when something happened to a device.
    *
    * @generated from field: edge.v1.VnicChange change = 4;
    */
@@ -300,6 +323,13 @@ export type AttachmentEvent = Message<"edge.v1.AttachmentEvent"> & {
    * @generated from field: string request_id = 6;
    */
   requestId: string;
+
+  /**
+   * What happened to a device; unset when something happened to a vNIC.
+   *
+   * @generated from field: edge.v1.DeviceChange device = 7;
+   */
+  device?: DeviceChange | undefined;
 };
 
 /**
@@ -594,7 +624,7 @@ export const GetNetworkResponseSchema: GenMessage<GetNetworkResponse> = /*@__PUR
 /**
  * The node's network as it is, and the vNICs of its runtimes as they should be. That is the whole short list of what netmon changes:
  * MACVLAN, IPVLAN and VLAN links, veth pairs with proxy ARP, dedicated NICs and shim interfaces that an attachment asks for, and
- * addresses, routes, leases and name servers of vNICs. A call's deadline is its gRPC deadline.
+ * addresses, routes, leases and name servers of vNICs, and nodes of devices in containers with the right to use them. A call's deadline is its gRPC deadline.
  *
  * @generated from service edge.v1.NetMon
  */

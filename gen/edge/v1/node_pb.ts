@@ -4,18 +4,116 @@
 // @generated from file edge/v1/node.proto (package edge.v1, syntax proto3)
 /* eslint-disable */
 
-import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
-import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
+import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_edge_v1_rules } from "./rules_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
-import type { Message } from "@bufbuild/protobuf";
+import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file edge/v1/node.proto.
  */
 export const file_edge_v1_node: GenFile = /*@__PURE__*/
-  fileDesc("ChJlZGdlL3YxL25vZGUucHJvdG8SB2VkZ2UudjEiEAoOR2V0Tm9kZVJlcXVlc3QikAMKD0dldE5vZGVSZXNwb25zZRIlCglpbnZlbnRvcnkYASABKAsyEi5lZGdlLnYxLkludmVudG9yeRIfCgZlbmdpbmUYAiABKAsyDy5lZGdlLnYxLkVuZ2luZRIdCgVjbG9jaxgDIAEoCzIOLmVkZ2UudjEuQ2xvY2sSFgoOZGFlbW9uX3ZlcnNpb24YBCABKAkSNQoRZGFlbW9uX3N0YXJ0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB25vZGVfaWQYBiABKAkSEwoLaHViX2FkZHJlc3MYByABKAkSEQoJY29ubmVjdGVkGAggASgIEhcKD25vZGVfanNfdmVyc2lvbhgJIAEoCRI6ChZjZXJ0aWZpY2F0ZV9leHBpcmVzX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI5ChVjZXJ0aWZpY2F0ZV9yZW5ld3NfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIvMBCglJbnZlbnRvcnkSEQoJaG9zdF9uYW1lGAEgASgJEhgKEG9wZXJhdGluZ19zeXN0ZW0YAiABKAkSDgoGa2VybmVsGAMgASgJEhQKDGFyY2hpdGVjdHVyZRgEIAEoCRIRCgljcHVfbW9kZWwYBSABKAkSEQoJY3B1X2NvdW50GAYgASgNEhQKDG1lbW9yeV9ieXRlcxgHIAEoBBISCgpkaXNrX2J5dGVzGAggASgEEhQKDHN5c3RlbV9tb2RlbBgJIAEoCRItCglib290ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIngKBkVuZ2luZRIRCglyZWFjaGFibGUYASABKAgSDwoHdmVyc2lvbhgCIAEoCRITCgthcGlfdmVyc2lvbhgDIAEoCRIPCgdwcm9ibGVtGAQgASgJEhYKDnN0b3JhZ2VfZHJpdmVyGAUgASgJEgwKBGhvc3QYBiABKAkiXgoFQ2xvY2sSJwoDbm93GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIaCg1odWJfb2Zmc2V0X21zGAIgASgDSACIAQFCEAoOX2h1Yl9vZmZzZXRfbXMiFgoUR2V0SW50ZXJmYWNlc1JlcXVlc3QiRgoVR2V0SW50ZXJmYWNlc1Jlc3BvbnNlEi0KCmludGVyZmFjZXMYASADKAsyGS5lZGdlLnYxLk5ldHdvcmtJbnRlcmZhY2Ui7AEKEE5ldHdvcmtJbnRlcmZhY2USDAoEbmFtZRgBIAEoCRINCgVpbmRleBgCIAEoDRILCgNtYWMYAyABKAkSDAoEa2luZBgEIAEoCRILCgNtdHUYBSABKA0SEQoJb3BlcnN0YXRlGAYgASgJEg8KB2NhcnJpZXIYByABKAgSEgoKc3BlZWRfbWJwcxgIIAEoDRIRCglhZGRyZXNzZXMYCSADKAkSEAoIZ2F0ZXdheXMYCiADKAkSDwoHc3VibmV0cxgLIAMoCRIlCgZyb3V0ZXMYDCADKAsyFS5lZGdlLnYxLk5ldHdvcmtSb3V0ZSJECgxOZXR3b3JrUm91dGUSEwoLZGVzdGluYXRpb24YASABKAkSDwoHZ2F0ZXdheRgCIAEoCRIOCgZtZXRyaWMYAyABKA0iGgoYTGlzdFNlcmlhbERldmljZXNSZXF1ZXN0IkMKGUxpc3RTZXJpYWxEZXZpY2VzUmVzcG9uc2USJgoHZGV2aWNlcxgBIAMoCzIVLmVkZ2UudjEuU2VyaWFsRGV2aWNlInMKDFNlcmlhbERldmljZRIMCgRwYXRoGAEgASgJEg0KBWJ5X2lkGAIgASgJEg8KB2J5X3BhdGgYAyABKAkSDgoGZHJpdmVyGAQgASgJEg4KBnVzYl9pZBgFIAEoCRIVCg1kZXZpY2VfbnVtYmVyGAYgASgJIqEBChFHZXRNZXRyaWNzUmVxdWVzdBIXCgdydW50aW1lGAEgASgJQgbixxgCID8SKQoFc2luY2UYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIdCgptYXhfcG9pbnRzGAQgASgNQgnixxgFOAFAkE4iUgoSR2V0TWV0cmljc1Jlc3BvbnNlEiUKBnBvaW50cxgBIAMoCzIVLmVkZ2UudjEuTWV0cmljc1BvaW50EhUKDXJlc29sdXRpb25fbXMYAiABKA0iVwoMTWV0cmljc1BvaW50EiYKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIfCgZzYW1wbGUYAiABKAsyDy5lZGdlLnYxLlNhbXBsZSKCAwoGU2FtcGxlEhMKC2NwdV9wZXJjZW50GAEgASgBEhkKEW1lbW9yeV91c2VkX2J5dGVzGAIgASgEEhoKEm1lbW9yeV90b3RhbF9ieXRlcxgDIAEoBBIXCg9kaXNrX3VzZWRfYnl0ZXMYBCABKAQSGAoQZGlza190b3RhbF9ieXRlcxgFIAEoBBIpCiFuZXR3b3JrX3JlY2VpdmVkX2J5dGVzX3Blcl9zZWNvbmQYBiABKAQSJQodbmV0d29ya19zZW50X2J5dGVzX3Blcl9zZWNvbmQYByABKAQSFgoOdXB0aW1lX3NlY29uZHMYCCABKAQSDwoHbG9hZF8xbRgJIAEoARIjChtibG9ja19yZWFkX2J5dGVzX3Blcl9zZWNvbmQYCiABKAQSJgoeYmxvY2tfd3JpdHRlbl9ieXRlc19wZXJfc2Vjb25kGAsgASgEEgwKBHBpZHMYDCABKA0SEAoIcmVzdGFydHMYDSABKA0SEQoJb29tX2tpbGxzGA4gASgNMssCCgROb2RlEkEKB0dldE5vZGUSFy5lZGdlLnYxLkdldE5vZGVSZXF1ZXN0GhguZWRnZS52MS5HZXROb2RlUmVzcG9uc2UiA5ACARJTCg1HZXRJbnRlcmZhY2VzEh0uZWRnZS52MS5HZXRJbnRlcmZhY2VzUmVxdWVzdBoeLmVkZ2UudjEuR2V0SW50ZXJmYWNlc1Jlc3BvbnNlIgOQAgESXwoRTGlzdFNlcmlhbERldmljZXMSIS5lZGdlLnYxLkxpc3RTZXJpYWxEZXZpY2VzUmVxdWVzdBoiLmVkZ2UudjEuTGlzdFNlcmlhbERldmljZXNSZXNwb25zZSIDkAIBEkoKCkdldE1ldHJpY3MSGi5lZGdlLnYxLkdldE1ldHJpY3NSZXF1ZXN0GhsuZWRnZS52MS5HZXRNZXRyaWNzUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_edge_v1_rules, file_google_protobuf_timestamp]);
+  fileDesc("ChJlZGdlL3YxL25vZGUucHJvdG8SB2VkZ2UudjEiRAoXUGxhbkRlY29tbWlzc2lvblJlcXVlc3QSKQoJd29ya2xvYWRzGAEgASgOMhYuZWRnZS52MS5MZWZ0V29ya2xvYWRzIlIKGFBsYW5EZWNvbW1pc3Npb25SZXNwb25zZRIPCgdvYmplY3RzGAEgAygJEhAKCHJ1bnRpbWVzGAIgAygJEhMKC2h1Yl9hZGRyZXNzGAMgASgJIkAKE0RlY29tbWlzc2lvblJlcXVlc3QSKQoJd29ya2xvYWRzGAEgASgOMhYuZWRnZS52MS5MZWZ0V29ya2xvYWRzIicKFERlY29tbWlzc2lvblJlc3BvbnNlEg8KB3JlbW92ZWQYASADKAkiEAoOR2V0Tm9kZVJlcXVlc3QikAMKD0dldE5vZGVSZXNwb25zZRIlCglpbnZlbnRvcnkYASABKAsyEi5lZGdlLnYxLkludmVudG9yeRIfCgZlbmdpbmUYAiABKAsyDy5lZGdlLnYxLkVuZ2luZRIdCgVjbG9jaxgDIAEoCzIOLmVkZ2UudjEuQ2xvY2sSFgoOZGFlbW9uX3ZlcnNpb24YBCABKAkSNQoRZGFlbW9uX3N0YXJ0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB25vZGVfaWQYBiABKAkSEwoLaHViX2FkZHJlc3MYByABKAkSEQoJY29ubmVjdGVkGAggASgIEhcKD25vZGVfanNfdmVyc2lvbhgJIAEoCRI6ChZjZXJ0aWZpY2F0ZV9leHBpcmVzX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI5ChVjZXJ0aWZpY2F0ZV9yZW5ld3NfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIvMBCglJbnZlbnRvcnkSEQoJaG9zdF9uYW1lGAEgASgJEhgKEG9wZXJhdGluZ19zeXN0ZW0YAiABKAkSDgoGa2VybmVsGAMgASgJEhQKDGFyY2hpdGVjdHVyZRgEIAEoCRIRCgljcHVfbW9kZWwYBSABKAkSEQoJY3B1X2NvdW50GAYgASgNEhQKDG1lbW9yeV9ieXRlcxgHIAEoBBISCgpkaXNrX2J5dGVzGAggASgEEhQKDHN5c3RlbV9tb2RlbBgJIAEoCRItCglib290ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIngKBkVuZ2luZRIRCglyZWFjaGFibGUYASABKAgSDwoHdmVyc2lvbhgCIAEoCRITCgthcGlfdmVyc2lvbhgDIAEoCRIPCgdwcm9ibGVtGAQgASgJEhYKDnN0b3JhZ2VfZHJpdmVyGAUgASgJEgwKBGhvc3QYBiABKAkiXgoFQ2xvY2sSJwoDbm93GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIaCg1odWJfb2Zmc2V0X21zGAIgASgDSACIAQFCEAoOX2h1Yl9vZmZzZXRfbXMiFgoUR2V0SW50ZXJmYWNlc1JlcXVlc3QiRgoVR2V0SW50ZXJmYWNlc1Jlc3BvbnNlEi0KCmludGVyZmFjZXMYASADKAsyGS5lZGdlLnYxLk5ldHdvcmtJbnRlcmZhY2Ui7AEKEE5ldHdvcmtJbnRlcmZhY2USDAoEbmFtZRgBIAEoCRINCgVpbmRleBgCIAEoDRILCgNtYWMYAyABKAkSDAoEa2luZBgEIAEoCRILCgNtdHUYBSABKA0SEQoJb3BlcnN0YXRlGAYgASgJEg8KB2NhcnJpZXIYByABKAgSEgoKc3BlZWRfbWJwcxgIIAEoDRIRCglhZGRyZXNzZXMYCSADKAkSEAoIZ2F0ZXdheXMYCiADKAkSDwoHc3VibmV0cxgLIAMoCRIlCgZyb3V0ZXMYDCADKAsyFS5lZGdlLnYxLk5ldHdvcmtSb3V0ZSJECgxOZXR3b3JrUm91dGUSEwoLZGVzdGluYXRpb24YASABKAkSDwoHZ2F0ZXdheRgCIAEoCRIOCgZtZXRyaWMYAyABKA0iGgoYTGlzdFNlcmlhbERldmljZXNSZXF1ZXN0IkMKGUxpc3RTZXJpYWxEZXZpY2VzUmVzcG9uc2USJgoHZGV2aWNlcxgBIAMoCzIVLmVkZ2UudjEuU2VyaWFsRGV2aWNlInMKDFNlcmlhbERldmljZRIMCgRwYXRoGAEgASgJEg0KBWJ5X2lkGAIgASgJEg8KB2J5X3BhdGgYAyABKAkSDgoGZHJpdmVyGAQgASgJEg4KBnVzYl9pZBgFIAEoCRIVCg1kZXZpY2VfbnVtYmVyGAYgASgJIqEBChFHZXRNZXRyaWNzUmVxdWVzdBIXCgdydW50aW1lGAEgASgJQgbixxgCID8SKQoFc2luY2UYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIdCgptYXhfcG9pbnRzGAQgASgNQgnixxgFOAFAkE4iUgoSR2V0TWV0cmljc1Jlc3BvbnNlEiUKBnBvaW50cxgBIAMoCzIVLmVkZ2UudjEuTWV0cmljc1BvaW50EhUKDXJlc29sdXRpb25fbXMYAiABKA0iVwoMTWV0cmljc1BvaW50EiYKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIfCgZzYW1wbGUYAiABKAsyDy5lZGdlLnYxLlNhbXBsZSKCAwoGU2FtcGxlEhMKC2NwdV9wZXJjZW50GAEgASgBEhkKEW1lbW9yeV91c2VkX2J5dGVzGAIgASgEEhoKEm1lbW9yeV90b3RhbF9ieXRlcxgDIAEoBBIXCg9kaXNrX3VzZWRfYnl0ZXMYBCABKAQSGAoQZGlza190b3RhbF9ieXRlcxgFIAEoBBIpCiFuZXR3b3JrX3JlY2VpdmVkX2J5dGVzX3Blcl9zZWNvbmQYBiABKAQSJQodbmV0d29ya19zZW50X2J5dGVzX3Blcl9zZWNvbmQYByABKAQSFgoOdXB0aW1lX3NlY29uZHMYCCABKAQSDwoHbG9hZF8xbRgJIAEoARIjChtibG9ja19yZWFkX2J5dGVzX3Blcl9zZWNvbmQYCiABKAQSJgoeYmxvY2tfd3JpdHRlbl9ieXRlc19wZXJfc2Vjb25kGAsgASgEEgwKBHBpZHMYDCABKA0SEAoIcmVzdGFydHMYDSABKA0SEQoJb29tX2tpbGxzGA4gASgNKmIKDUxlZnRXb3JrbG9hZHMSHgoaTEVGVF9XT1JLTE9BRFNfVU5TUEVDSUZJRUQQABIXChNMRUZUX1dPUktMT0FEU19LRUVQEAESGAoUTEVGVF9XT1JLTE9BRFNfUFVSR0UQAjL2AwoETm9kZRJBCgdHZXROb2RlEhcuZWRnZS52MS5HZXROb2RlUmVxdWVzdBoYLmVkZ2UudjEuR2V0Tm9kZVJlc3BvbnNlIgOQAgESUwoNR2V0SW50ZXJmYWNlcxIdLmVkZ2UudjEuR2V0SW50ZXJmYWNlc1JlcXVlc3QaHi5lZGdlLnYxLkdldEludGVyZmFjZXNSZXNwb25zZSIDkAIBEl8KEUxpc3RTZXJpYWxEZXZpY2VzEiEuZWRnZS52MS5MaXN0U2VyaWFsRGV2aWNlc1JlcXVlc3QaIi5lZGdlLnYxLkxpc3RTZXJpYWxEZXZpY2VzUmVzcG9uc2UiA5ACARJKCgpHZXRNZXRyaWNzEhouZWRnZS52MS5HZXRNZXRyaWNzUmVxdWVzdBobLmVkZ2UudjEuR2V0TWV0cmljc1Jlc3BvbnNlIgOQAgESXAoQUGxhbkRlY29tbWlzc2lvbhIgLmVkZ2UudjEuUGxhbkRlY29tbWlzc2lvblJlcXVlc3QaIS5lZGdlLnYxLlBsYW5EZWNvbW1pc3Npb25SZXNwb25zZSIDkAIBEksKDERlY29tbWlzc2lvbhIcLmVkZ2UudjEuRGVjb21taXNzaW9uUmVxdWVzdBodLmVkZ2UudjEuRGVjb21taXNzaW9uUmVzcG9uc2ViBnByb3RvMw", [file_edge_v1_rules, file_google_protobuf_timestamp]);
+
+/**
+ * Asks what would be removed.
+ *
+ * @generated from message edge.v1.PlanDecommissionRequest
+ */
+export type PlanDecommissionRequest = Message<"edge.v1.PlanDecommissionRequest"> & {
+  /**
+   * What is to become of the workloads.
+   *
+   * @generated from field: edge.v1.LeftWorkloads workloads = 1;
+   */
+  workloads: LeftWorkloads;
+};
+
+/**
+ * Describes the message edge.v1.PlanDecommissionRequest.
+ * Use `create(PlanDecommissionRequestSchema)` to create a new message.
+ */
+export const PlanDecommissionRequestSchema: GenMessage<PlanDecommissionRequest> = /*@__PURE__*/
+  messageDesc(file_edge_v1_node, 0);
+
+/**
+ * What would be removed.
+ *
+ * @generated from message edge.v1.PlanDecommissionResponse
+ */
+export type PlanDecommissionResponse = Message<"edge.v1.PlanDecommissionResponse"> & {
+  /**
+   * Names of the engine's objects that would be removed, as `container/...`, `network/...`, `volume/...`, by their labels.
+   *
+   * @generated from field: repeated string objects = 1;
+   */
+  objects: string[];
+
+  /**
+   * Names of the runtimes whose life would end.
+   *
+   * @generated from field: repeated string runtimes = 2;
+   */
+  runtimes: string[];
+
+  /**
+   * The hub that the node would leave, as `host:port`; empty when it has none.
+   *
+   * @generated from field: string hub_address = 3;
+   */
+  hubAddress: string;
+};
+
+/**
+ * Describes the message edge.v1.PlanDecommissionResponse.
+ * Use `create(PlanDecommissionResponseSchema)` to create a new message.
+ */
+export const PlanDecommissionResponseSchema: GenMessage<PlanDecommissionResponse> = /*@__PURE__*/
+  messageDesc(file_edge_v1_node, 1);
+
+/**
+ * Asks to take the node out of service.
+ *
+ * @generated from message edge.v1.DecommissionRequest
+ */
+export type DecommissionRequest = Message<"edge.v1.DecommissionRequest"> & {
+  /**
+   * What becomes of the workloads.
+   *
+   * @generated from field: edge.v1.LeftWorkloads workloads = 1;
+   */
+  workloads: LeftWorkloads;
+};
+
+/**
+ * Describes the message edge.v1.DecommissionRequest.
+ * Use `create(DecommissionRequestSchema)` to create a new message.
+ */
+export const DecommissionRequestSchema: GenMessage<DecommissionRequest> = /*@__PURE__*/
+  messageDesc(file_edge_v1_node, 2);
+
+/**
+ * The node is out of service.
+ *
+ * @generated from message edge.v1.DecommissionResponse
+ */
+export type DecommissionResponse = Message<"edge.v1.DecommissionResponse"> & {
+  /**
+   * What was removed, as in the plan.
+   *
+   * @generated from field: repeated string removed = 1;
+   */
+  removed: string[];
+};
+
+/**
+ * Describes the message edge.v1.DecommissionResponse.
+ * Use `create(DecommissionResponseSchema)` to create a new message.
+ */
+export const DecommissionResponseSchema: GenMessage<DecommissionResponse> = /*@__PURE__*/
+  messageDesc(file_edge_v1_node, 3);
 
 /**
  * Asks what the machine is.
@@ -30,7 +128,7 @@ export type GetNodeRequest = Message<"edge.v1.GetNodeRequest"> & {
  * Use `create(GetNodeRequestSchema)` to create a new message.
  */
 export const GetNodeRequestSchema: GenMessage<GetNodeRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 0);
+  messageDesc(file_edge_v1_node, 4);
 
 /**
  * What the machine is.
@@ -121,7 +219,7 @@ export type GetNodeResponse = Message<"edge.v1.GetNodeResponse"> & {
  * Use `create(GetNodeResponseSchema)` to create a new message.
  */
 export const GetNodeResponseSchema: GenMessage<GetNodeResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 1);
+  messageDesc(file_edge_v1_node, 5);
 
 /**
  * What a machine is made of.
@@ -205,7 +303,7 @@ export type Inventory = Message<"edge.v1.Inventory"> & {
  * Use `create(InventorySchema)` to create a new message.
  */
 export const InventorySchema: GenMessage<Inventory> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 2);
+  messageDesc(file_edge_v1_node, 6);
 
 /**
  * The container engine.
@@ -261,7 +359,7 @@ export type Engine = Message<"edge.v1.Engine"> & {
  * Use `create(EngineSchema)` to create a new message.
  */
 export const EngineSchema: GenMessage<Engine> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 3);
+  messageDesc(file_edge_v1_node, 7);
 
 /**
  * The machine's clock, as far as the daemon knows.
@@ -289,7 +387,7 @@ export type Clock = Message<"edge.v1.Clock"> & {
  * Use `create(ClockSchema)` to create a new message.
  */
 export const ClockSchema: GenMessage<Clock> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 4);
+  messageDesc(file_edge_v1_node, 8);
 
 /**
  * Asks for the network interfaces.
@@ -304,7 +402,7 @@ export type GetInterfacesRequest = Message<"edge.v1.GetInterfacesRequest"> & {
  * Use `create(GetInterfacesRequestSchema)` to create a new message.
  */
 export const GetInterfacesRequestSchema: GenMessage<GetInterfacesRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 5);
+  messageDesc(file_edge_v1_node, 9);
 
 /**
  * The network interfaces.
@@ -325,7 +423,7 @@ export type GetInterfacesResponse = Message<"edge.v1.GetInterfacesResponse"> & {
  * Use `create(GetInterfacesResponseSchema)` to create a new message.
  */
 export const GetInterfacesResponseSchema: GenMessage<GetInterfacesResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 6);
+  messageDesc(file_edge_v1_node, 10);
 
 /**
  * A network interface of the machine.
@@ -423,7 +521,7 @@ export type NetworkInterface = Message<"edge.v1.NetworkInterface"> & {
  * Use `create(NetworkInterfaceSchema)` to create a new message.
  */
 export const NetworkInterfaceSchema: GenMessage<NetworkInterface> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 7);
+  messageDesc(file_edge_v1_node, 11);
 
 /**
  * A route of the machine through one of its interfaces.
@@ -458,7 +556,7 @@ export type NetworkRoute = Message<"edge.v1.NetworkRoute"> & {
  * Use `create(NetworkRouteSchema)` to create a new message.
  */
 export const NetworkRouteSchema: GenMessage<NetworkRoute> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 8);
+  messageDesc(file_edge_v1_node, 12);
 
 /**
  * Asks for the serial ports.
@@ -473,7 +571,7 @@ export type ListSerialDevicesRequest = Message<"edge.v1.ListSerialDevicesRequest
  * Use `create(ListSerialDevicesRequestSchema)` to create a new message.
  */
 export const ListSerialDevicesRequestSchema: GenMessage<ListSerialDevicesRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 9);
+  messageDesc(file_edge_v1_node, 13);
 
 /**
  * The serial ports.
@@ -494,7 +592,7 @@ export type ListSerialDevicesResponse = Message<"edge.v1.ListSerialDevicesRespon
  * Use `create(ListSerialDevicesResponseSchema)` to create a new message.
  */
 export const ListSerialDevicesResponseSchema: GenMessage<ListSerialDevicesResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 10);
+  messageDesc(file_edge_v1_node, 14);
 
 /**
  * A serial port of the machine.
@@ -550,7 +648,7 @@ export type SerialDevice = Message<"edge.v1.SerialDevice"> & {
  * Use `create(SerialDeviceSchema)` to create a new message.
  */
 export const SerialDeviceSchema: GenMessage<SerialDevice> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 11);
+  messageDesc(file_edge_v1_node, 15);
 
 /**
  * Asks for samples.
@@ -592,7 +690,7 @@ export type GetMetricsRequest = Message<"edge.v1.GetMetricsRequest"> & {
  * Use `create(GetMetricsRequestSchema)` to create a new message.
  */
 export const GetMetricsRequestSchema: GenMessage<GetMetricsRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 12);
+  messageDesc(file_edge_v1_node, 16);
 
 /**
  * Samples, oldest first.
@@ -620,7 +718,7 @@ export type GetMetricsResponse = Message<"edge.v1.GetMetricsResponse"> & {
  * Use `create(GetMetricsResponseSchema)` to create a new message.
  */
 export const GetMetricsResponseSchema: GenMessage<GetMetricsResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 13);
+  messageDesc(file_edge_v1_node, 17);
 
 /**
  * The averages of one interval.
@@ -648,7 +746,7 @@ export type MetricsPoint = Message<"edge.v1.MetricsPoint"> & {
  * Use `create(MetricsPointSchema)` to create a new message.
  */
 export const MetricsPointSchema: GenMessage<MetricsPoint> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 14);
+  messageDesc(file_edge_v1_node, 18);
 
 /**
  * One measurement, of the node or of a runtime.
@@ -761,7 +859,48 @@ export type Sample = Message<"edge.v1.Sample"> & {
  * Use `create(SampleSchema)` to create a new message.
  */
 export const SampleSchema: GenMessage<Sample> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 15);
+  messageDesc(file_edge_v1_node, 19);
+
+/**
+ * What becomes of the workloads of a node that is taken out of service.
+ *
+ * @generated from enum edge.v1.LeftWorkloads
+ */
+export const LeftWorkloads = {
+  /**
+   * KEEP.
+   *
+   * @generated from enum value: LEFT_WORKLOADS_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * They go on, and are commanded at the node itself from then on.
+   *
+   * @generated from enum value: LEFT_WORKLOADS_KEEP = 1;
+   */
+  KEEP: 1,
+
+  /**
+   * They are removed, with their volumes.
+   *
+   * @generated from enum value: LEFT_WORKLOADS_PURGE = 2;
+   */
+  PURGE: 2,
+} as const;
+
+/**
+ * What becomes of the workloads of a node that is taken out of service.
+ *
+ * @generated from enum edge.v1.LeftWorkloads
+ */
+export type LeftWorkloads = (typeof LeftWorkloads)[keyof typeof LeftWorkloads] | UnknownEnum;
+
+/**
+ * Describes the enum edge.v1.LeftWorkloads.
+ */
+export const LeftWorkloadsSchema: GenEnum<LeftWorkloads> = /*@__PURE__*/
+  enumDesc(file_edge_v1_node, 0);
 
 /**
  * Facts about one node. Reachable over the same three doors as Runtimes.
@@ -808,6 +947,29 @@ export const Node: GenService<{
     methodKind: "unary";
     input: typeof GetMetricsRequestSchema;
     output: typeof GetMetricsResponseSchema;
+  },
+  /**
+   * What Decommission would remove, and what it would leave.
+   *
+   * @generated from rpc edge.v1.Node.PlanDecommission
+   */
+  planDecommission: {
+    methodKind: "unary";
+    input: typeof PlanDecommissionRequestSchema;
+    output: typeof PlanDecommissionResponseSchema;
+  },
+  /**
+   * Takes the node out of service: the node's half of Fleet.RemoveNode, which also works at the node alone. With PURGE, all that
+   * this daemon made on the engine and on LANs is removed, whatever the runtimes' locks say; with KEEP, the daemon goes on with
+   * what it has. Then no hub is dialled any more: the node's identity is removed as soon as this answer has been told.
+   * Carried out again, it goes on where it was. Fails with UNAVAILABLE (the engine or netmon is away), with what is left named.
+   *
+   * @generated from rpc edge.v1.Node.Decommission
+   */
+  decommission: {
+    methodKind: "unary";
+    input: typeof DecommissionRequestSchema;
+    output: typeof DecommissionResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_edge_v1_node, 0);

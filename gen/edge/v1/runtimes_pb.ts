@@ -6,6 +6,10 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Device, DeviceStatus, Gpus } from "./devices_pb.ts";
+import { file_edge_v1_devices } from "./devices_pb.ts";
+import type { MaintenanceWindow, RuntimeLock } from "./locks_pb.ts";
+import { file_edge_v1_locks } from "./locks_pb.ts";
 import type { Sample } from "./node_pb.ts";
 import { file_edge_v1_node } from "./node_pb.ts";
 import { file_edge_v1_rules } from "./rules_pb.ts";
@@ -21,7 +25,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file edge/v1/runtimes.proto.
  */
 export const file_edge_v1_runtimes: GenFile = /*@__PURE__*/
-  fileDesc("ChZlZGdlL3YxL3J1bnRpbWVzLnByb3RvEgdlZGdlLnYxIpULCgtSdW50aW1lU3BlYxKRAQoEbmFtZRgBIAEoCUKCAeLHGH4IARIiW2EtejAtOV0oW2EtejAtOS1dezAsNjF9W2EtejAtOV0pPxpWMSB0byA2MyBsb3dlci1jYXNlIGxldHRlcnMsIGRpZ2l0cyBvciAnLScsIGJlZ2lubmluZyBhbmQgZW5kaW5nIHdpdGggYSBsZXR0ZXIgb3IgZGlnaXQS4AIKBWltYWdlGAIgASgJQtAC4scYywIIARLdASgobG9jYWxob3N0fFthLXpBLVowLTktXSsoXC5bYS16QS1aMC05LV0rKSspKDpbMC05XXsxLDV9KT8vfFthLXpBLVowLTktXSs6WzAtOV17MSw1fS8pP1thLXowLTldKygoXC58X3sxLDJ9fC0rKVthLXowLTldKykqKC9bYS16MC05XSsoKFwufF97MSwyfXwtKylbYS16MC05XSspKikqKDpbQS1aYS16MC05X11bQS1aYS16MC05Xy4tXXswLDEyN30pPyhAc2hhMjU2OlthLWYwLTldezY0fSk/GmRhbiBpbWFnZSByZWZlcmVuY2Ugc3VjaCBhcyBnaGNyLmlvL293bmVyL25hbWU6dGFnIChsb3dlci1jYXNlIG5hbWUsIG9wdGlvbmFsIDp0YWcgb3IgQHNoYTI1NjpkaWdlc3QpIIAEEisKA2VudhgDIAMoCzIPLmVkZ2UudjEuRW52VmFyQg3ixxgJKMgBMgRuYW1lEiUKCXJlc291cmNlcxgEIAEoCzISLmVkZ2UudjEuUmVzb3VyY2VzEigKB3Byb2ZpbGUYBSABKA4yFy5lZGdlLnYxLlJ1bnRpbWVQcm9maWxlEh8KDXN0b3BfZ3JhY2VfbXMYBiABKA1CCOLHGARAwM8kEjgKBXBvcnRzGAcgAygLMhYuZWRnZS52MS5QdWJsaXNoZWRQb3J0QhHixxgNKCAyCW5vZGVfcG9ydBKSAQoLdm9sdW1lX3BhdGgYCCABKAlCfeLHGHkSIy9bQS1aYS16MC05Xy4tXSsoL1tBLVphLXowLTlfLi1dKykqGk9hbiBhYnNvbHV0ZSBwYXRoIHN1Y2ggYXMgL3Zhci9ydW4vcnVudGltZSwgb2YgbGV0dGVycywgZGlnaXRzLCAnXycsICcuJyBhbmQgJy0nIP8BEisKBmxhYmVscxgJIAMoCzIOLmVkZ2UudjEuTGFiZWxCC+LHGAcoQDIDa2V5EioKBXZuaWNzGAogAygLMg0uZWRnZS52MS5WbmljQgzixxgIKBAyBG5hbWUSHAoHY29tbWFuZBgLIAMoCUIL4scYByCAgAIogAISHQoKZW50cnlwb2ludBgMIAMoCUIJ4scYBSCAIChAEi4KB3ZvbHVtZXMYDSADKAsyDy5lZGdlLnYxLlZvbHVtZUIM4scYCCggMgRuYW1lEisKBXRtcGZzGA4gAygLMg4uZWRnZS52MS5UbXBmc0IM4scYCCgQMgRwYXRoEi4KB3VsaW1pdHMYDyADKAsyDy5lZGdlLnYxLlVsaW1pdEIM4scYCCgQMgRuYW1lElsKDGNhcGFiaWxpdGllcxgQIAMoCUJF4scYQRIRW0EtWl1bQS1aX117MiwzMX0aKmEgY2FwYWJpbGl0eSB3aXRob3V0IENBUF8sIGFzIGluIE5FVF9BRE1JTigpEh8KA2xvZxgRIAEoCzISLmVkZ2UudjEuTG9nTGltaXRzEiUKB3Jlc3RhcnQYEiABKA4yFC5lZGdlLnYxLlJlc3RhcnRNb2RlEiQKBmhlYWx0aBgTIAEoCzIULmVkZ2UudjEuSGVhbHRoQ2hlY2sSMwoFYWZ0ZXIYFCADKAsyEy5lZGdlLnYxLlN0YXJ0QWZ0ZXJCD+LHGAsoIDIHcnVudGltZSKHAQoGRW52VmFyEmQKBG5hbWUYASABKAlCVuLHGFIIARIWW0EtWmEtel9dW0EtWmEtejAtOV9dKhozbGV0dGVycywgZGlnaXRzIGFuZCAnXycsIG5vdCBiZWdpbm5pbmcgd2l0aCBhIGRpZ2l0IP8BEhcKBXZhbHVlGAIgASgJQgjixxgEIICAAiK5AQoFTGFiZWwSlwEKA2tleRgBIAEoCUKJAeLHGIQBCAESKVtBLVphLXowLTldKFtBLVphLXowLTkuXy8tXSpbQS1aYS16MC05XSk/GlJsZXR0ZXJzLCBkaWdpdHMsICcuJywgJy8nLCAnXycgb3IgJy0nLCBiZWdpbm5pbmcgYW5kIGVuZGluZyB3aXRoIGEgbGV0dGVyIG9yIGRpZ2l0IIABEhYKBXZhbHVlGAIgASgJQgfixxgDIP8BIlQKDVB1Ymxpc2hlZFBvcnQSHwoJbm9kZV9wb3J0GAEgASgNQgzixxgICAE4AUD//wMSIgoMcnVudGltZV9wb3J0GAIgASgNQgzixxgICAE4AUD//wMigAIKCVJlc291cmNlcxIoCgxtZW1vcnlfYnl0ZXMYASABKANCEuLHGA44gICAA0CAgICAgICAAhJjCgZjcHVzZXQYAiABKAlCU+LHGE8SJFswLTldKygtWzAtOV0rKT8oLFswLTldKygtWzAtOV0rKT8pKhokQ1BVIG51bWJlcnMgYW5kIHJhbmdlcyBzdWNoIGFzIDAtMSwzIP8BEh8KCnBpZHNfbGltaXQYAyABKANCC+LHGAc4AUCAgIACEh0KCmNwdV93ZWlnaHQYBCABKA1CCeLHGAU4AUCQThIkChBjcHVfcXVvdGFfbWlsbGlzGAUgASgNQgrixxgGOApAgMA+IucDCgdSdW50aW1lEiIKBHNwZWMYASABKAsyFC5lZGdlLnYxLlJ1bnRpbWVTcGVjEiQKBXBoYXNlGAIgASgOMhUuZWRnZS52MS5SdW50aW1lUGhhc2USDgoGcmVhc29uGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIQCghpbWFnZV9pZBgFIAEoCRIqCglhZGRyZXNzZXMYBiADKAsyFy5lZGdlLnYxLlJ1bnRpbWVBZGRyZXNzEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHJlc3RhcnRzGAkgASgNEhYKCWV4aXRfY29kZRgKIAEoBUgAiAEBEhEKCXNwZWNfaGFzaBgLIAEoCRIiCgV2bmljcxgMIAMoCzITLmVkZ2UudjEuVm5pY1N0YXR1cxIRCglvb21fa2lsbHMYDSABKA0SHwoGaGVhbHRoGA4gASgOMg8uZWRnZS52MS5IZWFsdGgSFQoNaGVhbHRoX3JlYXNvbhgPIAEoCRIUCgxpbWFnZV9kaWdlc3QYECABKAlCDAoKX2V4aXRfY29kZSI/Cg5SdW50aW1lQWRkcmVzcxIPCgduZXR3b3JrGAEgASgJEg8KB2FkZHJlc3MYAiABKAkSCwoDbWFjGAMgASgJIkIKFENyZWF0ZVJ1bnRpbWVSZXF1ZXN0EioKBHNwZWMYASABKAsyFC5lZGdlLnYxLlJ1bnRpbWVTcGVjQgbixxgCCAEiSwoVQ3JlYXRlUnVudGltZVJlc3BvbnNlEiEKB3J1bnRpbWUYASABKAsyEC5lZGdlLnYxLlJ1bnRpbWUSDwoHY3JlYXRlZBgCIAEoCCIrChFHZXRSdW50aW1lUmVxdWVzdBIWCgRuYW1lGAEgASgJQgjixxgECAEgPyI3ChJHZXRSdW50aW1lUmVzcG9uc2USIQoHcnVudGltZRgBIAEoCzIQLmVkZ2UudjEuUnVudGltZSIVChNMaXN0UnVudGltZXNSZXF1ZXN0IjoKFExpc3RSdW50aW1lc1Jlc3BvbnNlEiIKCHJ1bnRpbWVzGAEgAygLMhAuZWRnZS52MS5SdW50aW1lIi0KE1N0YXJ0UnVudGltZVJlcXVlc3QSFgoEbmFtZRgBIAEoCUII4scYBAgBID8iOQoUU3RhcnRSdW50aW1lUmVzcG9uc2USIQoHcnVudGltZRgBIAEoCzIQLmVkZ2UudjEuUnVudGltZSIsChJTdG9wUnVudGltZVJlcXVlc3QSFgoEbmFtZRgBIAEoCUII4scYBAgBID8iOAoTU3RvcFJ1bnRpbWVSZXNwb25zZRIhCgdydW50aW1lGAEgASgLMhAuZWRnZS52MS5SdW50aW1lIi8KFVJlc3RhcnRSdW50aW1lUmVxdWVzdBIWCgRuYW1lGAEgASgJQgjixxgECAEgPyI7ChZSZXN0YXJ0UnVudGltZVJlc3BvbnNlEiEKB3J1bnRpbWUYASABKAsyEC5lZGdlLnYxLlJ1bnRpbWUiQwoURGVsZXRlUnVudGltZVJlcXVlc3QSFgoEbmFtZRgBIAEoCUII4scYBAgBID8SEwoLa2VlcF92b2x1bWUYAiABKAgiKAoVRGVsZXRlUnVudGltZVJlc3BvbnNlEg8KB3JlbW92ZWQYASADKAkigAIKFUdldFJ1bnRpbWVMb2dzUmVxdWVzdBIWCgRuYW1lGAEgASgJQgjixxgECAEgPxIdCgp0YWlsX2xpbmVzGAIgASgNQgnixxgFOAFAkE4SKQoFc2luY2UYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIVCgRncmVwGAUgASgJQgfixxgDIIACEiIKBnN0cmVhbRgGIAEoDjISLmVkZ2UudjEuTG9nU3RyZWFtEh8KCW1heF9ieXRlcxgHIAEoDUIM4scYCDiAgARAgIA8Iq4BChZHZXRSdW50aW1lTG9nc1Jlc3BvbnNlEh8KBWxpbmVzGAEgAygLMhAuZWRnZS52MS5Mb2dMaW5lEhAKCGxlZnRfb3V0GAIgASgIEhQKDGNvbnRhaW5lcl9pZBgDIAEoCRI4ChRjb250YWluZXJfY3JlYXRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASEQoJcmVjcmVhdGVkGAUgASgIInAKB0xvZ0xpbmUSIgoGc3RyZWFtGAEgASgOMhIuZWRnZS52MS5Mb2dTdHJlYW0SJgoCYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEgwKBHRleHQYAyABKAkSCwoDY3V0GAQgASgIIjIKFkdldFJ1bnRpbWVTdGF0c1JlcXVlc3QSGAoFbmFtZXMYASADKAlCCeLHGAUgPyiAAiJCChdHZXRSdW50aW1lU3RhdHNSZXNwb25zZRInCghydW50aW1lcxgBIAMoCzIVLmVkZ2UudjEuUnVudGltZVN0YXRzIogBCgxSdW50aW1lU3RhdHMSDAoEbmFtZRgBIAEoCRIkCgVwaGFzZRgCIAEoDjIVLmVkZ2UudjEuUnVudGltZVBoYXNlEh8KBnNhbXBsZRgDIAEoCzIPLmVkZ2UudjEuU2FtcGxlEhAKCHJlc3RhcnRzGAQgASgNEhEKCW9vbV9raWxscxgFIAEoDSppCg5SdW50aW1lUHJvZmlsZRIfChtSVU5USU1FX1BST0ZJTEVfVU5TUEVDSUZJRUQQABIbChdSVU5USU1FX1BST0ZJTEVfT1BFTlBMQxABEhkKFVJVTlRJTUVfUFJPRklMRV9QTEFJThACKr4CCgxSdW50aW1lUGhhc2USHQoZUlVOVElNRV9QSEFTRV9VTlNQRUNJRklFRBAAEhkKFVJVTlRJTUVfUEhBU0VfUFVMTElORxABEhoKFlJVTlRJTUVfUEhBU0VfU1RBUlRJTkcQAhIZChVSVU5USU1FX1BIQVNFX1JVTk5JTkcQAxIaChZSVU5USU1FX1BIQVNFX1NUT1BQSU5HEAQSGQoVUlVOVElNRV9QSEFTRV9TVE9QUEVEEAUSGAoUUlVOVElNRV9QSEFTRV9GQUlMRUQQBhIaChZSVU5USU1FX1BIQVNFX0RFTEVUSU5HEAcSHAoYUlVOVElNRV9QSEFTRV9DUkFTSF9MT09QEAgSFwoTUlVOVElNRV9QSEFTRV9FTkRFRBAJEhkKFVJVTlRJTUVfUEhBU0VfV0FJVElORxAKKlUKCUxvZ1N0cmVhbRIaChZMT0dfU1RSRUFNX1VOU1BFQ0lGSUVEEAASFQoRTE9HX1NUUkVBTV9TVERPVVQQARIVChFMT0dfU1RSRUFNX1NUREVSUhACMuUFCghSdW50aW1lcxJOCg1DcmVhdGVSdW50aW1lEh0uZWRnZS52MS5DcmVhdGVSdW50aW1lUmVxdWVzdBoeLmVkZ2UudjEuQ3JlYXRlUnVudGltZVJlc3BvbnNlEkoKCkdldFJ1bnRpbWUSGi5lZGdlLnYxLkdldFJ1bnRpbWVSZXF1ZXN0GhsuZWRnZS52MS5HZXRSdW50aW1lUmVzcG9uc2UiA5ACARJQCgxMaXN0UnVudGltZXMSHC5lZGdlLnYxLkxpc3RSdW50aW1lc1JlcXVlc3QaHS5lZGdlLnYxLkxpc3RSdW50aW1lc1Jlc3BvbnNlIgOQAgESSwoMU3RhcnRSdW50aW1lEhwuZWRnZS52MS5TdGFydFJ1bnRpbWVSZXF1ZXN0Gh0uZWRnZS52MS5TdGFydFJ1bnRpbWVSZXNwb25zZRJICgtTdG9wUnVudGltZRIbLmVkZ2UudjEuU3RvcFJ1bnRpbWVSZXF1ZXN0GhwuZWRnZS52MS5TdG9wUnVudGltZVJlc3BvbnNlElEKDlJlc3RhcnRSdW50aW1lEh4uZWRnZS52MS5SZXN0YXJ0UnVudGltZVJlcXVlc3QaHy5lZGdlLnYxLlJlc3RhcnRSdW50aW1lUmVzcG9uc2USTgoNRGVsZXRlUnVudGltZRIdLmVkZ2UudjEuRGVsZXRlUnVudGltZVJlcXVlc3QaHi5lZGdlLnYxLkRlbGV0ZVJ1bnRpbWVSZXNwb25zZRJWCg5HZXRSdW50aW1lTG9ncxIeLmVkZ2UudjEuR2V0UnVudGltZUxvZ3NSZXF1ZXN0Gh8uZWRnZS52MS5HZXRSdW50aW1lTG9nc1Jlc3BvbnNlIgOQAgESWQoPR2V0UnVudGltZVN0YXRzEh8uZWRnZS52MS5HZXRSdW50aW1lU3RhdHNSZXF1ZXN0GiAuZWRnZS52MS5HZXRSdW50aW1lU3RhdHNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_edge_v1_node, file_edge_v1_rules, file_edge_v1_vnics, file_edge_v1_workloads, file_google_protobuf_timestamp]);
+  fileDesc("ChZlZGdlL3YxL3J1bnRpbWVzLnByb3RvEgdlZGdlLnYxItwNCgtSdW50aW1lU3BlYxKRAQoEbmFtZRgBIAEoCUKCAeLHGH4IARIiW2EtejAtOV0oW2EtejAtOS1dezAsNjF9W2EtejAtOV0pPxpWMSB0byA2MyBsb3dlci1jYXNlIGxldHRlcnMsIGRpZ2l0cyBvciAnLScsIGJlZ2lubmluZyBhbmQgZW5kaW5nIHdpdGggYSBsZXR0ZXIgb3IgZGlnaXQS4AIKBWltYWdlGAIgASgJQtAC4scYywIIARLdASgobG9jYWxob3N0fFthLXpBLVowLTktXSsoXC5bYS16QS1aMC05LV0rKSspKDpbMC05XXsxLDV9KT8vfFthLXpBLVowLTktXSs6WzAtOV17MSw1fS8pP1thLXowLTldKygoXC58X3sxLDJ9fC0rKVthLXowLTldKykqKC9bYS16MC05XSsoKFwufF97MSwyfXwtKylbYS16MC05XSspKikqKDpbQS1aYS16MC05X11bQS1aYS16MC05Xy4tXXswLDEyN30pPyhAc2hhMjU2OlthLWYwLTldezY0fSk/GmRhbiBpbWFnZSByZWZlcmVuY2Ugc3VjaCBhcyBnaGNyLmlvL293bmVyL25hbWU6dGFnIChsb3dlci1jYXNlIG5hbWUsIG9wdGlvbmFsIDp0YWcgb3IgQHNoYTI1NjpkaWdlc3QpIIAEEisKA2VudhgDIAMoCzIPLmVkZ2UudjEuRW52VmFyQg3ixxgJKMgBMgRuYW1lEiUKCXJlc291cmNlcxgEIAEoCzISLmVkZ2UudjEuUmVzb3VyY2VzEigKB3Byb2ZpbGUYBSABKA4yFy5lZGdlLnYxLlJ1bnRpbWVQcm9maWxlEh8KDXN0b3BfZ3JhY2VfbXMYBiABKA1CCOLHGARAwM8kEjgKBXBvcnRzGAcgAygLMhYuZWRnZS52MS5QdWJsaXNoZWRQb3J0QhHixxgNKCAyCW5vZGVfcG9ydBKSAQoLdm9sdW1lX3BhdGgYCCABKAlCfeLHGHkSIy9bQS1aYS16MC05Xy4tXSsoL1tBLVphLXowLTlfLi1dKykqGk9hbiBhYnNvbHV0ZSBwYXRoIHN1Y2ggYXMgL3Zhci9ydW4vcnVudGltZSwgb2YgbGV0dGVycywgZGlnaXRzLCAnXycsICcuJyBhbmQgJy0nIP8BEisKBmxhYmVscxgJIAMoCzIOLmVkZ2UudjEuTGFiZWxCC+LHGAcoQDIDa2V5EioKBXZuaWNzGAogAygLMg0uZWRnZS52MS5WbmljQgzixxgIKBAyBG5hbWUSHAoHY29tbWFuZBgLIAMoCUIL4scYByCAgAIogAISHQoKZW50cnlwb2ludBgMIAMoCUIJ4scYBSCAIChAEi4KB3ZvbHVtZXMYDSADKAsyDy5lZGdlLnYxLlZvbHVtZUIM4scYCCggMgRuYW1lEisKBXRtcGZzGA4gAygLMg4uZWRnZS52MS5UbXBmc0IM4scYCCgQMgRwYXRoEi4KB3VsaW1pdHMYDyADKAsyDy5lZGdlLnYxLlVsaW1pdEIM4scYCCgQMgRuYW1lElsKDGNhcGFiaWxpdGllcxgQIAMoCUJF4scYQRIRW0EtWl1bQS1aX117MiwzMX0aKmEgY2FwYWJpbGl0eSB3aXRob3V0IENBUF8sIGFzIGluIE5FVF9BRE1JTigpEh8KA2xvZxgRIAEoCzISLmVkZ2UudjEuTG9nTGltaXRzEiUKB3Jlc3RhcnQYEiABKA4yFC5lZGdlLnYxLlJlc3RhcnRNb2RlEiQKBmhlYWx0aBgTIAEoCzIULmVkZ2UudjEuSGVhbHRoQ2hlY2sSMwoFYWZ0ZXIYFCADKAsyEy5lZGdlLnYxLlN0YXJ0QWZ0ZXJCD+LHGAsoIDIHcnVudGltZRI3CgttYWludGVuYW5jZRgVIAMoCzIaLmVkZ2UudjEuTWFpbnRlbmFuY2VXaW5kb3dCBuLHGAIoEBKRAQoJbG9ja19wYXRoGBYgASgJQn7ixxh6EiMvW0EtWmEtejAtOV8uLV0rKC9bQS1aYS16MC05Xy4tXSspKhpQYW4gYWJzb2x1dGUgcGF0aCBzdWNoIGFzIC9ydW4vb3JjaGVzdHJhdG9yLCBvZiBsZXR0ZXJzLCBkaWdpdHMsICdfJywgJy4nIGFuZCAnLScg/wESMwoHZGV2aWNlcxgXIAMoCzIPLmVkZ2UudjEuRGV2aWNlQhHixxgNKCAyCW5vZGVfcGF0aBIbCgRncHVzGBggASgLMg0uZWRnZS52MS5HcHVzEiYKB2Rlc2lyZWQYGSABKA4yFS5lZGdlLnYxLkRlc2lyZWRTdGF0ZSKHAQoGRW52VmFyEmQKBG5hbWUYASABKAlCVuLHGFIIARIWW0EtWmEtel9dW0EtWmEtejAtOV9dKhozbGV0dGVycywgZGlnaXRzIGFuZCAnXycsIG5vdCBiZWdpbm5pbmcgd2l0aCBhIGRpZ2l0IP8BEhcKBXZhbHVlGAIgASgJQgjixxgEIICAAiK5AQoFTGFiZWwSlwEKA2tleRgBIAEoCUKJAeLHGIQBCAESKVtBLVphLXowLTldKFtBLVphLXowLTkuXy8tXSpbQS1aYS16MC05XSk/GlJsZXR0ZXJzLCBkaWdpdHMsICcuJywgJy8nLCAnXycgb3IgJy0nLCBiZWdpbm5pbmcgYW5kIGVuZGluZyB3aXRoIGEgbGV0dGVyIG9yIGRpZ2l0IIABEhYKBXZhbHVlGAIgASgJQgfixxgDIP8BIlQKDVB1Ymxpc2hlZFBvcnQSHwoJbm9kZV9wb3J0GAEgASgNQgzixxgICAE4AUD//wMSIgoMcnVudGltZV9wb3J0GAIgASgNQgzixxgICAE4AUD//wMigAIKCVJlc291cmNlcxIoCgxtZW1vcnlfYnl0ZXMYASABKANCEuLHGA44gICAA0CAgICAgICAAhJjCgZjcHVzZXQYAiABKAlCU+LHGE8SJFswLTldKygtWzAtOV0rKT8oLFswLTldKygtWzAtOV0rKT8pKhokQ1BVIG51bWJlcnMgYW5kIHJhbmdlcyBzdWNoIGFzIDAtMSwzIP8BEh8KCnBpZHNfbGltaXQYAyABKANCC+LHGAc4AUCAgIACEh0KCmNwdV93ZWlnaHQYBCABKA1CCeLHGAU4AUCQThIkChBjcHVfcXVvdGFfbWlsbGlzGAUgASgNQgrixxgGOApAgMA+ItsECgdSdW50aW1lEiIKBHNwZWMYASABKAsyFC5lZGdlLnYxLlJ1bnRpbWVTcGVjEiQKBXBoYXNlGAIgASgOMhUuZWRnZS52MS5SdW50aW1lUGhhc2USDgoGcmVhc29uGAMgASgJEhQKDGNvbnRhaW5lcl9pZBgEIAEoCRIQCghpbWFnZV9pZBgFIAEoCRIqCglhZGRyZXNzZXMYBiADKAsyFy5lZGdlLnYxLlJ1bnRpbWVBZGRyZXNzEi4KCmNyZWF0ZWRfYXQYByABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0ZWRfYXQYCCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhAKCHJlc3RhcnRzGAkgASgNEhYKCWV4aXRfY29kZRgKIAEoBUgAiAEBEhEKCXNwZWNfaGFzaBgLIAEoCRIiCgV2bmljcxgMIAMoCzITLmVkZ2UudjEuVm5pY1N0YXR1cxIRCglvb21fa2lsbHMYDSABKA0SHwoGaGVhbHRoGA4gASgOMg8uZWRnZS52MS5IZWFsdGgSFQoNaGVhbHRoX3JlYXNvbhgPIAEoCRIUCgxpbWFnZV9kaWdlc3QYECABKAkSIwoFbG9ja3MYESADKAsyFC5lZGdlLnYxLlJ1bnRpbWVMb2NrEiUKCXByb2JhdGlvbhgSIAEoCzISLmVkZ2UudjEuUHJvYmF0aW9uEiYKB2RldmljZXMYEyADKAsyFS5lZGdlLnYxLkRldmljZVN0YXR1c0IMCgpfZXhpdF9jb2RlIkgKCVByb2JhdGlvbhISCgpjb21tYW5kX2lkGAEgASgJEg8KB2xlZnRfbXMYAiABKA0SFgoOcHJldmlvdXNfaW1hZ2UYAyABKAkiTQoLRmllbGRDaGFuZ2USDQoFZmllbGQYASABKAkSDgoGYmVmb3JlGAIgASgJEg0KBWFmdGVyGAMgASgJEhAKCGluX3BsYWNlGAQgASgIIj8KDlJ1bnRpbWVBZGRyZXNzEg8KB25ldHdvcmsYASABKAkSDwoHYWRkcmVzcxgCIAEoCRILCgNtYWMYAyABKAkiQgoUQ3JlYXRlUnVudGltZVJlcXVlc3QSKgoEc3BlYxgBIAEoCzIULmVkZ2UudjEuUnVudGltZVNwZWNCBuLHGAIIASJLChVDcmVhdGVSdW50aW1lUmVzcG9uc2USIQoHcnVudGltZRgBIAEoCzIQLmVkZ2UudjEuUnVudGltZRIPCgdjcmVhdGVkGAIgASgIIisKEUdldFJ1bnRpbWVSZXF1ZXN0EhYKBG5hbWUYASABKAlCCOLHGAQIASA/IjcKEkdldFJ1bnRpbWVSZXNwb25zZRIhCgdydW50aW1lGAEgASgLMhAuZWRnZS52MS5SdW50aW1lIhUKE0xpc3RSdW50aW1lc1JlcXVlc3QiOgoUTGlzdFJ1bnRpbWVzUmVzcG9uc2USIgoIcnVudGltZXMYASADKAsyEC5lZGdlLnYxLlJ1bnRpbWUiLQoTU3RhcnRSdW50aW1lUmVxdWVzdBIWCgRuYW1lGAEgASgJQgjixxgECAEgPyI5ChRTdGFydFJ1bnRpbWVSZXNwb25zZRIhCgdydW50aW1lGAEgASgLMhAuZWRnZS52MS5SdW50aW1lIkMKElN0b3BSdW50aW1lUmVxdWVzdBIWCgRuYW1lGAEgASgJQgjixxgECAEgPxIVCg1vdmVycmlkZV9sb2NrGAIgASgIIjgKE1N0b3BSdW50aW1lUmVzcG9uc2USIQoHcnVudGltZRgBIAEoCzIQLmVkZ2UudjEuUnVudGltZSJGChVSZXN0YXJ0UnVudGltZVJlcXVlc3QSFgoEbmFtZRgBIAEoCUII4scYBAgBID8SFQoNb3ZlcnJpZGVfbG9jaxgCIAEoCCI7ChZSZXN0YXJ0UnVudGltZVJlc3BvbnNlEiEKB3J1bnRpbWUYASABKAsyEC5lZGdlLnYxLlJ1bnRpbWUiWgoURGVsZXRlUnVudGltZVJlcXVlc3QSFgoEbmFtZRgBIAEoCUII4scYBAgBID8SEwoLa2VlcF92b2x1bWUYAiABKAgSFQoNb3ZlcnJpZGVfbG9jaxgDIAEoCCIoChVEZWxldGVSdW50aW1lUmVzcG9uc2USDwoHcmVtb3ZlZBgBIAMoCSKLAQoUVXBkYXRlUnVudGltZVJlcXVlc3QSKgoEc3BlYxgBIAEoCzIULmVkZ2UudjEuUnVudGltZVNwZWNCBuLHGAIIARIVCg1vdmVycmlkZV9sb2NrGAIgASgIEiIKDHByb2JhdGlvbl9tcxgDIAEoDUIM4scYCDjoB0CA3dsBEgwKBHB1bGwYBCABKAgidgoVVXBkYXRlUnVudGltZVJlc3BvbnNlEiEKB3J1bnRpbWUYASABKAsyEC5lZGdlLnYxLlJ1bnRpbWUSJQoHY2hhbmdlcxgCIAMoCzIULmVkZ2UudjEuRmllbGRDaGFuZ2USEwoLaW50ZXJydXB0ZWQYAyABKAgiZAoSTG9ja1J1bnRpbWVSZXF1ZXN0EhYKBG5hbWUYASABKAlCCOLHGAQIASA/EhcKBnJlYXNvbhgCIAEoCUIH4scYAyD/ARIdCgZmb3JfbXMYAyABKARCDeLHGAk46AdAgJD70wkiOAoTTG9ja1J1bnRpbWVSZXNwb25zZRIhCgdydW50aW1lGAEgASgLMhAuZWRnZS52MS5SdW50aW1lIi4KFFVubG9ja1J1bnRpbWVSZXF1ZXN0EhYKBG5hbWUYASABKAlCCOLHGAQIASA/IjoKFVVubG9ja1J1bnRpbWVSZXNwb25zZRIhCgdydW50aW1lGAEgASgLMhAuZWRnZS52MS5SdW50aW1lIoACChVHZXRSdW50aW1lTG9nc1JlcXVlc3QSFgoEbmFtZRgBIAEoCUII4scYBAgBID8SHQoKdGFpbF9saW5lcxgCIAEoDUIJ4scYBTgBQJBOEikKBXNpbmNlGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIpCgV1bnRpbBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFQoEZ3JlcBgFIAEoCUIH4scYAyCAAhIiCgZzdHJlYW0YBiABKA4yEi5lZGdlLnYxLkxvZ1N0cmVhbRIfCgltYXhfYnl0ZXMYByABKA1CDOLHGAg4gIAEQICAPCKuAQoWR2V0UnVudGltZUxvZ3NSZXNwb25zZRIfCgVsaW5lcxgBIAMoCzIQLmVkZ2UudjEuTG9nTGluZRIQCghsZWZ0X291dBgCIAEoCBIUCgxjb250YWluZXJfaWQYAyABKAkSOAoUY29udGFpbmVyX2NyZWF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhEKCXJlY3JlYXRlZBgFIAEoCCJwCgdMb2dMaW5lEiIKBnN0cmVhbRgBIAEoDjISLmVkZ2UudjEuTG9nU3RyZWFtEiYKAmF0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgR0ZXh0GAMgASgJEgsKA2N1dBgEIAEoCCIyChZHZXRSdW50aW1lU3RhdHNSZXF1ZXN0EhgKBW5hbWVzGAEgAygJQgnixxgFID8ogAIiQgoXR2V0UnVudGltZVN0YXRzUmVzcG9uc2USJwoIcnVudGltZXMYASADKAsyFS5lZGdlLnYxLlJ1bnRpbWVTdGF0cyKIAQoMUnVudGltZVN0YXRzEgwKBG5hbWUYASABKAkSJAoFcGhhc2UYAiABKA4yFS5lZGdlLnYxLlJ1bnRpbWVQaGFzZRIfCgZzYW1wbGUYAyABKAsyDy5lZGdlLnYxLlNhbXBsZRIQCghyZXN0YXJ0cxgEIAEoDRIRCglvb21fa2lsbHMYBSABKA0qYwoMRGVzaXJlZFN0YXRlEh0KGURFU0lSRURfU1RBVEVfVU5TUEVDSUZJRUQQABIZChVERVNJUkVEX1NUQVRFX1JVTk5JTkcQARIZChVERVNJUkVEX1NUQVRFX1NUT1BQRUQQAippCg5SdW50aW1lUHJvZmlsZRIfChtSVU5USU1FX1BST0ZJTEVfVU5TUEVDSUZJRUQQABIbChdSVU5USU1FX1BST0ZJTEVfT1BFTlBMQxABEhkKFVJVTlRJTUVfUFJPRklMRV9QTEFJThACKr4CCgxSdW50aW1lUGhhc2USHQoZUlVOVElNRV9QSEFTRV9VTlNQRUNJRklFRBAAEhkKFVJVTlRJTUVfUEhBU0VfUFVMTElORxABEhoKFlJVTlRJTUVfUEhBU0VfU1RBUlRJTkcQAhIZChVSVU5USU1FX1BIQVNFX1JVTk5JTkcQAxIaChZSVU5USU1FX1BIQVNFX1NUT1BQSU5HEAQSGQoVUlVOVElNRV9QSEFTRV9TVE9QUEVEEAUSGAoUUlVOVElNRV9QSEFTRV9GQUlMRUQQBhIaChZSVU5USU1FX1BIQVNFX0RFTEVUSU5HEAcSHAoYUlVOVElNRV9QSEFTRV9DUkFTSF9MT09QEAgSFwoTUlVOVElNRV9QSEFTRV9FTkRFRBAJEhkKFVJVTlRJTUVfUEhBU0VfV0FJVElORxAKKlUKCUxvZ1N0cmVhbRIaChZMT0dfU1RSRUFNX1VOU1BFQ0lGSUVEEAASFQoRTE9HX1NUUkVBTV9TVERPVVQQARIVChFMT0dfU1RSRUFNX1NUREVSUhACMs8HCghSdW50aW1lcxJOCg1DcmVhdGVSdW50aW1lEh0uZWRnZS52MS5DcmVhdGVSdW50aW1lUmVxdWVzdBoeLmVkZ2UudjEuQ3JlYXRlUnVudGltZVJlc3BvbnNlEkoKCkdldFJ1bnRpbWUSGi5lZGdlLnYxLkdldFJ1bnRpbWVSZXF1ZXN0GhsuZWRnZS52MS5HZXRSdW50aW1lUmVzcG9uc2UiA5ACARJQCgxMaXN0UnVudGltZXMSHC5lZGdlLnYxLkxpc3RSdW50aW1lc1JlcXVlc3QaHS5lZGdlLnYxLkxpc3RSdW50aW1lc1Jlc3BvbnNlIgOQAgESSwoMU3RhcnRSdW50aW1lEhwuZWRnZS52MS5TdGFydFJ1bnRpbWVSZXF1ZXN0Gh0uZWRnZS52MS5TdGFydFJ1bnRpbWVSZXNwb25zZRJICgtTdG9wUnVudGltZRIbLmVkZ2UudjEuU3RvcFJ1bnRpbWVSZXF1ZXN0GhwuZWRnZS52MS5TdG9wUnVudGltZVJlc3BvbnNlElEKDlJlc3RhcnRSdW50aW1lEh4uZWRnZS52MS5SZXN0YXJ0UnVudGltZVJlcXVlc3QaHy5lZGdlLnYxLlJlc3RhcnRSdW50aW1lUmVzcG9uc2USTgoNVXBkYXRlUnVudGltZRIdLmVkZ2UudjEuVXBkYXRlUnVudGltZVJlcXVlc3QaHi5lZGdlLnYxLlVwZGF0ZVJ1bnRpbWVSZXNwb25zZRJICgtMb2NrUnVudGltZRIbLmVkZ2UudjEuTG9ja1J1bnRpbWVSZXF1ZXN0GhwuZWRnZS52MS5Mb2NrUnVudGltZVJlc3BvbnNlEk4KDVVubG9ja1J1bnRpbWUSHS5lZGdlLnYxLlVubG9ja1J1bnRpbWVSZXF1ZXN0Gh4uZWRnZS52MS5VbmxvY2tSdW50aW1lUmVzcG9uc2USTgoNRGVsZXRlUnVudGltZRIdLmVkZ2UudjEuRGVsZXRlUnVudGltZVJlcXVlc3QaHi5lZGdlLnYxLkRlbGV0ZVJ1bnRpbWVSZXNwb25zZRJWCg5HZXRSdW50aW1lTG9ncxIeLmVkZ2UudjEuR2V0UnVudGltZUxvZ3NSZXF1ZXN0Gh8uZWRnZS52MS5HZXRSdW50aW1lTG9nc1Jlc3BvbnNlIgOQAgESWQoPR2V0UnVudGltZVN0YXRzEh8uZWRnZS52MS5HZXRSdW50aW1lU3RhdHNSZXF1ZXN0GiAuZWRnZS52MS5HZXRSdW50aW1lU3RhdHNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_edge_v1_devices, file_edge_v1_locks, file_edge_v1_node, file_edge_v1_rules, file_edge_v1_vnics, file_edge_v1_workloads, file_google_protobuf_timestamp]);
 
 /**
  * What a runtime should be: its wish.
@@ -172,6 +176,42 @@ export type RuntimeSpec = Message<"edge.v1.RuntimeSpec"> & {
    * @generated from field: repeated edge.v1.StartAfter after = 20;
    */
   after: StartAfter[];
+
+  /**
+   * When it may be touched. None means at any time.
+   *
+   * @generated from field: repeated edge.v1.MaintenanceWindow maintenance = 21;
+   */
+  maintenance: MaintenanceWindow[];
+
+  /**
+   * Where its lock folder is mounted: an absolute path. A file named `lock` in there locks the runtime for as long as it is there
+   * and the program that made it runs. Empty means that it has no such folder.
+   *
+   * @generated from field: string lock_path = 22;
+   */
+  lockPath: string;
+
+  /**
+   * Devices of the node that it may use.
+   *
+   * @generated from field: repeated edge.v1.Device devices = 23;
+   */
+  devices: Device[];
+
+  /**
+   * GPUs that it may use. Unset means none. Fails with UNSUPPORTED where the engine has no driver for them.
+   *
+   * @generated from field: edge.v1.Gpus gpus = 24;
+   */
+  gpus?: Gpus | undefined;
+
+  /**
+   * Whether it should run. Unset means: when it is created, that it runs; when it is updated, what it was before.
+   *
+   * @generated from field: edge.v1.DesiredState desired = 25;
+   */
+  desired: DesiredState;
 };
 
 /**
@@ -433,6 +473,27 @@ export type Runtime = Message<"edge.v1.Runtime"> & {
    * @generated from field: string image_digest = 16;
    */
   imageDigest: string;
+
+  /**
+   * Why it is not to be touched now; none when it may be.
+   *
+   * @generated from field: repeated edge.v1.RuntimeLock locks = 17;
+   */
+  locks: RuntimeLock[];
+
+  /**
+   * The update that is not yet known to be good; unset when there is none.
+   *
+   * @generated from field: edge.v1.Probation probation = 18;
+   */
+  probation?: Probation | undefined;
+
+  /**
+   * Its devices as they are, in the order of the wish.
+   *
+   * @generated from field: repeated edge.v1.DeviceStatus devices = 19;
+   */
+  devices: DeviceStatus[];
 };
 
 /**
@@ -441,6 +502,83 @@ export type Runtime = Message<"edge.v1.Runtime"> & {
  */
 export const RuntimeSchema: GenMessage<Runtime> = /*@__PURE__*/
   messageDesc(file_edge_v1_runtimes, 5);
+
+/**
+ * An update that may still be rolled back.
+ *
+ * @generated from message edge.v1.Probation
+ */
+export type Probation = Message<"edge.v1.Probation"> & {
+  /**
+   * The command that asked for it.
+   *
+   * @generated from field: string command_id = 1;
+   */
+  commandId: string;
+
+  /**
+   * How long it may still take until it is healthy, in milliseconds.
+   *
+   * @generated from field: uint32 left_ms = 2;
+   */
+  leftMs: number;
+
+  /**
+   * The image that it had before.
+   *
+   * @generated from field: string previous_image = 3;
+   */
+  previousImage: string;
+};
+
+/**
+ * Describes the message edge.v1.Probation.
+ * Use `create(ProbationSchema)` to create a new message.
+ */
+export const ProbationSchema: GenMessage<Probation> = /*@__PURE__*/
+  messageDesc(file_edge_v1_runtimes, 6);
+
+/**
+ * A field of a wish that differs.
+ *
+ * @generated from message edge.v1.FieldChange
+ */
+export type FieldChange = Message<"edge.v1.FieldChange"> & {
+  /**
+   * Its path in the contract, as in `spec.resources`.
+   *
+   * @generated from field: string field = 1;
+   */
+  field: string;
+
+  /**
+   * What it was, as JSON of the contract; empty when it was not set. Values of `spec.env` are told by their names only.
+   *
+   * @generated from field: string before = 2;
+   */
+  before: string;
+
+  /**
+   * What it is to be, likewise.
+   *
+   * @generated from field: string after = 3;
+   */
+  after: string;
+
+  /**
+   * Whether it is changed while the program goes on.
+   *
+   * @generated from field: bool in_place = 4;
+   */
+  inPlace: boolean;
+};
+
+/**
+ * Describes the message edge.v1.FieldChange.
+ * Use `create(FieldChangeSchema)` to create a new message.
+ */
+export const FieldChangeSchema: GenMessage<FieldChange> = /*@__PURE__*/
+  messageDesc(file_edge_v1_runtimes, 7);
 
 /**
  * An address of a runtime.
@@ -475,7 +613,7 @@ export type RuntimeAddress = Message<"edge.v1.RuntimeAddress"> & {
  * Use `create(RuntimeAddressSchema)` to create a new message.
  */
 export const RuntimeAddressSchema: GenMessage<RuntimeAddress> = /*@__PURE__*/
-  messageDesc(file_edge_v1_runtimes, 6);
+  messageDesc(file_edge_v1_runtimes, 8);
 
 /**
  * Asks to create a runtime.
@@ -496,7 +634,7 @@ export type CreateRuntimeRequest = Message<"edge.v1.CreateRuntimeRequest"> & {
  * Use `create(CreateRuntimeRequestSchema)` to create a new message.
  */
 export const CreateRuntimeRequestSchema: GenMessage<CreateRuntimeRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_runtimes, 7);
+  messageDesc(file_edge_v1_runtimes, 9);
 
 /**
  * The runtime that was created, or was there with an equal spec.
@@ -524,7 +662,7 @@ export type CreateRuntimeResponse = Message<"edge.v1.CreateRuntimeResponse"> & {
  * Use `create(CreateRuntimeResponseSchema)` to create a new message.
  */
 export const CreateRuntimeResponseSchema: GenMessage<CreateRuntimeResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_runtimes, 8);
+  messageDesc(file_edge_v1_runtimes, 10);
 
 /**
  * Asks for one runtime.
@@ -545,7 +683,7 @@ export type GetRuntimeRequest = Message<"edge.v1.GetRuntimeRequest"> & {
  * Use `create(GetRuntimeRequestSchema)` to create a new message.
  */
 export const GetRuntimeRequestSchema: GenMessage<GetRuntimeRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_runtimes, 9);
+  messageDesc(file_edge_v1_runtimes, 11);
 
 /**
  * The runtime asked for.
@@ -566,7 +704,7 @@ export type GetRuntimeResponse = Message<"edge.v1.GetRuntimeResponse"> & {
  * Use `create(GetRuntimeResponseSchema)` to create a new message.
  */
 export const GetRuntimeResponseSchema: GenMessage<GetRuntimeResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_runtimes, 10);
+  messageDesc(file_edge_v1_runtimes, 12);
 
 /**
  * Asks for all runtimes.
@@ -581,7 +719,7 @@ export type ListRuntimesRequest = Message<"edge.v1.ListRuntimesRequest"> & {
  * Use `create(ListRuntimesRequestSchema)` to create a new message.
  */
 export const ListRuntimesRequestSchema: GenMessage<ListRuntimesRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_runtimes, 11);
+  messageDesc(file_edge_v1_runtimes, 13);
 
 /**
  * All runtimes.
@@ -602,7 +740,7 @@ export type ListRuntimesResponse = Message<"edge.v1.ListRuntimesResponse"> & {
  * Use `create(ListRuntimesResponseSchema)` to create a new message.
  */
 export const ListRuntimesResponseSchema: GenMessage<ListRuntimesResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_runtimes, 12);
+  messageDesc(file_edge_v1_runtimes, 14);
 
 /**
  * Asks to start a runtime.
@@ -623,7 +761,7 @@ export type StartRuntimeRequest = Message<"edge.v1.StartRuntimeRequest"> & {
  * Use `create(StartRuntimeRequestSchema)` to create a new message.
  */
 export const StartRuntimeRequestSchema: GenMessage<StartRuntimeRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_runtimes, 13);
+  messageDesc(file_edge_v1_runtimes, 15);
 
 /**
  * The started runtime.
@@ -644,7 +782,7 @@ export type StartRuntimeResponse = Message<"edge.v1.StartRuntimeResponse"> & {
  * Use `create(StartRuntimeResponseSchema)` to create a new message.
  */
 export const StartRuntimeResponseSchema: GenMessage<StartRuntimeResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_runtimes, 14);
+  messageDesc(file_edge_v1_runtimes, 16);
 
 /**
  * Asks to stop a runtime.
@@ -658,6 +796,13 @@ export type StopRuntimeRequest = Message<"edge.v1.StopRuntimeRequest"> & {
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * Whether it is done although the runtime is locked.
+   *
+   * @generated from field: bool override_lock = 2;
+   */
+  overrideLock: boolean;
 };
 
 /**
@@ -665,7 +810,7 @@ export type StopRuntimeRequest = Message<"edge.v1.StopRuntimeRequest"> & {
  * Use `create(StopRuntimeRequestSchema)` to create a new message.
  */
 export const StopRuntimeRequestSchema: GenMessage<StopRuntimeRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_runtimes, 15);
+  messageDesc(file_edge_v1_runtimes, 17);
 
 /**
  * The stopped runtime.
@@ -686,7 +831,7 @@ export type StopRuntimeResponse = Message<"edge.v1.StopRuntimeResponse"> & {
  * Use `create(StopRuntimeResponseSchema)` to create a new message.
  */
 export const StopRuntimeResponseSchema: GenMessage<StopRuntimeResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_runtimes, 16);
+  messageDesc(file_edge_v1_runtimes, 18);
 
 /**
  * Asks to restart a runtime.
@@ -700,6 +845,13 @@ export type RestartRuntimeRequest = Message<"edge.v1.RestartRuntimeRequest"> & {
    * @generated from field: string name = 1;
    */
   name: string;
+
+  /**
+   * Whether it is done although the runtime is locked.
+   *
+   * @generated from field: bool override_lock = 2;
+   */
+  overrideLock: boolean;
 };
 
 /**
@@ -707,7 +859,7 @@ export type RestartRuntimeRequest = Message<"edge.v1.RestartRuntimeRequest"> & {
  * Use `create(RestartRuntimeRequestSchema)` to create a new message.
  */
 export const RestartRuntimeRequestSchema: GenMessage<RestartRuntimeRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_runtimes, 17);
+  messageDesc(file_edge_v1_runtimes, 19);
 
 /**
  * The restarted runtime.
@@ -728,7 +880,7 @@ export type RestartRuntimeResponse = Message<"edge.v1.RestartRuntimeResponse"> &
  * Use `create(RestartRuntimeResponseSchema)` to create a new message.
  */
 export const RestartRuntimeResponseSchema: GenMessage<RestartRuntimeResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_runtimes, 18);
+  messageDesc(file_edge_v1_runtimes, 20);
 
 /**
  * Asks to delete a runtime.
@@ -749,6 +901,13 @@ export type DeleteRuntimeRequest = Message<"edge.v1.DeleteRuntimeRequest"> & {
    * @generated from field: bool keep_volume = 2;
    */
   keepVolume: boolean;
+
+  /**
+   * Whether it is done although the runtime is locked.
+   *
+   * @generated from field: bool override_lock = 3;
+   */
+  overrideLock: boolean;
 };
 
 /**
@@ -756,7 +915,7 @@ export type DeleteRuntimeRequest = Message<"edge.v1.DeleteRuntimeRequest"> & {
  * Use `create(DeleteRuntimeRequestSchema)` to create a new message.
  */
 export const DeleteRuntimeRequestSchema: GenMessage<DeleteRuntimeRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_runtimes, 19);
+  messageDesc(file_edge_v1_runtimes, 21);
 
 /**
  * What was deleted.
@@ -777,7 +936,182 @@ export type DeleteRuntimeResponse = Message<"edge.v1.DeleteRuntimeResponse"> & {
  * Use `create(DeleteRuntimeResponseSchema)` to create a new message.
  */
 export const DeleteRuntimeResponseSchema: GenMessage<DeleteRuntimeResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_runtimes, 20);
+  messageDesc(file_edge_v1_runtimes, 22);
+
+/**
+ * Asks to update a runtime.
+ *
+ * @generated from message edge.v1.UpdateRuntimeRequest
+ */
+export type UpdateRuntimeRequest = Message<"edge.v1.UpdateRuntimeRequest"> & {
+  /**
+   * What it should be; its name says which runtime.
+   *
+   * @generated from field: edge.v1.RuntimeSpec spec = 1;
+   */
+  spec?: RuntimeSpec | undefined;
+
+  /**
+   * Whether it is done although the runtime is locked.
+   *
+   * @generated from field: bool override_lock = 2;
+   */
+  overrideLock: boolean;
+
+  /**
+   * How long the new version may take until it is healthy, in milliseconds. 0 means 90 s.
+   *
+   * @generated from field: uint32 probation_ms = 3;
+   */
+  probationMs: number;
+
+  /**
+   * Whether the registry is asked what the image's tag means now, even if the wish names the same tag.
+   *
+   * @generated from field: bool pull = 4;
+   */
+  pull: boolean;
+};
+
+/**
+ * Describes the message edge.v1.UpdateRuntimeRequest.
+ * Use `create(UpdateRuntimeRequestSchema)` to create a new message.
+ */
+export const UpdateRuntimeRequestSchema: GenMessage<UpdateRuntimeRequest> = /*@__PURE__*/
+  messageDesc(file_edge_v1_runtimes, 23);
+
+/**
+ * The updated runtime.
+ *
+ * @generated from message edge.v1.UpdateRuntimeResponse
+ */
+export type UpdateRuntimeResponse = Message<"edge.v1.UpdateRuntimeResponse"> & {
+  /**
+   * The runtime.
+   *
+   * @generated from field: edge.v1.Runtime runtime = 1;
+   */
+  runtime?: Runtime | undefined;
+
+  /**
+   * What was changed; none when it was as wished.
+   *
+   * @generated from field: repeated edge.v1.FieldChange changes = 2;
+   */
+  changes: FieldChange[];
+
+  /**
+   * Whether its program was stopped and started.
+   *
+   * @generated from field: bool interrupted = 3;
+   */
+  interrupted: boolean;
+};
+
+/**
+ * Describes the message edge.v1.UpdateRuntimeResponse.
+ * Use `create(UpdateRuntimeResponseSchema)` to create a new message.
+ */
+export const UpdateRuntimeResponseSchema: GenMessage<UpdateRuntimeResponse> = /*@__PURE__*/
+  messageDesc(file_edge_v1_runtimes, 24);
+
+/**
+ * Asks to lock a runtime.
+ *
+ * @generated from message edge.v1.LockRuntimeRequest
+ */
+export type LockRuntimeRequest = Message<"edge.v1.LockRuntimeRequest"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Why, for others.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+
+  /**
+   * For how long, in milliseconds. 0 means until it is unlocked. At most 30 days.
+   *
+   * @generated from field: uint64 for_ms = 3;
+   */
+  forMs: bigint;
+};
+
+/**
+ * Describes the message edge.v1.LockRuntimeRequest.
+ * Use `create(LockRuntimeRequestSchema)` to create a new message.
+ */
+export const LockRuntimeRequestSchema: GenMessage<LockRuntimeRequest> = /*@__PURE__*/
+  messageDesc(file_edge_v1_runtimes, 25);
+
+/**
+ * The locked runtime.
+ *
+ * @generated from message edge.v1.LockRuntimeResponse
+ */
+export type LockRuntimeResponse = Message<"edge.v1.LockRuntimeResponse"> & {
+  /**
+   * The runtime.
+   *
+   * @generated from field: edge.v1.Runtime runtime = 1;
+   */
+  runtime?: Runtime | undefined;
+};
+
+/**
+ * Describes the message edge.v1.LockRuntimeResponse.
+ * Use `create(LockRuntimeResponseSchema)` to create a new message.
+ */
+export const LockRuntimeResponseSchema: GenMessage<LockRuntimeResponse> = /*@__PURE__*/
+  messageDesc(file_edge_v1_runtimes, 26);
+
+/**
+ * Asks to unlock a runtime.
+ *
+ * @generated from message edge.v1.UnlockRuntimeRequest
+ */
+export type UnlockRuntimeRequest = Message<"edge.v1.UnlockRuntimeRequest"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+};
+
+/**
+ * Describes the message edge.v1.UnlockRuntimeRequest.
+ * Use `create(UnlockRuntimeRequestSchema)` to create a new message.
+ */
+export const UnlockRuntimeRequestSchema: GenMessage<UnlockRuntimeRequest> = /*@__PURE__*/
+  messageDesc(file_edge_v1_runtimes, 27);
+
+/**
+ * The unlocked runtime.
+ *
+ * @generated from message edge.v1.UnlockRuntimeResponse
+ */
+export type UnlockRuntimeResponse = Message<"edge.v1.UnlockRuntimeResponse"> & {
+  /**
+   * The runtime. Other locks may still be there.
+   *
+   * @generated from field: edge.v1.Runtime runtime = 1;
+   */
+  runtime?: Runtime | undefined;
+};
+
+/**
+ * Describes the message edge.v1.UnlockRuntimeResponse.
+ * Use `create(UnlockRuntimeResponseSchema)` to create a new message.
+ */
+export const UnlockRuntimeResponseSchema: GenMessage<UnlockRuntimeResponse> = /*@__PURE__*/
+  messageDesc(file_edge_v1_runtimes, 28);
 
 /**
  * Asks for the newest lines that a runtime wrote. A line must meet all that is asked.
@@ -841,7 +1175,7 @@ export type GetRuntimeLogsRequest = Message<"edge.v1.GetRuntimeLogsRequest"> & {
  * Use `create(GetRuntimeLogsRequestSchema)` to create a new message.
  */
 export const GetRuntimeLogsRequestSchema: GenMessage<GetRuntimeLogsRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_runtimes, 21);
+  messageDesc(file_edge_v1_runtimes, 29);
 
 /**
  * The newest lines that a runtime wrote.
@@ -890,7 +1224,7 @@ export type GetRuntimeLogsResponse = Message<"edge.v1.GetRuntimeLogsResponse"> &
  * Use `create(GetRuntimeLogsResponseSchema)` to create a new message.
  */
 export const GetRuntimeLogsResponseSchema: GenMessage<GetRuntimeLogsResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_runtimes, 22);
+  messageDesc(file_edge_v1_runtimes, 30);
 
 /**
  * One line that a program wrote.
@@ -932,7 +1266,7 @@ export type LogLine = Message<"edge.v1.LogLine"> & {
  * Use `create(LogLineSchema)` to create a new message.
  */
 export const LogLineSchema: GenMessage<LogLine> = /*@__PURE__*/
-  messageDesc(file_edge_v1_runtimes, 23);
+  messageDesc(file_edge_v1_runtimes, 31);
 
 /**
  * Asks what runtimes use.
@@ -953,7 +1287,7 @@ export type GetRuntimeStatsRequest = Message<"edge.v1.GetRuntimeStatsRequest"> &
  * Use `create(GetRuntimeStatsRequestSchema)` to create a new message.
  */
 export const GetRuntimeStatsRequestSchema: GenMessage<GetRuntimeStatsRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_runtimes, 24);
+  messageDesc(file_edge_v1_runtimes, 32);
 
 /**
  * What runtimes use.
@@ -974,7 +1308,7 @@ export type GetRuntimeStatsResponse = Message<"edge.v1.GetRuntimeStatsResponse">
  * Use `create(GetRuntimeStatsResponseSchema)` to create a new message.
  */
 export const GetRuntimeStatsResponseSchema: GenMessage<GetRuntimeStatsResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_runtimes, 25);
+  messageDesc(file_edge_v1_runtimes, 33);
 
 /**
  * What one runtime uses.
@@ -1024,7 +1358,48 @@ export type RuntimeStats = Message<"edge.v1.RuntimeStats"> & {
  * Use `create(RuntimeStatsSchema)` to create a new message.
  */
 export const RuntimeStatsSchema: GenMessage<RuntimeStats> = /*@__PURE__*/
-  messageDesc(file_edge_v1_runtimes, 26);
+  messageDesc(file_edge_v1_runtimes, 34);
+
+/**
+ * Whether a runtime should run.
+ *
+ * @generated from enum edge.v1.DesiredState
+ */
+export const DesiredState = {
+  /**
+   * Nothing is said.
+   *
+   * @generated from enum value: DESIRED_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It should run.
+   *
+   * @generated from enum value: DESIRED_STATE_RUNNING = 1;
+   */
+  RUNNING: 1,
+
+  /**
+   * It should be stopped. When it is created so, its container is made and not started.
+   *
+   * @generated from enum value: DESIRED_STATE_STOPPED = 2;
+   */
+  STOPPED: 2,
+} as const;
+
+/**
+ * Whether a runtime should run.
+ *
+ * @generated from enum edge.v1.DesiredState
+ */
+export type DesiredState = (typeof DesiredState)[keyof typeof DesiredState] | UnknownEnum;
+
+/**
+ * Describes the enum edge.v1.DesiredState.
+ */
+export const DesiredStateSchema: GenEnum<DesiredState> = /*@__PURE__*/
+  enumDesc(file_edge_v1_runtimes, 0);
 
 /**
  * A profile: defaults with a name.
@@ -1065,7 +1440,7 @@ export type RuntimeProfile = (typeof RuntimeProfile)[keyof typeof RuntimeProfile
  * Describes the enum edge.v1.RuntimeProfile.
  */
 export const RuntimeProfileSchema: GenEnum<RuntimeProfile> = /*@__PURE__*/
-  enumDesc(file_edge_v1_runtimes, 0);
+  enumDesc(file_edge_v1_runtimes, 1);
 
 /**
  * Where a runtime is in its life.
@@ -1162,7 +1537,7 @@ export type RuntimePhase = (typeof RuntimePhase)[keyof typeof RuntimePhase] | Un
  * Describes the enum edge.v1.RuntimePhase.
  */
 export const RuntimePhaseSchema: GenEnum<RuntimePhase> = /*@__PURE__*/
-  enumDesc(file_edge_v1_runtimes, 1);
+  enumDesc(file_edge_v1_runtimes, 2);
 
 /**
  * Where a line was written.
@@ -1203,7 +1578,7 @@ export type LogStream = (typeof LogStream)[keyof typeof LogStream] | UnknownEnum
  * Describes the enum edge.v1.LogStream.
  */
 export const LogStreamSchema: GenEnum<LogStream> = /*@__PURE__*/
-  enumDesc(file_edge_v1_runtimes, 2);
+  enumDesc(file_edge_v1_runtimes, 3);
 
 /**
  * The runtimes of one node. Reachable over the Control stream, the node's local socket, and the hub's API (with the metadata
@@ -1262,7 +1637,7 @@ export const Runtimes: GenService<{
   },
   /**
    * Stops a runtime: SIGTERM, the grace of its spec, SIGKILL. It stays stopped, over restarts of everything, until it is
-   * started by a command. Fails with NOT_FOUND.
+   * started by a command. Fails with NOT_FOUND, CONFLICT (it is locked), as the next two.
    *
    * @generated from rpc edge.v1.Runtimes.StopRuntime
    */
@@ -1280,6 +1655,43 @@ export const Runtimes: GenService<{
     methodKind: "unary";
     input: typeof RestartRuntimeRequestSchema;
     output: typeof RestartRuntimeResponseSchema;
+  },
+  /**
+   * Makes a runtime what another wish says. Its image is pulled first, while the runtime goes on; then the container is swapped
+   * for another one, unless all that differs can be changed in place. The new one is on probation: when its program ends, or is
+   * not healthy within that time, its image and wish become those from before, and the command fails. A runtime that nobody
+   * checks must run for 10 s. What the new version wrote into its volumes stays.
+   * With an equal wish nothing is done, unless `pull` finds that its tag has moved. Carried out again, it goes on where it was.
+   * Fails with NOT_FOUND (no such runtime; no such image), INVALID, DENIED, UNAVAILABLE and EXHAUSTED as CreateRuntime, with
+   * nothing changed; CONFLICT (it is locked; an update of it is on probation); INVALID (the new version was not healthy: it was
+   * rolled back).
+   *
+   * @generated from rpc edge.v1.Runtimes.UpdateRuntime
+   */
+  updateRuntime: {
+    methodKind: "unary";
+    input: typeof UpdateRuntimeRequestSchema;
+    output: typeof UpdateRuntimeResponseSchema;
+  },
+  /**
+   * Locks a runtime against being touched, in the name of whoever asks. It replaces his earlier lock. Fails with NOT_FOUND.
+   *
+   * @generated from rpc edge.v1.Runtimes.LockRuntime
+   */
+  lockRuntime: {
+    methodKind: "unary";
+    input: typeof LockRuntimeRequestSchema;
+    output: typeof LockRuntimeResponseSchema;
+  },
+  /**
+   * Takes the locks of all operators away; those of windows and of the program itself stay. Fails with NOT_FOUND.
+   *
+   * @generated from rpc edge.v1.Runtimes.UnlockRuntime
+   */
+  unlockRuntime: {
+    methodKind: "unary";
+    input: typeof UnlockRuntimeRequestSchema;
+    output: typeof UnlockRuntimeResponseSchema;
   },
   /**
    * Removes exactly what CreateRuntime made: container, network, and the volume unless it is kept. Fails with NOT_FOUND.

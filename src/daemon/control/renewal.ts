@@ -1,8 +1,8 @@
 import { X509Certificate } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { IdentityChangeKind, IdentityChangeSchema } from "../../../gen/edge/v1/command_pb.ts";
 import { type Reject, RejectCode, type RenewalAnswer } from "../../../gen/edge/v1/control_pb.ts";
+import { IdentityChangeKind, IdentityChangeSchema } from "../../../gen/edge/v1/events_pb.ts";
 import type { Clock } from "../../base/clock.ts";
 import { asFailure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";

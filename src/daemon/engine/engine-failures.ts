@@ -121,6 +121,13 @@ const rules: readonly Rule[] = [
     sentence: (said) => `the engine has two networks of one name: ${said}`,
   },
   {
+    // By a container that the engine is still making for a request from before a crash: the next look removes that one.
+    says: /volume is in use/i,
+    kind: "conflict",
+    retry: "few",
+    sentence: (said, doing) => `the engine could not ${doing}: ${said}`,
+  },
+  {
     says: /non-overlapping IPv4 address pool|predefined address pools have been fully subnetted/i,
     kind: "exhausted",
     retry: "never",

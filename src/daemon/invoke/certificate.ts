@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { CertificateChangeKind, CertificateChangeSchema } from "../../../gen/edge/v1/command_pb.ts";
+import { CertificateChangeKind, CertificateChangeSchema } from "../../../gen/edge/v1/events_pb.ts";
 import { failure } from "../../base/failure.ts";
 import type { Sql } from "../../base/sql.ts";
 import type { Journal } from "../journal/index.ts";

@@ -1,6 +1,6 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { EventSchema, type Gap } from "../../../gen/edge/v1/command_pb.ts";
+import { EventSchema, type Gap } from "../../../gen/edge/v1/events_pb.ts";
 import type { Sql } from "../../base/sql.ts";
 import type { JournalLimit } from "./journal.ts";
 

@@ -1,6 +1,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type Timestamp, timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { type Event, EventSchema, type Result, ResultSchema } from "../../../gen/edge/v1/command_pb.ts";
+import { type Result, ResultSchema } from "../../../gen/edge/v1/command_pb.ts";
+import { type Event, EventSchema } from "../../../gen/edge/v1/events_pb.ts";
 import { Changes } from "../../base/changes.ts";
 import { beginning } from "../../base/evidence.ts";
 import { failure } from "../../base/failure.ts";

@@ -1,4 +1,4 @@
-import { RuntimeChangeKind } from "../../../gen/edge/v1/command_pb.ts";
+import { RuntimeChangeKind } from "../../../gen/edge/v1/events_pb.ts";
 import type { ObservedContainer } from "../engine/index.ts";
 import { usualPace, wasStoppedForHealth } from "./pace.ts";
 import { isUp } from "./plan.ts";

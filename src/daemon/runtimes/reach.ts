@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { EngineChangeSchema } from "../../../gen/edge/v1/command_pb.ts";
+import { EngineChangeSchema } from "../../../gen/edge/v1/events_pb.ts";
 import { beginning } from "../../base/evidence.ts";
 import type { Failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";

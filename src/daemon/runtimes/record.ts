@@ -3,7 +3,7 @@ import {
   type RuntimeChange,
   RuntimeChangeKind,
   RuntimeChangeSchema,
-} from "../../../gen/edge/v1/command_pb.ts";
+} from "../../../gen/edge/v1/events_pb.ts";
 import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
 import { type Failure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";

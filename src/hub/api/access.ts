@@ -16,6 +16,7 @@ const fleetRoles = {
   listNodes: "viewer",
   watchNodes: "viewer",
   removeNode: "admin",
+  setNodeLabels: "operator",
   watchEvents: "viewer",
   submitCommand: "operator",
   getCommand: "viewer",

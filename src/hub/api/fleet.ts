@@ -1,6 +1,7 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { Fleet } from "../../../gen/edge/v1/fleet_pb.ts";
+import { failure } from "../../base/failure.ts";
 import { version } from "../../wire/version.ts";
 import { actorOf, callerOf } from "./caller.ts";
 import { commandMethods } from "./commands.ts";
@@ -21,6 +22,8 @@ export function fleetService(rooms: Rooms): ServiceImpl<typeof Fleet> {
       log.info({ node: id, actor: actorOf(context) }, "node removed by an operator");
       return {};
     },
+
+    setNodeLabels: notYet,
 
     watchEvents({ nodeId, afterPosition, last, stopWhenCaughtUp }, { signal }) {
       if (nodeId !== "") fleet.mustHave(nodeId);
@@ -46,4 +49,9 @@ export function fleetService(rooms: Rooms): ServiceImpl<typeof Fleet> {
     ...enrolmentTokenMethods(rooms),
     ...operatorTokenMethods(rooms),
   };
+}
+
+/** In the contract, and being built. */
+function notYet(): never {
+  throw failure("unsupported", "this hub cannot do that yet");
 }

@@ -1,5 +1,5 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import { type Event, EventSchema } from "../../../gen/edge/v1/command_pb.ts";
+import { type Event, EventSchema } from "../../../gen/edge/v1/events_pb.ts";
 import { type WatchEventsResponse, WatchEventsResponseSchema } from "../../../gen/edge/v1/fleet_pb.ts";
 import type { Row } from "../../base/sql.ts";
 import type { Store, Tx } from "../store/index.ts";

@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { toJsonString } from "@bufbuild/protobuf";
-import { EventSchema } from "../../../gen/edge/v1/command_pb.ts";
+import { EventSchema } from "../../../gen/edge/v1/events_pb.ts";
 import { RuntimePhase, RuntimeSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { asFailure } from "../../../src/base/failure.ts";
 import { openLog } from "../../../src/base/log.ts";

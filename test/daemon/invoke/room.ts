@@ -6,7 +6,7 @@ import { type AddressInfo, createServer, type Server, type Socket } from "node:n
 import { join } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { CertificateChangeKind, type Event } from "../../../gen/edge/v1/command_pb.ts";
+import { CertificateChangeKind, type Event } from "../../../gen/edge/v1/events_pb.ts";
 import { InvokeRuntimeRequestSchema, InvokeScheme } from "../../../gen/edge/v1/invoke_pb.ts";
 import { RuntimePhase, RuntimeSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { failure } from "../../../src/base/failure.ts";

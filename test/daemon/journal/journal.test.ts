@@ -4,7 +4,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
-import { type Event, ResultSchema } from "../../../gen/edge/v1/command_pb.ts";
+import { ResultSchema } from "../../../gen/edge/v1/command_pb.ts";
+import type { Event } from "../../../gen/edge/v1/events_pb.ts";
 import { Sql } from "../../../src/base/sql.ts";
 import { type Entry, Journal, type JournalLimit, schema } from "../../../src/daemon/journal/index.ts";
 

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
-import { type Event, type RuntimeChange, RuntimeChangeKind } from "../../../gen/edge/v1/command_pb.ts";
+import { type Event, type RuntimeChange, RuntimeChangeKind } from "../../../gen/edge/v1/events_pb.ts";
 import { RuntimeProfile, type RuntimeSpec, RuntimeSpecSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { systemClock } from "../../../src/base/clock.ts";
 import { newId } from "../../../src/base/ids.ts";

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
-import { RuntimeChangeKind } from "../../../gen/edge/v1/command_pb.ts";
+import { RuntimeChangeKind } from "../../../gen/edge/v1/events_pb.ts";
 import { RuntimePhase } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { RestartMode } from "../../../gen/edge/v1/workloads_pb.ts";
 import { news } from "../../../src/daemon/runtimes/news.ts";
