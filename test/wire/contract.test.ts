@@ -50,7 +50,7 @@ test("every case of Command is a method of one service, with the same name and n
 
 test("a capability that only reads says so in the contract", () => {
   const reads = capabilities.filter((one) => one.isRead).map((one) => one.method.name);
-  for (const name of reads) assert.match(name, /^(Get|List)/);
+  for (const name of reads) assert.match(name, /^(Get|List|Plan)/);
   assert.ok(!reads.includes("CreateRuntime"));
 });
 

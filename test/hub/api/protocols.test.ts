@@ -96,10 +96,12 @@ describe("the hub's API on one port", () => {
     const services = (await call("--list-services", hub.url)).trim().split("\n");
     assert.deepEqual(services, [
       "edge.v1.Enrolment",
+      "edge.v1.Events",
       "edge.v1.Fleet",
       "edge.v1.Invoke",
       "edge.v1.Node",
       "edge.v1.Runtimes",
+      "edge.v1.Wishes",
       "grpc.health.v1.Health",
       "grpc.reflection.v1.ServerReflection",
     ]);
