@@ -37,7 +37,7 @@ export async function create(room: Room, spec: RuntimeSpec, ask: Ask): Promise<{
   const { store, loop } = room;
   checkSpec(spec);
   await untilNotLeaving(room, spec.name, ask);
-  const earlier = store.endedBy(ask.id)?.failure;
+  const earlier = store.endedBy(ask.id, spec.name)?.failure;
   if (earlier) throw earlier;
   const there = store.get(spec.name);
   const isOurs = there === undefined || there.commandId === ask.id;
@@ -88,7 +88,7 @@ export async function remove(
   ask: Ask,
 ): Promise<readonly string[]> {
   const { store, loop } = room;
-  const earlier = store.endedBy(ask.id);
+  const earlier = store.endedBy(ask.id, name);
   if (earlier) return earlier.removed;
   const there = store.get(name);
   if (!there) throw notThere(name);
@@ -100,7 +100,7 @@ export async function remove(
   const number = loop.ask(name);
   return await waitFor(loop, name, ask, (tended) => {
     const isOver = isSettled(tended, number) && !store.get(name);
-    return isOver ? (store.endedBy(ask.id)?.removed ?? []) : undefined;
+    return isOver ? (store.endedBy(ask.id, name)?.removed ?? []) : undefined;
   });
 }
 
@@ -161,7 +161,10 @@ async function untilMade({ store, loop }: Room, name: string, creator: string, a
   return await waitFor(loop, name, ask, () => {
     const wish = store.get(name);
     if (wish?.commandId === creator) return wish.stage === "made" ? wish : undefined;
-    throw store.endedBy(creator)?.failure ?? failure("conflict", `runtime ${name} was deleted before it ran`);
+    throw (
+      store.endedBy(creator, name)?.failure ??
+      failure("conflict", `runtime ${name} was deleted before it ran`)
+    );
   });
 }
 

@@ -14,6 +14,7 @@ import type { Changes } from "../../base/changes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { asFailure, type Failure, failure } from "../../base/failure.ts";
 import { Gate } from "../../base/gate.ts";
+import { Lanes } from "../../base/lanes.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
 import { runTasks } from "../../base/tasks.ts";
@@ -64,6 +65,9 @@ export interface RuntimesOptions {
 /** Starts at once on a small machine: more are slower in total. */
 const startsAtOnce = 4;
 
+/** Commands that may wait for one runtime. */
+const turnLimit = 100;
+
 /** What should run on this node, what runs, and the loop that closes the gap. */
 export class Runtimes implements AsyncDisposable {
   readonly #engine: Engine;
@@ -73,6 +77,7 @@ export class Runtimes implements AsyncDisposable {
   readonly #logs: Logs;
   readonly #images: Images;
   readonly #network: RuntimesOptions["network"];
+  readonly #turns = new Lanes(turnLimit);
 
   private constructor({
     sql,
@@ -131,29 +136,29 @@ export class Runtimes implements AsyncDisposable {
 
   /** Creates a runtime and waits until it runs; see the contract. @returns whether this command made it. */
   async create(spec: RuntimeSpec, ask: Ask): Promise<{ runtime: Runtime; created: boolean }> {
-    const { created } = await commands.create(this.#room, spec, ask);
+    const { created } = await this.#inTurn(spec.name, ask, () => commands.create(this.#room, spec, ask));
     return { runtime: this.#known(spec.name), created };
   }
 
   /** Starts a runtime and waits until it runs; see the contract, as for the next two. */
   async start(name: string, ask: Ask): Promise<Runtime> {
-    await commands.start(this.#room, name, ask);
+    await this.#inTurn(name, ask, () => commands.start(this.#room, name, ask));
     return this.#known(name);
   }
 
   async stop(name: string, ask: Ask): Promise<Runtime> {
-    await commands.stop(this.#room, name, ask);
+    await this.#inTurn(name, ask, () => commands.stop(this.#room, name, ask));
     return this.#known(name);
   }
 
   async restart(name: string, ask: Ask): Promise<Runtime> {
-    await commands.restart(this.#room, name, ask);
+    await this.#inTurn(name, ask, () => commands.restart(this.#room, name, ask));
     return this.#known(name);
   }
 
   /** @returns the names of the engine's objects that were removed. */
   async delete(name: string, { keepVolume }: { keepVolume: boolean }, ask: Ask): Promise<readonly string[]> {
-    return await commands.remove(this.#room, { name, keepVolume }, ask);
+    return await this.#inTurn(name, ask, () => commands.remove(this.#room, { name, keepVolume }, ask));
   }
 
   /** One runtime, as the engine tells now. @throws {Failure} not_found. */
@@ -246,6 +251,14 @@ export class Runtimes implements AsyncDisposable {
     const container = shown(wish, seen?.get(name), this.#ground);
     if (container) return await this.#logs.read(container, request, signal);
     throw failure("not_found", `runtime ${name} has no container now, and so no log: ask why it has none`);
+  }
+
+  /** Commands on one runtime are done one after the other, also where one of them is about many. */
+  #inTurn<T>(name: string, { signal }: Ask, work: () => Promise<T>): Promise<T> {
+    return this.#turns.run(name, async () => {
+      signal.throwIfAborted(); // It was called off while it waited.
+      return await work();
+    });
   }
 
   /** A look for a reader. When the engine is known to be away it is not asked: the loop finds out when it is back. */

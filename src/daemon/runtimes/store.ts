@@ -202,13 +202,21 @@ export class Store {
     );
   }
 
-  /** How a command ended a runtime, if it did. */
-  endedBy(commandId: string): Ended | undefined {
+  /** How a command ended the runtime of this name, if it did: one command may end many. */
+  endedBy(commandId: string, name: string): Ended | undefined {
     const row = this.#sql.get(
-      "SELECT * FROM runtimes_ended WHERE command_id = ? ORDER BY id DESC",
+      "SELECT * FROM runtimes_ended WHERE command_id = ? AND name = ? ORDER BY id DESC",
       commandId,
+      name,
     );
     return row && toEnded(row);
+  }
+
+  /** What a command deleted, by name. */
+  deletedBy(commandId: string): Ended[] {
+    return this.#sql
+      .all("SELECT * FROM runtimes_ended WHERE command_id = ? AND failure = '' ORDER BY name", commandId)
+      .map(toEnded);
   }
 
   /** The last end of a name, if it is remembered. */
