@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { toBinary } from "@bufbuild/protobuf";
 import { type RuntimeSpec, RuntimeSpecSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
 import type { Health } from "../../../gen/edge/v1/workloads_pb.ts";
-import { Failure, type FailureKind } from "../../base/failure.ts";
-import type { Row, Schema, Sql } from "../../base/sql.ts";
+import type { Failure } from "../../base/failure.ts";
+import type { Schema, Sql } from "../../base/sql.ts";
 import { profileVersion } from "./profile.ts";
+import { columnOf, toColumn, toEnded, toText, toWish } from "./rows.ts";
 
 /**
  * The room's tables. `runtimes_ended` remembers what was deleted or undone: a command that is taken up again after a crash
@@ -229,67 +230,4 @@ export class Store {
   atomically<T>(work: () => T): T {
     return this.#sql.inTransaction ? work() : this.#sql.transaction(work);
   }
-}
-
-function toWish(row: Row): Wish {
-  return {
-    name: String(row.name),
-    spec: fromBinary(RuntimeSpecSchema, row.spec as Uint8Array), // BLOB NOT NULL in a STRICT table.
-    specHash: String(row.spec_hash),
-    desired: row.desired as Wish["desired"], // The table's CHECK says so.
-    stage: row.stage as Wish["stage"], // Likewise.
-    commandId: String(row.command_id),
-    actingCommandId: String(row.acting_command_id),
-    keepVolume: row.keep_volume === 1,
-    createdAt: Number(row.created_at),
-    restarts: Number(row.restarts),
-    imageId: String(row.image_id),
-    imageDigest: String(row.image_digest),
-    profileVersion: Number(row.profile_version),
-    oomKills: Number(row.oom_kills),
-    restartCommandId: String(row.restart_command_id),
-    restartOf: String(row.restart_of),
-    containerId: String(row.container_id),
-    started: String(row.started),
-    ended: String(row.ended),
-    endedByItself: row.ended_by_itself === 1,
-    exitCode: row.exit_code === null ? undefined : Number(row.exit_code),
-    endsInARow: Number(row.ends_in_a_row),
-    unhealthyStart: String(row.unhealthy_start),
-    health: Number(row.health) as Health, // Only `recordHealth` writes it.
-    answered: row.answered === 1,
-    removing: JSON.parse(String(row.removing)) as string[], // Only `update` writes it.
-    failure: toFailure(String(row.failure)),
-  };
-}
-
-function toEnded(row: Row): Ended {
-  return {
-    name: String(row.name),
-    commandId: String(row.command_id),
-    keepVolume: row.keep_volume === 1,
-    removed: JSON.parse(String(row.removed)) as string[], // Only `end` writes it.
-    failure: toFailure(String(row.failure)),
-  };
-}
-
-function columnOf(key: string): string {
-  return key.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
-}
-
-function toColumn(key: string, value: unknown): string | number | null {
-  if (value === undefined) return key === "exitCode" ? null : "";
-  if (typeof value === "boolean") return Number(value);
-  if (value instanceof Failure) return toText(value);
-  return typeof value === "string" || typeof value === "number" ? value : JSON.stringify(value);
-}
-
-function toText(failure: Failure | undefined): string {
-  return failure ? JSON.stringify({ kind: failure.kind, message: failure.message }) : "";
-}
-
-function toFailure(text: string): Failure | undefined {
-  if (text === "") return undefined;
-  const { kind, message } = JSON.parse(text) as { kind: FailureKind; message: string }; // `toText` wrote it.
-  return new Failure(kind, message);
 }
