@@ -1,8 +1,8 @@
 import { createHash } from "node:crypto";
-import { type MessageInitShape, create as message } from "@bufbuild/protobuf";
+import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { RuntimeStatus } from "../../../gen/edge/v1/control_pb.ts";
 import type { Failure as FailureMessage } from "../../../gen/edge/v1/failure_pb.ts";
-import { type Engine as EngineInfo, EngineSchema, type Sample } from "../../../gen/edge/v1/node_pb.ts";
+import type { Engine as EngineInfo, Sample } from "../../../gen/edge/v1/node_pb.ts";
 import type {
   GetRuntimeLogsRequest,
   GetRuntimeLogsResponseSchema,
@@ -12,29 +12,24 @@ import type {
 } from "../../../gen/edge/v1/runtimes_pb.ts";
 import type { Changes } from "../../base/changes.ts";
 import type { Clock } from "../../base/clock.ts";
-import { asFailure, type Failure, failure } from "../../base/failure.ts";
 import { Gate } from "../../base/gate.ts";
 import { Lanes } from "../../base/lanes.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
 import { runTasks } from "../../base/tasks.ts";
 import { toFailureMessage } from "../../wire/failures.ts";
-import { Engine, type EngineTimeouts, nothing, type Observed } from "../engine/index.ts";
+import { Engine, type EngineTimeouts } from "../engine/index.ts";
 import { type ImageSettings, Images, ImagesStore } from "../images/index.ts";
 import type { Journal } from "../journal/index.ts";
-import { Logs } from "../logs/index.ts";
 import type { Network } from "../network/index.ts";
-import { Stats } from "../usage/index.ts";
 import type { Ask } from "../work/index.ts";
 import { usualCapabilities } from "./capabilities.ts";
 import * as commands from "./commands.ts";
-import { type Figures, figuresForHistory, figuresNow } from "./figures.ts";
 import { Loop } from "./loop.ts";
-import { shown, toRuntime, toStatus } from "./message.ts";
 import { type Pace, usualPace } from "./pace.ts";
-import { type Known, phaseOf } from "./phase.ts";
+import { Readers } from "./readers.ts";
 import { groundOf } from "./situation.ts";
-import { Store, type Wish } from "./store.ts";
+import { Store } from "./store.ts";
 
 export interface RuntimesOptions {
   /** The daemon's state file, opened with this room's `schema` and `imagesSchema`. */
@@ -72,11 +67,8 @@ const turnLimit = 100;
 export class Runtimes implements AsyncDisposable {
   readonly #engine: Engine;
   readonly #room: commands.Room;
-  readonly #ground: ReturnType<typeof groundOf>;
-  readonly #figures: Figures;
-  readonly #logs: Logs;
+  readonly #readers: Readers;
   readonly #images: Images;
-  readonly #network: RuntimesOptions["network"];
   readonly #turns = new Lanes(turnLimit);
 
   private constructor({
@@ -103,11 +95,8 @@ export class Runtimes implements AsyncDisposable {
       wished: () => store.list().map(({ name }) => name),
     });
     const loop = new Loop({ ...tools, images: this.#images, starts: new Gate(startsAtOnce) });
-    this.#network = network;
     this.#room = { store, journal, loop, clock, network, allowedCapabilities };
-    this.#ground = groundOf(tools);
-    this.#figures = { store, loop, ground: this.#ground, stats: new Stats(this.#engine, clock) };
-    this.#logs = new Logs(this.#engine);
+    this.#readers = new Readers({ ...tools, loop, ground: groundOf(tools) });
   }
 
   /** @throws {Failure} invalid: the host is not one. */
@@ -137,23 +126,23 @@ export class Runtimes implements AsyncDisposable {
   /** Creates a runtime and waits until it runs; see the contract. @returns whether this command made it. */
   async create(spec: RuntimeSpec, ask: Ask): Promise<{ runtime: Runtime; created: boolean }> {
     const { created } = await this.#inTurn(spec.name, ask, () => commands.create(this.#room, spec, ask));
-    return { runtime: this.#known(spec.name), created };
+    return { runtime: this.#readers.known(spec.name), created };
   }
 
   /** Starts a runtime and waits until it runs; see the contract, as for the next two. */
   async start(name: string, ask: Ask): Promise<Runtime> {
     await this.#inTurn(name, ask, () => commands.start(this.#room, name, ask));
-    return this.#known(name);
+    return this.#readers.known(name);
   }
 
   async stop(name: string, ask: Ask): Promise<Runtime> {
     await this.#inTurn(name, ask, () => commands.stop(this.#room, name, ask));
-    return this.#known(name);
+    return this.#readers.known(name);
   }
 
   async restart(name: string, ask: Ask): Promise<Runtime> {
     await this.#inTurn(name, ask, () => commands.restart(this.#room, name, ask));
-    return this.#known(name);
+    return this.#readers.known(name);
   }
 
   /** @returns the names of the engine's objects that were removed. */
@@ -163,17 +152,12 @@ export class Runtimes implements AsyncDisposable {
 
   /** One runtime, as the engine tells now. @throws {Failure} not_found. */
   async get(name: string, signal: AbortSignal): Promise<Runtime> {
-    const wish = commands.theWish(this.#room.store, name);
-    const { seen, away } = await this.#look(name, signal);
-    return this.#toRuntime(wish, seen?.get(name) ?? nothing, away);
+    return await this.#readers.get(name, signal);
   }
 
   /** All runtimes by name, as the engine tells now. */
   async list(signal: AbortSignal): Promise<Runtime[]> {
-    const { seen, away } = await this.#look(undefined, signal);
-    return this.#room.store
-      .list()
-      .map((wish) => this.#toRuntime(wish, seen?.get(wish.name) ?? nothing, away));
+    return await this.#readers.list(signal);
   }
 
   /** Whether a runtime of this name is wished for. */
@@ -183,16 +167,10 @@ export class Runtimes implements AsyncDisposable {
 
   /** What is, as it was seen last. Asks nobody. */
   status(): { runtimes: RuntimeStatus[]; engineReachable: boolean; problem?: FailureMessage } {
-    const { store, loop } = this.#room;
-    const away = this.#away();
-    const runtimes = store.list().map((wish) => {
-      // It is told when something changes: how far a pull is would be out of date at once.
-      const known = { ...this.#knownOf(wish, away), far: "" };
-      return toStatus(wish, loop.tended(wish.name).seen, known, this.#ground);
-    });
+    const { away } = this.#readers;
     return {
-      runtimes,
-      engineReachable: loop.engine.at === "there",
+      runtimes: this.#readers.statuses(),
+      engineReachable: this.#room.loop.engine.at === "there",
       ...(away && { problem: toFailureMessage(away) }),
     };
   }
@@ -208,20 +186,12 @@ export class Runtimes implements AsyncDisposable {
 
   /** The engine, asked now. One that cannot be asked is an answer, too. */
   async engineInfo(signal: AbortSignal): Promise<EngineInfo> {
-    const { host } = this.#engine;
-    try {
-      const { version, api } = await this.#engine.version(signal);
-      const storageDriver = await this.#engine.storageDriver(signal);
-      return message(EngineSchema, { reachable: true, version, apiVersion: api, storageDriver, host });
-    } catch (thrown) {
-      signal.throwIfAborted();
-      return message(EngineSchema, { reachable: false, problem: asFailure(thrown).message, host });
-    }
+    return await this.#readers.engineInfo(signal);
   }
 
   /** What each running runtime uses, by its name. @throws {Failure} unavailable. */
   async stats(signal: AbortSignal): Promise<Map<string, Sample>> {
-    return await figuresForHistory(this.#figures, signal);
+    return await this.#readers.stats(signal);
   }
 
   /** What runtimes of these names use, or all: see the contract. */
@@ -229,14 +199,7 @@ export class Runtimes implements AsyncDisposable {
     names: readonly string[],
     signal: AbortSignal,
   ): Promise<MessageInitShape<typeof RuntimeStatsSchema>[]> {
-    const away = this.#away();
-    const phase = (wish: Wish) =>
-      phaseOf(
-        wish,
-        shown(wish, this.#room.loop.tended(wish.name).seen, this.#ground),
-        this.#knownOf(wish, away),
-      ).phase;
-    return await figuresNow(this.#figures, names, { away, phaseOf: phase }, signal);
+    return await this.#readers.statsNow(names, signal);
   }
 
   /** The newest lines that a runtime wrote: see the contract. */
@@ -244,13 +207,7 @@ export class Runtimes implements AsyncDisposable {
     request: GetRuntimeLogsRequest,
     signal: AbortSignal,
   ): Promise<MessageInitShape<typeof GetRuntimeLogsResponseSchema>> {
-    const { name } = request;
-    const wish = commands.theWish(this.#room.store, name);
-    const { seen, away } = await this.#look(name, signal);
-    if (away) throw away;
-    const container = shown(wish, seen?.get(name), this.#ground);
-    if (container) return await this.#logs.read(container, request, signal);
-    throw failure("not_found", `runtime ${name} has no container now, and so no log: ask why it has none`);
+    return await this.#readers.logs(request, signal);
   }
 
   /** Commands on one runtime are done one after the other, also where one of them is about many. */
@@ -259,42 +216,5 @@ export class Runtimes implements AsyncDisposable {
       signal.throwIfAborted(); // It was called off while it waited.
       return await work();
     });
-  }
-
-  /** A look for a reader. When the engine is known to be away it is not asked: the loop finds out when it is back. */
-  async #look(
-    name: string | undefined,
-    signal: AbortSignal,
-  ): Promise<{ seen?: Map<string, Observed>; away?: Failure }> {
-    const away = this.#away();
-    if (away) return { away };
-    try {
-      return { seen: await this.#engine.look(this.#ground.instanceId, name, signal) };
-    } catch (thrown) {
-      signal.throwIfAborted();
-      return { away: asFailure(thrown) };
-    }
-  }
-
-  /** A runtime as the loop saw it last: just now, for a command that waited for it. */
-  #known(name: string): Runtime {
-    const wish = commands.theWish(this.#room.store, name);
-    return this.#toRuntime(wish, this.#room.loop.tended(name).seen, this.#away());
-  }
-
-  #toRuntime(wish: Wish, seen: Observed | undefined, away: Failure | undefined): Runtime {
-    return toRuntime(wish, seen, this.#knownOf(wish, away), this.#ground);
-  }
-
-  #knownOf({ name }: Wish, away: Failure | undefined): Known {
-    const { doing, far, problem, unplugged, pause, waitsFor, judged } = this.#room.loop.tended(name);
-    const macOf: Known["lan"]["macOf"] = (runtime, vnic) => this.#network.macOf(runtime, vnic);
-    const lan = { netmon: this.#network.netmon, unplugged: unplugged?.problem, macOf };
-    return { away, doing, far, problem, pause, waitsFor, judged, lan };
-  }
-
-  #away(): Failure | undefined {
-    const { engine } = this.#room.loop;
-    return engine.at === "away" ? engine.problem : undefined;
   }
 }
