@@ -1,7 +1,6 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { Fleet } from "../../../gen/edge/v1/fleet_pb.ts";
-import { failure } from "../../base/failure.ts";
 import { version } from "../../wire/version.ts";
 import { actorOf, callerOf } from "./caller.ts";
 import { commandMethods } from "./commands.ts";
@@ -23,7 +22,11 @@ export function fleetService(rooms: Rooms): ServiceImpl<typeof Fleet> {
       return {};
     },
 
-    setNodeLabels: notYet,
+    async setNodeLabels({ id, set, remove }, context) {
+      const node = await fleet.label(id, { set, remove });
+      log.info({ node: id, labels: node.labels.length, actor: actorOf(context) }, "node labelled");
+      return { node };
+    },
 
     watchEvents({ nodeId, afterPosition, last, stopWhenCaughtUp }, { signal }) {
       if (nodeId !== "") fleet.mustHave(nodeId);
@@ -49,9 +52,4 @@ export function fleetService(rooms: Rooms): ServiceImpl<typeof Fleet> {
     ...enrolmentTokenMethods(rooms),
     ...operatorTokenMethods(rooms),
   };
-}
-
-/** In the contract, and being built. */
-function notYet(): never {
-  throw failure("unsupported", "this hub cannot do that yet");
 }

@@ -1,11 +1,6 @@
-import { create, toBinary } from "@bufbuild/protobuf";
+import { toBinary } from "@bufbuild/protobuf";
 import { type Status, StatusSchema } from "../../../gen/edge/v1/control_pb.ts";
-import {
-  type FleetNode,
-  FleetNodeSchema,
-  type WatchNodesResponse,
-  WatchNodesResponseSchema,
-} from "../../../gen/edge/v1/fleet_pb.ts";
+import type { FleetNode, WatchNodesResponse } from "../../../gen/edge/v1/fleet_pb.ts";
 import type { Sample } from "../../../gen/edge/v1/node_pb.ts";
 import type { Clock } from "../../base/clock.ts";
 import { failure } from "../../base/failure.ts";
@@ -13,6 +8,8 @@ import type { Logger } from "../../base/log.ts";
 import type { Store, Tx } from "../store/index.ts";
 import { Feed } from "./feed.ts";
 import { fence, isReplaced, type NodeHello, type Outcast } from "./fence.ts";
+import { changeLabels, type LabelChange, matches, type NodeLabel, toLabels } from "./labels.ts";
+import { pictures } from "./pictures.ts";
 import {
   deleteNode,
   type EnrolledNode,
@@ -22,7 +19,7 @@ import {
   toRecord,
 } from "./records.ts";
 import { Saving } from "./saving.ts";
-import { toFleetNode } from "./view.ts";
+import { toFleetNode, toPicture } from "./view.ts";
 
 export interface FleetOptions {
   store: Store;
@@ -66,9 +63,10 @@ export class Fleet {
   static async open(options: FleetOptions): Promise<Fleet> {
     const nodes = await options.store.read("SELECT * FROM nodes ORDER BY id");
     const removed = await options.store.read("SELECT id FROM removed_nodes");
+    const labels = toLabels(await options.store.read("SELECT * FROM node_labels ORDER BY node_id, key"));
     return new Fleet(
       options,
-      new Map(nodes.map((row) => [String(row.id), toRecord(row)])),
+      new Map(nodes.map((row) => [String(row.id), toRecord(row, labels.get(String(row.id)) ?? [])])),
       new Set(removed.map((row) => String(row.id))),
     );
   }
@@ -112,20 +110,12 @@ export class Fleet {
    * All nodes now, then each that changes, as it is when the watcher looks. The last of the first has `caughtUp`, as has all
    * that follows; of an empty fleet there is one message without a node. Ends when the signal is aborted.
    */
-  async *watch(signal: AbortSignal): AsyncGenerator<WatchNodesResponse> {
-    using watch = this.#feed.watch();
-    const ids = [...this.#records.keys()].sort();
-    if (ids.length === 0) yield create(WatchNodesResponseSchema, { caughtUp: true });
-    for (const [at, id] of ids.entries()) yield this.#picture(id, at === ids.length - 1);
-    while (!signal.aborted) {
-      try {
-        await this.#clock.sleep(this.#watchPaceMs, signal);
-        for (const id of await watch.take(signal)) yield this.#picture(id, true);
-      } catch (thrown) {
-        if (signal.aborted) return;
-        throw thrown;
-      }
-    }
+  watch(signal: AbortSignal): AsyncGenerator<WatchNodesResponse> {
+    return pictures(this.#feed, signal, {
+      ids: () => [...this.#records.keys()].sort(),
+      pictureOf: (id, caughtUp) => toPicture(id, this.#records.get(id), { now: this.#clock.now(), caughtUp }),
+      pause: () => this.#clock.sleep(this.#watchPaceMs, signal),
+    });
   }
 
   /** Takes a node in, or notes its new certificate. Durable when it resolves. */
@@ -163,6 +153,24 @@ export class Fleet {
     for (const witness of this.#witnesses) witness.cut?.(id);
     this.#feed.touch(id);
     this.#log.info({ node: id }, "node removed");
+  }
+
+  /** The ids of the nodes that have all of these labels, in order. */
+  matching(selector: readonly NodeLabel[]): string[] {
+    const found = [...this.#records.values()].filter(({ labels }) => matches(labels, selector));
+    return found.map(({ id }) => id).sort();
+  }
+
+  /** Changes the labels of a node. @throws {Failure} not_found; invalid, exhausted: as `changeLabels`. */
+  async label(id: string, change: LabelChange): Promise<FleetNode> {
+    const labels = await this.#store.write((tx) => {
+      this.#known(id);
+      return changeLabels(tx, id, change);
+    });
+    const record = this.#known(id);
+    record.labels = labels;
+    this.#feed.touch(id);
+    return toFleetNode(record, this.#clock.now());
   }
 
   /** Has `witness` told of every removal. For the rooms that keep something of a node. */
@@ -282,14 +290,5 @@ export class Fleet {
     const record = this.#records.get(id);
     if (!record) throw failure("not_found", `node ${id} is not in the fleet: see \`orchestrator node list\``);
     return record;
-  }
-
-  #picture(id: string, caughtUp: boolean): WatchNodesResponse {
-    const record = this.#records.get(id);
-    return create(WatchNodesResponseSchema, {
-      node: record ? toFleetNode(record, this.#clock.now()) : create(FleetNodeSchema, { id }),
-      removed: !record,
-      caughtUp,
-    });
   }
 }

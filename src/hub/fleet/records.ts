@@ -1,6 +1,7 @@
 import type { Sample } from "../../../gen/edge/v1/node_pb.ts";
 import type { Row, Schema } from "../../base/sql.ts";
 import type { Tx } from "../store/index.ts";
+import type { NodeLabel } from "./labels.ts";
 
 /** The tables of this room. */
 export const fleetSchema: Schema = {
@@ -23,6 +24,12 @@ export const fleetSchema: Schema = {
      );
      CREATE TABLE removed_nodes (id TEXT PRIMARY KEY, removed_at BIGINT NOT NULL);`,
     "ALTER TABLE nodes ADD COLUMN certificate_issued_at BIGINT NOT NULL DEFAULT 0",
+    `CREATE TABLE node_labels (
+       node_id TEXT NOT NULL,
+       key TEXT NOT NULL,
+       value TEXT NOT NULL,
+       PRIMARY KEY (node_id, key)
+     );`,
   ],
 };
 
@@ -46,6 +53,8 @@ export interface NodeRecord {
   status: Uint8Array | undefined;
   warning: string;
   warnedAt: number;
+  /** Ordered by key. */
+  labels: readonly NodeLabel[];
   connected: boolean;
   sample: Sample | undefined;
   /** Commands without a result. */
@@ -69,14 +78,15 @@ export function newRecord(id: string, at: number): NodeRecord {
     status: undefined,
     warning: "",
     warnedAt: 0,
+    labels: [],
     connected: false,
     sample: undefined,
     pending: 0,
   };
 }
 
-/** The record that a row of `nodes` tells. Nobody is connected to a hub that has just started. */
-export function toRecord(row: Row): NodeRecord {
+/** The record that a row of `nodes` tells, with its labels. Nobody is connected to a hub that has just started. */
+export function toRecord(row: Row, labels: readonly NodeLabel[]): NodeRecord {
   return {
     ...newRecord(String(row.id), Number(row.enrolled_at)),
     hostName: String(row.host_name),
@@ -91,6 +101,7 @@ export function toRecord(row: Row): NodeRecord {
     status: row.status instanceof Uint8Array ? row.status : undefined,
     warning: String(row.warning),
     warnedAt: Number(row.warned_at),
+    labels,
   };
 }
 
@@ -123,6 +134,7 @@ export function insertNode(tx: Tx, { nodeId, hostName, serial, expiresAt, at }: 
 /** Takes a node out, and remembers that it was one: its certificate is still good. */
 export function deleteNode(tx: Tx, id: string, at: number): void {
   tx.run("DELETE FROM nodes WHERE id = $1", id);
+  tx.run("DELETE FROM node_labels WHERE node_id = $1", id);
   tx.run("INSERT INTO removed_nodes (id, removed_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING", id, at);
 }
 

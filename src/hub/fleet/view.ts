@@ -1,7 +1,12 @@
 import { create, fromBinary } from "@bufbuild/protobuf";
 import { type Timestamp, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { StatusSchema } from "../../../gen/edge/v1/control_pb.ts";
-import { type FleetNode, FleetNodeSchema } from "../../../gen/edge/v1/fleet_pb.ts";
+import {
+  type FleetNode,
+  FleetNodeSchema,
+  type WatchNodesResponse,
+  WatchNodesResponseSchema,
+} from "../../../gen/edge/v1/fleet_pb.ts";
 import type { NodeRecord } from "./records.ts";
 
 /** How long an operator is shown a warning, in milliseconds. It is in the hub's log for longer. */
@@ -16,6 +21,7 @@ export function toFleetNode(record: NodeRecord, now: number): FleetNode {
     daemonVersion: record.daemonVersion,
     pendingCommands: record.pending,
     warning: now - record.warnedAt < warningMs ? record.warning : "",
+    labels: [...record.labels],
   });
   set(node, "changedAt", record.changedAt);
   set(node, "seenAt", record.seenAt);
@@ -24,6 +30,16 @@ export function toFleetNode(record: NodeRecord, now: number): FleetNode {
   if (record.sample) node.sample = record.sample;
   if (record.status) node.status = fromBinary(StatusSchema, record.status);
   return node;
+}
+
+/** A node as a watcher is told of it; without a record it was removed. */
+export function toPicture(
+  id: string,
+  record: NodeRecord | undefined,
+  { now, caughtUp }: { now: number; caughtUp: boolean },
+): WatchNodesResponse {
+  const node = record ? toFleetNode(record, now) : create(FleetNodeSchema, { id });
+  return create(WatchNodesResponseSchema, { node, removed: !record, caughtUp });
 }
 
 type Times = "changedAt" | "seenAt" | "enrolledAt" | "certificateExpiresAt";
