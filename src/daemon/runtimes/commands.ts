@@ -1,33 +1,27 @@
 import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import type { Clock } from "../../base/clock.ts";
 import { asFailure, type Failure, failure } from "../../base/failure.ts";
-import type { Network } from "../network/index.ts";
 import type { Ask } from "../work/index.ts";
-import { checkAllowed } from "./capabilities.ts";
+import { type Admission, admit } from "./admission.ts";
 import { checkSpec } from "./check.ts";
 import type { Loop } from "./loop.ts";
-import { checkOrder } from "./order.ts";
 import type { Books } from "./record.ts";
 import { undo } from "./round.ts";
 import { differences, hashOf } from "./spec.ts";
 import type { Store, Wish } from "./store.ts";
-import { checkAgainstOthers } from "./vnics.ts";
 import { isSettled, settled, waitFor } from "./wait.ts";
 
 /**
  * What commands do: they change a wish and wait for the loop. Each may be carried out again after a crash, under the same id,
  * and comes to the same answer. One that is called off leaves its wish as it changed it, but for a create, which is undone.
  */
-export interface Room extends Books {
+export interface Room extends Books, Admission {
   loop: Loop;
   clock: Clock;
-  network: Pick<Network, "macOf">;
-  /** `policy.capabilities` */
-  allowedCapabilities: readonly string[];
 }
 
 /** Runtimes of one node: what all of them are must fit into one frame. */
-const runtimeLimit = 256;
+export const runtimeLimit = 256;
 
 /** How long a create that is called off waits until it is undone; what is left then is undone without anybody waiting. */
 const undoMs = 60_000;
@@ -116,11 +110,8 @@ function refuseDifferent(there: Wish, spec: RuntimeSpec): void {
   throw failure("conflict", `${sentence}: delete it first, or choose another name`);
 }
 
-function addWish(
-  { store, loop, clock, network, allowedCapabilities }: Room,
-  spec: RuntimeSpec,
-  ask: Ask,
-): void {
+function addWish(room: Room, spec: RuntimeSpec, ask: Ask): void {
+  const { store, loop, clock } = room;
   const { name } = spec;
   ask.signal.throwIfAborted();
   if (store.count >= runtimeLimit) {
@@ -129,9 +120,7 @@ function addWish(
       `this node has ${runtimeLimit} runtimes, which is its limit: delete one first`,
     );
   }
-  checkAllowed(spec, allowedCapabilities);
-  checkOrder(spec, store.list());
-  checkAgainstOthers(spec, store, (runtime, vnic) => network.macOf(runtime, vnic));
+  admit(room, spec, store.list());
   store.add({ name, spec, specHash: hashOf(spec), commandId: ask.id, createdAt: clock.now() });
   loop.tended(name).isTouched = false;
 }

@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { type Vnic, VnicPhase, type VnicStatus, VnicStatusSchema } from "../../../gen/edge/v1/vnics_pb.ts";
 import { type Failure, failure } from "../../base/failure.ts";
 import type { Reached } from "../network/index.ts";
-import type { Store, Wish } from "./store.ts";
+import type { Wish } from "./store.ts";
 
 /** What is known of the vNICs of one runtime. */
 export interface LanKnown {
@@ -38,13 +38,13 @@ const vnicLimit = 1_000;
  */
 export function checkAgainstOthers(
   { name, vnics }: { name: string; vnics: readonly Vnic[] },
-  store: Pick<Store, "list">,
+  otherRuntimes: readonly Pick<Wish, "name" | "spec">[],
   macOf: LanKnown["macOf"],
 ): void {
   if (vnics.length === 0) return;
-  const others = store
-    .list()
-    .flatMap((wish) => wish.spec.vnics.map((vnic) => ({ mac: macOf(wish.name, vnic), of: wish.name, vnic })));
+  const others = otherRuntimes.flatMap((wish) =>
+    wish.spec.vnics.map((vnic) => ({ mac: macOf(wish.name, vnic), of: wish.name, vnic })),
+  );
   if (others.length + vnics.length > vnicLimit) {
     throw failure(
       "exhausted",

@@ -1,0 +1,28 @@
+import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
+import type { Network } from "../network/index.ts";
+import { checkAllowed } from "./capabilities.ts";
+import { checkOrder } from "./order.ts";
+import type { Wish } from "./store.ts";
+import { checkAgainstOthers } from "./vnics.ts";
+
+/** Whose node it is, and who knows its MAC addresses. */
+export interface Admission {
+  network: Pick<Network, "macOf">;
+  /** `policy.capabilities` */
+  allowedCapabilities: readonly string[];
+}
+
+/**
+ * Whether this node takes a spec, which is right in itself, beside all its other runtimes: what its owner allows, the order of
+ * starts, and what only one runtime can have.
+ * @throws {Failure} denied, invalid, conflict, exhausted.
+ */
+export function admit(
+  { network, allowedCapabilities }: Admission,
+  spec: RuntimeSpec,
+  others: readonly Pick<Wish, "name" | "spec">[],
+): void {
+  checkAllowed(spec, allowedCapabilities);
+  checkOrder(spec, others);
+  checkAgainstOthers(spec, others, (runtime, vnic) => network.macOf(runtime, vnic));
+}
