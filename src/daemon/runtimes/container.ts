@@ -102,7 +102,7 @@ export function containerOptions(plan: ContainerPlan): Docker.ContainerCreateOpt
  * What becomes of the image's own check. The engine does it where the spec says nothing, or only how often; where the daemon
  * checks, it is turned off.
  */
-function imageCheckOf({ health }: RuntimeSpec): Pick<Docker.ContainerCreateOptions, "Healthcheck"> {
+export function imageCheckOf({ health }: RuntimeSpec): Pick<Docker.ContainerCreateOptions, "Healthcheck"> {
   if (!health) return {};
   if (health.disabled || health.http || health.tcp || health.exec) {
     return { Healthcheck: { Test: ["NONE"] } };
@@ -121,7 +121,7 @@ function imageCheckOf({ health }: RuntimeSpec): Pick<Docker.ContainerCreateOptio
 const nanoseconds = 1_000_000;
 
 /** The engine turns IPv6 off in a container whose own networks have none, for interfaces that come later, too. */
-function sysctlsOf({ vnics }: RuntimeSpec): Record<string, string> {
+export function sysctlsOf({ vnics }: RuntimeSpec): Record<string, string> {
   const hasIpv6 = vnics.some(({ ipv6Mode }) => ipv6Mode === Ipv6Mode.SLAAC || ipv6Mode === Ipv6Mode.STATIC);
   if (!hasIpv6) return {};
   return { "net.ipv6.conf.all.disable_ipv6": "0", "net.ipv6.conf.default.disable_ipv6": "0" };

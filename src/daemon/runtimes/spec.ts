@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { clone, create, equals, toBinary } from "@bufbuild/protobuf";
 import {
+  DesiredState,
   type Resources,
   ResourcesSchema,
   RuntimeProfile,
@@ -30,6 +31,7 @@ export function normalForm(spec: RuntimeSpec): RuntimeSpec {
   const normal = clone(RuntimeSpecSchema, spec);
   const profile = profileOf(spec);
   normal.image = fullReference(spec.image);
+  normal.desired = DesiredState.UNSPECIFIED; // What is asked once, and kept beside the wish.
   if (normal.profile === RuntimeProfile.UNSPECIFIED) normal.profile = RuntimeProfile.OPENPLC;
   if (normal.stopGraceMs === profile.stopGraceMs) normal.stopGraceMs = 0;
   if (normal.volumePath === profile.volumePath) normal.volumePath = "";
