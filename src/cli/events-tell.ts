@@ -1,26 +1,23 @@
+import { DeviceChangeKind } from "../../gen/edge/v1/devices_pb.ts";
 import {
   CertificateChangeKind,
   type Event,
   IdentityChangeKind,
   RuntimeChangeKind,
 } from "../../gen/edge/v1/events_pb.ts";
+import { LeftWorkloads } from "../../gen/edge/v1/node_pb.ts";
 import { moment, word } from "./answer.ts";
 import { printable } from "./table.ts";
 import { vnicChangeInWords } from "./vnic-change-tell.ts";
 
-/** What happened, on a line: when, where if that is not known anyway, what, why, and by which command. */
-export function eventLine(event: Event, where = ""): string {
+/** What happened, on a line: when, where if that is not known anyway, what, why, by which command and whose. */
+export function eventLine(event: Event, { where = "", actor = "" } = {}): string {
   // That a daemon started is the whole story.
   const reason = event.reason === "" || event.fact.case === "daemonStarted" ? "" : `: ${event.reason}`;
-  const by = event.commandId === "" ? "" : ` (${event.commandId})`;
+  const by =
+    event.commandId === "" ? "" : ` (${[event.commandId, actor].filter((one) => one !== "").join(", ")})`;
   const at = where === "" ? "" : `${where}  `;
   return `${moment(event.at)}  ${printable(`${at}${factOf(event)}${reason}${by}`)}\n`;
-}
-
-/** The runtime that an event is about; undefined when it is about none. */
-export function runtimeOf({ fact }: Event): string | undefined {
-  if (fact.case === "runtime") return fact.value.name;
-  return fact.case === "vnic" || fact.case === "certificate" ? fact.value.runtime : undefined;
 }
 
 function factOf({ fact }: Event): string {
@@ -40,6 +37,14 @@ function factOf({ fact }: Event): string {
       const { kind, serial, expiresAt } = fact.value;
       return `certificate of the node, ${word(IdentityChangeKind, kind)}: ${serial} is good until ${moment(expiresAt)}`;
     }
+    case "device": {
+      const { runtime, kind, device } = fact.value;
+      return `device ${device?.nodePath} of runtime ${runtime} ${word(DeviceChangeKind, kind)}`;
+    }
+    case "decommissioned":
+      return fact.value.workloads === LeftWorkloads.PURGE
+        ? "node was taken out of service, and its workloads were removed"
+        : "node was taken out of service, and its workloads go on";
     case "daemonStarted":
       return `daemon ${fact.value.version} started`;
     case "engine":

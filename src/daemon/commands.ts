@@ -1,6 +1,7 @@
 import { failure } from "../base/failure.ts";
 import type { CommandCase } from "../wire/commands.ts";
 import { type Invoke, invokeRuntime } from "./invoke/index.ts";
+import { type Journal, listEvents } from "./journal/index.ts";
 import type { Metrics } from "./metrics/index.ts";
 import { getInterfaces, getMetrics, getNode, listSerialDevices, type NodeRoom } from "./node/index.ts";
 import {
@@ -23,6 +24,7 @@ export interface Rooms {
   node: NodeRoom;
   metrics: Metrics;
   invoke: Invoke;
+  journal: Journal;
 }
 
 /** Every command of the contract and who carries it out. Forgetting one does not compile. */
@@ -46,7 +48,7 @@ const commands: Table<Rooms> = {
   unlockRuntime: notYet,
   planDecommission: notYet,
   decommission: notYet,
-  listEvents: notYet,
+  listEvents,
   planWishes: notYet,
   applyWishes: notYet,
 };

@@ -113,7 +113,7 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
     hasRuntime: (name) => runtimes.has(name),
   };
   const invoke = opened.use(Invoke.open({ sql, journal, allow: config["invoke.allow"], runtimes }));
-  const dispatch = dispatcher({ runtimes, node, metrics, invoke });
+  const dispatch = dispatcher({ runtimes, node, metrics, invoke, journal });
   const work = opened.use(new Work({ sql, journal, clock, log, dispatch }));
   const line = new Line({
     ...{ sql, journal, work, clock, log, random },

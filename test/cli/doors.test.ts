@@ -283,9 +283,9 @@ test("--local speaks to the daemon's socket, and says what only a hub can do", a
     [away.code, away.err],
     [11, "error: --no-wait needs the hub's queue: leave out --local or --no-wait\n"],
   );
-  const events = await ask(["events", "watch", ...socket], { folder });
+  const nodes = await ask(["node", "list", ...socket], { folder });
   assert.deepEqual(
-    [events.code, events.err],
+    [nodes.code, nodes.err],
     [11, "error: this asks the hub, and --local asks this node's daemon: leave --local out\n"],
   );
 });

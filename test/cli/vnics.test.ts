@@ -6,7 +6,7 @@ import { test } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ConnectRouter } from "@connectrpc/connect";
-import { EventSchema, RuntimeChangeKind } from "../../gen/edge/v1/events_pb.ts";
+import { EventSchema, Events, RuntimeChangeKind } from "../../gen/edge/v1/events_pb.ts";
 import { Fleet } from "../../gen/edge/v1/fleet_pb.ts";
 import { NetMon } from "../../gen/edge/v1/netmon_pb.ts";
 import {
@@ -16,6 +16,7 @@ import {
   Runtimes,
 } from "../../gen/edge/v1/runtimes_pb.ts";
 import { AddressMode, VnicChangeKind, VnicPhase } from "../../gen/edge/v1/vnics_pb.ts";
+import { runtimeOfEvent } from "../../src/wire/events.ts";
 import { tempFolder } from "../fixtures/folder.ts";
 import { ask } from "./ask.ts";
 import { standInDaemon, standInHub } from "./stand-in.ts";
@@ -88,22 +89,36 @@ function routes(asked: CreateRuntimeRequest[] = []) {
         yield { attachments, events, lastSequence: 3n };
       },
     });
+    const facts: MessageInitShape<typeof EventSchema>["fact"][] = [
+      { case: "engine", value: { reachable: true } },
+      { case: "runtime", value: { name: "press-1", kind: RuntimeChangeKind.STARTED } },
+      { case: "engine", value: { reachable: false } },
+      { case: "runtime", value: { name: "press-2", kind: RuntimeChangeKind.STARTED } },
+      { case: "vnic", value: readdressed },
+    ];
+    const events = facts.map((fact, at) => {
+      const commandId = at === 1 ? "cmd-1" : "";
+      return create(EventSchema, {
+        at: timestampFromMs(0),
+        reason: "because",
+        commandId,
+        ...(fact && { fact }),
+      });
+    });
     router.service(Fleet, {
       listNodes: () => ({ nodes: [{ id: "node-7f3a" }] }),
+      getCommand: ({ id }) => ({ command: { command: { id, actor: "operator/ann" } } }),
       watchEvents: async function* () {
-        const facts: MessageInitShape<typeof EventSchema>["fact"][] = [
-          { case: "runtime", value: { name: "press-1", kind: RuntimeChangeKind.STARTED } },
-          { case: "runtime", value: { name: "press-2", kind: RuntimeChangeKind.STARTED } },
-          { case: "vnic", value: readdressed },
-        ];
-        for (const [index, fact] of facts.entries()) {
-          const event = create(EventSchema, {
-            at: timestampFromMs(0),
-            reason: "because",
-            ...(fact && { fact }),
-          });
+        for (const [index, event] of events.entries()) {
           yield { position: BigInt(index + 1), nodeId: "node-7f3a", event };
         }
+      },
+    });
+    router.service(Events, {
+      listEvents: ({ limit, runtime }) => {
+        const kept = events.map((event, at) => ({ sequence: BigInt(at + 1), event }));
+        const own = kept.filter(({ event }) => runtime === "" || runtimeOfEvent(event) === runtime);
+        return { events: own.slice(-limit), lastSequence: 5n };
       },
     });
   };
@@ -177,23 +192,15 @@ test("why tells the reasons of a runtime and of its vNICs, and what happened to 
     "  vNIC lan0: up, 192.168.1.50/24, fd77::50/64; its lease is good\n",
     "  vNIC field: no carrier; eth1 has no carrier\n",
   ];
+  const story = (by: string) => [
+    `1970-01-01 00:00:00Z  runtime press-1 started: because (${by})\n`,
+    "1970-01-01 00:00:00Z  engine is lost: because\n",
+    "1970-01-01 00:00:00Z  vNIC press-1/lan0 readdressed from 10.0.0.50/8 to 192.168.1.50/24: because\n",
+  ];
   const fromHub = await ask(["why", "press-1", ...at], { folder: folder.path });
-  assert.equal(
-    fromHub.out,
-    [
-      ...reasons,
-      "1970-01-01 00:00:00Z  runtime press-1 started: because\n",
-      "1970-01-01 00:00:00Z  vNIC press-1/lan0 readdressed from 10.0.0.50/8 to 192.168.1.50/24: because\n",
-    ].join(""),
-  );
+  assert.equal(fromHub.out, [...reasons, ...story("cmd-1, operator/ann")].join(""));
   const here = await ask(["why", "press-1", "--socket", "daemon.sock"], { folder: folder.path, env });
-  assert.deepEqual(here, {
-    code: 0,
-    out: [...reasons, "1970-01-01 00:00:00Z  vNIC press-1/lan0 lease bound: 192.168.1.50/24 (cmd-1)\n"].join(
-      "",
-    ),
-    err: "only the hub knows what else happened: ask it, without --local\n",
-  });
+  assert.deepEqual(here, { code: 0, out: [...reasons, ...story("cmd-1")].join(""), err: "" });
   const newest = await ask(["why", "press-1", "--last", "1", "--json", ...at], { folder: folder.path });
   const [runtime, event, ...more] = newest.out
     .trim()
@@ -203,6 +210,13 @@ test("why tells the reasons of a runtime and of its vNICs, and what happened to 
     [runtime.runtime.spec.name, event.vnic.previousAddress, more],
     ["press-1", "10.0.0.50/8", []],
   );
+
+  const listed = async (...more: string[]) =>
+    (await ask(["events", "list", "--socket", "daemon.sock", ...more], { folder: folder.path })).out;
+  assert.equal((await listed()).split("\n").length, 6);
+  assert.equal(await listed("--runtime", "press-1", "--last", "1"), story("").at(-1));
+  const watched = await ask(["events", "watch", "--socket", "daemon.sock"], { folder: folder.path });
+  assert.match(watched.err, /use `orchestrator events list --local`/);
 
   const kept = await ask(["network", "attachments"], { folder: folder.path, env });
   assert.match(kept.out, /^OWNER +VNIC +PHASE +PARENT .*\ndaemon-1\/press-1 +lan0 +up +eth0 /);

@@ -1,14 +1,16 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type Timestamp, timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type Result, ResultSchema } from "../../../gen/edge/v1/command_pb.ts";
-import { type Event, EventSchema } from "../../../gen/edge/v1/events_pb.ts";
+import { type Event, EventSchema, type JournalEvent } from "../../../gen/edge/v1/events_pb.ts";
 import { Changes } from "../../base/changes.ts";
 import { beginning } from "../../base/evidence.ts";
 import { failure } from "../../base/failure.ts";
 import { newId } from "../../base/ids.ts";
 import type { Schema, Sql } from "../../base/sql.ts";
+import { runtimeOfEvent } from "../../wire/events.ts";
 import { maxReasonBytes } from "../../wire/limits.ts";
 import { makeRoom } from "./bound.ts";
+import { readHistory } from "./history.ts";
 
 /** The journal's tables. `gap` is an event that stands for entries that were dropped. */
 export const schema: Schema = {
@@ -20,6 +22,10 @@ export const schema: Schema = {
        kind TEXT NOT NULL CHECK (kind IN ('result', 'event', 'gap')),
        entry BLOB NOT NULL
      ) STRICT;`,
+    `ALTER TABLE journal ADD COLUMN acknowledged INTEGER NOT NULL DEFAULT 0;
+     ALTER TABLE journal_entries ADD COLUMN runtime TEXT NOT NULL DEFAULT '';
+     CREATE INDEX journal_entries_by_runtime ON journal_entries (runtime, sequence) WHERE runtime <> '';
+     CREATE INDEX journal_results ON journal_entries (sequence) WHERE kind = 'result';`,
   ],
 };
 
@@ -52,6 +58,8 @@ export interface JournalOptions {
   now: () => number;
   /** At this size the oldest events are dropped and a Gap event says so; results go only when no event is left. */
   limit?: JournalLimit;
+  /** Of what the hub has, the events among the newest this many entries stay, for readers at the node. 5000 when absent. */
+  history?: number;
 }
 
 const defaultLimit: JournalLimit = { entries: 100_000, bytes: 64 << 20 };
@@ -62,27 +70,32 @@ const batchBytes = 1 << 20;
 /**
  * Results and events in order. Its place in the state file is all that it has open: it closes with the file.
  *
- * Acknowledged entries stop being readable at once and leave the disk with the next append: paying a disk write for an
- * acknowledgement buys nothing, because one that is forgotten in a crash comes again with the next Welcome.
+ * Acknowledged entries are not read for the hub again; with the next append, all of them leave the disk but the history: paying
+ * a disk write for an acknowledgement buys nothing, because one that is forgotten in a crash comes again with the next Welcome.
  */
 export class Journal {
+  /** Told when an entry was written, or the hub has more of them. */
   readonly changes = new Changes();
   readonly #sql: Sql;
   readonly #now: () => number;
   readonly #limit: JournalLimit;
+  readonly #history: number;
   #id: string;
-  #acknowledged = 0;
-  #removed = 0;
+  #acknowledged: number;
+  #removed: number;
   /** An upper bound of what is held; exact sizes are counted only when it says that the limit may be reached. */
   #atMost: JournalLimit = { entries: 0, bytes: 0 };
   #telling = false;
 
-  private constructor(sql: Sql, { now, limit = defaultLimit }: JournalOptions) {
+  private constructor(sql: Sql, { now, limit = defaultLimit, history = 5_000 }: JournalOptions) {
     this.#sql = sql;
     this.#now = now;
     this.#limit = limit;
-    const row = sql.get("SELECT id FROM journal");
+    this.#history = history;
+    const row = sql.get("SELECT id, acknowledged FROM journal");
     this.#id = row ? String(row.id) : newId("journal");
+    this.#acknowledged = Number(row?.acknowledged ?? 0);
+    this.#removed = this.#acknowledged;
     if (!row) sql.run("INSERT INTO journal (one, id) VALUES (1, ?)", this.#id);
     this.#atMost = this.#measure();
   }
@@ -96,7 +109,7 @@ export class Journal {
     return this.#id;
   }
 
-  /** First and last sequence number that can still be read; 0 and 0 when there is none. */
+  /** First and last sequence number of what the hub does not have yet; 0 and 0 when it has all. */
   range(): { first: number; last: number } {
     const row = this.#sql.get(
       "SELECT MIN(sequence) AS first, MAX(sequence) AS last FROM journal_entries WHERE sequence > ?",
@@ -115,12 +128,14 @@ export class Journal {
       entry.case === "result" ? toBinary(ResultSchema, entry.value) : toBinary(EventSchema, entry.value);
     const needsRoom =
       this.#atMost.entries + 1 > this.#limit.entries || this.#atMost.bytes + bytes.length > this.#limit.bytes;
+    const runtime = entry.case === "event" ? (runtimeOfEvent(entry.value) ?? "") : "";
     const sequence =
       !needsRoom && this.#removed === this.#acknowledged
-        ? this.#insert(entry.case, bytes)
+        ? this.#insert(entry.case, bytes, runtime)
         : this.#atomically(() => {
-            const inserted = this.#insert(entry.case, bytes);
-            this.#forget();
+            const inserted = this.#insert(entry.case, bytes, runtime);
+            // The history is the first to go.
+            this.#forget(needsRoom ? 0 : this.#history);
             if (needsRoom) {
               this.#atMost = this.#measure();
               if (makeRoom(this.#sql, this.#atMost, this.#limit, this.#now())) this.#atMost = this.#measure();
@@ -146,7 +161,7 @@ export class Journal {
     return this.append({ case: "event", value });
   }
 
-  /** Entries after `after` in order: at most `max`, and about a megabyte, but one at least when there is one. */
+  /** Entries after `after` that the hub does not have yet, in order: at most `max`, and about a megabyte, but one at least when there is one. */
   read(after: number, max: number): Kept[] {
     const from = Math.max(after, this.#acknowledged);
     const sizes = this.#sql.all(
@@ -178,7 +193,12 @@ export class Journal {
     });
   }
 
-  /** Whether the entry of this sequence number can still be read. */
+  /** Events for a reader at the node, whether or not the hub has them: see `readHistory`. */
+  history(request: Parameters<typeof readHistory>[1]): JournalEvent[] {
+    return readHistory(this.#sql, request);
+  }
+
+  /** Whether the entry of this sequence number is still to be read by the hub. */
   holds(sequence: number): boolean {
     if (sequence <= this.#acknowledged) return false;
     return this.#sql.get("SELECT 1 FROM journal_entries WHERE sequence = ?", sequence) !== undefined;
@@ -198,6 +218,7 @@ export class Journal {
       );
     }
     this.#acknowledged = through;
+    this.#tell();
   }
 
   /**
@@ -215,23 +236,29 @@ export class Journal {
     return Number(this.#sql.get("SELECT MAX(sequence) AS last FROM journal_entries")?.last ?? 0);
   }
 
-  #insert(kind: Entry["case"], bytes: Uint8Array): number {
+  #insert(kind: Entry["case"], bytes: Uint8Array, runtime: string): number {
     const { lastId } = this.#sql.run(
-      "INSERT INTO journal_entries (sequence, kind, entry) VALUES ((SELECT COALESCE(MAX(sequence), 0) + 1 FROM journal_entries), ?, ?)",
+      `INSERT INTO journal_entries (sequence, kind, entry, runtime)
+         VALUES ((SELECT COALESCE(MAX(sequence), 0) + 1 FROM journal_entries), ?, ?, ?)`,
       kind,
       bytes,
+      runtime,
     );
     this.#atMost = { entries: this.#atMost.entries + 1, bytes: this.#atMost.bytes + bytes.length };
     return lastId;
   }
 
   /**
-   * Removes what was acknowledged, after a newer entry was written: with nothing left, numbers would begin again. Should the
-   * surrounding transaction fail, the next acknowledgement catches up.
+   * Removes what was acknowledged, but for the events among the newest `history` entries, after a newer entry was written: with
+   * nothing left, numbers would begin again. Should the surrounding transaction fail, the next acknowledgement catches up.
    */
-  #forget(): void {
-    this.#sql.run("DELETE FROM journal_entries WHERE sequence <= ?", this.#acknowledged);
-    this.#removed = this.#acknowledged;
+  #forget(history: number): void {
+    const acknowledged = this.#acknowledged;
+    this.#sql.run("DELETE FROM journal_entries WHERE kind = 'result' AND sequence <= ?", acknowledged);
+    const old = Math.min(acknowledged, this.lastSequence - history);
+    this.#sql.run("DELETE FROM journal_entries WHERE sequence <= ?", old);
+    this.#sql.run("UPDATE journal SET acknowledged = ?", acknowledged);
+    this.#removed = acknowledged;
   }
 
   #measure(): JournalLimit {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { ResultSchema } from "../../../gen/edge/v1/command_pb.ts";
-import type { Event } from "../../../gen/edge/v1/events_pb.ts";
+import { type Event, RuntimeChangeKind, RuntimeChangeSchema } from "../../../gen/edge/v1/events_pb.ts";
 import { Sql } from "../../../src/base/sql.ts";
 import { type Entry, Journal, type JournalLimit, schema } from "../../../src/daemon/journal/index.ts";
 
@@ -29,6 +29,17 @@ const reachable: Event["fact"] = {
   case: "engine",
   value: { $typeName: "edge.v1.EngineChange", reachable: true, detail: "" },
 };
+
+function started(name: string): Event["fact"] {
+  return { case: "runtime", value: create(RuntimeChangeSchema, { name, kind: RuntimeChangeKind.STARTED }) };
+}
+
+/** The sequence numbers that a reader at the node gets. */
+function events(journal: Journal, { after = 0, limit = 0, runtime = "" }): number[] {
+  return journal
+    .history({ afterSequence: BigInt(after), limit, runtime })
+    .map(({ sequence }) => Number(sequence));
+}
 
 function result(commandId: string): Entry {
   return { case: "result", value: create(ResultSchema, { commandId }) };
@@ -75,12 +86,44 @@ test("what was acknowledged is not read again, and no number is given twice, ove
   assert.deepEqual(told(again), ["5 five"]);
 });
 
-test("acknowledged entries leave the disk", (t) => {
-  const { sql, journal } = openJournal(t);
-  for (let n = 0; n < 10; n++) journal.record(reachable, { reason: String(n) });
-  journal.acknowledge(10);
-  journal.record(reachable, { reason: "last" });
-  assert.equal(sql.get("SELECT COUNT(*) AS n FROM journal_entries")?.n, 1);
+test("of what was acknowledged only the newest events stay, for readers at the node", (t) => {
+  const { sql, path } = openFile(t);
+  const journal = Journal.open(sql, { now: () => 0, history: 4 });
+  for (let n = 1; n <= 9; n++) {
+    if (n % 2 === 0) journal.append(result(`cmd-${n}`));
+    else journal.record(n === 7 ? started("press") : reachable, { reason: String(n) });
+  }
+  assert.deepEqual(events(journal, {}), [1, 3, 5, 7, 9]);
+  journal.acknowledge(8);
+  journal.record(started("mill"), { reason: "10" });
+  assert.deepEqual(told(journal), ["9 9", "10 10"]);
+  assert.deepEqual(events(journal, {}), [7, 9, 10]);
+  assert.deepEqual(events(journal, { limit: 2 }), [9, 10], "the newest");
+  assert.deepEqual(events(journal, { after: 1, limit: 2 }), [7, 9], "the next");
+  assert.deepEqual(events(journal, { runtime: "press" }), [7]);
+  assert.equal(sql.get("SELECT COUNT(*) AS n FROM journal_entries WHERE kind = 'result'")?.n, 0);
+  sql[Symbol.dispose]();
+
+  const again = Journal.open(openFile(t, path).sql, { now: () => 0 });
+  assert.deepEqual(told(again), ["9 9", "10 10"], "what the hub has is not sent again");
+  assert.deepEqual(events(again, {}), [7, 9, 10]);
+});
+
+test("what the hub has goes before anything that it does not have", (t) => {
+  const { journal } = openJournal(t, { entries: 6, bytes: 1 << 20 });
+  for (let n = 1; n <= 6; n++) journal.record(reachable, { reason: String(n) });
+  journal.acknowledge(4);
+  journal.record(reachable, { reason: "7" });
+  assert.deepEqual(told(journal), ["5 5", "6 6", "7 7"], "no gap is told");
+  assert.deepEqual(events(journal, {}), [5, 6, 7]);
+});
+
+test("an answer with many events fits into a frame", (t) => {
+  const { journal } = openJournal(t);
+  for (let n = 1; n <= 400; n++) journal.record(reachable, { reason: "x".repeat(4_000) });
+  const newest = events(journal, { limit: 1_000 });
+  assert.ok(newest.length > 100 && newest.length < 250, `${newest.length} events`);
+  assert.equal(newest.at(-1), 400);
 });
 
 test("an acknowledgement of what was never written is refused and changes nothing", (t) => {
