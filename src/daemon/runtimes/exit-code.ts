@@ -1,11 +1,25 @@
 import type Docker from "dockerode";
 import type { Engine, ObservedContainer } from "../engine/index.ts";
 
+/** What an engine says that finds, when it starts, that a container is gone with which it was running. Programs may end so, too. */
+const unseen = 255;
+
 /**
- * With which code a container ended that runs again: the engine has forgotten it but for its list of what happened lately.
- * Undefined when it is not in there, as after a restart of the engine.
+ * A container with the code of its last end as somebody saw it: undefined when nobody did, as in a power cut. The engine has
+ * forgotten the code when the container runs again; then its list of what happened lately is asked, as it is about one that it
+ * may have made up.
  */
-export async function exitCodeOf(
+export async function withExitCode(
+  engine: Engine,
+  seen: ObservedContainer,
+  signal: AbortSignal,
+): Promise<ObservedContainer> {
+  if (seen.exitCode !== undefined && seen.exitCode !== unseen) return seen;
+  return { ...seen, exitCode: await exitCodeOf(engine, seen, signal) };
+}
+
+/** From the engine's list of what happened lately; undefined when it is not in there, as after a restart of the engine. */
+async function exitCodeOf(
   engine: Engine,
   { id, finishedAt }: Pick<ObservedContainer, "id" | "finishedAt">,
   signal: AbortSignal,

@@ -232,7 +232,7 @@ function whyStarted(wish: Wish, kept: ObservedContainer): string {
   if (kept.state === "created") return "it was made and not started";
   if (!wish.endedByItself) return "a start was asked for";
   if (wasStoppedForHealth(wish)) return "it had been stopped because it was unhealthy";
-  return `it had ended on its own with exit code ${kept.exitCode}`;
+  return `it had ended on its own${wish.exitCode === undefined ? "" : ` with exit code ${wish.exitCode}`}`;
 }
 
 /** A container that never started knows its network only by name, and the engine finds it when it starts. */

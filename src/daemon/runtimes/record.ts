@@ -11,6 +11,7 @@ import type { ObservedContainer } from "../engine/index.ts";
 import type { Judged } from "../health/index.ts";
 import type { Journal } from "../journal/index.ts";
 import { type Causes, type Change, news } from "./news.ts";
+import { isUp } from "./plan.ts";
 import type { Store, Wish } from "./store.ts";
 
 /** Where facts and wishes are kept; one transaction covers both. */
@@ -38,7 +39,9 @@ export function recordNews(
 
 /** A runtime ran for the first time: from now on it is kept alive. */
 export function recordMade({ store, journal }: Books, wish: Wish, seen: ObservedContainer): Wish {
-  const made: Wish = { ...wish, stage: "made", containerId: seen.id };
+  // What a power cut ended in the middle of its create is not worth a fact: it runs now.
+  const ended = isUp(seen) ? seen.finishedAt : "";
+  const made: Wish = { ...wish, stage: "made", containerId: seen.id, ended };
   const cause = { reason: "it was created", commandId: wish.commandId };
   return store.atomically(() => {
     const kind = RuntimeChangeKind.CREATED;

@@ -13,7 +13,7 @@ import {
 import { farOf } from "../images/index.ts";
 import { type Act, apply, type Hands } from "./apply.ts";
 import { noteUp, whyPaused } from "./ends.ts";
-import { exitCodeOf } from "./exit-code.ts";
+import { withExitCode } from "./exit-code.ts";
 import type { Other } from "./order.ts";
 import { hasDoneAll, type Pace, wasStoppedForHealth } from "./pace.ts";
 import { plan, type Step, theContainer } from "./plan.ts";
@@ -100,13 +100,12 @@ async function takeUp(
   if (wish.stage === "creating" && seen && isMade(wish, seen, { isVerified, ...tended })) {
     return recordMade(tools, wish, seen);
   }
-  const isUntold = seen?.exitCode === undefined && seen?.finishedAt !== wish.ended;
-  const exitCode =
-    seen?.finishedAt && isUntold ? await exitCodeOf(tools.engine, seen, tools.signal) : undefined;
+  const isUntold = seen !== undefined && seen.finishedAt !== "" && seen.finishedAt !== wish.ended;
+  const told = isUntold ? await withExitCode(tools.engine, seen, tools.signal) : seen;
   const wellMs = tended.judged?.health === Health.UNHEALTHY ? Infinity : tools.pace.wellMs;
   const causes = { ...tended.causes, wellMs };
   tended.causes = {};
-  return recordNews(tools, wish, seen && { ...seen, exitCode: seen.exitCode ?? exitCode }, causes).wish;
+  return recordNews(tools, wish, told, causes).wish;
 }
 
 /** Whether a create has come to its end: its program runs, or has done all it had to, or waits for another runtime. */
