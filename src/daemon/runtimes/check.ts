@@ -16,7 +16,13 @@ import { wrongUlimits } from "./ulimits.ts";
  * @throws {Failure} invalid, with every violation and its path from the request.
  */
 export function checkSpec(spec: RuntimeSpec): void {
-  const violations = [
+  const violations = wrongSpec(spec);
+  if (violations.length > 0) throw invalidFields(violations);
+}
+
+/** Every violation of a spec, whose paths begin with `spec`. */
+export function wrongSpec(spec: RuntimeSpec): FieldViolation[] {
+  return [
     ...violationsOf(RuntimeSpecSchema, spec, "spec"),
     ...beyondRules(spec),
     ...wrongMounts(spec),
@@ -25,7 +31,6 @@ export function checkSpec(spec: RuntimeSpec): void {
     ...wrongHealth(spec),
     ...wrongVnics(spec.vnics, "spec.vnics"),
   ];
-  if (violations.length > 0) throw invalidFields(violations);
 }
 
 function beyondRules({ env, labels, profile, resources, ...spec }: RuntimeSpec): FieldViolation[] {
