@@ -1,5 +1,6 @@
 import { failure } from "../base/failure.ts";
 import type { CommandCase } from "../wire/commands.ts";
+import { type Decommission, decommission, planDecommission } from "./decommission/index.ts";
 import { type Invoke, invokeRuntime } from "./invoke/index.ts";
 import { type Journal, listEvents } from "./journal/index.ts";
 import type { Metrics } from "./metrics/index.ts";
@@ -11,10 +12,12 @@ import {
   getRuntimeLogs,
   getRuntimeStats,
   listRuntimes,
+  lockRuntime,
   type Runtimes,
   restartRuntime,
   startRuntime,
   stopRuntime,
+  unlockRuntime,
 } from "./runtimes/index.ts";
 import type { Dispatch, Handler, Table } from "./work/index.ts";
 
@@ -25,6 +28,8 @@ export interface Rooms {
   metrics: Metrics;
   invoke: Invoke;
   journal: Journal;
+  /** The node's way out of service. */
+  leaving: Decommission;
 }
 
 /** Every command of the contract and who carries it out. Forgetting one does not compile. */
@@ -44,10 +49,10 @@ const commands: Table<Rooms> = {
   getMetrics,
   invokeRuntime,
   updateRuntime: notYet,
-  lockRuntime: notYet,
-  unlockRuntime: notYet,
-  planDecommission: notYet,
-  decommission: notYet,
+  lockRuntime,
+  unlockRuntime,
+  planDecommission,
+  decommission,
   listEvents,
   planWishes: notYet,
   applyWishes: notYet,

@@ -13,11 +13,13 @@ import { version } from "../wire/version.ts";
 import { dispatcher } from "./commands.ts";
 import type { DaemonConfig } from "./config.ts";
 import { schema as controlSchema, Line } from "./control/index.ts";
+import { Decommission, schema as decommissionSchema } from "./decommission/index.ts";
 import { credentialsIn, expiryOf } from "./identity/index.ts";
 import { imageSettingsOf, imagesSchema } from "./images/index.ts";
 import { Invoke, schema as invokeSchema } from "./invoke/index.ts";
 import { Journal, schema as journalSchema } from "./journal/index.ts";
 import { openLocalDoor } from "./local/index.ts";
+import { schema as locksSchema } from "./locks/index.ts";
 import { Metrics, schema as metricsSchema } from "./metrics/index.ts";
 import { Network, schema as networkSchema } from "./network/index.ts";
 import { machineRoots, type NodeRoom, readInventory, trafficInterfaces } from "./node/index.ts";
@@ -58,6 +60,8 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
     controlSchema,
     metricsSchema,
     invokeSchema,
+    locksSchema,
+    decommissionSchema,
   ];
   const sql = opened.use(Sql.open(join(dataDir, "daemon.db"), schemas, clock.now));
   const journal = Journal.open(sql, { now: clock.now });
@@ -74,6 +78,7 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
       ...{ sql, journal, clock, log, random, network, host: config["docker.host"] },
       trustAfterMs: config["runtimes.trust_after_ms"],
       images: imageSettingsOf(config, dataDir),
+      locksFolder: join(dataDir, "locks"),
       allowedCapabilities: config["policy.capabilities"],
     }),
   );
@@ -99,7 +104,7 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
     startedAt: clock.now(),
     now: clock.now,
     identity: () => {
-      const identity = line.identity ?? held?.identity;
+      const { identity } = line;
       if (!identity) return undefined;
       const { nodeId, lineAddresses } = identity;
       return { nodeId, hubAddress: lineAddresses[0] ?? "", expiresAt: expiryOf(identity) };
@@ -113,11 +118,12 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
     hasRuntime: (name) => runtimes.has(name),
   };
   const invoke = opened.use(Invoke.open({ sql, journal, allow: config["invoke.allow"], runtimes }));
-  const dispatch = dispatcher({ runtimes, node, metrics, invoke, journal });
+  const leaving = Decommission.open({ sql, journal, log, credentials, runtimes, network });
+  const dispatch = dispatcher({ leaving, runtimes, node, metrics, invoke, journal });
   const work = opened.use(new Work({ sql, journal, clock, log, dispatch }));
   const line = new Line({
     ...{ sql, journal, work, clock, log, random },
-    credentials,
+    ...{ credentials, identity: held?.identity, leaving },
     status: () => create(StatusSchema, runtimes.status()),
     statusChanges: runtimes.changes,
     sample: () => metrics.latest(),
@@ -139,6 +145,7 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
         (stop) => network.run(stop),
         (stop) => runtimes.run(stop),
         (stop) => metrics.run(stop),
+        (stop) => leaving.run(work, stop),
         (stop) => line.run(stop),
       ),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

@@ -45,20 +45,26 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     mayKnow: ["netmon/picture"],
     because: "what is made at a parent is made for any vNIC",
   },
+  "netmon/devices": {
+    mayImport: ["netmon/namespaces"],
+    because: "a device is given to one container, whoever wants it",
+  },
   "netmon/attachments": {
-    mayImport: ["netmon/lease", "netmon/namespaces", "netmon/parents"],
+    mayImport: ["netmon/devices", "netmon/lease", "netmon/namespaces", "netmon/parents"],
     mayKnow: ["netmon/picture"],
-    because: "it keeps vNICs as asked from the pictures that it is handed, and never looks by itself",
+    because: "it keeps vNICs and devices as asked from the pictures that it is handed, and never looks by itself",
   },
 
   daemon: {
     mayImport: [
       "control",
+      "decommission",
       "identity",
       "images",
       "invoke",
       "journal",
       "local",
+      "locks",
       "metrics",
       "network",
       "node",
@@ -70,6 +76,10 @@ export const areas: Readonly<Record<string, AreaRule>> = {
   "daemon/control": {
     mayKnow: ["daemon/work", "daemon/journal", "daemon/identity"],
     because: "a door carries commands and never knows what one does",
+  },
+  "daemon/decommission": {
+    mayKnow: ["identity", "journal", "network", "runtimes", "work"].map((room) => `daemon/${room}`),
+    because: "it ends what the others keep, and each of them does its own part",
   },
   "daemon/local": {
     mayKnow: ["daemon/work"],
@@ -84,7 +94,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     because: "it speaks with netmon for whoever has vNICs, and knows no runtime",
   },
   "daemon/runtimes": {
-    mayImport: ["engine", "health", "images", "logs", "usage"].map((room) => `daemon/${room}`),
+    mayImport: ["engine", "health", "images", "locks", "logs", "usage"].map((room) => `daemon/${room}`),
     mayKnow: ["daemon/journal", "daemon/network", "daemon/work"],
     because: "what should run must run without any line, door or command",
   },
@@ -97,6 +107,10 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     mayImport: ["daemon/engine"],
     mayKnow: ["daemon/work"],
     because: "an image is pulled, kept or removed for whoever says that he uses it",
+  },
+  "daemon/locks": {
+    mayKnow: ["daemon/journal"],
+    because: "it says that something is not to be touched, and touches nothing",
   },
   "daemon/logs": {
     mayImport: ["daemon/engine"],

@@ -4,8 +4,9 @@ import type { Gate } from "../../base/gate.ts";
 import { label } from "../../wire/labels.ts";
 import { type Engine, EngineFailure, objectName, type Rlimit } from "../engine/index.ts";
 import type { Images } from "../images/index.ts";
+import type { Locks } from "../locks/index.ts";
 import type { Network } from "../network/index.ts";
-import { containerOptions, labelsOf, networkOptions } from "./container.ts";
+import { containerOptions, labelsOf, limitsOf, networkOptions } from "./container.ts";
 import { ensureImage, keepImage, keptReference } from "./image.ts";
 import { hasDoneAll } from "./pace.ts";
 import type { Step } from "./plan.ts";
@@ -27,6 +28,7 @@ export interface Hands extends RemovingHands {
   /** Starts at once: more of them are slower in total. */
   starts: Gate;
   images: Pick<Images, "pull" | "used">;
+  locks: Locks;
   /** Ends what may be left half done: pulls and waits. */
   waiting: AbortSignal;
 }
@@ -54,7 +56,8 @@ export const apply: { [D in Act["do"]]: Does<D> } = {
   },
 
   async createVolume({ engine, instanceId, wish, signal }, { volume }) {
-    const labels = labelsOf(wish.name, { instanceId, commandId: wish.commandId });
+    const commandId = wish.probation?.commandId ?? wish.commandId;
+    const labels = labelsOf(wish.name, { instanceId, commandId });
     const options = { Name: volume, Driver: "local", Labels: labels };
     // The engine answers with the volume that is there when there is one of this name, whoever made it.
     const there = await engine.call("create the volume", signal, async (docker, abortSignal) => {
@@ -73,7 +76,11 @@ export const apply: { [D in Act["do"]]: Does<D> } = {
     if (image === undefined) throw failure("conflict", "its image was removed from the engine meanwhile");
     const isReplacement = wish.stage === "made";
     const cgroupVersion = await cgroupVersionFor(wish, engine, signal);
-    const options = containerOptions({ ...wish, instanceId, refused, image, isReplacement, cgroupVersion });
+    const lockFolder = lockFolderOf(hands);
+    const options = containerOptions({
+      ...{ ...wish, instanceId, refused, image, isReplacement, cgroupVersion },
+      ...(lockFolder !== undefined && { lockFolder }),
+    });
     await engine.call("create the container", signal, (docker, abortSignal) =>
       docker.createContainer({ ...options, abortSignal }),
     );
@@ -134,8 +141,18 @@ export const apply: { [D in Act["do"]]: Does<D> } = {
     });
   },
 
-  async startContainer({ engine, starts, signal, progress }, { container }) {
+  async setLimits({ engine, wish, signal, progress }, { container }) {
+    progress("changing its limits");
+    const limits = limitsOf(wish.spec, await cgroupVersionFor(wish, engine, signal));
+    await engine.call("change the limits of the container", signal, (docker, abortSignal) => {
+      const options = { PidsLimit: 0, ...limits, abortSignal }; // 0 is none.
+      return docker.getContainer(container).update(options);
+    });
+  },
+
+  async startContainer({ engine, locks, starts, wish, signal, progress }, { container }) {
     progress("starting");
+    if (wish.spec.lockPath !== "") await locks.folders.empty(wish.name);
     await starts.run(signal, () => engine.start(container, signal));
   },
 
@@ -163,6 +180,13 @@ export const apply: { [D in Act["do"]]: Does<D> } = {
 
   ...remove,
 };
+
+/** Made before the engine is told to mount it. */
+function lockFolderOf({ locks, wish }: Hands): string | undefined {
+  if (wish.spec.lockPath === "") return undefined;
+  locks.folders.make(wish.name);
+  return locks.folders.of(wish.name);
+}
 
 /** Asked only for a weight. */
 async function cgroupVersionFor({ spec }: Wish, engine: Engine, signal: AbortSignal): Promise<1 | 2> {

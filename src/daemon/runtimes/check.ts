@@ -6,6 +6,7 @@ import { violationsOf } from "../../wire/validation.ts";
 import { wrongVnics } from "../../wire/vnics.ts";
 import { reservedPrefix } from "../engine/index.ts";
 import { wrongHealth } from "../health/index.ts";
+import { wrongMaintenance } from "../locks/index.ts";
 import { wrongCapabilities } from "./capabilities.ts";
 import { wrongMounts } from "./mounts.ts";
 import { isKnownProfile } from "./profile.ts";
@@ -30,6 +31,7 @@ export function wrongSpec(spec: RuntimeSpec): FieldViolation[] {
     ...wrongCapabilities(spec),
     ...wrongHealth(spec),
     ...wrongVnics(spec.vnics, "spec.vnics"),
+    ...wrongMaintenance(spec.maintenance, "spec.maintenance"),
   ];
 }
 

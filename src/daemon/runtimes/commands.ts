@@ -1,9 +1,11 @@
 import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import type { Clock } from "../../base/clock.ts";
 import { asFailure, type Failure, failure } from "../../base/failure.ts";
+import type { Locks } from "../locks/index.ts";
 import type { Ask } from "../work/index.ts";
 import { type Admission, admit } from "./admission.ts";
 import { checkSpec } from "./check.ts";
+import { type Override, refuseLocked } from "./locked.ts";
 import type { Loop } from "./loop.ts";
 import type { Books } from "./record.ts";
 import { undo } from "./round.ts";
@@ -18,6 +20,7 @@ import { isSettled, settled, waitFor } from "./wait.ts";
 export interface Room extends Books, Admission {
   loop: Loop;
   clock: Clock;
+  locks: Locks;
 }
 
 /** Runtimes of one node: what all of them are must fit into one frame. */
@@ -55,20 +58,22 @@ export async function start(room: Room, name: string, ask: Ask): Promise<void> {
 }
 
 /** Stops a runtime and waits until it has stopped. It stays stopped, whatever becomes of the waiting. */
-export async function stop(room: Room, name: string, ask: Ask): Promise<void> {
-  await theMade(room, name, ask);
+export async function stop(room: Room, name: string, override: Override, ask: Ask): Promise<void> {
+  const wish = await theMade(room, name, ask);
+  if (wish.desired === "running") refuseLocked(room, wish, override, ask);
   change(room, name, ask, { desired: "stopped", restartOf: "" });
   await settled(room.loop, name, ask);
 }
 
 /** Stops and starts a runtime, once, and waits until it runs. One that is stopped is started. */
-export async function restart(room: Room, name: string, ask: Ask): Promise<void> {
+export async function restart(room: Room, name: string, override: Override, ask: Ask): Promise<void> {
   const { store, loop } = room;
   const wish = await theMade(room, name, ask);
   if (wish.restartCommandId !== ask.id) {
     // A fresh look first: the start that is asked to end is the one that is.
     const number = loop.ask(name);
     await waitFor(loop, name, ask, ({ answered }) => answered >= number || undefined);
+    if (wish.desired === "running") refuseLocked(room, wish, override, ask);
     const restartOf = wish.desired === "running" ? (store.get(name)?.started ?? "") : "";
     change(room, name, ask, { desired: "running", restartCommandId: ask.id, restartOf });
   }
@@ -78,7 +83,7 @@ export async function restart(room: Room, name: string, ask: Ask): Promise<void>
 /** Deletes a runtime and waits until nothing of it is left. @returns what was removed. */
 export async function remove(
   room: Room,
-  { name, keepVolume }: { name: string; keepVolume: boolean },
+  { name, keepVolume, ...override }: Override & { name: string; keepVolume: boolean },
   ask: Ask,
 ): Promise<readonly string[]> {
   const { store, loop } = room;
@@ -90,12 +95,29 @@ export async function remove(
     await untilNotLeaving(room, name, ask);
     throw notThere(name);
   }
+  refuseLocked(room, there, override, ask);
   change(room, name, ask, { desired: "absent", keepVolume });
   const number = loop.ask(name);
   return await waitFor(loop, name, ask, (tended) => {
     const isOver = isSettled(tended, number) && !store.get(name);
     return isOver ? (store.endedBy(ask.id, name)?.removed ?? []) : undefined;
   });
+}
+
+/** Locks a runtime in the name of whoever asks. One that is being created is locked as soon as it runs. */
+export async function lock(
+  room: Room,
+  { name, ...wanted }: { name: string; reason: string; forMs: number },
+  ask: Ask,
+): Promise<void> {
+  await theMade(room, name, ask);
+  room.locks.lock({ runtime: name, actor: ask.actor, commandId: ask.id, ...wanted });
+}
+
+/** Takes the locks of all operators away. */
+export async function unlock(room: Room, name: string, ask: Ask): Promise<void> {
+  await theMade(room, name, ask);
+  room.locks.unlock({ runtime: name, actor: ask.actor, commandId: ask.id });
 }
 
 function notThere(name: string): Error {

@@ -16,7 +16,7 @@ export interface Origin {
 
 /** What a container is made from. */
 export interface ContainerPlan extends Mounting, Origin {
-  specHash: string;
+  madeHash: string;
   /** A reference of the very image that it is made of. */
   image: string;
   /** The limits that this engine may not raise. */
@@ -25,6 +25,8 @@ export interface ContainerPlan extends Mounting, Origin {
   cgroupVersion: 1 | 2;
   /** Whether the runtime had a container before. */
   isReplacement: boolean;
+  /** Its lock folder, as the engine sees it; for a spec with a place for one. */
+  lockFolder?: string;
 }
 
 /** Labels by which what we make is known again: whose it is, of which runtime, by which command. */
@@ -53,7 +55,7 @@ export function networkOptions(spec: RuntimeSpec, origin: Origin): Docker.Networ
  * made again.
  */
 export function containerOptions(plan: ContainerPlan): Docker.ContainerCreateOptions {
-  const { spec, specHash, refused, image: Image } = plan;
+  const { spec, madeHash, refused, image: Image } = plan;
   const profile = profileOf(spec);
   const name = objectName(plan.instanceId, spec.name);
   const ports = spec.ports.map(
@@ -75,7 +77,7 @@ export function containerOptions(plan: ContainerPlan): Docker.ContainerCreateOpt
     Labels: {
       ...Object.fromEntries(spec.labels.map(({ key, value }) => [key, value])),
       ...labelsOf(spec.name, plan),
-      [label.specHash]: specHash,
+      [label.specHash]: madeHash,
       ...(plan.isReplacement && { [label.replaces]: "yes" }),
     },
     // The engine's own timeout, for whoever stops it by hand; in whole seconds, never less than was asked for.
@@ -87,15 +89,24 @@ export function containerOptions(plan: ContainerPlan): Docker.ContainerCreateOpt
       CapAdd: [...new Set([...profile.capabilities, ...spec.capabilities])],
       Ulimits: ulimitsOf(spec, refused),
       LogConfig: { Type: "json-file", Config: logLimitsOf(spec) },
-      Mounts: mountsOf(plan, plan.instanceId).map(({ volume, path, readOnly }) => ({
-        ...{ Type: "volume", Source: volume, Target: path, ReadOnly: readOnly },
-      })),
+      Mounts: [
+        ...mountsOf(plan, plan.instanceId).map(({ volume, path, readOnly }) => ({
+          ...{ Type: "volume" as const, Source: volume, Target: path, ReadOnly: readOnly },
+        })),
+        ...lockMount(plan),
+      ],
       Tmpfs: tmpfsOf(spec),
       PortBindings: bindings,
       Sysctls: sysctlsOf(spec),
       ...limitsOf(spec, plan.cgroupVersion),
     },
   };
+}
+
+/** Not among the engine's old `Binds`, which make a folder of root's where there is none. */
+function lockMount({ spec, lockFolder }: ContainerPlan): Docker.MountSettings[] {
+  if (spec.lockPath === "" || lockFolder === undefined) return [];
+  return [{ Type: "bind", Source: lockFolder, Target: spec.lockPath }];
 }
 
 /**
@@ -138,7 +149,8 @@ function logLimitsOf({ log }: RuntimeSpec): Record<string, string> {
 /** A period of 100 ms is the kernel's own: a program that has used up its quota stands still until the next one. */
 const quotaPeriodUs = 100_000;
 
-function limitsOf({ resources }: RuntimeSpec, cgroupVersion: 1 | 2): Docker.HostConfig {
+/** What its limits are, in the engine's words. */
+export function limitsOf({ resources }: RuntimeSpec, cgroupVersion: 1 | 2): Docker.HostConfig {
   if (!resources) return {};
   const { memoryBytes, cpuset, pidsLimit, cpuWeight, cpuQuotaMillis } = resources;
   const CpuShares = cpuSharesOf(cpuWeight, cgroupVersion);

@@ -6,9 +6,11 @@ import {
   GetRuntimeResponseSchema,
   GetRuntimeStatsResponseSchema,
   ListRuntimesResponseSchema,
+  LockRuntimeResponseSchema,
   RestartRuntimeResponseSchema,
   StartRuntimeResponseSchema,
   StopRuntimeResponseSchema,
+  UnlockRuntimeResponseSchema,
 } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { invalidField } from "../../base/failure.ts";
 import type { CommandCase } from "../../wire/commands.ts";
@@ -32,11 +34,19 @@ export const listRuntimes: Handles<"listRuntimes"> = async ({ runtimes }, _reque
 export const startRuntime: Handles<"startRuntime"> = async ({ runtimes }, { name }, ask) =>
   create(StartRuntimeResponseSchema, { runtime: await runtimes.start(name, ask) });
 
-export const stopRuntime: Handles<"stopRuntime"> = async ({ runtimes }, { name }, ask) =>
-  create(StopRuntimeResponseSchema, { runtime: await runtimes.stop(name, ask) });
+export const stopRuntime: Handles<"stopRuntime"> = async ({ runtimes }, { name, ...override }, ask) =>
+  create(StopRuntimeResponseSchema, { runtime: await runtimes.stop(name, ask, override) });
 
-export const restartRuntime: Handles<"restartRuntime"> = async ({ runtimes }, { name }, ask) =>
-  create(RestartRuntimeResponseSchema, { runtime: await runtimes.restart(name, ask) });
+export const restartRuntime: Handles<"restartRuntime"> = async ({ runtimes }, { name, ...override }, ask) =>
+  create(RestartRuntimeResponseSchema, { runtime: await runtimes.restart(name, ask, override) });
+
+export const lockRuntime: Handles<"lockRuntime"> = async ({ runtimes }, { name, reason, forMs }, ask) => {
+  const runtime = await runtimes.lock(name, { reason, forMs: Number(forMs) }, ask);
+  return create(LockRuntimeResponseSchema, { runtime });
+};
+
+export const unlockRuntime: Handles<"unlockRuntime"> = async ({ runtimes }, { name }, ask) =>
+  create(UnlockRuntimeResponseSchema, { runtime: await runtimes.unlock(name, ask) });
 
 export const getRuntimeLogs: Handles<"getRuntimeLogs"> = async ({ runtimes }, request, { signal }) =>
   create(GetRuntimeLogsResponseSchema, await runtimes.logs(request, signal));
@@ -44,7 +54,7 @@ export const getRuntimeLogs: Handles<"getRuntimeLogs"> = async ({ runtimes }, re
 export const getRuntimeStats: Handles<"getRuntimeStats"> = async ({ runtimes }, { names }, { signal }) =>
   create(GetRuntimeStatsResponseSchema, { runtimes: await runtimes.statsNow(names, signal) });
 
-export const deleteRuntime: Handles<"deleteRuntime"> = async ({ runtimes }, { name, keepVolume }, ask) => {
-  const removed = await runtimes.delete(name, { keepVolume }, ask);
+export const deleteRuntime: Handles<"deleteRuntime"> = async ({ runtimes }, { name, ...how }, ask) => {
+  const removed = await runtimes.delete(name, how, ask);
   return create(DeleteRuntimeResponseSchema, { removed: [...removed] });
 };

@@ -11,9 +11,11 @@ export {
   getRuntimeLogs,
   getRuntimeStats,
   listRuntimes,
+  lockRuntime,
   restartRuntime,
   startRuntime,
   stopRuntime,
+  unlockRuntime,
 } from "./handlers.ts";
 export { Runtimes, type RuntimesOptions } from "./runtimes.ts";
 export { instanceIdOf, schema } from "./store.ts";

@@ -31,6 +31,7 @@ export function toRuntime(wish: Wish, seen: Observed | undefined, known: Known, 
     oomKills: wish.oomKills,
     ...healthOf(known.judged, container),
     imageDigest: wish.imageDigest,
+    locks: [...known.locks],
   });
 }
 
@@ -48,7 +49,15 @@ export function toStatus(
   const vnics = vnicsOf(wish, known.lan).map((vnic) => ({
     ...{ name: vnic.name, phase: vnic.phase, reason: vnic.reason, addresses: vnic.addresses },
   }));
-  return create(RuntimeStatusSchema, { name, restarts, image: spec.image, health, ...phase, vnics });
+  return create(RuntimeStatusSchema, {
+    name,
+    restarts,
+    image: spec.image,
+    health,
+    ...phase,
+    vnics,
+    locks: [...known.locks],
+  });
 }
 
 /** The container that counts, or one that is about to be replaced. */

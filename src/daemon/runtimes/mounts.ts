@@ -29,12 +29,21 @@ export function mountsOf(wish: Mounting, instanceId: string): Mount[] {
     { volume: own, name: "", path: spec.volumePath || profileOf(spec).volumePath, readOnly: false },
     ...spec.volumes.map(({ name, path, readOnly }) => ({ volume: `${own}.${name}`, name, path, readOnly })),
   ];
-  const taken = new Set([...mounts, ...spec.tmpfs].map(({ path }) => placeOf(path)));
+  const taken = new Set(
+    [...mounts.map(({ path }) => path), ...spec.tmpfs.map(({ path }) => path), spec.lockPath].map(placeOf),
+  );
   const version = (wish.imageDigest || wish.imageId).replace(/^sha256:/, "").slice(0, 12);
   const profiles = profileOf(spec)
     .volumes.filter(({ path, since }) => since <= wish.profileVersion && !taken.has(placeOf(path)))
     .map(({ name, path }) => ({ volume: `${own}.${name}.${version}`, name, path, readOnly: false }));
   return [...mounts, ...profiles];
+}
+
+/** Those that fit one version of its image only: no other version has a use for them. */
+export function versionVolumesOf(wish: Mounting, instanceId: string): string[] {
+  const own = objectName(instanceId, wish.name);
+  const names = mountsOf(wish, instanceId).map(({ volume }) => volume);
+  return names.filter((volume) => volume.slice(own.length).split(".").length > 2);
 }
 
 /** What a file system in memory holds at most when nobody says, in bytes. */
@@ -58,6 +67,7 @@ export function wrongMounts(spec: RuntimeSpec): FieldViolation[] {
     own,
     ...spec.volumes.map(({ path }, at) => ({ field: `spec.volumes[${at}].path`, kind: "volume", path })),
     ...spec.tmpfs.map(({ path }, at) => ({ field: `spec.tmpfs[${at}].path`, kind: "tmpfs", path })),
+    ...(spec.lockPath === "" ? [] : [{ field: "spec.lock_path", kind: "lock folder", path: spec.lockPath }]),
   ];
   return places.flatMap((place, index) => {
     const { field, path, kind } = place;

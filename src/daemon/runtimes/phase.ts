@@ -1,6 +1,8 @@
+import type { RuntimeLock } from "../../../gen/edge/v1/locks_pb.ts";
 import { RuntimePhase } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { RestartMode } from "../../../gen/edge/v1/workloads_pb.ts";
 import type { Failure } from "../../base/failure.ts";
+import { tellLocks } from "../../wire/locks.ts";
 import type { ObservedContainer } from "../engine/index.ts";
 import { endedSo, type Pause } from "./ends.ts";
 import { staysEnded, wasStoppedForHealth } from "./pace.ts";
@@ -9,6 +11,7 @@ import { profileOf } from "./profile.ts";
 import type { Wish } from "./store.ts";
 import type { Tended } from "./tended.ts";
 import type { LanKnown } from "./vnics.ts";
+import { isRestartDue } from "./wellbeing.ts";
 
 /** What the loop knows beside wish and container. */
 export interface Known {
@@ -27,6 +30,8 @@ export interface Known {
   /** What the checks of one run have shown. */
   judged: Tended["judged"];
   lan: LanKnown;
+  /** Why it is not to be touched now. */
+  locks: readonly RuntimeLock[];
 }
 
 export interface Phase {
@@ -62,7 +67,7 @@ function phaseOfWanted(wish: Wish, seen: ObservedContainer | undefined, known: K
     return { phase: RuntimePhase.STARTING, reason };
   }
   if (seen && isUp(seen) && wish.stage === "made") {
-    const reason = `its container runs${withoutLimits(wish, seen)}${withoutSight(wish, lan)}`;
+    const reason = `its container runs${withoutLimits(wish, seen)}${withoutSight(wish, lan)}${withoutRestart(wish, known)}`;
     return { phase: RuntimePhase.RUNNING, reason };
   }
   if (staysEnded(wish)) return ended(wish);
@@ -111,6 +116,12 @@ function withoutLimits({ spec }: Wish, { rlimits }: ObservedContainer): string {
   const missing = Object.keys(profileOf(spec).rlimits).filter((limit) => !rlimits.includes(limit));
   if (missing.length === 0) return "";
   return `, without the limits ${missing.join(" and ")}: the engine may not raise them on this machine`;
+}
+
+/** What it would get, were it not locked. */
+function withoutRestart(wish: Wish, { judged, locks }: Known): string {
+  if (locks.length === 0 || !isRestartDue(wish, judged)) return "";
+  return `; it is unhealthy and is not restarted, because it is locked ${tellLocks(locks)}`;
 }
 
 /** Netmon keeps vNICs up without the daemon; the daemon just cannot tell. */

@@ -5,7 +5,7 @@ import { stopGraceMsOf } from "./profile.ts";
 import type { Ended, Wish } from "./store.ts";
 import { planTrust, type Trust } from "./trust.ts";
 import { isNamed } from "./ulimits.ts";
-import { planVolumes } from "./volumes.ts";
+import { planOldVolumes, planVolumes } from "./volumes.ts";
 
 /** One thing to do on the engine, and why. Containers, networks and volumes are named by the engine's id or name. */
 export type Step = { reason: string } & (
@@ -24,6 +24,8 @@ export type Step = { reason: string } & (
   | { do: "startContainer"; container: string; isAsked: boolean }
   | { do: "verify"; container: string }
   | { do: "setRestarts"; container: string; policy: RestartPolicy }
+  /** Those that were changed while it goes on. */
+  | { do: "setLimits"; container: string }
   | { do: "stopContainer"; container: string; graceMs: number }
   | { do: "removeContainer"; container: string; name: string }
   | { do: "removeNetwork"; network: string; name: string }
@@ -49,6 +51,8 @@ export interface Situation extends Ground {
   trust: Trust;
   /** Whether a start must wait: out the pause after an end, or for another runtime. */
   isHeld: boolean;
+  /** Whether it is not to be touched now. */
+  isLocked: () => boolean;
 }
 
 /**
@@ -60,12 +64,17 @@ export function plan(wish: Wish, observed: Observed, situation: Situation): Step
   const kept = theContainer(wish, observed, situation);
   const others = observed.containers
     .filter((one) => one !== kept)
-    .map((one): Step => {
+    .flatMap((one): Step[] => {
       const reason = kept
         ? "it is a second container of the same runtime"
         : whyReplaced(wish, one, situation);
-      return { do: "removeContainer", container: one.id, name: one.name, reason };
+      const removes: Step = { do: "removeContainer", container: one.id, name: one.name, reason };
+      const isReplaced = isUp(one) && one.specHash !== wish.madeHash;
+      return isReplaced ? [stopStep(wish.probation?.previous ?? wish, one, reason), removes] : [removes];
     });
+  if (wish.desired === "stopped" && wish.stage === "creating") {
+    return [...others, ...planRunning(wish, observed, kept, { ...situation, isHeld: true })];
+  }
   if (wish.desired === "stopped") {
     if (!kept) return others;
     const stops = isUp(kept) ? [stopStep(wish, kept, "it should be stopped")] : [];
@@ -116,10 +125,10 @@ function planRunning(
   wish: Wish,
   observed: Observed,
   kept: ObservedContainer | undefined,
-  { instanceId, lan, trust, isHeld }: Situation,
+  { instanceId, lan, trust, isHeld, isLocked }: Situation,
 ): Step[] {
   if (staysEnded(wish)) return kept ? planTrust(wish, kept, trust) : [];
-  if (kept && isUp(kept) && isToEndForHealth(wish, kept)) {
+  if (kept && isUp(kept) && isToEndForHealth(wish, kept) && !isLocked()) {
     return [stopStep(wish, kept, "it is unhealthy, and its wish says that it is restarted then")];
   }
   const awaits = planAwaitNetmon(wish, lan);
@@ -135,14 +144,10 @@ function planRunning(
   if (!kept && wish.imageId === "") return [image];
   if (!kept) steps.push(image);
   const networks = observed.networks.filter((one) => one.name === name);
-  const network = networks.find(({ id }) => kept?.networks.some((one) => one.id === id)) ?? networks[0];
-  for (const { id } of networks.filter((one) => one !== network)) {
-    steps.push({
-      do: "removeNetwork",
-      network: id,
-      name,
-      reason: "it is a second network of the same runtime",
-    });
+  const network = networks.find(({ id }) => kept?.networks.some((one) => one.id === id)) ?? networks.find(isRight);
+  for (const one of networks.filter((one) => one !== network)) {
+    const reason = isRight(one) ? "it is a second network of the same runtime" : "its ports were changed";
+    steps.push({ do: "removeNetwork", network: one.id, name, reason });
   }
   if (!network) steps.push({ do: "createNetwork", reason: why("network had vanished") });
   steps.push(...planVolumes(wish, observed, { instanceId, hasContainer: kept !== undefined }));
@@ -154,7 +159,7 @@ function planRunning(
     steps.push({ do: "attachNetwork", container: kept.id, reason: "its network had been made again" });
   }
   const container = kept?.id ?? name;
-  const isAsked = isNew || isStartAsked(wish, kept);
+  const isAsked = isNew || isStartAsked(wish, kept) || isNewVersion(wish);
   const verifies = (reason: string): Step[] => [
     ...planSettle(wish, container, lan),
     { do: "verify", container, reason },
@@ -169,7 +174,24 @@ function planRunning(
     steps.push(...verifies("a create waits until it runs"));
   }
   if (kept) steps.push(...planTrust(wish, kept, trust), ...planKeepImage(wish, kept));
+  if (kept) steps.push(...planLimits(wish, kept), ...planOldVolumes(wish, observed, instanceId));
   return steps;
+
+  /** The engine publishes nothing from an internal network: see `networkOptions`. */
+  function isRight({ isInternal }: { isInternal: boolean }): boolean {
+    return isInternal === (wish.spec.ports.length === 0);
+  }
+}
+
+/** Limits that were changed while it goes on. */
+function planLimits({ untold }: Wish, { id }: ObservedContainer): Step[] {
+  if (!untold.includes("limits")) return [];
+  return [{ do: "setLimits", container: id, reason: "its limits were changed" }];
+}
+
+/** Whether it is an update's first start. */
+function isNewVersion({ probation, started }: Wish): boolean {
+  return probation?.isSwap === true && started === "";
 }
 
 /** A wish from before images were kept: its container is made again from the same one. */
@@ -190,18 +212,18 @@ function planAbsent(wish: Wish, observed: Observed, lan: Lan): Step[] {
   return [...planDetach(wish, lan, reason), ...stops, ...removed, { do: "forget", reason }];
 }
 
-function stopStep(wish: Wish, { id }: ObservedContainer, reason: string): Step {
-  return { do: "stopContainer", container: id, graceMs: stopGraceMsOf(wish.spec), reason };
+function stopStep({ spec }: Pick<Wish, "spec">, { id }: ObservedContainer, reason: string): Step {
+  return { do: "stopContainer", container: id, graceMs: stopGraceMsOf(spec), reason };
 }
 
 /** Whether it can be kept: a container that runs is, even with a limit that could not be had today. */
 function isFit(wish: Wish, one: ObservedContainer, { refused }: Ground): boolean {
-  if (one.specHash !== wish.specHash || one.state === "dead" || one.state === "removing") return false;
+  if (one.specHash !== wish.madeHash || one.state === "dead" || one.state === "removing") return false;
   return isUp(one) || unfit(wish, one, refused).length === 0;
 }
 
 function whyReplaced(wish: Wish, one: ObservedContainer, { refused }: Ground): string {
-  if (one.specHash !== wish.specHash) return "it was made from another spec";
+  if (one.specHash !== wish.madeHash) return "it was made from another spec";
   if (one.state === "dead" || one.state === "removing") return `the engine calls it ${one.state}`;
   return `it asks for ${unfit(wish, one, refused).join(" and ")}, which the engine may not raise on this machine`;
 }

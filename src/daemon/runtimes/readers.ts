@@ -10,11 +10,13 @@ import type {
 import type { Clock } from "../../base/clock.ts";
 import { asFailure, type Failure, failure } from "../../base/failure.ts";
 import { type Engine, nothing, type Observed } from "../engine/index.ts";
+import type { Locks } from "../locks/index.ts";
 import { Logs } from "../logs/index.ts";
 import type { Network } from "../network/index.ts";
 import { Stats } from "../usage/index.ts";
 import { theWish } from "./commands.ts";
 import { type Figures, figuresForHistory, figuresNow } from "./figures.ts";
+import { locksNow } from "./locked.ts";
 import type { Loop } from "./loop.ts";
 import { shown, toRuntime, toStatus } from "./message.ts";
 import { type Known, phaseOf } from "./phase.ts";
@@ -27,6 +29,7 @@ interface ReadersOptions {
   loop: Loop;
   clock: Clock;
   network: Pick<Network, "netmon" | "macOf">;
+  locks: Pick<Locks, "of">;
   ground: Ground;
 }
 
@@ -147,11 +150,11 @@ export class Readers {
     return toRuntime(wish, seen, this.#knownOf(wish, away), this.#options.ground);
   }
 
-  #knownOf({ name }: Wish, away: Failure | undefined): Known {
-    const { loop, network } = this.#options;
-    const { doing, far, problem, unplugged, pause, waitsFor, judged } = loop.tended(name);
+  #knownOf(wish: Wish, away: Failure | undefined): Known {
+    const { loop, locks, network } = this.#options;
+    const { seen, doing, far, problem, unplugged, pause, waitsFor, judged } = loop.tended(wish.name);
     const macOf: Known["lan"]["macOf"] = (runtime, vnic) => network.macOf(runtime, vnic);
     const lan = { netmon: network.netmon, unplugged: unplugged?.problem, macOf };
-    return { away, doing, far, problem, pause, waitsFor, judged, lan };
+    return { away, doing, far, problem, pause, waitsFor, judged, lan, locks: locksNow(locks, wish, seen) };
   }
 }

@@ -72,15 +72,18 @@ export function recordFailed(
   }
 }
 
-/** Records that a runtime became healthy, or is no longer; one that is to be restarted for that is remembered as such. */
+/**
+ * Records that a runtime became healthy, or is no longer; one that is to be restarted for that is remembered as such, but for a
+ * locked one.
+ */
 export function recordHealth(
   { store, journal }: Books,
   wish: Wish,
-  { health, reason, startedAt }: Judged & { startedAt: string },
+  { health, reason, startedAt, isLocked }: Judged & { startedAt: string; isLocked: boolean },
 ): void {
   const kind = healthKinds[health];
   if (kind === undefined || wish.desired !== "running" || wish.stage !== "made") return;
-  const isToEnd = health === Health.UNHEALTHY && wish.spec.health?.restarts === true;
+  const isToEnd = health === Health.UNHEALTHY && wish.spec.health?.restarts === true && !isLocked;
   store.atomically(() => {
     if (isToEnd && wish.unhealthyStart !== startedAt) store.update(wish.name, { unhealthyStart: startedAt });
     if (wish.health === health) return;
@@ -110,7 +113,8 @@ export function recordEnd({ store, journal }: Books, wish: Wish): void {
   });
 }
 
-function recordChange(journal: Journal, name: string, { reason, commandId, ...change }: Change): void {
+/** Writes one fact about a runtime. */
+export function recordChange(journal: Journal, name: string, { reason, commandId, ...change }: Change): void {
   const value: RuntimeChange = create(RuntimeChangeSchema, { name, ...change });
   journal.record({ case: "runtime", value }, { reason, commandId });
 }

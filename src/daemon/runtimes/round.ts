@@ -19,7 +19,7 @@ import { hasDoneAll, type Pace, wasStoppedForHealth } from "./pace.ts";
 import { plan, type Step, theContainer } from "./plan.ts";
 import { type Books, recordEnd, recordMade, recordNews, recordUndoing } from "./record.ts";
 import { groundOf, noteHolds, situationOf } from "./situation.ts";
-import type { Wish } from "./store.ts";
+import type { Untold, Wish } from "./store.ts";
 import { sweep } from "./sweep.ts";
 import type { Tended } from "./tended.ts";
 import { isNamed } from "./ulimits.ts";
@@ -36,6 +36,8 @@ export interface Tools
   trustAfterMs: number;
   /** How soon what ended is started again. */
   pace: Pace;
+  /** How long a program that nobody checks must run after an update, in milliseconds. */
+  provenMs: number;
   /** What counts of another runtime. */
   other: (runtime: string) => Other | undefined;
   /** From now on this run of a runtime is checked, or none. */
@@ -44,6 +46,8 @@ export interface Tools
   notify: () => void;
   /** Asks for a look at everything after so many milliseconds. */
   lookIn: (ms: number) => void;
+  /** Asks for a round of a runtime after so many milliseconds. */
+  roundIn: (name: string, ms: number) => void;
   /** Uniform in [0, 1), for pauses. */
   random: () => number;
 }
@@ -71,7 +75,8 @@ export async function round(tools: Tools, tended: Tended): Promise<Failure | und
       await sweep(tools, tended.name, observed);
       return undefined;
     }
-    const wish = await takeUp(tools, tended, { wish: kept, observed, isVerified });
+    const taken = await takeUp(tools, tended, { wish: kept, observed, isVerified });
+    const wish = await tendProbation(tools, tended, taken, observed);
     const seen = theContainer(wish, observed, groundOf(tools));
     noteHolds(tools, tended, wish, seen);
     const steps = plan(wish, observed, situationOf(tools, tended, wish, seen));
@@ -114,7 +119,7 @@ function isMade(
   seen: ObservedContainer,
   { isVerified, waitsFor }: { isVerified: boolean; waitsFor: string | undefined },
 ): boolean {
-  if (seen.state === "created") return waitsFor !== undefined;
+  if (seen.state === "created") return waitsFor !== undefined || wish.desired === "stopped";
   return isVerified && (seen.state === "running" || hasDoneAll(wish, seen));
 }
 
@@ -141,7 +146,7 @@ async function takeAll(
   try {
     for (const step of steps) {
       if (!isSame()) return "done";
-      if (step.do === "forget") recordEnd(tools, tools.store.get(wish.name) ?? wish);
+      if (step.do === "forget") await forget(tools, wish);
       else await take(tools, tended, hands, step);
       verified ||= step.do === "verify";
     }
@@ -172,14 +177,31 @@ async function take(tools: Tools, tended: Tended, hands: Hands, step: Act): Prom
   try {
     await does(hands, step);
     if (step.do === "attach") tended.unplugged = undefined;
+    noteTold(tools, wish, step);
   } catch (thrown) {
-    if (thrown instanceof Unplugged && !isMaking(wish)) leaveUnplugged(tools, tended, thrown);
+    const isNeeded = isMaking(wish) || (wish.probation && thrown instanceof Unplugged && !thrown.isPassing);
+    if (thrown instanceof Unplugged && !isNeeded) leaveUnplugged(tools, tended, thrown);
     else if (step.do === "setRestarts" && wish.desired === "running" && isRefusal(thrown)) {
       // Only a precaution: a runtime that runs is as wished without it.
       tools.log.warn({ runtime: wish.name, error: thrown }, "who starts a container again could not be set");
       tended.trustPausedUntil = tools.clock.elapsed() + trustPauseMs;
     } else throw thrown;
   }
+}
+
+async function forget(tools: Tools, wish: Wish): Promise<void> {
+  await tools.locks.forget(wish.name);
+  recordEnd(tools, tools.store.get(wish.name) ?? wish);
+}
+
+/** What was changed in place is told with this step. A new container has it all, and so has what is plugged in anew. */
+function noteTold({ store }: Tools, { name }: Wish, step: Act): void {
+  const told: { readonly [D in Act["do"]]?: readonly Untold[] } = {
+    ...{ setLimits: ["limits"], createContainer: ["limits"], attach: ["vnics"], detach: ["vnics"] },
+  };
+  const left = store.get(name)?.untold ?? [];
+  const untold = left.filter((one) => !told[step.do]?.includes(one));
+  if (untold.length < left.length) store.update(name, { untold });
 }
 
 function isRefusal(thrown: unknown): boolean {
@@ -197,7 +219,7 @@ function leaveUnplugged({ clock, log, lookIn, random }: Tools, tended: Tended, p
 
 /** Whether it is being created, and all of it is needed. */
 function isMaking({ stage, desired }: Wish): boolean {
-  return stage === "creating" && desired === "running";
+  return stage === "creating" && desired !== "absent";
 }
 
 /** What to do about a step that failed: something else, undo the create, or tell. */
@@ -208,8 +230,10 @@ function meet(thrown: unknown, tools: Tools, tended: Tended, wish: Wish): void {
     tools.log.warn({ limit }, "the engine may not raise a limit; runtimes do without it");
     return;
   }
-  if (!isMaking(wish) || isWorthAnother(thrown, failuresBefore(tended, thrown))) throw thrown;
-  undo(tools, tended, wish, asFailure(thrown));
+  const mayGiveUp = isMaking(wish) || wish.probation !== undefined;
+  if (!mayGiveUp || isWorthAnother(thrown, failuresBefore(tended, thrown))) throw thrown;
+  if (wish.probation) recordRolledBack(tools, wish, asFailure(thrown));
+  else undo(tools, tended, wish, asFailure(thrown));
 }
 
 /** Whether to try again what failed for the `failures + 1`st time in a row, or to give up. */
@@ -250,6 +274,8 @@ function isSameWish(one: Wish, other: Wish | undefined): boolean {
     other !== undefined &&
     one.commandId === other.commandId &&
     one.actingCommandId === other.actingCommandId &&
+    one.specHash === other.specHash &&
+    one.madeHash === other.madeHash &&
     one.desired === other.desired &&
     one.stage === other.stage &&
     one.keepVolume === other.keepVolume

@@ -21,18 +21,21 @@ import { toFailureMessage } from "../../wire/failures.ts";
 import { Engine, type EngineTimeouts } from "../engine/index.ts";
 import { type ImageSettings, Images, ImagesStore } from "../images/index.ts";
 import type { Journal } from "../journal/index.ts";
+import { Locks } from "../locks/index.ts";
 import type { Network } from "../network/index.ts";
 import type { Ask } from "../work/index.ts";
 import { usualCapabilities } from "./capabilities.ts";
 import * as commands from "./commands.ts";
+import type { Override } from "./locked.ts";
 import { Loop } from "./loop.ts";
 import { type Pace, usualPace } from "./pace.ts";
 import { Readers } from "./readers.ts";
 import { groundOf } from "./situation.ts";
 import { Store } from "./store.ts";
+import { isRestartDue } from "./wellbeing.ts";
 
 export interface RuntimesOptions {
-  /** The daemon's state file, opened with this room's `schema` and `imagesSchema`. */
+  /** The daemon's state file, opened with this room's `schema`, and those of images and of locks. */
   sql: Sql;
   journal: Journal;
   clock: Clock;
@@ -45,6 +48,8 @@ export interface RuntimesOptions {
   trustAfterMs: number;
   /** `images.*`. */
   images: ImageSettings;
+  /** Where folders are made in which programs say that they are not to be touched. */
+  locksFolder: string;
   /** `policy.capabilities`; those that are usual when absent. */
   allowedCapabilities?: readonly string[];
   /** How soon what ended is started again; see `usualPace`. */
@@ -85,8 +90,17 @@ export class Runtimes implements AsyncDisposable {
     const { allowedCapabilities = usualCapabilities } = options;
     const store = new Store(sql);
     this.#engine = new Engine(host, timeouts);
+    const isDue = (name: string) => {
+      const wish = store.get(name);
+      return wish !== undefined && isRestartDue(wish, loop.tended(name).judged);
+    };
+    const locks = new Locks({
+      ...{ sql, journal, clock, log, folder: options.locksFolder },
+      containerOf: (name) => store.get(name)?.containerId ?? "",
+      onChange: (name) => (isDue(name) ? loop.ask(name) : loop.changes.notify()),
+    });
     const tools = {
-      ...{ engine: this.#engine, store, journal, clock, log, network, settleMs, trustAfterMs, random },
+      ...{ locks, engine: this.#engine, store, journal, clock, log, network, settleMs, trustAfterMs, random },
       pace: { ...usualPace, ...pace },
       refused: new Set<never>(),
     };
@@ -95,7 +109,7 @@ export class Runtimes implements AsyncDisposable {
       wished: () => store.list().map(({ name }) => name),
     });
     const loop = new Loop({ ...tools, images: this.#images, starts: new Gate(startsAtOnce) });
-    this.#room = { store, journal, loop, clock, network, allowedCapabilities };
+    this.#room = { store, journal, loop, clock, locks, network, allowedCapabilities };
     this.#readers = new Readers({ ...tools, loop, ground: groundOf(tools) });
   }
 
@@ -110,11 +124,13 @@ export class Runtimes implements AsyncDisposable {
       signal,
       (all) => this.#room.loop.run(all),
       (all) => this.#images.run(all),
+      (all) => this.#room.locks.run(all, (name) => this.has(name)),
     );
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#room.loop[Symbol.asyncDispose]();
+    this.#room.locks[Symbol.dispose]();
     this.#engine[Symbol.dispose]();
   }
 
@@ -129,25 +145,39 @@ export class Runtimes implements AsyncDisposable {
     return { runtime: this.#readers.known(spec.name), created };
   }
 
-  /** Starts a runtime and waits until it runs; see the contract, as for the next two. */
+  /** Starts a runtime and waits until it runs; see the contract, as for all that follow. */
   async start(name: string, ask: Ask): Promise<Runtime> {
     await this.#inTurn(name, ask, () => commands.start(this.#room, name, ask));
     return this.#readers.known(name);
   }
 
-  async stop(name: string, ask: Ask): Promise<Runtime> {
-    await this.#inTurn(name, ask, () => commands.stop(this.#room, name, ask));
+  async stop(name: string, ask: Ask, override: Override = {}): Promise<Runtime> {
+    await this.#inTurn(name, ask, () => commands.stop(this.#room, name, override, ask));
     return this.#readers.known(name);
   }
 
-  async restart(name: string, ask: Ask): Promise<Runtime> {
-    await this.#inTurn(name, ask, () => commands.restart(this.#room, name, ask));
+  async restart(name: string, ask: Ask, override: Override = {}): Promise<Runtime> {
+    await this.#inTurn(name, ask, () => commands.restart(this.#room, name, override, ask));
+    return this.#readers.known(name);
+  }
+
+  async lock(
+    name: string,
+    { reason = "", forMs = 0 }: { reason?: string; forMs?: number },
+    ask: Ask,
+  ): Promise<Runtime> {
+    await this.#inTurn(name, ask, () => commands.lock(this.#room, { name, reason, forMs }, ask));
+    return this.#readers.known(name);
+  }
+
+  async unlock(name: string, ask: Ask): Promise<Runtime> {
+    await this.#inTurn(name, ask, () => commands.unlock(this.#room, name, ask));
     return this.#readers.known(name);
   }
 
   /** @returns the names of the engine's objects that were removed. */
-  async delete(name: string, { keepVolume }: { keepVolume: boolean }, ask: Ask): Promise<readonly string[]> {
-    return await this.#inTurn(name, ask, () => commands.remove(this.#room, { name, keepVolume }, ask));
+  async delete(name: string, how: Override & { keepVolume: boolean }, ask: Ask): Promise<readonly string[]> {
+    return await this.#inTurn(name, ask, () => commands.remove(this.#room, { name, ...how }, ask));
   }
 
   /** One runtime, as the engine tells now. @throws {Failure} not_found. */

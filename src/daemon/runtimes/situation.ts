@@ -1,5 +1,6 @@
 import type { ObservedContainer } from "../engine/index.ts";
 import { notePause } from "./ends.ts";
+import { locksNow } from "./locked.ts";
 import { waitsFor } from "./order.ts";
 import { isUp, type Situation } from "./plan.ts";
 import type { Tools } from "./round.ts";
@@ -14,9 +15,9 @@ export function groundOf({ store, refused }: Pick<Tools, "store" | "refused">) {
 
 /** What else decides about one runtime, of whose container this was seen. */
 export function situationOf(
-  tools: Pick<Tools, "store" | "refused" | "network" | "clock" | "trustAfterMs" | "pace">,
+  tools: Pick<Tools, "store" | "refused" | "network" | "locks" | "clock" | "trustAfterMs" | "pace">,
   tended: Tended,
-  { endsInARow }: Wish,
+  wish: Wish,
   seen: ObservedContainer | undefined,
 ): Situation {
   const { up, unplugged, trustPausedUntil, pause } = tended;
@@ -27,8 +28,10 @@ export function situationOf(
   return {
     ...groundOf(tools),
     lan: { netmon: network.netmon, isPaused: unplugged !== undefined && now < unplugged.notBefore },
-    trust: now < trustPausedUntil ? undefined : trustOf({ ranMs, endsInARow }, { trustAfterMs, ...pace }),
+    // The engine must not hide that a new version ends.
+    trust: now < trustPausedUntil || wish.probation?.isSwap ? undefined : trustOf({ ranMs, ...wish }, { trustAfterMs, ...pace }),
     isHeld: isPaused || tended.waitsFor !== undefined,
+    isLocked: () => locksNow(tools.locks, wish, tended.seen).length > 0,
   };
 }
 

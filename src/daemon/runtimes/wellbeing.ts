@@ -1,6 +1,7 @@
 import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
 import type { ObservedContainer } from "../engine/index.ts";
 import { Checks, checkOf, type Judged, type Run } from "../health/index.ts";
+import { locksNow } from "./locked.ts";
 import type { Other } from "./order.ts";
 import { theContainer } from "./plan.ts";
 import { type Books, recordHealth } from "./record.ts";
@@ -35,6 +36,20 @@ export class Wellbeing implements AsyncDisposable {
     this.#checks.follow(name, runToCheck(wish, seen));
     const judged = wish && engineJudged(wish, seen);
     if (judged && seen) this.#judged(name, seen.startedAt, judged, { isOurs: false });
+    if (wish && seen) this.#restartUnlocked(wish, seen);
+  }
+
+  /** One that was unhealthy while it was locked is to be restarted as soon as it is not. */
+  #restartUnlocked(wish: Wish, seen: ObservedContainer): void {
+    const { judged } = this.#tended(wish.name);
+    const isDue = isRestartDue(wish, judged) && judged.startedAt === seen.startedAt;
+    if (!isDue || wish.unhealthyStart === seen.startedAt || this.#isLocked(wish)) return;
+    recordHealth(this.#tools, wish, { ...judged, isLocked: false });
+    this.#onChange();
+  }
+
+  #isLocked(wish: Wish): boolean {
+    return locksNow(this.#tools.locks, wish, this.#tended(wish.name).seen).length > 0;
   }
 
   #judged(name: string, startedAt: string, judged: Judged, { isOurs }: { isOurs: boolean }): void {
@@ -43,7 +58,9 @@ export class Wellbeing implements AsyncDisposable {
     try {
       const isAnswer = isOurs && judged.health === Health.HEALTHY;
       if (isAnswer && store.get(name)?.answered === false) store.update(name, { answered: true });
-      if (heed({ store, journal }, this.#tended(name), startedAt, judged)) this.#onChange();
+      const isLocked = (wish: Wish) => this.#isLocked(wish);
+      const books = { store, journal, isLocked };
+      if (heed(books, this.#tended(name), startedAt, judged)) this.#onChange();
     } catch (error) {
       // What the disk does not take now is told by the next check.
       log.error({ runtime: name, error }, "a fact about a runtime's health cannot be written");
@@ -74,15 +91,29 @@ function engineJudged(wish: Wish, seen: ObservedContainer | undefined): Judged |
 }
 
 /** Takes up what checks have shown of a run, and records a change. Says whether anything is new. */
-function heed(books: Books, tended: Tended, startedAt: string, judged: Judged): boolean {
+function heed(
+  books: Books & { isLocked: (wish: Wish) => boolean },
+  tended: Tended,
+  startedAt: string,
+  judged: Judged,
+): boolean {
   const { judged: before } = tended;
   if (before?.startedAt === startedAt && before.health === judged.health && before.reason === judged.reason) {
     return false;
   }
   const wish = books.store.get(tended.name);
-  if (wish) recordHealth(books, wish, { ...judged, startedAt });
+  if (wish) recordHealth(books, wish, { ...judged, startedAt, isLocked: books.isLocked(wish) });
   tended.judged = { ...judged, startedAt };
   return true;
+}
+
+/** Whether a runtime is unhealthy, and its wish says that it is restarted then. */
+export function isRestartDue(
+  { spec, desired, stage }: Pick<Wish, "spec" | "desired" | "stage">,
+  judged: Tended["judged"],
+): judged is NonNullable<Tended["judged"]> {
+  const isMeant = desired === "running" && stage === "made" && spec.health?.restarts === true;
+  return isMeant && judged?.health === Health.UNHEALTHY;
 }
 
 /** How healthy a runtime is, of whose container this was seen. */

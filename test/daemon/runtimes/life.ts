@@ -8,6 +8,7 @@ import { openLog } from "../../../src/base/log.ts";
 import { Sql } from "../../../src/base/sql.ts";
 import { imageSettings, imageSettingsOf, imagesSchema } from "../../../src/daemon/images/index.ts";
 import { Journal, schema as journalSchema } from "../../../src/daemon/journal/index.ts";
+import { schema as locksSchema } from "../../../src/daemon/locks/index.ts";
 import { Network, schema as networkSchema } from "../../../src/daemon/network/index.ts";
 import { instanceIdOf, Runtimes, type RuntimesOptions, schema } from "../../../src/daemon/runtimes/index.ts";
 import { type Ask, schema as workSchema } from "../../../src/daemon/work/index.ts";
@@ -23,7 +24,7 @@ interface LifeOptions extends Partial<Omit<RuntimesOptions, "images">> {
 
 /** A life of the daemon's runtimes on the state in a folder: the next one takes up what this one left. */
 export function live(folder: string, socketPath: string, { netmon, images, ...options }: LifeOptions = {}) {
-  const schemas = [journalSchema, workSchema, schema, imagesSchema, networkSchema];
+  const schemas = [journalSchema, workSchema, schema, imagesSchema, networkSchema, locksSchema];
   const sql = Sql.open(join(folder, "daemon.db"), schemas, () => Date.now());
   const journal = Journal.open(sql, { now: () => Date.now() });
   const log = openLog({ program: "test", level: logLevel, format: "pretty" });
@@ -44,6 +45,7 @@ export function live(folder: string, socketPath: string, { netmon, images, ...op
       settleMs: 150,
     },
     trustAfterMs: 60_000,
+    locksFolder: join(folder, "locks"),
     pace: { firstMs: 100 },
     images: { ...usualImages(folder), ...images },
     ...options,

@@ -97,7 +97,7 @@ test("every program that does not run says why, and what happens next", () => {
     const lan = { netmon: { at: "unknown" as const }, unplugged: undefined, macOf: () => "" };
     const nothing = { away: undefined, doing: "", far: "", problem: undefined, judged: undefined };
     const { phase, reason } = phaseOf(one, ends(5), {
-      ...{ ...nothing, lan, pause: undefined, waitsFor: undefined },
+      ...{ ...nothing, lan, pause: undefined, waitsFor: undefined, locks: [] },
       ...known,
     });
     return `${phases[phase]}: ${reason}`;

@@ -1,0 +1,213 @@
+import { create } from "@bufbuild/protobuf";
+import { RuntimeChangeKind, RuntimeChangeSchema } from "../../../gen/edge/v1/events_pb.ts";
+import type { RuntimeLock } from "../../../gen/edge/v1/locks_pb.ts";
+import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
+import { Changes } from "../../base/changes.ts";
+import type { Clock } from "../../base/clock.ts";
+import type { Logger } from "../../base/log.ts";
+import type { Sql } from "../../base/sql.ts";
+import { tellLocks } from "../../wire/locks.ts";
+import type { Journal } from "../journal/index.ts";
+import { LockFolders } from "./lock-folders.ts";
+import { hasRunOut, locksOf } from "./locks-of.ts";
+import { type OperatorLock, OperatorLocks } from "./store.ts";
+import { type Windows, windowsAt } from "./windows.ts";
+
+export interface LocksOptions {
+  /** The daemon's state file, opened with this room's `schema`. */
+  sql: Sql;
+  journal: Journal;
+  clock: Clock;
+  log: Logger;
+  /** Where the folders are made in which programs say that they are not to be touched. */
+  folder: string;
+  /** The container of a runtime, for what is recorded of it; empty when it has none. */
+  containerOf: (runtime: string) => string;
+  /** Told when what locks a runtime may have changed. */
+  onChange: (runtime: string) => void;
+}
+
+/** An operator's wish that a runtime is not touched. */
+export interface Wanted {
+  runtime: string;
+  actor: string;
+  reason: string;
+  /** 0 means until it is taken away. */
+  forMs: number;
+  commandId: string;
+}
+
+/** What a window says holds until a moment: so it is not worked out each time. */
+interface Known {
+  key: string;
+  from: number;
+  windows: Windows;
+}
+
+/** Between two times that changes are told: a program may write its lock as often as it likes. */
+const coalesceMs = 200;
+
+/** With a lock that time ends, a clock that somebody set is noticed after so long, at the latest. */
+const longestWaitMs = 60_000;
+
+/** What locks the runtimes of this node. It polls nothing: the kernel tells of files, a timer of times. */
+export class Locks implements Disposable {
+  readonly folders: LockFolders;
+  readonly #options: LocksOptions;
+  readonly #store: OperatorLocks;
+  readonly #wakes = new Changes();
+  readonly #windows = new Map<string, Known>();
+  /** What lock files said when it was told last. */
+  readonly #said = new Map<string, string>();
+  /** Runtimes whose lock file may have changed. */
+  readonly #suspects = new Set<string>();
+  /** Runtimes whose locks have changed, and nobody was told yet. */
+  readonly #news = new Set<string>();
+  #timer = new AbortController();
+
+  constructor(options: LocksOptions) {
+    this.#options = options;
+    this.#store = new OperatorLocks(options.sql);
+    const onChange = (runtime: string) => this.#note(this.#suspects, runtime);
+    this.folders = new LockFolders({ ...options, onChange });
+  }
+
+  [Symbol.dispose](): void {
+    this.#timer.abort();
+    this.folders[Symbol.dispose]();
+  }
+
+  /**
+   * Why a runtime is not to be touched now.
+   * @param newerThanMs when the run before its program's present one ended, which decides whether its lock file counts: 0 when
+   * there was none, undefined while its program does not run.
+   */
+  of(
+    { name, lockPath, maintenance }: Pick<RuntimeSpec, "name" | "lockPath" | "maintenance">,
+    newerThanMs: number | undefined,
+  ): RuntimeLock[] {
+    const now = this.#options.clock.now();
+    const operatorLocks = this.#store.of(name);
+    if (operatorLocks.some((lock) => hasRunOut(lock, now))) this.#wakes.notify();
+    const windows = this.#windowsOf(name, maintenance, now);
+    const isRead = lockPath !== "" && newerThanMs !== undefined;
+    const lockFile = isRead ? this.folders.read(name, newerThanMs) : undefined;
+    return locksOf({ operatorLocks, windows, lockFile }, now);
+  }
+
+  /** Locks a runtime in somebody's name, in place of his earlier lock. Done once for a command, however often it is asked. */
+  lock({ runtime, actor, reason, forMs, commandId }: Wanted): void {
+    const since = this.#options.clock.now();
+    const until = forMs === 0 ? undefined : since + forMs;
+    this.#store.atomically(() => {
+      const there = this.#store.of(runtime).find((one) => one.actor === actor);
+      if (there?.commandId === commandId) return;
+      const lock = { runtime, actor, reason, since, until, commandId };
+      this.#store.put(lock);
+      const told = tellLocks(locksOf({ operatorLocks: [lock], ...nothingElse }, since));
+      this.#record(runtime, RuntimeChangeKind.LOCKED, { reason: `it was locked ${told}`, commandId });
+    });
+    this.#note(this.#news, runtime);
+  }
+
+  /** Takes the locks of all operators away. */
+  unlock({ runtime, actor, commandId }: Pick<Wanted, "runtime" | "actor" | "commandId">): void {
+    const why = (lock: OperatorLock) => `${actor} took the lock of ${lock.actor} away`;
+    this.#remove(this.#store.of(runtime), (lock) => ({ reason: why(lock), commandId }));
+  }
+
+  /** A runtime is no more. */
+  async forget(runtime: string): Promise<void> {
+    this.#store.forget(runtime);
+    this.#windows.delete(runtime);
+    this.#said.delete(runtime);
+    await this.folders.remove(runtime);
+  }
+
+  /** Tells of what changes by itself, until the signal is aborted. What belongs to no runtime that exists is removed first. */
+  async run(signal: AbortSignal, exists: (runtime: string) => boolean): Promise<void> {
+    const known = new Set([...this.#store.all().map(({ runtime }) => runtime), ...this.folders.all()]);
+    for (const runtime of known) if (!exists(runtime)) await this.forget(runtime);
+    for await (const _ of this.#wakes.wakes(signal)) {
+      this.#tell();
+      await this.#options.clock.sleep(coalesceMs, signal);
+    }
+  }
+
+  #tell(): void {
+    const { clock, onChange } = this.#options;
+    const now = clock.now();
+    const over = this.#store.all().filter((lock) => hasRunOut(lock, now));
+    this.#remove(over, ({ actor }) => ({ reason: `the lock of ${actor} ran out`, commandId: "" }));
+    for (const [runtime, known] of this.#windows) if (!holds(known, now)) this.#news.add(runtime);
+    for (const runtime of this.#suspects) {
+      const says = JSON.stringify(this.folders.read(runtime, 0) ?? "");
+      if (this.#said.get(runtime) !== says) this.#news.add(runtime);
+      this.#said.set(runtime, says);
+    }
+    const news = [...this.#news];
+    for (const set of [this.#suspects, this.#news]) set.clear();
+    for (const runtime of news) {
+      if (!holds(this.#windows.get(runtime), now)) this.#windows.delete(runtime);
+      onChange(runtime);
+    }
+    this.#wakeAtNext(now);
+  }
+
+  /** Asks for a wake when the next lock runs out, or the next window opens or closes. */
+  #wakeAtNext(now: number): void {
+    this.#timer.abort();
+    this.#timer = new AbortController();
+    const moments = [...this.#store.all(), ...[...this.#windows.values()].map(({ windows }) => windows)];
+    const next = Math.min(...moments.map(({ until = Infinity }) => until));
+    if (next === Infinity) return;
+    const waitMs = Math.min(Math.max(next - now, 0) + 1, longestWaitMs); // One more, because timers round down.
+    const slept = this.#options.clock.sleep(waitMs, this.#timer.signal);
+    void slept.then(
+      () => this.#wakes.notify(),
+      () => {},
+    );
+  }
+
+  /** Worked out again when it no longer holds, also because somebody set the clock. */
+  #windowsOf(runtime: string, maintenance: RuntimeSpec["maintenance"], now: number): Windows {
+    const key = JSON.stringify(maintenance.map((one) => [one.cron, String(one.durationMs), one.timeZone]));
+    const known = this.#windows.get(runtime);
+    if (known?.key === key && holds(known, now)) return known.windows;
+    const windows = windowsAt(maintenance, now);
+    if (maintenance.length === 0) this.#windows.delete(runtime);
+    else this.#windows.set(runtime, { key, from: now, windows });
+    if (known || maintenance.length > 0) this.#note(this.#news, runtime);
+    return windows;
+  }
+
+  #remove(
+    locks: readonly OperatorLock[],
+    because: (lock: OperatorLock) => { reason: string; commandId: string },
+  ): void {
+    for (const lock of locks) {
+      this.#store.atomically(() => {
+        this.#store.remove(lock);
+        this.#record(lock.runtime, RuntimeChangeKind.UNLOCKED, because(lock));
+      });
+      this.#note(this.#news, lock.runtime);
+    }
+  }
+
+  #record(runtime: string, kind: RuntimeChangeKind, why: { reason: string; commandId: string }): void {
+    const containerId = this.#options.containerOf(runtime);
+    const value = create(RuntimeChangeSchema, { name: runtime, kind, containerId });
+    this.#options.journal.record({ case: "runtime", value }, why);
+  }
+
+  #note(runtimes: Set<string>, runtime: string): void {
+    runtimes.add(runtime);
+    this.#wakes.notify();
+  }
+}
+
+const nothingElse = { windows: windowsAt([], 0), lockFile: undefined };
+
+function holds(known: Known | undefined, now: number): boolean {
+  return known !== undefined && now >= known.from && now < (known.windows.until ?? Infinity);
+}
