@@ -2,6 +2,7 @@ import { randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, statSync } from "node:fs";
 import { open, rename, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { systemCode } from "./system-code.ts";
 
 /**
  * Makes a folder and those above it; one that is there stays as it is. Not with mkdir's `recursive`: below a folder that takes
@@ -38,10 +39,24 @@ export async function writeWhole(path: string, content: string | Uint8Array, mod
     await unlink(draft).catch(() => {});
     throw thrown;
   }
-  const parent = await open(folder, "r");
+  await syncFolder(folder);
+}
+
+/** Removes a file that matters: gone for good when it resolves. One that is not there is the same success. */
+export async function removeWhole(path: string): Promise<void> {
   try {
-    await parent.sync();
+    await unlink(path);
+  } catch (thrown) {
+    if (systemCode(thrown) !== "ENOENT") throw thrown;
+  }
+  await syncFolder(dirname(path));
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, "r");
+  try {
+    await folder.sync();
   } finally {
-    await parent.close();
+    await folder.close();
   }
 }

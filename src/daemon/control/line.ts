@@ -1,8 +1,9 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { type Hello, HelloSchema } from "../../../gen/edge/v1/control_pb.ts";
+import { type Hello, HelloSchema, RejectCode } from "../../../gen/edge/v1/control_pb.ts";
+import type { DecommissionRequest } from "../../../gen/edge/v1/node_pb.ts";
 import { Changes } from "../../base/changes.ts";
-import { failure } from "../../base/failure.ts";
+import { asFailure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
 import { capabilities } from "../../wire/commands.ts";
@@ -24,6 +25,10 @@ export interface LineOptions extends Sources {
   random: () => number;
   /** Who this node is, read anew at each attempt. */
   credentials: Credentials;
+  /** What was read of it when the daemon started. */
+  identity?: Identity | undefined;
+  /** How the node leaves its hub. */
+  leaving: Leaving;
   statusChanges: Changes;
   /** Hash of all wishes, now. */
   wishesHash: () => string;
@@ -31,8 +36,20 @@ export interface LineOptions extends Sources {
   about: { version: string; hostName: string; bootId: string; instanceId: string };
 }
 
+/** A node's way out of service, as far as the line takes part in it. */
+export interface Leaving {
+  /** Aborted when the node is to hang up and to forget who it is. Another one after `leave`. */
+  readonly parting: AbortSignal;
+  /** Forgets who the node is. Rejects when the disk does not take it. */
+  leave(): Promise<void>;
+  /** The hub took the node out of service while it was away: does its half, and then wants to part. */
+  ordered(order: DecommissionRequest, signal: AbortSignal): Promise<void>;
+}
+
 /** How often a node without an identity looks for one, in milliseconds. */
 const lookMs = 1_000;
+/** Between two tries to forget an identity on a disk that does not take it, in milliseconds. */
+const forgetMs = 5_000;
 
 /** Keeps the line to the hub, for as long as the daemon lives. */
 export class Line {
@@ -49,11 +66,12 @@ export class Line {
 
   constructor(options: LineOptions) {
     this.#options = options;
+    this.#identity = options.identity;
     const hubNow = () => options.clock.now() + (this.#hubOffsetMs ?? 0);
     this.#renewal = new Renewal({ ...options, hubNow });
   }
 
-  /** Who this node was at the last attempt. */
+  /** Who this node is, or was at the last attempt; undefined when it is nobody. */
   get identity(): Identity | undefined {
     return this.#identity;
   }
@@ -75,15 +93,19 @@ export class Line {
 
   /** Connects and stays connected until the signal is aborted. Whatever the hub does, this goes on. */
   async run(signal: AbortSignal): Promise<void> {
-    const { clock, random, log } = this.#options;
+    const { clock, random, log, leaving } = this.#options;
     let failures = 0;
     while (!signal.aborted) {
-      const turn = await this.#turn(signal);
-      if (!turn) return;
+      if (leaving.parting.aborted) await this.#leave(signal);
+      const stop = AbortSignal.any([signal, leaving.parting]);
+      const turn = await this.#turn(stop);
+      if (!turn || stop.aborted) continue;
       this.#identity = turn.identity;
-      const attempt = await this.#attempt(turn, failures, signal);
-      if (signal.aborted) return;
-      const { end, upMs } = attempt;
+      const attempt = await this.#attempt(turn, failures, stop);
+      if (stop.aborted) continue;
+      const { upMs } = attempt;
+      const end = await this.#obeyed(attempt.end, stop);
+      if (stop.aborted) continue;
       if (upMs === 0) this.#renewal.refused(turn, end);
       if (end.how === "renewed") continue;
       failures = failuresAfter(failures, attempt);
@@ -93,7 +115,34 @@ export class Line {
       const waitMs = pauseMs(isFinal ? end : { how: "lost", why }, failures, random);
       log.warn({ reason: why.message, attempt: this.#attempts, waitMs }, "the line is down");
       this.#become({ is: "down", why, attempt: this.#attempts, retryAt: clock.now() + waitMs });
-      await clock.sleep(waitMs, signal).catch(() => {});
+      await clock.sleep(waitMs, stop).catch(() => {});
+    }
+  }
+
+  /** Forgets who the node is, and tries until the disk takes it. */
+  async #leave(signal: AbortSignal): Promise<void> {
+    const { clock, log, leaving } = this.#options;
+    try {
+      await leaving.leave();
+      this.#identity = undefined;
+      this.#become({ is: "not enrolled" });
+    } catch (error) {
+      log.error({ error }, "the identity could not be removed; it is tried again");
+      await clock.sleep(forgetMs, signal).catch(() => {});
+    }
+  }
+
+  /** Does what a hub orders that took the node out of service. A hub that merely does not know the node orders nothing. */
+  async #obeyed(end: End, signal: AbortSignal): Promise<End> {
+    if (end.how !== "rejected" || end.reject.code !== RejectCode.REMOVED) return end;
+    const { decommission } = end.reject;
+    if (!decommission) return end;
+    try {
+      await this.#options.leaving.ordered(decommission, signal);
+      return end;
+    } catch (thrown) {
+      const { kind, message } = asFailure(thrown);
+      return { how: "lost", why: failure(kind, `the hub took this node out of service: ${message}`) };
     }
   }
 
@@ -106,6 +155,7 @@ export class Line {
       try {
         const found = await this.#renewal.next();
         if (found) return found;
+        this.#identity = undefined;
       } catch (thrown) {
         sentence = failureText(thrown);
       }

@@ -13,7 +13,7 @@ import {
   type Welcome,
 } from "../../../gen/edge/v1/control_pb.ts";
 import type { Changes } from "../../base/changes.ts";
-import { failure } from "../../base/failure.ts";
+import { Failure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import { aborted, runTasks } from "../../base/tasks.ts";
 import { writeAndDrain } from "../../wire/grpc.ts";
@@ -148,7 +148,10 @@ class Session {
     const welcome = await Promise.race([this.#welcomed.promise, aborted(signal)]);
     if (welcome && this.#outbox) await runTasks(signal, ...this.#speakers(this.#outbox, welcome));
     if (!this.#stop.aborted && !this.#isLeaving) return;
-    const reason = this.#stop.aborted ? "the daemon stops" : "the node comes back with its new certificate";
+    const renewed = "the node comes back with its new certificate";
+    const { reason: why } = this.#stop;
+    const stops = why instanceof Failure ? why.message : "the daemon stops";
+    const reason = this.#stop.aborted ? stops : renewed;
     this.#stream.write(create(NodeFrameSchema, { body: { case: "bye", value: { reason } } }));
     this.#stream.end();
   }

@@ -8,4 +8,5 @@ export { EngineFailure, isEngineAway, isNotFound, saidInStream, translated } fro
 export { followEvents } from "./events.ts";
 export { fullReference, objectName, reservedPrefix } from "./names.ts";
 export { nothing, type Observed, type ObservedContainer } from "./observed.ts";
+export { type OwnObject, ownObjects } from "./own.ts";
 export type { Rlimit } from "./rlimits.ts";

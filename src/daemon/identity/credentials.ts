@@ -2,8 +2,15 @@ import { createPrivateKey, X509Certificate } from "node:crypto";
 import { unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { failure } from "../../base/failure.ts";
-import { writeWhole } from "../../base/files.ts";
-import { type Identity, parseIdentity, readIdentity, readText, writeIdentity } from "./identity.ts";
+import { removeWhole, writeWhole } from "../../base/files.ts";
+import {
+  type Identity,
+  identityFile,
+  parseIdentity,
+  readIdentity,
+  readText,
+  writeIdentity,
+} from "./identity.ts";
 import { newKeyPem, signingRequest } from "./request.ts";
 
 /** Who this node is, and who it is about to be. */
@@ -29,6 +36,11 @@ export interface Credentials {
   commit(candidate: Identity): Promise<void>;
   /** The candidate is of no use. */
   drop(): Promise<void>;
+  /**
+   * Removes all by which this machine can be that node; gone for good when it resolves. What belongs to another node, because
+   * the machine was enrolled anew meanwhile, stays.
+   */
+  forget(nodeId: string): Promise<void>;
 }
 
 /** The credentials in a daemon's data directory. */
@@ -57,6 +69,13 @@ export function credentialsIn(dataDir: string, hostName: string): Credentials {
       await drop();
     },
     drop,
+    async forget(nodeId) {
+      const there = await readIdentity(dataDir);
+      if (there && there.nodeId !== nodeId) return;
+      await removeWhole(identityFile(dataDir));
+      // A candidate is nothing without the identity beside it: a power cut in between leaves none that could be used.
+      await removeWhole(path);
+    },
   };
 }
 

@@ -94,6 +94,11 @@ export class Network {
     return this.#reached;
   }
 
+  /** Whether it was ever heard: then it may keep vNICs of this daemon, also while it is away. */
+  get isKnown(): boolean {
+    return this.#news.cursor !== undefined;
+  }
+
   /** The machine's network as netmon sees it now; undefined while it does not tell. */
   get picture(): NetworkPicture | undefined {
     return this.#picture;

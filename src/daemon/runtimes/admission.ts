@@ -1,4 +1,5 @@
 import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
+import type { Failure } from "../../base/failure.ts";
 import type { Network } from "../network/index.ts";
 import { checkAllowed } from "./capabilities.ts";
 import { checkOrder } from "./order.ts";
@@ -10,6 +11,8 @@ export interface Admission {
   network: Pick<Network, "macOf">;
   /** `policy.capabilities` */
   allowedCapabilities: readonly string[];
+  /** Why the node takes nothing at all now; undefined when it does. */
+  closed?: () => Failure | undefined;
 }
 
 /**
@@ -18,10 +21,12 @@ export interface Admission {
  * @throws {Failure} denied, invalid, conflict, exhausted.
  */
 export function admit(
-  { network, allowedCapabilities }: Admission,
+  { network, allowedCapabilities, closed }: Admission,
   spec: RuntimeSpec,
   others: readonly Pick<Wish, "name" | "spec">[],
 ): void {
+  const why = closed?.();
+  if (why) throw why;
   checkAllowed(spec, allowedCapabilities);
   checkOrder(spec, others);
   checkAgainstOthers(spec, others, (runtime, vnic) => network.macOf(runtime, vnic));

@@ -12,13 +12,14 @@ import type {
 } from "../../../gen/edge/v1/runtimes_pb.ts";
 import type { Changes } from "../../base/changes.ts";
 import type { Clock } from "../../base/clock.ts";
+import type { Failure } from "../../base/failure.ts";
 import { Gate } from "../../base/gate.ts";
 import { Lanes } from "../../base/lanes.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
 import { runTasks } from "../../base/tasks.ts";
 import { toFailureMessage } from "../../wire/failures.ts";
-import { Engine, type EngineTimeouts } from "../engine/index.ts";
+import { Engine, type EngineTimeouts, ownObjects } from "../engine/index.ts";
 import { type ImageSettings, Images, ImagesStore } from "../images/index.ts";
 import type { Journal } from "../journal/index.ts";
 import { Locks } from "../locks/index.ts";
@@ -29,6 +30,7 @@ import * as commands from "./commands.ts";
 import type { Override } from "./locked.ts";
 import { Loop } from "./loop.ts";
 import { type Pace, usualPace } from "./pace.ts";
+import { nameOf, type PurgeTools, purge } from "./purge.ts";
 import { Readers } from "./readers.ts";
 import { groundOf } from "./situation.ts";
 import { Store } from "./store.ts";
@@ -75,6 +77,8 @@ export class Runtimes implements AsyncDisposable {
   readonly #readers: Readers;
   readonly #images: Images;
   readonly #turns = new Lanes(turnLimit);
+  readonly #purging: PurgeTools;
+  #closed: Failure | undefined;
 
   private constructor({
     sql,
@@ -109,7 +113,11 @@ export class Runtimes implements AsyncDisposable {
       wished: () => store.list().map(({ name }) => name),
     });
     const loop = new Loop({ ...tools, images: this.#images, starts: new Gate(startsAtOnce) });
-    this.#room = { store, journal, loop, clock, locks, network, allowedCapabilities };
+    this.#room = {
+      ...{ store, journal, loop, clock, locks, network, allowedCapabilities },
+      closed: () => this.#closed,
+    };
+    this.#purging = { room: this.#room, engine: this.#engine, clock, log };
     this.#readers = new Readers({ ...tools, loop, ground: groundOf(tools) });
   }
 
@@ -193,6 +201,27 @@ export class Runtimes implements AsyncDisposable {
   /** Whether a runtime of this name is wished for. */
   has(name: string): boolean {
     return this.#room.store.get(name) !== undefined;
+  }
+
+  /** The names of all runtimes. */
+  names(): string[] {
+    return this.#room.store.list().map(({ name }) => name);
+  }
+
+  /** From now on no runtime is created or changed, for this reason; undefined opens it again. */
+  close(why: Failure | undefined): void {
+    this.#closed = why;
+  }
+
+  /** What of the engine's objects is this daemon's, as `container/...`. @throws {Failure} unavailable. */
+  async objects(signal: AbortSignal): Promise<string[]> {
+    const found = await ownObjects(this.#engine, this.#room.store.instanceId, signal);
+    return found.map(nameOf);
+  }
+
+  /** Removes every runtime and whatever else on the engine is this daemon's: see `purge`. */
+  async purge(ask: Ask, onFound: (names: readonly string[]) => void): Promise<void> {
+    await purge(this.#purging, ask, onFound);
   }
 
   /** What is, as it was seen last. Asks nobody. */

@@ -1,4 +1,5 @@
 import type { Command, Result } from "../../../gen/edge/v1/command_pb.ts";
+import { Changes } from "../../base/changes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { type Failure, failure } from "../../base/failure.ts";
 import { Lanes } from "../../base/lanes.ts";
@@ -46,6 +47,8 @@ const pruneEvery = 200;
 /** Accepts commands from every door and carries each out once. */
 export class Work implements Disposable {
   readonly progress = new ProgressBoard();
+  /** Told when a command has its result. */
+  readonly ends = new Changes();
   readonly #sql: Sql;
   readonly #store: CommandStore;
   readonly #journal: Journal;
@@ -126,6 +129,13 @@ export class Work implements Disposable {
   /** Answers a read. Nothing of it is kept. */
   read(command: Command, signal: AbortSignal): Promise<Result> {
     return this.#reads.answer(command, signal);
+  }
+
+  /** Whether whoever asked has its result: the caller at the local door got it, or it is on the hub's disk. */
+  isTold(id: string): boolean {
+    const known = this.#store.get(id);
+    if (!known) return true; // Forgotten, which only what was told is.
+    return known.result !== undefined && !(known.fromHub && this.#journal.holds(known.reportSequence));
   }
 
   /** Calls a command off. One that is finished or not known stays as it is. */
@@ -214,6 +224,7 @@ export class Work implements Disposable {
     this.#running.delete(id);
     this.progress.forget(id);
     running.result.resolve(result);
+    this.ends.notify();
     const why = result.outcome.case === "failure" ? result.outcome.value : undefined;
     const fields = {
       command: id,

@@ -33,6 +33,7 @@ export async function openNode(
     ...{ sql, journal, work, log, clock: systemClock },
     random: () => 0, // No pauses: what they are is decided by `pauseMs`, which has tests of its own.
     credentials,
+    leaving: { parting: new AbortController().signal, leave: async () => {}, ordered: async () => {} },
     status: () => create(StatusSchema, { engineReachable: true }),
     statusChanges: new Changes(),
     sample: () => create(SampleSchema, { cpuPercent: 1 }),
