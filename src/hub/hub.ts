@@ -23,9 +23,17 @@ import { Line } from "./line/index.ts";
 import { advertisedHosts, hostPort, machineNames } from "./names.ts";
 import { Operators, schema as operatorsSchema } from "./operators/index.ts";
 import { Reports, reportsSchema } from "./reports/index.ts";
+import { Rollouts, rolloutsSchema } from "./rollouts/index.ts";
 import { Store } from "./store/index.ts";
 
-const schemas = [enrolmentSchema, operatorsSchema, fleetSchema, commandsSchema, reportsSchema];
+const schemas = [
+  enrolmentSchema,
+  operatorsSchema,
+  fleetSchema,
+  commandsSchema,
+  reportsSchema,
+  rolloutsSchema,
+];
 const dayMs = 24 * 3_600_000;
 
 /** A hub that listens. Closing it says so to nodes and callers, and frees its state. */
@@ -70,6 +78,7 @@ export async function openHub(
   const fleet = await Fleet.open({ store, clock, log });
   const commands = await Commands.open({ store, fleet, clock, log });
   const reports = await Reports.open({ store, fleet, commands, clock, log });
+  const rollouts = await Rollouts.open({ store, fleet, commands, clock, log });
   const line = opened.use(
     await Line.open({
       ...{ host, port: config["hub.line.port"], beatMs: config["hub.beat_interval_ms"] },
@@ -91,7 +100,7 @@ export async function openHub(
     line: () => hosts.map((one) => hostPort(one, line.port)),
   };
   const startedAt = now();
-  const rooms = { fleet, commands, reports, line, tokens, operators, authority, enrolment };
+  const rooms = { fleet, commands, reports, rollouts, line, tokens, operators, authority, enrolment };
   const api: Api = opened.use(
     await openApi({
       ...{ host, port: config["hub.api.port"], certificate },
@@ -109,6 +118,7 @@ export async function openHub(
         signal,
         (stop) => line.run(stop),
         (stop) => commands.run(stop),
+        (stop) => rollouts.run(stop),
         (stop) => operators.run(stop),
         (stop) => certificate.run(stop),
       ),

@@ -21,7 +21,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file edge/v1/rollouts.proto.
  */
 export const file_edge_v1_rollouts: GenFile = /*@__PURE__*/
-  fileDesc("ChZlZGdlL3YxL3JvbGxvdXRzLnByb3RvEgdlZGdlLnYxIrMDChNTdGFydFJvbGxvdXRSZXF1ZXN0EkwKAmlkGAEgASgJQkDixxg8CAESE1tBLVphLXowLTlfLV17MSw2NH0aIzEgdG8gNjQgbGV0dGVycywgZGlnaXRzLCAnLScgb3IgJ18nEjMKBndpc2hlcxgCIAEoCzIbLmVkZ2UudjEuQXBwbHlXaXNoZXNSZXF1ZXN0QgbixxgCCAESGQoIbm9kZV9pZHMYAyADKAlCB+LHGAMokE4SLQoIc2VsZWN0b3IYBCADKAsyDi5lZGdlLnYxLkxhYmVsQgvixxgHKBAyA2tleRJyCgViYXRjaBgFIAEoCUJj4scYXxInWzEtOV1bMC05XXswLDV9fChbMS05XXxbMS05XVswLTldfDEwMCklGjJhIG51bWJlciBvZiBub2RlcyBzdWNoIGFzIDUsIG9yIGEgcGFydCBzdWNoIGFzIDEwJSAIEh0KDG1heF9mYWlsdXJlcxgGIAEoDUIH4scYA0CQThImCg9ub2RlX3RpbWVvdXRfbXMYByABKARCDeLHGAk46AdAgJD70wkSFAoMc2tpcF9vZmZsaW5lGAggASgIIjkKFFN0YXJ0Um9sbG91dFJlc3BvbnNlEiEKB3JvbGxvdXQYASABKAsyEC5lZGdlLnYxLlJvbGxvdXQiiAIKB1JvbGxvdXQSCgoCaWQYASABKAkSJAoFc3RhdGUYAiABKA4yFS5lZGdlLnYxLlJvbGxvdXRTdGF0ZRIOCgZyZWFzb24YAyABKAkSDQoFYWN0b3IYBCABKAkSLgoKc3RhcnRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiMKBW5vZGVzGAcgAygLMhQuZWRnZS52MS5Sb2xsb3V0Tm9kZRImCgZjb3VudHMYCCABKAsyFi5lZGdlLnYxLlJvbGxvdXRDb3VudHMiZQoNUm9sbG91dENvdW50cxIPCgd3YWl0aW5nGAEgASgNEg8KB3J1bm5pbmcYAiABKA0SEQoJc3VjY2VlZGVkGAMgASgNEg4KBmZhaWxlZBgEIAEoDRIPCgdza2lwcGVkGAUgASgNIqoBCgtSb2xsb3V0Tm9kZRIPCgdub2RlX2lkGAEgASgJEigKBXN0YXRlGAIgASgOMhkuZWRnZS52MS5Sb2xsb3V0Tm9kZVN0YXRlEhIKCmNvbW1hbmRfaWQYAyABKAkSIQoHZmFpbHVyZRgEIAEoCzIQLmVkZ2UudjEuRmFpbHVyZRIpCghydW50aW1lcxgFIAMoCzIXLmVkZ2UudjEuQXBwbGllZFJ1bnRpbWUiJwoRR2V0Um9sbG91dFJlcXVlc3QSEgoCaWQYASABKAlCBuLHGAIIASI3ChJHZXRSb2xsb3V0UmVzcG9uc2USIQoHcm9sbG91dBgBIAEoCzIQLmVkZ2UudjEuUm9sbG91dCItChNMaXN0Um9sbG91dHNSZXF1ZXN0EhYKBWxpbWl0GAEgASgNQgfixxgDQOgHIjoKFExpc3RSb2xsb3V0c1Jlc3BvbnNlEiIKCHJvbGxvdXRzGAEgAygLMhAuZWRnZS52MS5Sb2xsb3V0IikKE1dhdGNoUm9sbG91dFJlcXVlc3QSEgoCaWQYASABKAlCBuLHGAIIASI5ChRXYXRjaFJvbGxvdXRSZXNwb25zZRIhCgdyb2xsb3V0GAEgASgLMhAuZWRnZS52MS5Sb2xsb3V0IioKFENhbmNlbFJvbGxvdXRSZXF1ZXN0EhIKAmlkGAEgASgJQgbixxgCCAEiOgoVQ2FuY2VsUm9sbG91dFJlc3BvbnNlEiEKB3JvbGxvdXQYASABKAsyEC5lZGdlLnYxLlJvbGxvdXQqnAEKDFJvbGxvdXRTdGF0ZRIdChlST0xMT1VUX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVUk9MTE9VVF9TVEFURV9SVU5OSU5HEAESGwoXUk9MTE9VVF9TVEFURV9TVUNDRUVERUQQAhIYChRST0xMT1VUX1NUQVRFX0ZBSUxFRBADEhsKF1JPTExPVVRfU1RBVEVfQ0FOQ0VMTEVEEAQq1wEKEFJvbGxvdXROb2RlU3RhdGUSIgoeUk9MTE9VVF9OT0RFX1NUQVRFX1VOU1BFQ0lGSUVEEAASHgoaUk9MTE9VVF9OT0RFX1NUQVRFX1dBSVRJTkcQARIeChpST0xMT1VUX05PREVfU1RBVEVfUlVOTklORxACEiAKHFJPTExPVVRfTk9ERV9TVEFURV9TVUNDRUVERUQQAxIdChlST0xMT1VUX05PREVfU1RBVEVfRkFJTEVEEAQSHgoaUk9MTE9VVF9OT0RFX1NUQVRFX1NLSVBQRUQQBTKUAwoIUm9sbG91dHMSSwoMU3RhcnRSb2xsb3V0EhwuZWRnZS52MS5TdGFydFJvbGxvdXRSZXF1ZXN0Gh0uZWRnZS52MS5TdGFydFJvbGxvdXRSZXNwb25zZRJKCgpHZXRSb2xsb3V0EhouZWRnZS52MS5HZXRSb2xsb3V0UmVxdWVzdBobLmVkZ2UudjEuR2V0Um9sbG91dFJlc3BvbnNlIgOQAgESUAoMTGlzdFJvbGxvdXRzEhwuZWRnZS52MS5MaXN0Um9sbG91dHNSZXF1ZXN0Gh0uZWRnZS52MS5MaXN0Um9sbG91dHNSZXNwb25zZSIDkAIBEk0KDFdhdGNoUm9sbG91dBIcLmVkZ2UudjEuV2F0Y2hSb2xsb3V0UmVxdWVzdBodLmVkZ2UudjEuV2F0Y2hSb2xsb3V0UmVzcG9uc2UwARJOCg1DYW5jZWxSb2xsb3V0Eh0uZWRnZS52MS5DYW5jZWxSb2xsb3V0UmVxdWVzdBoeLmVkZ2UudjEuQ2FuY2VsUm9sbG91dFJlc3BvbnNlYgZwcm90bzM", [file_edge_v1_failure, file_edge_v1_rules, file_edge_v1_runtimes, file_edge_v1_wishes, file_google_protobuf_timestamp]);
+  fileDesc("ChZlZGdlL3YxL3JvbGxvdXRzLnByb3RvEgdlZGdlLnYxIrMDChNTdGFydFJvbGxvdXRSZXF1ZXN0EkwKAmlkGAEgASgJQkDixxg8CAESE1tBLVphLXowLTlfLV17MSw1Nn0aIzEgdG8gNTYgbGV0dGVycywgZGlnaXRzLCAnLScgb3IgJ18nEjMKBndpc2hlcxgCIAEoCzIbLmVkZ2UudjEuQXBwbHlXaXNoZXNSZXF1ZXN0QgbixxgCCAESGQoIbm9kZV9pZHMYAyADKAlCB+LHGAMokE4SLQoIc2VsZWN0b3IYBCADKAsyDi5lZGdlLnYxLkxhYmVsQgvixxgHKBAyA2tleRJyCgViYXRjaBgFIAEoCUJj4scYXxInWzEtOV1bMC05XXswLDV9fChbMS05XXxbMS05XVswLTldfDEwMCklGjJhIG51bWJlciBvZiBub2RlcyBzdWNoIGFzIDUsIG9yIGEgcGFydCBzdWNoIGFzIDEwJSAIEh0KDG1heF9mYWlsdXJlcxgGIAEoDUIH4scYA0CQThImCg9ub2RlX3RpbWVvdXRfbXMYByABKARCDeLHGAk46AdAgJD70wkSFAoMc2tpcF9vZmZsaW5lGAggASgIIjkKFFN0YXJ0Um9sbG91dFJlc3BvbnNlEiEKB3JvbGxvdXQYASABKAsyEC5lZGdlLnYxLlJvbGxvdXQiiAIKB1JvbGxvdXQSCgoCaWQYASABKAkSJAoFc3RhdGUYAiABKA4yFS5lZGdlLnYxLlJvbGxvdXRTdGF0ZRIOCgZyZWFzb24YAyABKAkSDQoFYWN0b3IYBCABKAkSLgoKc3RhcnRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiMKBW5vZGVzGAcgAygLMhQuZWRnZS52MS5Sb2xsb3V0Tm9kZRImCgZjb3VudHMYCCABKAsyFi5lZGdlLnYxLlJvbGxvdXRDb3VudHMiZQoNUm9sbG91dENvdW50cxIPCgd3YWl0aW5nGAEgASgNEg8KB3J1bm5pbmcYAiABKA0SEQoJc3VjY2VlZGVkGAMgASgNEg4KBmZhaWxlZBgEIAEoDRIPCgdza2lwcGVkGAUgASgNIqoBCgtSb2xsb3V0Tm9kZRIPCgdub2RlX2lkGAEgASgJEigKBXN0YXRlGAIgASgOMhkuZWRnZS52MS5Sb2xsb3V0Tm9kZVN0YXRlEhIKCmNvbW1hbmRfaWQYAyABKAkSIQoHZmFpbHVyZRgEIAEoCzIQLmVkZ2UudjEuRmFpbHVyZRIpCghydW50aW1lcxgFIAMoCzIXLmVkZ2UudjEuQXBwbGllZFJ1bnRpbWUiJwoRR2V0Um9sbG91dFJlcXVlc3QSEgoCaWQYASABKAlCBuLHGAIIASI3ChJHZXRSb2xsb3V0UmVzcG9uc2USIQoHcm9sbG91dBgBIAEoCzIQLmVkZ2UudjEuUm9sbG91dCItChNMaXN0Um9sbG91dHNSZXF1ZXN0EhYKBWxpbWl0GAEgASgNQgfixxgDQOgHIjoKFExpc3RSb2xsb3V0c1Jlc3BvbnNlEiIKCHJvbGxvdXRzGAEgAygLMhAuZWRnZS52MS5Sb2xsb3V0IikKE1dhdGNoUm9sbG91dFJlcXVlc3QSEgoCaWQYASABKAlCBuLHGAIIASI5ChRXYXRjaFJvbGxvdXRSZXNwb25zZRIhCgdyb2xsb3V0GAEgASgLMhAuZWRnZS52MS5Sb2xsb3V0IioKFENhbmNlbFJvbGxvdXRSZXF1ZXN0EhIKAmlkGAEgASgJQgbixxgCCAEiOgoVQ2FuY2VsUm9sbG91dFJlc3BvbnNlEiEKB3JvbGxvdXQYASABKAsyEC5lZGdlLnYxLlJvbGxvdXQqnAEKDFJvbGxvdXRTdGF0ZRIdChlST0xMT1VUX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVUk9MTE9VVF9TVEFURV9SVU5OSU5HEAESGwoXUk9MTE9VVF9TVEFURV9TVUNDRUVERUQQAhIYChRST0xMT1VUX1NUQVRFX0ZBSUxFRBADEhsKF1JPTExPVVRfU1RBVEVfQ0FOQ0VMTEVEEAQq1wEKEFJvbGxvdXROb2RlU3RhdGUSIgoeUk9MTE9VVF9OT0RFX1NUQVRFX1VOU1BFQ0lGSUVEEAASHgoaUk9MTE9VVF9OT0RFX1NUQVRFX1dBSVRJTkcQARIeChpST0xMT1VUX05PREVfU1RBVEVfUlVOTklORxACEiAKHFJPTExPVVRfTk9ERV9TVEFURV9TVUNDRUVERUQQAxIdChlST0xMT1VUX05PREVfU1RBVEVfRkFJTEVEEAQSHgoaUk9MTE9VVF9OT0RFX1NUQVRFX1NLSVBQRUQQBTKUAwoIUm9sbG91dHMSSwoMU3RhcnRSb2xsb3V0EhwuZWRnZS52MS5TdGFydFJvbGxvdXRSZXF1ZXN0Gh0uZWRnZS52MS5TdGFydFJvbGxvdXRSZXNwb25zZRJKCgpHZXRSb2xsb3V0EhouZWRnZS52MS5HZXRSb2xsb3V0UmVxdWVzdBobLmVkZ2UudjEuR2V0Um9sbG91dFJlc3BvbnNlIgOQAgESUAoMTGlzdFJvbGxvdXRzEhwuZWRnZS52MS5MaXN0Um9sbG91dHNSZXF1ZXN0Gh0uZWRnZS52MS5MaXN0Um9sbG91dHNSZXNwb25zZSIDkAIBEk0KDFdhdGNoUm9sbG91dBIcLmVkZ2UudjEuV2F0Y2hSb2xsb3V0UmVxdWVzdBodLmVkZ2UudjEuV2F0Y2hSb2xsb3V0UmVzcG9uc2UwARJOCg1DYW5jZWxSb2xsb3V0Eh0uZWRnZS52MS5DYW5jZWxSb2xsb3V0UmVxdWVzdBoeLmVkZ2UudjEuQ2FuY2VsUm9sbG91dFJlc3BvbnNlYgZwcm90bzM", [file_edge_v1_failure, file_edge_v1_rules, file_edge_v1_runtimes, file_edge_v1_wishes, file_google_protobuf_timestamp]);
 
 /**
  * Asks to begin a rollout.
@@ -30,7 +30,7 @@ export const file_edge_v1_rollouts: GenFile = /*@__PURE__*/
  */
 export type StartRolloutRequest = Message<"edge.v1.StartRolloutRequest"> & {
   /**
-   * Chosen by the caller, as of Command.
+   * Chosen by the caller. With the number of a node behind it, it is the id of that node's command.
    *
    * @generated from field: string id = 1;
    */
@@ -58,14 +58,16 @@ export type StartRolloutRequest = Message<"edge.v1.StartRolloutRequest"> & {
   selector: Label[];
 
   /**
-   * How many nodes are in work at once, at most: a number as in `5`, or a part as in `10%`, rounded up. Empty means all.
+   * How many nodes are a batch: a number as in `5`, or a part of the rollout's nodes as in `10%`, rounded up. Empty means all.
+   * The next batch begins when every node of the one before has ended: what a batch shows is known before others begin.
    *
    * @generated from field: string batch = 5;
    */
   batch: string;
 
   /**
-   * How many nodes may fail before the rollout stops. 0 means that the first failure stops it.
+   * How many nodes may fail. With one more, no further batch is begun, and the rollout has failed when the nodes that are in
+   * work have ended. 0 means that the first failure stops it.
    *
    * @generated from field: uint32 max_failures = 6;
    */
@@ -73,14 +75,15 @@ export type StartRolloutRequest = Message<"edge.v1.StartRolloutRequest"> & {
 
   /**
    * How long a node may take, from the beginning of its batch, to be there and to answer, in milliseconds. After that it has
-   * failed. 0 means an hour.
+   * failed. 0 means an hour. A hub that was away gives nodes 90 s to come back and tell before it says so.
    *
    * @generated from field: uint64 node_timeout_ms = 7;
    */
   nodeTimeoutMs: bigint;
 
   /**
-   * Whether nodes that are away when their batch begins are left out, and count neither as done nor as failed.
+   * Whether nodes that are away when their batch begins are left out, and count neither as done nor as failed. A hub that has
+   * just begun waits up to 90 s for them first.
    *
    * @generated from field: bool skip_offline = 8;
    */
@@ -262,7 +265,7 @@ export type RolloutNode = Message<"edge.v1.RolloutNode"> & {
   commandId: string;
 
   /**
-   * Why it failed: the command's failure, or the first of a runtime.
+   * Why it failed, or was left out: the command's failure, the first of a runtime, or what the hub says.
    *
    * @generated from field: edge.v1.Failure failure = 4;
    */
@@ -548,7 +551,8 @@ export const RolloutNodeState = {
   FAILED: 4,
 
   /**
-   * It was left out: it was away, or the rollout ended before its turn.
+   * It was left out: it was away, or was removed from the fleet before its turn, or the rollout ended before its turn or before
+   * its command reached it.
    *
    * @generated from enum value: ROLLOUT_NODE_STATE_SKIPPED = 5;
    */
@@ -577,8 +581,8 @@ export const Rollouts: GenService<{
   /**
    * Begins to apply wishes to nodes, batch after batch, and returns at once. The same id with an equal request is the same
    * success. Operator.
-   * Fails with INVALID, NOT_FOUND (a node that was named), CONFLICT (the id belongs to another rollout; a node is in a rollout
-   * that is under way), EXHAUSTED (100 rollouts are under way).
+   * Fails with INVALID (also when no node has the labels), NOT_FOUND (a node that was named), CONFLICT (the id belongs to another
+   * rollout; a node is in a rollout that is under way), EXHAUSTED (100 rollouts are under way; more than 10,000 nodes).
    *
    * @generated from rpc edge.v1.Rollouts.StartRollout
    */
@@ -598,7 +602,8 @@ export const Rollouts: GenService<{
     output: typeof GetRolloutResponseSchema;
   },
   /**
-   * Rollouts, newest first: the last 1,000 are kept. Their nodes are left out. Viewer.
+   * Rollouts, newest first: the last 1,000 are kept, and of these as many as have 200,000 nodes together. Their nodes are left
+   * out. Viewer.
    *
    * @generated from rpc edge.v1.Rollouts.ListRollouts
    */
@@ -619,8 +624,9 @@ export const Rollouts: GenService<{
     output: typeof WatchRolloutResponseSchema;
   },
   /**
-   * Ends a rollout: no further batch is begun, and commands that no node has yet are called off. What nodes have done stays.
-   * One that has ended stays as it is. Operator. Fails with NOT_FOUND.
+   * Ends a rollout: no further batch is begun, and commands that no node has yet are called off. It is CANCELLED when the nodes
+   * that have theirs have answered: what a node has begun it ends, and what nodes have done stays. One that has ended stays as
+   * it is. Operator. Fails with NOT_FOUND.
    *
    * @generated from rpc edge.v1.Rollouts.CancelRollout
    */

@@ -3,6 +3,7 @@ import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 import { Enrolment } from "../../../gen/edge/v1/enrolment_pb.ts";
 import { FailureSchema } from "../../../gen/edge/v1/failure_pb.ts";
 import { Fleet } from "../../../gen/edge/v1/fleet_pb.ts";
+import { Rollouts } from "../../../gen/edge/v1/rollouts_pb.ts";
 import { Failure, failure } from "../../base/failure.ts";
 import { capabilities } from "../../wire/commands.ts";
 import { toConnectError, toFailureMessage } from "../../wire/failures.ts";
@@ -32,6 +33,15 @@ const fleetRoles = {
   getHub: "viewer",
 } satisfies Record<keyof typeof Fleet.method, Role>;
 
+/** What each method of Rollouts needs, likewise. */
+const rolloutRoles = {
+  startRollout: "operator",
+  getRollout: "viewer",
+  listRollouts: "viewer",
+  watchRollout: "viewer",
+  cancelRollout: "operator",
+} satisfies Record<keyof typeof Rollouts.method, Role>;
+
 /**
  * Services that need no token. Enrolment has its own. Health says no more than that the hub is there, and reflection no more
  * than what is published in proto/.
@@ -41,9 +51,12 @@ const openServices = [Enrolment, Health, ServerReflection];
 /** What every method of the API needs. A method that is not in it is refused. */
 export const access: ReadonlyMap<string, Role | "open"> = new Map<string, Role | "open">([
   ...openServices.flatMap((service) => service.methods.map((method) => [pathOf(method), "open"] as const)),
-  // The keys of the table are those of the service, as its type says.
+  // The keys of a table are those of its service, as its type says.
   ...Object.entries(fleetRoles).map(
     ([name, role]) => [pathOf(Fleet.method[name as keyof typeof fleetRoles]), role] as const,
+  ),
+  ...Object.entries(rolloutRoles).map(
+    ([name, role]) => [pathOf(Rollouts.method[name as keyof typeof rolloutRoles]), role] as const,
   ),
   ...capabilities.map(({ method, isRead }) => [pathOf(method), isRead ? "viewer" : "operator"] as const),
 ]);

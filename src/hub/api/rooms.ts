@@ -6,12 +6,14 @@ import type { Fleet } from "../fleet/index.ts";
 import type { Line } from "../line/index.ts";
 import type { Operators } from "../operators/index.ts";
 import type { Reports } from "../reports/index.ts";
+import type { Rollouts } from "../rollouts/index.ts";
 
 /** What the API needs of the hub's other rooms, and what it tells of the hub itself. */
 export interface Rooms {
   fleet: Fleet;
   commands: Commands;
   reports: Reports;
+  rollouts: Rollouts;
   line: Pick<Line, "read">;
   tokens: Tokens;
   operators: Operators;

@@ -2,6 +2,7 @@ import { type ConnectRouter, createConnectRouter } from "@connectrpc/connect";
 import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import { Enrolment } from "../../../gen/edge/v1/enrolment_pb.ts";
 import { Fleet } from "../../../gen/edge/v1/fleet_pb.ts";
+import { Rollouts } from "../../../gen/edge/v1/rollouts_pb.ts";
 import { nodeServices } from "../../wire/commands.ts";
 import { Health, HealthBoard, healthService } from "../../wire/health.ts";
 import { maxFrameBytes } from "../../wire/limits.ts";
@@ -11,9 +12,10 @@ import { aroundCalls } from "./calls.ts";
 import { enrolmentService } from "./enrolment.ts";
 import { fleetService } from "./fleet.ts";
 import { serveNodes } from "./node-door.ts";
+import { rolloutsService } from "./rollouts.ts";
 import type { Rooms } from "./rooms.ts";
 
-const services = [Fleet, Enrolment, ...nodeServices];
+const services = [Fleet, Rollouts, Enrolment, ...nodeServices];
 
 /**
  * Answers are compressed from this size on. Most are far smaller, and compressing them costs many times what sending them
@@ -35,6 +37,7 @@ export function routesOf(rooms: Rooms, stopping: AbortSignal): ConnectRouter {
     jsonOptions: { ignoreUnknownFields: false },
   });
   router.service(Fleet, fleetService(rooms));
+  router.service(Rollouts, rolloutsService(rooms));
   router.service(Enrolment, enrolmentService(rooms));
   serveNodes(router, rooms);
   router.service(Health, healthService(health));

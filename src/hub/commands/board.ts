@@ -8,8 +8,15 @@ const progressLimit = 100;
 export class Board {
   readonly #commands = new Keyed();
   readonly #nodes = new Keyed();
+  readonly #listeners = new Set<(commandIds: readonly string[]) => void>();
   /** By node, then command: a node that speaks of another's command is not heard, and pushes out none of another's. */
   readonly #progress = new Map<string, Map<string, Progress>>();
+
+  /** Calls `listener` with the ids of all commands that may have changed, until the returned function is called. */
+  listen(listener: (commandIds: readonly string[]) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
 
   /** Calls `listener` when something new waits for the node, until the returned function is called. */
   listenNode(nodeId: string, listener: () => void): () => void {
@@ -29,6 +36,7 @@ export class Board {
   /** These commands may have changed. */
   touched(commandIds: readonly string[]): void {
     for (const id of commandIds) this.#commands.notify(id);
+    for (const listener of this.#listeners) listener(commandIds);
   }
 
   /** Whether a node's line is up: what is submitted now may be on its way at once. */

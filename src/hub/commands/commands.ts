@@ -1,6 +1,8 @@
-import type { Command, Progress, Result } from "../../../gen/edge/v1/command_pb.ts";
+import { fromBinary } from "@bufbuild/protobuf";
+import { type Command, type Progress, type Result, ResultSchema } from "../../../gen/edge/v1/command_pb.ts";
 import type { FleetCommand } from "../../../gen/edge/v1/fleet_pb.ts";
 import type { Clock } from "../../base/clock.ts";
+import { Failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import { checkCommand } from "../../wire/commands.ts";
 import { defaultExpiryMs } from "../../wire/limits.ts";
@@ -24,6 +26,13 @@ export interface CommandsOptions {
 export interface CommandNews {
   command: FleetCommand;
   progress?: Progress;
+}
+
+/** Where a command is, for who sent many and wants no more. */
+export interface Standing {
+  /** The node has said that it has it. */
+  accepted: boolean;
+  result?: Result;
 }
 
 /** How often the hub looks for commands whose time is over, in milliseconds. */
@@ -112,19 +121,40 @@ export class Commands {
     checkCommand(command, "this hub");
     mustBeKept(command);
     this.#fleet.mustHave(nodeId);
-    const now = this.#clock.now();
-    const { kept, pending, isNew } = await this.#store.write((tx) => {
+    const { kept, told } = await this.#store.write((tx) => {
       this.#fleet.mustHave(nodeId);
-      const attended = this.#board.isAttended(nodeId);
-      const expiresAt = now + (expiresInMs || defaultExpiryMs);
-      const isNew = enqueue(tx, nodeId, command, { now, expiresAt, attended }) === "added";
-      return { kept: read(tx, command.id), pending: pendingOf(tx, nodeId), isNew };
+      const put = this.put(tx, nodeId, command, expiresInMs);
+      if (put instanceof Failure) throw put;
+      return { kept: read(tx, command.id), told: put.told };
     });
-    if (isNew) {
-      this.#fleet.setPending(nodeId, pending);
-      this.#board.wakeNode(nodeId);
-    }
+    told();
     return kept;
+  }
+
+  /**
+   * The same within another room's transaction, of a command that `checkCommand` has seen, to a node that is there. `told` is to
+   * be called after the commit; a failure says why the queue does not take it, and has changed nothing.
+   */
+  put(
+    tx: Tx,
+    nodeId: string,
+    command: Command,
+    expiresInMs: number,
+  ): { isNew: boolean; told: () => void } | Failure {
+    const now = this.#clock.now();
+    const attended = this.#board.isAttended(nodeId);
+    const expiresAt = now + (expiresInMs || defaultExpiryMs);
+    const added = enqueue(tx, nodeId, command, { now, expiresAt, attended });
+    if (added instanceof Failure) return added;
+    if (added === "known") return { isNew: false, told: () => {} };
+    const pending = pendingOf(tx, nodeId);
+    return {
+      isNew: true,
+      told: () => {
+        this.#fleet.setPending(nodeId, pending);
+        this.#board.wakeNode(nodeId);
+      },
+    };
   }
 
   /** One command. @throws {Failure} not_found. */
@@ -132,6 +162,25 @@ export class Commands {
     const [row] = await this.#store.read(`${selectCommands} WHERE c.id = $1`, id);
     if (!row) throw unknownCommand(id);
     return toFleetCommand(row);
+  }
+
+  /** Where a command is; undefined when it is not here, or no longer. */
+  async standing(id: string): Promise<Standing | undefined> {
+    const [row] = await this.#store.read(
+      `SELECT c.result, c.sequence <= q.accepted AS accepted
+       FROM commands c JOIN command_queues q ON q.node_id = c.node_id WHERE c.id = $1`,
+      id,
+    );
+    if (!row) return undefined;
+    const accepted = Number(row.accepted) === 1;
+    return row.result instanceof Uint8Array
+      ? { accepted, result: fromBinary(ResultSchema, row.result) }
+      : { accepted };
+  }
+
+  /** Calls `listener` with the ids of all commands that may have changed, until the returned function is called. */
+  listen(listener: (commandIds: readonly string[]) => void): () => void {
+    return this.#board.listen(listener);
   }
 
   /** Commands of a node, newest first; limit 0 means 100. @throws {Failure} not_found: the node. */

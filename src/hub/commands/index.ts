@@ -4,4 +4,5 @@
  */
 export { Commands } from "./commands.ts";
 export type { Deliveries, Delivery } from "./deliveries.ts";
+export { isCalledOffHere } from "./queue.ts";
 export { commandsSchema } from "./schema.ts";

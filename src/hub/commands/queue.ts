@@ -1,3 +1,4 @@
+import type { Result } from "../../../gen/edge/v1/command_pb.ts";
 import { type Failure, failure } from "../../base/failure.ts";
 import type { Row } from "../../base/sql.ts";
 import { defaultExpiryMs } from "../../wire/limits.ts";
@@ -110,6 +111,11 @@ export function resume(tx: Tx, nodeId: string, lastOnNode: number, now: number):
 
 /** Why a command has no result of a node although nothing failed. */
 export const calledOffHere = failure("cancelled", "it was called off before the node had it");
+
+/** Whether a result says that the command was called off in time: no node had it. */
+export function isCalledOffHere({ outcome }: Result): boolean {
+  return outcome.case === "failure" && outcome.value.message === calledOffHere.message;
+}
 
 function settleDoubt(tx: Tx, nodeId: string, before: Queue, lastOnNode: number, now: number): Resumed {
   const accepted = Math.max(before.accepted, lastOnNode);

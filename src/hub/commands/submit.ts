@@ -1,6 +1,6 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { type Command, CommandSchema } from "../../../gen/edge/v1/command_pb.ts";
-import { failure, invalidField } from "../../base/failure.ts";
+import { type Failure, failure, invalidField } from "../../base/failure.ts";
 import { capabilityOf, isSameAsk } from "../../wire/commands.ts";
 import type { Tx } from "../store/index.ts";
 import { pendingOf, queueOf, saveQueue } from "./queue.ts";
@@ -22,22 +22,22 @@ export function mustBeKept(command: Command): void {
 }
 
 /**
- * Puts a command at the end of a node's queue. `attended`: its line is up, so that the command may leave at any moment.
- * @throws {Failure} conflict, exhausted.
+ * Puts a command at the end of a node's queue, or says why the queue does not take it: conflict, exhausted. `attended`: its
+ * line is up, so that the command may leave at any moment.
  */
 export function enqueue(
   tx: Tx,
   nodeId: string,
   command: Command,
   { now, expiresAt, attended }: { now: number; expiresAt: number; attended: boolean },
-): "added" | "known" {
+): "added" | "known" | Failure {
   const known = tx.get("SELECT node_id, command FROM commands WHERE id = $1", command.id);
   if (known) {
     if (String(known.node_id) === nodeId && isSameAsk(toCommand(known), command)) return "known";
-    throw failure("conflict", `the command id ${command.id} belongs to another command: choose a new one`);
+    return failure("conflict", `the command id ${command.id} belongs to another command: choose a new one`);
   }
   if (pendingOf(tx, nodeId) >= pendingLimit) {
-    throw failure(
+    return failure(
       "exhausted",
       `${pendingLimit} commands already wait for node ${nodeId}: try again when it has taken some, or call some off`,
     );

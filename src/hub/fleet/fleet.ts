@@ -11,13 +11,13 @@ import { fence, isReplaced, type NodeHello, type Outcast } from "./fence.ts";
 import { changeLabels, type LabelChange, matches, type NodeLabel, toLabels } from "./labels.ts";
 import { pictures } from "./pictures.ts";
 import {
-  deleteNode,
   type EnrolledNode,
   insertNode,
   type NodeRecord,
   newRecord,
   toRecord,
 } from "./records.ts";
+import { deleteNode, type Removal, toRemoval } from "./removal.ts";
 import { Saving } from "./saving.ts";
 import { toFleetNode, toPicture } from "./view.ts";
 
@@ -44,12 +44,12 @@ export class Fleet {
   readonly #log: Logger;
   readonly #watchPaceMs: number;
   readonly #records: Map<string, NodeRecord>;
-  readonly #removed: Set<string>;
+  readonly #removed: Map<string, Removal>;
   readonly #feed = new Feed();
   readonly #witnesses: RemovalWitness[] = [];
   readonly #saving: Saving;
 
-  private constructor(options: FleetOptions, records: Map<string, NodeRecord>, removed: Set<string>) {
+  private constructor(options: FleetOptions, records: Map<string, NodeRecord>, removed: Map<string, Removal>) {
     this.#store = options.store;
     this.#clock = options.clock;
     this.#log = options.log;
@@ -62,12 +62,12 @@ export class Fleet {
   /** The fleet as the store has it; nobody is connected yet. */
   static async open(options: FleetOptions): Promise<Fleet> {
     const nodes = await options.store.read("SELECT * FROM nodes ORDER BY id");
-    const removed = await options.store.read("SELECT id FROM removed_nodes");
+    const removed = await options.store.read("SELECT id, workloads FROM removed_nodes");
     const labels = toLabels(await options.store.read("SELECT * FROM node_labels ORDER BY node_id, key"));
     return new Fleet(
       options,
       new Map(nodes.map((row) => [String(row.id), toRecord(row, labels.get(String(row.id)) ?? [])])),
-      new Set(removed.map((row) => String(row.id))),
+      new Map(removed.map((row) => [String(row.id), toRemoval(row)])),
     );
   }
 
@@ -131,17 +131,18 @@ export class Fleet {
   }
 
   /**
-   * Takes a node out of the fleet for good: its line is cut, its queue dropped. From the call on it is nobody.
+   * Takes a node out of the fleet for good: its line is cut, its queue dropped. From the call on it is nobody, and is told of the
+   * removal when it dials.
    * @throws {Failure} not_found; exhausted or unavailable: it could not be written, and the node is as it was.
    */
-  async remove(id: string): Promise<void> {
+  async remove(id: string, removal: Removal = { workloads: undefined }): Promise<void> {
     const record = this.#known(id);
     this.#records.delete(id);
-    this.#removed.add(id);
+    this.#removed.set(id, removal);
     let settle: (() => void)[];
     try {
       settle = await this.#store.write((tx) => {
-        deleteNode(tx, id, this.#clock.now());
+        deleteNode(tx, record, removal, this.#clock.now());
         return this.#witnesses.flatMap((one) => one.drop?.(tx, id) ?? []);
       });
     } catch (thrown) {
@@ -171,6 +172,11 @@ export class Fleet {
     record.labels = labels;
     this.#feed.touch(id);
     return toFleetNode(record, this.#clock.now());
+  }
+
+  /** How a node was removed, if it was. */
+  removalOf(id: string): Removal | undefined {
+    return this.#removed.get(id);
   }
 
   /** Has `witness` told of every removal. For the rooms that keep something of a node. */

@@ -6,3 +6,4 @@
 export type { Outcast } from "./fence.ts";
 export { Fleet } from "./fleet.ts";
 export { fleetSchema } from "./records.ts";
+export type { Removal } from "./removal.ts";

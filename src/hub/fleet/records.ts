@@ -30,6 +30,9 @@ export const fleetSchema: Schema = {
        value TEXT NOT NULL,
        PRIMARY KEY (node_id, key)
      );`,
+    `ALTER TABLE removed_nodes ADD COLUMN host_name TEXT NOT NULL DEFAULT '';
+     ALTER TABLE removed_nodes ADD COLUMN certificate_serial TEXT NOT NULL DEFAULT '';
+     ALTER TABLE removed_nodes ADD COLUMN workloads BIGINT;`,
   ],
 };
 
@@ -129,13 +132,6 @@ export function insertNode(tx: Tx, { nodeId, hostName, serial, expiresAt, at }: 
     expiresAt,
     at,
   );
-}
-
-/** Takes a node out, and remembers that it was one: its certificate is still good. */
-export function deleteNode(tx: Tx, id: string, at: number): void {
-  tx.run("DELETE FROM nodes WHERE id = $1", id);
-  tx.run("DELETE FROM node_labels WHERE node_id = $1", id);
-  tx.run("INSERT INTO removed_nodes (id, removed_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING", id, at);
 }
 
 /** Writes a record as it is; one whose row is gone stays gone. */

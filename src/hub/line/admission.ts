@@ -7,9 +7,10 @@ import {
   RejectCode,
   RejectSchema,
 } from "../../../gen/edge/v1/control_pb.ts";
+import { DecommissionRequestSchema } from "../../../gen/edge/v1/node_pb.ts";
 import { protocol } from "../../wire/limits.ts";
 import { violationsOf } from "../../wire/validation.ts";
-import type { Outcast } from "../fleet/index.ts";
+import type { Outcast, Removal } from "../fleet/index.ts";
 
 /** After these, the same identity and version may try again. docs/protocol.md tells what a node does with each code. */
 const retryable: ReadonlySet<RejectCode> = new Set([
@@ -53,14 +54,19 @@ function bad(what: string): Admission {
   return { reject: reject(RejectCode.BAD_HELLO, `the hello is wrong: ${what}`) };
 }
 
+/** What a node is told that was removed: what becomes of its workloads, too, unless it is to be told nothing. */
+export function rejectRemoved(nodeId: string, removal: Removal | undefined): Reject {
+  const sentence = `node ${nodeId} was removed from the fleet: enrol it again to take it back`;
+  const rejected = reject(RejectCode.REMOVED, sentence);
+  const { workloads } = removal ?? {};
+  return workloads === undefined
+    ? rejected
+    : { ...rejected, decommission: create(DecommissionRequestSchema, { workloads }) };
+}
+
 /** What a node is told that the fleet does not let in. */
-export function rejectOutcast(outcast: Outcast, nodeId: string): Reject {
+export function rejectOutcast(outcast: Exclude<Outcast, "removed">, nodeId: string): Reject {
   switch (outcast) {
-    case "removed":
-      return reject(
-        RejectCode.REMOVED,
-        `node ${nodeId} was removed from the fleet: enrol it again to take it back`,
-      );
     case "unknown":
       return reject(RejectCode.REMOVED, `this hub does not know node ${nodeId}: enrol it here`);
     case "replaced":

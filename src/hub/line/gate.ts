@@ -2,8 +2,8 @@ import { type Reject, RejectCode, type Renewal, RenewalSchema } from "../../../g
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import { violationsOf } from "../../wire/validation.ts";
-import type { Fleet } from "../fleet/index.ts";
-import { type Admission, reject, rejectOutcast } from "./admission.ts";
+import type { Fleet, Outcast } from "../fleet/index.ts";
+import { type Admission, reject, rejectOutcast, rejectRemoved } from "./admission.ts";
 import type { Visitor } from "./door.ts";
 import type { Turnstile } from "./pace.ts";
 import { rejectExpired, type Standing, standingOf } from "./renewal.ts";
@@ -31,7 +31,8 @@ export class Gate {
   admit(visitor: Visitor, admitted: Admission): Admission {
     if ("reject" in admitted) return admitted;
     const { fleet, log } = this.#options;
-    const refused = this.#busy() ?? this.expired(visitor);
+    // A node that was away for long is told of its removal whatever became of its certificate.
+    const refused = this.#busy() ?? this.#removed(visitor) ?? this.expired(visitor);
     if (refused) return { reject: refused };
     const { sessionEpoch, instanceId, hostName, daemonVersion } = admitted.hello;
     const { nodeId, certificateSerial, certificateIssuedAt, certificateExpiresAt, socket } = visitor;
@@ -40,7 +41,7 @@ export class Gate {
     const outcast = fleet.admit(nodeId, claim);
     if (!outcast) return admitted;
     log.warn({ node: nodeId, outcast, from: socket.remoteAddress }, "node refused");
-    return { reject: rejectOutcast(outcast, nodeId) };
+    return { reject: this.#outcast(outcast, nodeId) };
   }
 
   /** Why a visitor that has said nothing else may not have its next certificate; undefined when it may. */
@@ -51,7 +52,7 @@ export class Gate {
     const busy = this.#busy();
     if (busy) return busy;
     const outcast = this.#options.fleet.mayRenew(nodeId, certificateIssuedAt);
-    if (outcast) return rejectOutcast(outcast, nodeId);
+    if (outcast) return this.#outcast(outcast, nodeId);
     const standing = this.#standing(visitor);
     return standing === "expired" ? rejectExpired(visitor, standing) : undefined;
   }
@@ -60,6 +61,19 @@ export class Gate {
   expired(visitor: Visitor): Reject | undefined {
     const standing = this.#standing(visitor);
     return standing === "good" ? undefined : rejectExpired(visitor, standing);
+  }
+
+  #removed({ nodeId }: Visitor): Reject | undefined {
+    const { fleet, log } = this.#options;
+    const removal = fleet.removalOf(nodeId);
+    if (!removal) return undefined;
+    log.warn({ node: nodeId, outcast: "removed" }, "node refused");
+    return rejectRemoved(nodeId, removal);
+  }
+
+  #outcast(outcast: Outcast, nodeId: string): Reject {
+    if (outcast !== "removed") return rejectOutcast(outcast, nodeId);
+    return rejectRemoved(nodeId, this.#options.fleet.removalOf(nodeId));
   }
 
   #standing({ certificateExpiresAt }: Visitor): Standing {

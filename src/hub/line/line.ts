@@ -18,7 +18,7 @@ import type { Commands } from "../commands/index.ts";
 import type { Authority, ServerCertificate } from "../enrolment/index.ts";
 import type { Fleet } from "../fleet/index.ts";
 import type { Reports } from "../reports/index.ts";
-import { admission, rejectOutcast, superseded } from "./admission.ts";
+import { admission, rejectRemoved, superseded } from "./admission.ts";
 import { Door, type NodeStream, type Visitor } from "./door.ts";
 import { aboutToStop, Gate } from "./gate.ts";
 import { beatMsFor, Turnstile } from "./pace.ts";
@@ -80,7 +80,7 @@ export class Line implements AsyncDisposable {
       awayMs: () => (this.#drained ? this.#spreadMs() : undefined),
     });
     fleet.witnessRemovals({
-      cut: (nodeId) => this.#newest.get(nodeId)?.reject(rejectOutcast("removed", nodeId)),
+      cut: (nodeId) => this.#newest.get(nodeId)?.reject(rejectRemoved(nodeId, fleet.removalOf(nodeId))),
     });
   }
 

@@ -4,6 +4,7 @@ import { after, before, describe, it } from "node:test";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { Enrolment } from "../../../gen/edge/v1/enrolment_pb.ts";
 import { Fleet, Role } from "../../../gen/edge/v1/fleet_pb.ts";
+import { Rollouts } from "../../../gen/edge/v1/rollouts_pb.ts";
 import { access, pathOf } from "../../../src/hub/api/access.ts";
 import { capabilities } from "../../../src/wire/commands.ts";
 import { fromConnectError } from "../../../src/wire/failures.ts";
@@ -28,7 +29,12 @@ describe("access to the hub's API", () => {
   after(() => hub[Symbol.asyncDispose]());
 
   it("every method is in the table, and nothing else", () => {
-    const methods = [...Fleet.methods, ...Enrolment.methods, ...capabilities.map(({ method }) => method)];
+    const methods = [
+      ...Fleet.methods,
+      ...Rollouts.methods,
+      ...Enrolment.methods,
+      ...capabilities.map(({ method }) => method),
+    ];
     const served = [...access.keys()].filter((path) => !path.startsWith("grpc."));
     assert.deepEqual(served.sort(), methods.map(pathOf).sort());
   });

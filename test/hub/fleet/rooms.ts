@@ -4,6 +4,7 @@ import { openLog } from "../../../src/base/log.ts";
 import { Commands, commandsSchema } from "../../../src/hub/commands/index.ts";
 import { Fleet, fleetSchema } from "../../../src/hub/fleet/index.ts";
 import { Reports, reportsSchema } from "../../../src/hub/reports/index.ts";
+import { Rollouts, rolloutsSchema } from "../../../src/hub/rollouts/index.ts";
 import { Store } from "../../../src/hub/store/index.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 
@@ -17,20 +18,23 @@ export async function openRooms({
   path,
   nodes = ["n-a"],
   eventLimit = 10_000,
+  settleMs = 0,
 }: {
   path?: string;
   nodes?: string[];
   eventLimit?: number;
+  settleMs?: number;
 } = {}) {
   const resources = new AsyncDisposableStack();
   const folder = path ?? resources.use(tempFolder()).path;
   let setAheadMs = 0;
   const clock: Clock = { ...systemClock, now: () => systemClock.now() + setAheadMs };
-  const schemas = [fleetSchema, commandsSchema, reportsSchema];
+  const schemas = [fleetSchema, commandsSchema, reportsSchema, rolloutsSchema];
   const store = resources.use(Store.open(join(folder, "hub.db"), schemas, clock.now));
   const fleet = await Fleet.open({ store, clock, log, watchPaceMs: 1 });
   const commands = await Commands.open({ store, fleet, clock, log });
   const reports = await Reports.open({ store, fleet, commands, clock, log, eventLimit });
+  const rollouts = await Rollouts.open({ store, fleet, commands, clock, log, settleMs, watchPaceMs: 1 });
   for (const nodeId of nodes) {
     if (fleet.has(nodeId)) continue;
     await fleet.enrolled({
@@ -46,6 +50,7 @@ export async function openRooms({
     fleet,
     commands,
     reports,
+    rollouts,
     clock,
     /** Sets the wall clock forward. */
     pass: (ms: number) => {
