@@ -5,7 +5,7 @@ import { FailureSchema } from "../../../gen/edge/v1/failure_pb.ts";
 import { Fleet } from "../../../gen/edge/v1/fleet_pb.ts";
 import { Rollouts } from "../../../gen/edge/v1/rollouts_pb.ts";
 import { Failure, failure } from "../../base/failure.ts";
-import { capabilities } from "../../wire/commands.ts";
+import { type Capability, capabilities } from "../../wire/commands.ts";
 import { toConnectError, toFailureMessage } from "../../wire/failures.ts";
 import { Health } from "../../wire/health.ts";
 import { ServerReflection } from "../../wire/reflection.ts";
@@ -58,8 +58,14 @@ export const access: ReadonlyMap<string, Role | "open"> = new Map<string, Role |
   ...Object.entries(rolloutRoles).map(
     ([name, role]) => [pathOf(Rollouts.method[name as keyof typeof rolloutRoles]), role] as const,
   ),
-  ...capabilities.map(({ method, isRead }) => [pathOf(method), isRead ? "viewer" : "operator"] as const),
+  ...capabilities.map((one) => [pathOf(one.method), roleOf(one)] as const),
 ]);
+
+/** What asking a node something needs, through whichever method. To take one out of the fleet is an admin's. */
+export function roleOf(capability: Pick<Capability, "case" | "isRead">): Role {
+  if (capability.isRead) return "viewer";
+  return capability.case === "decommission" ? "admin" : "operator";
+}
 
 /** The method's place in a URL, which is also its name in the logs. */
 export function pathOf(method: DescMethod): string {
@@ -73,13 +79,16 @@ export function gate(operators: Operators): (context: HandlerContext) => Promise
     if (needed === "open") return;
     const caller = await authenticated(operators, context.requestHeader.get("authorization"));
     if (needed === undefined || !allows(caller.role, needed)) {
-      const sentence =
-        `${context.method.name} needs the role ${needed ?? "of nobody"}, and the token of ${caller.name} has the role ` +
-        `${caller.role}: ask an admin for another token`;
-      throw toConnectError(failure("denied", sentence));
+      throw toConnectError(notAllowed(context.method.name, needed ?? "of nobody", caller));
     }
     setCaller(context, caller);
   };
+}
+
+/** The refusal of a caller whose role is too low for what it asks. */
+export function notAllowed(what: string, needed: Role | "of nobody", { name, role }: Caller): Failure {
+  const sentence = `${what} needs the role ${needed}, and the token of ${name} has the role ${role}`;
+  return failure("denied", `${sentence}: ask an admin for another token`);
 }
 
 async function authenticated(operators: Operators, header: string | null): Promise<Caller> {

@@ -1,7 +1,9 @@
 import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { Fleet, FleetCommand } from "../../../gen/edge/v1/fleet_pb.ts";
 import { invalidField } from "../../base/failure.ts";
+import { capabilityOf } from "../../wire/commands.ts";
 import { allows } from "../operators/index.ts";
+import { notAllowed, roleOf } from "./access.ts";
 import { actorOf, callerOf } from "./caller.ts";
 import { discreet } from "./discreet.ts";
 import type { Rooms } from "./rooms.ts";
@@ -13,6 +15,9 @@ export function commandMethods({ commands }: Rooms): Pick<ServiceImpl<typeof Fle
   return {
     async submitCommand({ nodeId, command, expiresInMs }, context) {
       if (!command) throw invalidField("command", "is required");
+      const capability = capabilityOf(command);
+      const [caller, needed] = [callerOf(context), capability ? roleOf(capability) : "operator"];
+      if (!allows(caller.role, needed)) throw notAllowed(capability?.method.name ?? "it", needed, caller);
       const options = { actor: actorOf(context), expiresInMs: Number(expiresInMs) };
       return { command: await commands.submit(nodeId, command, options) };
     },

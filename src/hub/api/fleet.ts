@@ -5,6 +5,7 @@ import { version } from "../../wire/version.ts";
 import { actorOf, callerOf } from "./caller.ts";
 import { commandMethods } from "./commands.ts";
 import { enrolmentTokenMethods } from "./enrolment-tokens.ts";
+import { removeNode } from "./node-removal.ts";
 import { operatorTokenMethods, wireRole } from "./operator-tokens.ts";
 import type { Rooms } from "./rooms.ts";
 
@@ -16,11 +17,7 @@ export function fleetService(rooms: Rooms): ServiceImpl<typeof Fleet> {
 
     watchNodes: (_, { signal }) => fleet.watch(signal),
 
-    async removeNode({ id }, context) {
-      await fleet.remove(id);
-      log.info({ node: id, actor: actorOf(context) }, "node removed by an operator");
-      return {};
-    },
+    removeNode: (request, context) => removeNode(rooms, request, context),
 
     async setNodeLabels({ id, set, remove }, context) {
       const node = await fleet.label(id, { set, remove });

@@ -64,7 +64,7 @@ function commandIdOf(header: Headers): string {
  * The caller's time as a budget; 0 when it set none. In whole seconds, because what is left of it when we look differs from
  * one try to the next, and the next try shall be the same command.
  */
-function budgetMsOf({ timeoutMs }: HandlerContext): number {
+export function budgetMsOf({ timeoutMs }: HandlerContext): number {
   const leftMs = timeoutMs();
   return leftMs === undefined ? 0 : Math.min(Math.max(1, Math.ceil(leftMs / 1000)) * 1000, maxBudgetMs);
 }

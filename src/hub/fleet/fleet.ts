@@ -10,13 +10,7 @@ import { Feed } from "./feed.ts";
 import { fence, isReplaced, type NodeHello, type Outcast } from "./fence.ts";
 import { changeLabels, type LabelChange, matches, type NodeLabel, toLabels } from "./labels.ts";
 import { pictures } from "./pictures.ts";
-import {
-  type EnrolledNode,
-  insertNode,
-  type NodeRecord,
-  newRecord,
-  toRecord,
-} from "./records.ts";
+import { type EnrolledNode, insertNode, type NodeRecord, newRecord, toRecord } from "./records.ts";
 import { deleteNode, type Removal, toRemoval } from "./removal.ts";
 import { Saving } from "./saving.ts";
 import { toFleetNode, toPicture } from "./view.ts";
@@ -49,7 +43,11 @@ export class Fleet {
   readonly #witnesses: RemovalWitness[] = [];
   readonly #saving: Saving;
 
-  private constructor(options: FleetOptions, records: Map<string, NodeRecord>, removed: Map<string, Removal>) {
+  private constructor(
+    options: FleetOptions,
+    records: Map<string, NodeRecord>,
+    removed: Map<string, Removal>,
+  ) {
     this.#store = options.store;
     this.#clock = options.clock;
     this.#log = options.log;

@@ -1,0 +1,36 @@
+import { LeftWorkloads } from "../../../gen/edge/v1/node_pb.ts";
+import type { Row } from "../../base/sql.ts";
+import type { Tx } from "../store/index.ts";
+import type { NodeRecord } from "./records.ts";
+
+/** What a node that was removed is told when it dials. */
+export interface Removal {
+  /** What becomes of its workloads; undefined when it is told nothing, and only refused. */
+  workloads: LeftWorkloads | undefined;
+}
+
+/** Takes a node out, and remembers that it was one, by which certificate it was known, and what it is to be told. */
+export function deleteNode(
+  tx: Tx,
+  { id, hostName, certificateSerial }: NodeRecord,
+  { workloads }: Removal,
+  at: number,
+): void {
+  tx.run("DELETE FROM nodes WHERE id = $1", id);
+  tx.run("DELETE FROM node_labels WHERE node_id = $1", id);
+  tx.run(
+    `INSERT INTO removed_nodes (id, removed_at, host_name, certificate_serial, workloads) VALUES ($1, $2, $3, $4, $5)
+       ON CONFLICT (id) DO NOTHING`,
+    id,
+    at,
+    hostName,
+    certificateSerial,
+    workloads ?? null,
+  );
+}
+
+/** The removal that a row of `removed_nodes` tells. */
+export function toRemoval({ workloads }: Row): Removal {
+  if (workloads === null || workloads === undefined) return { workloads: undefined };
+  return { workloads: Number(workloads) === LeftWorkloads.PURGE ? LeftWorkloads.PURGE : LeftWorkloads.KEEP };
+}
