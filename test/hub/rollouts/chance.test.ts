@@ -7,7 +7,7 @@ import { tempFolder } from "../../fixtures/folder.ts";
 import { openRooms } from "../fleet/rooms.ts";
 import { answer, inShort, requestOf, take } from "./fleet.ts";
 
-const stories = 24;
+const stories = 16;
 const steps = 40;
 
 const isEnded = (state: RolloutNodeState) => state >= RolloutNodeState.SUCCEEDED;
@@ -62,6 +62,7 @@ async function story(chance: Chance): Promise<void> {
   /** Commands that nodes have on their disks and did not answer, and all that they ever had. */
   const taken = new Map<string, { id: string; sequence: number }[]>();
   const had = new Map<string, Set<string>>();
+  const answered = new Set<string>();
   let calledOff = false;
   try {
     const request = requestOf(nodeIds, {
@@ -102,6 +103,7 @@ async function story(chance: Chance): Promise<void> {
       const [one, ...others] = taken.get(id) ?? [];
       if (!one || !lines.has(id)) return;
       taken.set(id, others);
+      answered.add(id);
       await answer(rooms, id, one.id, chance.oneOf(["done", "done", "done", "half", "refused"] as const));
     };
     const restart = async () => {
@@ -117,6 +119,10 @@ async function story(chance: Chance): Promise<void> {
       await rooms.rollouts.advance();
       const now = await rooms.rollouts.get("r1");
       mustHold(now, limits);
+      const unheard = now.nodes.filter(
+        ({ nodeId, state }) => state === RolloutNodeState.RUNNING && answered.has(nodeId),
+      );
+      assert.deepEqual(unheard, [], "who has answered is not awaited");
       mustFollow(seen, now, limits, calledOff);
       seen = now;
     };
