@@ -5,7 +5,13 @@
  */
 import { parseArgs } from "node:util";
 import { newSeed } from "../test/fixtures/chance.ts";
-import { assertOnce, inWords, openGround, powerCut, type Round } from "../test/journeys/power-cuts/rounds.ts";
+import {
+  assertOnce,
+  inWords,
+  openGround,
+  powerCut,
+  type Round,
+} from "../test/journeys/trouble/power-cuts.ts";
 
 const { values } = parseArgs({ options: { rounds: { type: "string" }, seed: { type: "string" } } });
 const count = Number(values.rounds ?? 200);

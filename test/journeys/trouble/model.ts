@@ -1,4 +1,4 @@
-/** What a power cut may not change: which runtimes there must be after a command, however often its work was cut off. */
+/** What no trouble may change: which runtimes there must be after a command, whatever came in between. */
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { CommandSchema } from "../../../gen/edge/v1/command_pb.ts";
 import { RuntimeProfile } from "../../../gen/edge/v1/runtimes_pb.ts";

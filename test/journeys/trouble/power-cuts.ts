@@ -16,8 +16,8 @@ import { after, type Kind, kindsFor, requestOf, type Should, succeeds } from "./
 import { lookAt, mustBeSeen } from "./seen.ts";
 import { assertToldOnce } from "./told.ts";
 
-/** The slowest command takes about as long; later the power goes when all is done. */
-const spreadMs = 1500;
+/** The slowest commands take about as long; later the power goes when all is done. */
+const [spreadMs, updateMs] = [900, 3000];
 /** Generous: how long it took is told. */
 const convergeMs = 60_000;
 /** In one round in so many, the hub dies, too. */
@@ -82,7 +82,8 @@ export async function powerCut(ground: Ground): Promise<Round> {
   const chance = chanceOf(seed + number * 7919); // A prime: rounds of neighbouring seeds differ.
   const asked = asksOf(ground, number, chance);
   const withHub = chance.below(hubDiesIn) === 0;
-  const cutAfterMs = chance.below(spreadMs);
+  const isLong = asked.some(({ kind }) => kind.startsWith("update"));
+  const cutAfterMs = chance.below(isLong ? updateMs : spreadMs);
   const round = { number, asked, cutAfterMs, withHub };
   try {
     await assertUntouched(ground);
@@ -118,7 +119,13 @@ export async function assertOnce({ world, results }: Ground): Promise<void> {
     const { command } = await world.fleet().getCommand({ id });
     assert.deepEqual(command?.result, result, `the result of ${id} is the one that it was`);
   }
-  assertToldOnce(await world.events());
+  const events = await world.events();
+  const sequences = events.map(({ sequence }) => sequence);
+  assert.deepEqual(
+    sequences,
+    [...new Set(sequences)].toSorted((one, other) => Number(one - other)),
+  );
+  assertToldOnce(events.flatMap(({ event }) => event ?? []));
 }
 
 function asksOf({ should }: Ground, number: number, chance: Chance): Round["asked"] {

@@ -1,0 +1,144 @@
+/** Commands of all kinds on several runtimes while the engine has one fault after another. */
+import assert from "node:assert/strict";
+import { create } from "@bufbuild/protobuf";
+import { CommandSchema, type Result } from "../../../gen/edge/v1/command_pb.ts";
+import { FailureKind } from "../../../gen/edge/v1/failure_pb.ts";
+import {
+  createRuntime,
+  deleteRuntime,
+  restartRuntime,
+  startRuntime,
+  stopRuntime,
+} from "../../../src/daemon/runtimes/index.ts";
+import { type Dispatch, Work } from "../../../src/daemon/work/index.ts";
+import { ask, live, spec } from "../../daemon/runtimes/life.ts";
+import { engineProxy } from "../../fakes/engine-proxy.ts";
+import { type Chance, chanceOf } from "../../fixtures/chance.ts";
+import { startEngine } from "../../fixtures/engine.ts";
+import { tempFolder } from "../../fixtures/folder.ts";
+import { idleImage, scriptImage } from "../../fixtures/images.ts";
+import { until } from "../until.ts";
+import { faultsOf } from "./faults.ts";
+import { after, type Kind, kindsFor, requestOf, type Should, succeeds } from "./model.ts";
+import { lookAt, mustBeSeen } from "./seen.ts";
+import { assertToldOnce } from "./told.ts";
+
+/** A command has no longer than this: some are too slow for the fault that they meet. */
+const budgetMs = 5_000;
+/** How a command may end on which the engine's trouble falls. Never `internal`, and never a word about the wish. */
+const excuses: readonly FailureKind[] = [FailureKind.UNAVAILABLE, FailureKind.DEADLINE];
+
+/** One who is never commanded. */
+const bystanders = ["left", "right"];
+const commanded = ["one", "two", "three"];
+
+const handlers = { createRuntime, deleteRuntime, startRuntime, stopRuntime, restartRuntime };
+
+/** What came of it, for people. */
+export interface Outcome {
+  faults: number;
+  commands: number;
+  failed: number;
+}
+
+/** Lets every fault happen `times` over; a seed decides their order, how long they stay, and what is asked meanwhile. */
+export async function engineFaults(
+  seed: number,
+  times: number,
+  tell: (line: string) => void,
+): Promise<Outcome> {
+  const chance = chanceOf(seed);
+  await using engine = await startEngine({ name: "faults" });
+  const [idle, script] = [await idleImage(engine), await scriptImage(engine)];
+  await using proxy = await engineProxy(engine.socketPath);
+  using folder = tempFolder();
+  await using life = live(folder.path, proxy.socketPath, { timeouts: { ask: 1000, act: 2000 } });
+  const { sql, journal, clock, log, runtimes } = life;
+  const dispatch: Dispatch = async (request, how) => {
+    const handle = handlers[request.case as keyof typeof handlers]; // The model asks for nothing else.
+    // Each gets its own request, which a type cannot follow through a variable.
+    return { case: request.case, value: await handle({ runtimes }, request.value as never, how) } as never;
+  };
+  using work = new Work({ sql, journal, clock, log, dispatch });
+  for (const name of bystanders) await runtimes.create(spec(idle, { name }), ask());
+  const before = (await lookAt(engine.docker)).starts;
+
+  const over = new AbortController();
+  const absent: Should = { be: "absent", version: 1 };
+  const lanes = commanded.map((name, at) =>
+    traffic({ name, work, script, chance: chanceOf(seed + at + 1), signal: over.signal }, absent),
+  );
+  const watch = Promise.race(lanes); // One that fails ends it all at once.
+  let faults = 0;
+  for (let n = 0; n < times; n++) {
+    for (const fault of faultsOf(engine, proxy, chance)) {
+      tell(fault.name);
+      await Promise.race([fault.happen(), watch]);
+      faults++;
+    }
+  }
+  over.abort();
+  const ends = await Promise.all(lanes);
+  const must = new Map(
+    ends.flatMap(({ name, should }) => {
+      const seen = mustBeSeen(should);
+      return seen ? [[name, seen] as const] : [];
+    }),
+  );
+  await until(
+    "what must be",
+    async () => {
+      const { seen } = await lookAt(engine.docker);
+      for (const name of bystanders) seen.delete(name);
+      assert.deepEqual(seen, must);
+      return true;
+    },
+    90_000,
+  );
+  const { starts } = await lookAt(engine.docker);
+  for (const name of bystanders) assert.equal(starts.get(name), before.get(name), `${name} runs as it did`);
+  assertToldOnce(life.events());
+  const results = ends.flatMap(({ results }) => results);
+  const failed = results.filter(({ outcome }) => outcome.case === "failure").length;
+  return { faults, commands: results.length, failed };
+}
+
+interface Lane {
+  name: string;
+  work: Work;
+  script: string;
+  chance: Chance;
+  signal: AbortSignal;
+}
+
+/** Asks for one thing after another, until it is called off. @returns what must be at last. */
+async function traffic({ name, work, script, chance, signal }: Lane, absent: Should) {
+  const results: Result[] = [];
+  let should = absent;
+  while (!signal.aborted) {
+    const kind = chance.oneOf(kindsFor(should));
+    const id = `${results.length}-${kind}-${name}`;
+    const command = create(CommandSchema, { id, budgetMs, request: requestOf(kind, name, should, script) });
+    const result = await work.call(command, AbortSignal.timeout(60_000));
+    results.push(result);
+    should = afterResult(kind, should, result);
+    assert.deepEqual(
+      await work.call(command, AbortSignal.timeout(1000)),
+      result,
+      "asked again, the same answer",
+    );
+  }
+  return { name, should, results };
+}
+
+/** What must be after a command that may have failed. What was only begun is finished, but for a create, which is undone. */
+function afterResult(kind: Kind, should: Should, { outcome, commandId }: Result): Should {
+  if (outcome.case !== "failure") {
+    assert.ok(succeeds(kind), `${commandId} must not succeed`);
+    return after(kind, should);
+  }
+  const { kind: why, message } = outcome.value;
+  if (kind === "update in vain" && why === FailureKind.INVALID) return should;
+  assert.ok(excuses.includes(why), `${commandId}: ${message}`);
+  return kind === "create" ? should : after(kind, should);
+}

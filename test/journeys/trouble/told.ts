@@ -1,0 +1,42 @@
+import assert from "node:assert/strict";
+import { type Event, RuntimeChangeKind as Kind } from "../../../gen/edge/v1/events_pb.ts";
+
+const ends: readonly Kind[] = [Kind.EXITED, Kind.STOPPED];
+const once: readonly Kind[] = [Kind.CREATED, Kind.RECREATED, Kind.DELETED];
+const words = Object.fromEntries(Object.entries(Kind).map(([word, kind]) => [kind, word]));
+
+/**
+ * No fact was told twice: a container is made and deleted once, and its starts and ends take turns. Only
+ * an end that lies before a power cut may be missing, because the engine keeps one end of a container, and that is the cut.
+ */
+export function assertToldOnce(events: readonly Event[]): void {
+  const told = new Set<string>();
+  const up = new Set<string>();
+  let upAtCut = new Set<string>();
+  for (const [at, event] of events.entries()) {
+    if (event.fact.case === "daemonStarted") upAtCut = new Set([...upAtCut, ...up]);
+    if (event.fact.case !== "runtime") continue;
+    const { name, kind, containerId } = event.fact.value;
+    const story = () => `${words[kind]} was told before:\n${storyOf(name, events.slice(0, at + 1))}`;
+    if (once.includes(kind)) {
+      const fact = `${kind} ${containerId || event.commandId}`;
+      assert.ok(!told.has(fact), story());
+      told.add(fact);
+    } else if (ends.includes(kind)) {
+      assert.ok(up.delete(containerId), story());
+      upAtCut.delete(containerId);
+    } else if (kind === Kind.STARTED) {
+      assert.ok(!up.has(containerId) || upAtCut.delete(containerId), story());
+      up.add(containerId);
+    }
+  }
+}
+
+/** What was told of a runtime at last, for whoever looks for the fault. */
+function storyOf(name: string, events: readonly Event[]): string {
+  const lines = events.flatMap(({ fact, commandId, reason }) => {
+    if (fact.case !== "runtime" || fact.value.name !== name) return [];
+    return `${words[fact.value.kind]} ${fact.value.containerId.slice(0, 6)} ${commandId} ${reason}`;
+  });
+  return lines.slice(-12).join("\n");
+}
