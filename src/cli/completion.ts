@@ -1,4 +1,5 @@
 import { Argument, type Command } from "commander";
+import { RolloutState } from "../../gen/edge/v1/rollouts_pb.ts";
 import { RuntimePhase } from "../../gen/edge/v1/runtimes_pb.ts";
 import { word } from "./answer.ts";
 import { type Candidate, known, nextOf, rejoined } from "./candidates.ts";
@@ -51,6 +52,10 @@ const named: Record<string, (run: Run, door: Door, begun: string) => Promise<Can
   async node({ signal }, door) {
     const { nodes } = await door.fleet.listNodes({}, { signal, timeoutMs: patienceMs });
     return nodes.map(({ id, hostName }) => ({ word: id, description: hostName }));
+  },
+  async rollout({ signal }, door) {
+    const { rollouts } = await door.rollouts.listRollouts({}, { signal, timeoutMs: patienceMs });
+    return rollouts.map(({ id, state }) => ({ word: id, description: word(RolloutState, state) }));
   },
   async runtime(run, door) {
     const target = await findTarget(run, door);

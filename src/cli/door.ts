@@ -1,8 +1,9 @@
 import { connect } from "node:net";
 import { create, type DescService } from "@bufbuild/protobuf";
-import { type Client, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
+import { type Client, createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
 import { Fleet } from "../../gen/edge/v1/fleet_pb.ts";
+import { Rollouts } from "../../gen/edge/v1/rollouts_pb.ts";
 import { failure } from "../base/failure.ts";
 import {
   type Capability,
@@ -29,6 +30,8 @@ export interface Door extends Disposable {
   where: string;
   /** The hub's own service. @throws {Failure} unsupported at the local door. */
   readonly fleet: Client<typeof Fleet>;
+  /** The hub's rollouts. @throws {Failure} unsupported at the local door. */
+  readonly rollouts: Client<typeof Rollouts>;
   /** Asks a node something that has no side effects, or, at the local door, anything. */
   ask<C extends CommandCase>(
     name: C,
@@ -57,6 +60,10 @@ export async function withDoor<T>(run: Run, work: (door: Door) => Promise<T>): P
 
 function openDoor(place: Place, { signal, flags }: Run): Door {
   const sessions = place.kind === "hub" ? hubSessions(place) : localSessions(place.where);
+  const ofHub = <S extends DescService>(service: S): Client<S> => {
+    if (place.kind === "hub") return createClient(service, transport);
+    throw failure("unsupported", "this asks the hub, and --local asks this node's daemon: leave --local out");
+  };
   const transport = createGrpcTransport({
     baseUrl: place.kind === "hub" ? place.where : "http://localhost",
     sessionManager: sessions,
@@ -68,13 +75,10 @@ function openDoor(place: Place, { signal, flags }: Run): Door {
     kind: place.kind,
     where: place.where,
     get fleet() {
-      if (place.kind === "local") {
-        throw failure(
-          "unsupported",
-          "this asks the hub, and --local asks this node's daemon: leave --local out",
-        );
-      }
-      return client(Fleet, transport);
+      return ofHub(Fleet);
+    },
+    get rollouts() {
+      return ofHub(Rollouts);
     },
     async ask(name, request, options = {}) {
       const { method } = capabilityNamed(name);
@@ -102,10 +106,6 @@ export function capabilityNamed(name: CommandCase): Capability {
   const found = capabilities.find((one) => one.case === name);
   if (!found) throw new Error(`no capability is called ${name}`);
   return found;
-}
-
-function client<S extends DescService>(service: S, transport: Transport): Client<S> {
-  return createClient(service, transport);
 }
 
 function hubSessions({ where, ca }: Place): Http2SessionManager {

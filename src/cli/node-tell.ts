@@ -2,6 +2,7 @@ import type { FleetNode } from "../../gen/edge/v1/fleet_pb.ts";
 import type { GetNodeResponse } from "../../gen/edge/v1/node_pb.ts";
 import { RuntimePhase } from "../../gen/edge/v1/runtimes_pb.ts";
 import { ago, moment } from "./answer.ts";
+import { formatLabels } from "./labels.ts";
 import { formatBytes } from "./quantity.ts";
 import { sheet, table } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
@@ -12,6 +13,8 @@ export function tableOfNodes(nodes: readonly FleetNode[], { style, columns }: Te
     title: "LINE",
     paint: (cell: string) => (cell.startsWith("up") ? style.good(cell) : style.bad(cell)),
   };
+  // A fleet without labels has no column for them.
+  const isLabelled = nodes.some(({ labels }) => labels.length > 0);
   return table(
     [
       { title: "ID" },
@@ -23,14 +26,15 @@ export function tableOfNodes(nodes: readonly FleetNode[], { style, columns }: Te
       { title: "MEMORY", right: true },
       { title: "QUEUE", right: true },
       { title: "VERSION" },
+      ...(isLabelled ? [{ title: "LABELS" }] : []),
       { title: "WARNING" },
     ],
-    nodes.map((node) => nodeRow(node, now)),
+    nodes.map((node) => nodeRow(node, now, isLabelled)),
     { columns: columns, bold: style.bold },
   );
 }
 
-function nodeRow(node: FleetNode, now: number): string[] {
+function nodeRow(node: FleetNode, now: number, isLabelled: boolean): string[] {
   const runtimes = node.status?.runtimes ?? [];
   const running = runtimes.filter(({ phase }) => phase === RuntimePhase.RUNNING).length;
   const { sample } = node;
@@ -44,6 +48,7 @@ function nodeRow(node: FleetNode, now: number): string[] {
     sample ? formatBytes(sample.memoryUsedBytes) : "",
     String(node.pendingCommands),
     node.daemonVersion,
+    ...(isLabelled ? [formatLabels(node.labels)] : []),
     node.warning,
   ];
 }

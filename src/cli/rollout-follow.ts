@@ -1,0 +1,147 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import {
+  type Rollout,
+  RolloutNodeState,
+  RolloutState,
+  StartRolloutResponseSchema,
+  WatchRolloutResponseSchema,
+} from "../../gen/edge/v1/rollouts_pb.ts";
+import type { ApplyWishesRequestSchema } from "../../gen/edge/v1/wishes_pb.ts";
+import { type FailureKind, failure } from "../base/failure.ts";
+import { newId } from "../base/ids.ts";
+import { fromFailureMessage } from "../wire/failures.ts";
+import { answer, answerLine } from "./answer.ts";
+import { isLoss } from "./carry-out.ts";
+import { confirmed } from "./confirm.ts";
+import type { Door } from "./door.ts";
+import { isSelected } from "./labels.ts";
+import type { RolloutFlags } from "./rollout-flags.ts";
+import { describeRollout, newsOf, pictureOf } from "./rollout-tell.ts";
+import type { Run } from "./run.ts";
+import { choose } from "./target.ts";
+
+/** How long a lost hub is waited for, in milliseconds, and how often it is tried. */
+const hubPatience = { totalMs: 60_000, pauseMs: 1000 };
+
+/** To the first cell, and nothing is left of what was there. */
+const clearScreen = "\x1b[H\x1b[J";
+
+export interface StartFlags extends RolloutFlags {
+  yes: boolean;
+  wait: boolean;
+}
+
+/**
+ * Begins to apply wishes to the nodes that flags mean, after asking whoever is there, and follows it to its end; with `wait`
+ * false, only begins. @throws {Failure} as `followRollout`; cancelled: nobody wants it.
+ */
+export async function startRollout(
+  run: Run,
+  door: Door,
+  wishes: MessageInitShape<typeof ApplyWishesRequestSchema>,
+  flags: StartFlags,
+): Promise<void> {
+  const { signal } = run;
+  const nodeIds = await nodesOf(run, door, flags);
+  const {
+    batch = "",
+    maxFailures,
+    nodeTimeout = 0,
+    skipOffline,
+    rolloutId,
+    selector = [],
+    yes,
+    wait,
+  } = flags;
+  const pace = batch === "" ? "all at once" : `${batch} at a time`;
+  await confirmed(run, yes, `Apply to ${nodeIds.length} nodes, ${pace}?`);
+  const request = {
+    id: rolloutId ?? newId("ro"),
+    ...{ wishes, batch, maxFailures, skipOffline },
+    nodeTimeoutMs: BigInt(nodeTimeout),
+    // The hub chooses by labels itself, at the moment when it begins.
+    ...(flags.selector ? { selector } : { nodeIds }),
+  };
+  const response = await door.rollouts.startRollout(request, { signal, timeoutMs: 30_000 });
+  if (wait) return await followRollout(run, door, request.id);
+  answer(
+    run,
+    StartRolloutResponseSchema,
+    response,
+    () => `rollout ${request.id} has begun: follow it with \`orchestrator rollout watch ${request.id}\`\n`,
+  );
+}
+
+/**
+ * Watches a rollout to its end, over interruptions of the hub: on a terminal a table that refreshes, in a log a line for each
+ * node that got further. Ctrl-C ends the watching, never the rollout.
+ * @throws {Failure} what ended it, when it did not succeed; cancelled: it was called off, or is not watched any longer.
+ */
+export async function followRollout(run: Run, door: Door, id: string): Promise<void> {
+  const { clock, signal, flags, terminal } = run;
+  const isPerson = terminal.columns !== undefined && terminal.animated && flags.json !== true;
+  let last: Rollout | undefined;
+  let lostAt: number | undefined;
+  while (!last?.finishedAt) {
+    try {
+      for await (const update of door.rollouts.watchRollout({ id }, { signal })) {
+        const { rollout } = update;
+        if (!rollout) continue;
+        lostAt = undefined;
+        if (isPerson) terminal.out(`${clearScreen}${pictureOf(rollout, terminal)}`);
+        else answerLine(run, WatchRolloutResponseSchema, update, () => newsOf(last, rollout));
+        last = rollout;
+      }
+    } catch (thrown) {
+      if (signal.aborted) throw notWatching(id);
+      if (!isLoss(thrown)) throw thrown;
+    }
+    if (last?.finishedAt) break;
+    lostAt ??= clock.elapsed();
+    if (clock.elapsed() - lostAt > hubPatience.totalMs) {
+      const sentence = `the hub is gone; the rollout goes on when it is back: ${howToFollow(id)}`;
+      throw failure("unavailable", sentence);
+    }
+    terminal.err("the hub is gone, waiting for it ...\n");
+    await clock.sleep(hubPatience.pauseMs, signal).catch(() => {});
+    if (signal.aborted) throw notWatching(id);
+  }
+  if (isPerson) terminal.out(`${clearScreen}${describeRollout(last, terminal)}`);
+  else if (flags.json !== true) terminal.out(`rollout ${id}: ${last.reason}\n`);
+  mustHaveSucceeded(last);
+}
+
+function mustHaveSucceeded({ id, state, reason, nodes }: Rollout): void {
+  if (state === RolloutState.SUCCEEDED) return;
+  if (state === RolloutState.CANCELLED)
+    throw failure("cancelled", `rollout ${id} did not end by itself: ${reason}`);
+  const first = nodes.find((node) => node.state === RolloutNodeState.FAILED)?.failure;
+  const kind: FailureKind = first ? fromFailureMessage(first).kind : "internal";
+  throw failure(kind, `rollout ${id} failed: ${reason}; see \`orchestrator rollout get ${id}\``);
+}
+
+function notWatching(id: string) {
+  const end = `end it with \`orchestrator rollout cancel ${id}\``;
+  return failure("cancelled", `not watching any longer; the rollout goes on: ${howToFollow(id)}, ${end}`);
+}
+
+function howToFollow(id: string): string {
+  return `follow it with \`orchestrator rollout watch ${id}\``;
+}
+
+/** The ids of the nodes that flags mean, as far as is known here. @throws {Failure} invalid, not_found, conflict. */
+async function nodesOf(
+  { flags, signal }: Run,
+  door: Door,
+  { selector, nodes: names }: RolloutFlags,
+): Promise<string[]> {
+  if (flags.node !== undefined || (selector && names)) {
+    throw failure(
+      "invalid",
+      "nodes are chosen by --selector, by --nodes, or one by --node: leave out the others",
+    );
+  }
+  const { nodes } = await door.fleet.listNodes({}, { signal, timeoutMs: 30_000 });
+  if (!selector) return (names ?? []).map((name) => choose(nodes, name).id);
+  return nodes.filter(({ labels }) => isSelected(labels, selector)).map(({ id }) => id);
+}

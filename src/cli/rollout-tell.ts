@@ -1,0 +1,96 @@
+import {
+  type Rollout,
+  type RolloutCounts,
+  type RolloutNode,
+  RolloutNodeState,
+  RolloutState,
+} from "../../gen/edge/v1/rollouts_pb.ts";
+import { PlannedAction } from "../../gen/edge/v1/wishes_pb.ts";
+import { ago, moment, word } from "./answer.ts";
+import { rows, sheet, table } from "./table.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Nodes that are shown while a rollout is under way; all are when it has ended. */
+const shownLimit = 20;
+
+/** Rollouts for people, newest first. */
+export function tableOfRollouts(rollouts: readonly Rollout[], terminal: Terminal, now: number): string {
+  return rows(
+    terminal,
+    ["ID", "STATE", "NODES", "BY", "AGE", "WHY"],
+    rollouts.map(({ id, state, counts, actor, startedAt, reason }) => [
+      id,
+      word(RolloutState, state),
+      inNumbers(counts),
+      actor,
+      ago(startedAt, now),
+      reason,
+    ]),
+    "no rollouts",
+  );
+}
+
+/** One rollout for people, with all of its nodes. */
+export function describeRollout(rollout: Rollout, terminal: Terminal): string {
+  const { id, state, reason, actor, startedAt, finishedAt, counts, nodes } = rollout;
+  const head = sheet([
+    ["id", id],
+    ["state", word(RolloutState, state)],
+    ["why", reason],
+    ["by", actor],
+    ["started", moment(startedAt)],
+    ["finished", moment(finishedAt)],
+    ["nodes", inNumbers(counts)],
+  ]);
+  return `${head}\n${tableOfNodes(nodes, terminal)}`;
+}
+
+/** A rollout that is under way: what is going on, and what went wrong so far. */
+export function pictureOf({ id, reason, counts, nodes }: Rollout, terminal: Terminal): string {
+  const notable = nodes.filter(
+    ({ state }) => state === RolloutNodeState.RUNNING || state === RolloutNodeState.FAILED,
+  );
+  const shown = notable.slice(0, shownLimit);
+  const more = notable.length > shown.length ? `and ${notable.length - shown.length} more\n` : "";
+  const head = `rollout ${id}: ${reason}; ${inNumbers(counts)}\n`;
+  return shown.length === 0 ? head : `${head}${tableOfNodes(shown, terminal)}${more}`;
+}
+
+/** A line for each node that is elsewhere than before, for logs. */
+export function newsOf(before: Rollout | undefined, now: Rollout): string {
+  return now.nodes
+    .filter(({ state }, at) => state !== (before?.nodes[at]?.state ?? RolloutNodeState.WAITING))
+    .map((node) => {
+      const said = whatOf(node);
+      return `${node.nodeId}  ${word(RolloutNodeState, node.state)}${said === "" ? "" : `: ${said}`}\n`;
+    })
+    .join("");
+}
+
+/** How many nodes are where, in words: `3 succeeded, 1 failed`. */
+export function inNumbers(counts: RolloutCounts | undefined): string {
+  const words = (["waiting", "running", "succeeded", "failed", "skipped"] as const).flatMap((state) => {
+    const count = counts?.[state] ?? 0;
+    return count === 0 ? [] : [`${count} ${state}`];
+  });
+  return words.join(", ");
+}
+
+function tableOfNodes(nodes: readonly RolloutNode[], { style, columns }: Terminal): string {
+  const paint = (cell: string) => {
+    if (cell.startsWith("succeeded")) return style.good(cell);
+    return cell.startsWith("failed") ? style.bad(cell) : cell;
+  };
+  return table(
+    [{ title: "NODE" }, { title: "STATE", paint }, { title: "COMMAND" }, { title: "WHAT" }],
+    nodes.map((node) => [node.nodeId, word(RolloutNodeState, node.state), node.commandId, whatOf(node)]),
+    { columns, bold: style.bold },
+  );
+}
+
+/** Why a node failed or was left out, or what was done to its runtimes: `2 create, 1 keep`. */
+function whatOf({ failure, runtimes }: RolloutNode): string {
+  if (failure) return failure.message;
+  const byAction = Map.groupBy(runtimes, ({ action }) => word(PlannedAction, action));
+  return [...byAction].map(([action, of]) => `${of.length} ${action}`).join(", ");
+}
