@@ -22,6 +22,10 @@ export function netmonSettings({ env, uid, home }: Surroundings) {
         doc: "Folder where netmon keeps what is attached and which leases it holds; that of its socket when not set.",
       }),
     ),
+    "netmon.dev_dir": path({
+      default: "/dev",
+      doc: "Folder of the node's devices, where a netmon that runs in a container sees it.",
+    }),
     "netmon.settle_ms": milliseconds({
       default: 1_000,
       min: 0,

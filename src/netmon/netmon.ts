@@ -22,7 +22,7 @@ export interface NetmonOptions {
 
 /** A netmon that is open: its socket answers. */
 export interface Netmon extends AsyncDisposable {
-  /** Keeps the picture true and the vNICs as they should be, until the signal is aborted. */
+  /** Keeps the picture true, and vNICs and devices as they should be, until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>;
 }
 
@@ -51,7 +51,9 @@ export async function openNetmon(options: NetmonOptions, signal: AbortSignal): P
   const sql = opened.use(Sql.open(state, [attachmentsSchema], clock.now));
   if (sql.setAside) log.error({ ...sql.setAside }, "the state file could not be read and was set aside");
   const picture = () => network.picture;
-  const attachments = opened.use(Attachments.open({ sql, picture, clock, log, random, lookEveryMs }));
+  const attachments = opened.use(
+    Attachments.open({ sql, picture, devFolder: config["netmon.dev_dir"], clock, log, random, lookEveryMs }),
+  );
   network.changes.listen(() => attachments.notice());
   const notice = () => {
     network.notice();

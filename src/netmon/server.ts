@@ -51,7 +51,7 @@ export function openDoor(path: string, rooms: Rooms, health: HealthBoard): Promi
     ),
     attach: unaryHandler(async (request: AttachRequest, { signal }: CallContext) => {
       const { requestId, attachment = create(AttachmentSchema) } = request;
-      return create(AttachResponseSchema, { vnics: await attachments.attach(attachment, requestId, signal) });
+      return create(AttachResponseSchema, await attachments.attach(attachment, requestId, signal));
     }),
     detach: unaryHandler(async (request: DetachRequest) => {
       validate(DetachRequestSchema, request);

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { create } from "@bufbuild/protobuf";
+import type { DeviceStatus } from "../../../gen/edge/v1/devices_pb.ts";
 import {
   type Attachment,
   type AttachmentEvent,
@@ -21,6 +22,7 @@ import { askLan } from "./ask.ts";
 import { checkAgainst, checkAttachment } from "./check.ts";
 import { stopClient } from "./clients.ts";
 import { giveBack } from "./detach.ts";
+import { deviceStatusesOf, tellDevicesGone } from "./devices.ts";
 import { Events } from "./events.ts";
 import { returnNics } from "./links.ts";
 import { Loop } from "./loop.ts";
@@ -35,12 +37,20 @@ export interface AttachmentsOptions {
   readonly sql: Sql;
   /** The newest settled picture of the node's network. */
   readonly picture: () => Seen;
+  /** Where the node's /dev is. */
+  readonly devFolder: string;
   readonly clock: Clock;
   readonly log: Logger;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   /** Longest time between looks at everything, in milliseconds. */
   readonly lookEveryMs: number;
+}
+
+/** What was attached, as it is now. */
+export interface Attached {
+  readonly vnics: VnicStatus[];
+  readonly devices: DeviceStatus[];
 }
 
 /** How long a caller of `attach` waits for what comes by itself, such as a first lease, in milliseconds. */
@@ -79,7 +89,7 @@ export class Attachments implements AsyncDisposable {
    * Keeps an attachment and makes it so; `edge.v1.NetMon.Attach` says what it promises.
    * @throws {Failure} invalid, conflict, unsupported: nothing is kept, and the earlier attachment stays.
    */
-  async attach(attachment: Attachment, requestId: string, signal: AbortSignal): Promise<VnicStatus[]> {
+  async attach(attachment: Attachment, requestId: string, signal: AbortSignal): Promise<Attached> {
     checkAttachment(attachment, requestId);
     const { owner } = attachment;
     const stop = AbortSignal.any([signal, this.#loop.signal]);
@@ -90,7 +100,7 @@ export class Attachments implements AsyncDisposable {
       return await this.#keep(attachment, free, requestId);
     });
     await this.#untilSettled(tended, this.#loop.begin(tended), stop);
-    return statusesOf(tended);
+    return { vnics: statusesOf(tended), devices: deviceStatusesOf(tended) };
   }
 
   /** Takes an attachment away, gives its leases back and forgets it. Says whether there was one. */
@@ -105,6 +115,7 @@ export class Attachments implements AsyncDisposable {
       await returnNics(tended, tools, this.#loop.signal);
       tools.store.atomically(() => {
         for (const [vnic, { link }] of tended.told) if (link !== "") this.#tellDetached(tended, vnic);
+        tellDevicesGone(tended, tools);
         tools.store.forget(owner);
       });
       this.#loop.forget(tended);
@@ -125,7 +136,8 @@ export class Attachments implements AsyncDisposable {
     );
     return all.map((tended) => {
       const { owner, containerId } = tended.attachment;
-      return create(AttachmentStatusSchema, { owner, containerId, vnics: statusesOf(tended) });
+      const [vnics, devices] = [statusesOf(tended), deviceStatusesOf(tended)];
+      return create(AttachmentStatusSchema, { owner, containerId, vnics, devices });
     });
   }
 
@@ -184,7 +196,8 @@ export class Attachments implements AsyncDisposable {
   async #untilSettled(tended: Tended, number: number, signal: AbortSignal): Promise<void> {
     const stop = AbortSignal.any([signal, AbortSignal.timeout(settleMs)]);
     for await (const _ of this.#loop.rounds.wakes(stop)) {
-      if (tended.answered >= number && !tended.standings.some(({ isPending }) => isPending)) return;
+      const isPending = tended.standings.some((one) => one.isPending) || isBeginning(tended);
+      if (tended.answered >= number && !isPending) return;
     }
   }
 
@@ -201,6 +214,11 @@ function hasSameLease(old: Vnic, one: Vnic): boolean {
     (key) => old[key] === one[key],
   );
   return isSame && isLeased(old) === isLeased(one);
+}
+
+/** Whether its container is just being started, and gets its devices in a moment. */
+function isBeginning({ attachment, netns, hasFiles }: Tended): boolean {
+  return attachment.devices.length > 0 && netns !== undefined && !hasFiles;
 }
 
 function statusesOf({ attachment, told }: Tended): VnicStatus[] {

@@ -2,6 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { type Attachment, AttachRequestSchema } from "../../../gen/edge/v1/netmon_pb.ts";
 import { type Vnic, VnicMode } from "../../../gen/edge/v1/vnics_pb.ts";
 import { failure, invalidFields } from "../../base/failure.ts";
+import { wrongDevices } from "../../wire/devices.ts";
 import { violationsOf } from "../../wire/validation.ts";
 import { hasOwnMac, wrongVnics } from "../../wire/vnics.ts";
 import { modeFor } from "../parents/index.ts";
@@ -20,6 +21,7 @@ export function checkAttachment(attachment: Attachment, requestId: string): void
     ...violationsOf(AttachRequestSchema, create(AttachRequestSchema, { attachment, requestId })),
     ...wrongVnics(attachment.vnics, `${path}.vnics`),
     ...withoutMac,
+    ...wrongDevices(attachment.devices, `${path}.devices`),
   ];
   if (violations.length > 0) throw invalidFields(violations);
 }

@@ -8,7 +8,7 @@ const soon = {
   /** A plan that was not done with, or the kernel's own question for an IPv6 duplicate. */
   pending: 1_000,
   /** A container that is just being started, and has no files of its own yet. */
-  files: 50,
+  files: 20,
   /** A whole NIC that is neither in its container nor on the node. */
   nic: 2_000,
   /** An address by SLAAC, at first; later half as often as it is already missing, and in the end with all else. */

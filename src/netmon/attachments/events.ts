@@ -1,5 +1,6 @@
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import type { DeviceChange } from "../../../gen/edge/v1/devices_pb.ts";
 import { type AttachmentEvent, AttachmentEventSchema } from "../../../gen/edge/v1/netmon_pb.ts";
 import type { VnicChangeSchema } from "../../../gen/edge/v1/vnics_pb.ts";
 import { beginning } from "../../base/evidence.ts";
@@ -13,13 +14,12 @@ export const eventTable = `CREATE TABLE events (
 ) STRICT;`;
 
 /** What happened, before it has its place. */
-export interface Happened {
+export type Happened = {
   owner: string;
-  change: MessageInitShape<typeof VnicChangeSchema>;
   reason: string;
   /** Empty when nobody asked for it. */
   requestId: string;
-}
+} & ({ change: MessageInitShape<typeof VnicChangeSchema> } | { device: DeviceChange });
 
 /** How many events are kept: netmon.proto promises as many. */
 const limit = 10_000;
@@ -44,9 +44,9 @@ export class Events {
   }
 
   /** On disk when this returns, or with the surrounding transaction. */
-  append({ owner, change, reason, requestId }: Happened): void {
+  append({ reason, ...happened }: Happened): void {
     const event = create(AttachmentEventSchema, {
-      ...{ owner, change, requestId, at: timestampFromMs(this.#now()) },
+      ...{ ...happened, at: timestampFromMs(this.#now()) },
       reason: beginning(reason, maxReasonBytes),
     });
     const { lastId } = this.#sql.run(

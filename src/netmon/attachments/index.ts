@@ -1,5 +1,5 @@
 /**
- * The vNICs of this node's runtimes. What should be is kept on disk, so that netmon makes it so whenever a container runs, with or
+ * The vNICs and devices of this node's runtimes. What should be is kept on disk, so that netmon makes it so whenever a container runs, with or
  * without the daemon; a plan says what differs from what is seen, and the loop closes the gap, for each owner by itself.
  */
 

@@ -6,6 +6,7 @@ import { Gate } from "../../base/gate.ts";
 import { Lanes } from "../../base/lanes.ts";
 import { runTasks } from "../../base/tasks.ts";
 import { findOwners } from "../namespaces/index.ts";
+import { DeviceLook } from "./device-look.ts";
 import { NodeLane } from "./node-lane.ts";
 import { findParent } from "./parent.ts";
 import { failAll, round } from "./round.ts";
@@ -41,15 +42,18 @@ export class Loop implements AsyncDisposable {
   readonly #gate = new Gate(roundsAtOnce);
   readonly #stop = new AbortController();
   readonly #node: NodeLane;
+  readonly #devices: DeviceLook;
   readonly #looks = new Changes();
   readonly #tasks = new Set<Promise<void>>();
   #isNoticed = true;
 
-  constructor(tools: Omit<Tools, "wake" | "wakeAfter">, lookEveryMs: number) {
+  constructor(tools: Omit<Tools, "wake" | "wakeAfter" | "all">, lookEveryMs: number) {
     const wake = (tended: Tended) => void this.wake(tended);
-    this.#tools = { ...tools, wake, wakeAfter: (tended, ms) => this.#wakeAfter(tended, ms) };
+    const wakeAfter: Tools["wakeAfter"] = (tended, ms) => this.#wakeAfter(tended, ms);
+    this.#tools = { ...tools, wake, wakeAfter, all: () => this.all.values() };
     this.#lookEveryMs = lookEveryMs;
     this.#node = new NodeLane(this.all, this.#tools, this.signal);
+    this.#devices = new DeviceLook(this.#tools);
   }
 
   get tools(): Tools {
@@ -88,8 +92,10 @@ export class Loop implements AsyncDisposable {
           await clock.sleep(this.#lookEveryMs, stop);
           for (const tended of this.all.values()) this.wake(tended);
           this.notice();
+          this.#devices.notice();
         }
       },
+      (stop) => this.#devices.run(stop),
     );
   }
 
@@ -110,11 +116,13 @@ export class Loop implements AsyncDisposable {
     timer.abort();
     this.all.delete(attachment.owner);
     this.#node.tend();
+    this.#devices.notice();
   }
 
   /** Asks for a round of an owner that may be new, whose container may run already. */
   begin(tended: Tended): number {
     if (!tended.process) this.#find([tended]);
+    this.#devices.notice();
     return this.wake(tended);
   }
 
@@ -131,6 +139,7 @@ export class Loop implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort();
+    this.#devices[Symbol.dispose]();
     await Promise.all([...this.#tasks, this.#node.ended()]);
   }
 

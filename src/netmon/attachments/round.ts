@@ -1,9 +1,10 @@
 import { VnicPhase } from "../../../gen/edge/v1/vnics_pb.ts";
 import { asFailure, type Failure } from "../../base/failure.ts";
 import { withoutPrefix } from "../../wire/subnet.ts";
-import { announce, hasOwnRoot, type Inside, Netns, observe } from "../namespaces/index.ts";
+import { announce, hasOwnRoot, type Inside, Netns, type Owner, observe } from "../namespaces/index.ts";
 import { apply } from "./apply.ts";
 import { stopClient } from "./clients.ts";
+import { leaveDevices, roundOfDevices, wakeWaiting } from "./devices.ts";
 import { nextLookMs } from "./due.ts";
 import { type Bench, returnNics, takeLinkAway } from "./links.ts";
 import { findParent, lanSide, whyOtherLan } from "./parent.ts";
@@ -28,6 +29,7 @@ const maxTurns = 5;
  */
 export async function round(tended: Tended, tools: Tools, signal: AbortSignal): Promise<void> {
   await enter(tended, tools, signal);
+  await roundOfDevices(tended, tools, signal);
   const reasons: ReasonsByVnic = new Map();
   let planned = await turn(tended, tools, signal);
   for (let turns = 1; planned.steps.length > 0 && tended.netns && turns <= maxTurns; turns++) {
@@ -42,7 +44,8 @@ export async function round(tended: Tended, tools: Tools, signal: AbortSignal): 
   record(tended, { standings, reasons }, tools);
   if (tended.netns?.isAlive === false) tools.wake(tended); // It ended meanwhile, and what it had is to be taken away.
   // What was asked for is done; what happens from now on happens by itself.
-  if (tended.netns && !standings.some(({ isPending }) => isPending)) tended.requestId = "";
+  const isDone = tended.hasFiles && !standings.some(({ isPending }) => isPending);
+  if (tended.netns && isDone) tended.requestId = "";
 }
 
 /** Goes to where the container runs now, and leaves where it ran before. */
@@ -51,7 +54,11 @@ async function enter(tended: Tended, tools: Tools, signal: AbortSignal): Promise
   const isOther = netns && (!process || lifeOf(process) !== lifeOf(netns.owner));
   if (netns && (isOther || !netns.isAlive)) await leave(tended, tools, signal);
   if (!tended.netns) await returnNics(tended, tools, signal);
-  if (tended.netns || !process) return;
+  if (!tended.netns && process) await enterAnew(tended, process, tools);
+  if (tended.netns && !tended.hasFiles) tended.hasFiles = await hasOwnRoot(tended.netns.owner);
+}
+
+async function enterAnew(tended: Tended, process: Owner, tools: Tools): Promise<void> {
   try {
     tended.netns = await Netns.open(process);
     tended.absence = "";
@@ -76,6 +83,7 @@ async function enter(tended: Tended, tools: Tools, signal: AbortSignal): Promise
 export async function leave(tended: Tended, tools: Tools, signal: AbortSignal): Promise<void> {
   const { netns } = tended;
   if (!netns) return;
+  await leaveDevices(tended, tools, signal);
   for (const [name, vnic] of tended.vnics) {
     await stopClient(vnic);
     await takeLinkAway(name, vnic, { tools, tended, netns, signal }).catch((error: unknown) => {
@@ -85,6 +93,7 @@ export async function leave(tended: Tended, tools: Tools, signal: AbortSignal): 
   }
   tended.netns = undefined;
   tended.process = undefined;
+  wakeWaiting(tended, tools);
   await netns[Symbol.asyncDispose]();
 }
 
@@ -101,7 +110,6 @@ async function turn(tended: Tended, tools: Tools, signal: AbortSignal): Promise<
   const inside = tended.netns?.isAlive ? await observe(tended.netns.place, signal) : undefined;
   const elapsed = tools.clock.elapsed();
   const { vnics } = tended.attachment;
-  if (inside && tended.process && !tended.hasFiles) tended.hasFiles = await hasOwnRoot(tended.process);
   for (const { name } of vnics) if (!tended.vnics.has(name)) tended.vnics.set(name, newTendedVnic());
   if (inside) remember(tended, inside, elapsed);
   await heedParents(tended, inside, tools, signal);

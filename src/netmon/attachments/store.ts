@@ -5,6 +5,7 @@ import { type VnicStatus, VnicStatusSchema } from "../../../gen/edge/v1/vnics_pb
 import type { Schema, Sql } from "../../base/sql.ts";
 import type { DhcpLease } from "../lease/index.ts";
 import type { RecordedNic } from "../parents/index.ts";
+import { DeviceStore, deviceTables } from "./device-store.ts";
 import { eventTable } from "./events.ts";
 
 /** The tables of this room: what should be, which leases are held, what was told last, and what happened. */
@@ -37,6 +38,7 @@ export const schema: Schema = {
        PRIMARY KEY (owner, vnic)
      ) STRICT;
      ${eventTable}`,
+    deviceTables,
   ],
 };
 
@@ -64,10 +66,12 @@ export interface Displaced {
 
 /** What is kept on disk, so that netmon goes on where it was, whoever was killed in between. */
 export class Store {
+  readonly devices: DeviceStore;
   readonly #sql: Sql;
 
   constructor(sql: Sql) {
     this.#sql = sql;
+    this.devices = new DeviceStore(sql);
   }
 
   /** All of `work` is on disk, or nothing. */
@@ -91,7 +95,7 @@ export class Store {
 
   forget(owner: string): void {
     this.atomically(() => {
-      for (const table of ["attachments", "leases", "nics", "told"]) {
+      for (const table of ["attachments", "leases", "nics", "told", "devices_made", "devices_told"]) {
         this.#sql.run(`DELETE FROM ${table} WHERE owner = ?`, owner);
       }
     });

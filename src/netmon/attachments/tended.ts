@@ -1,4 +1,5 @@
 import type { Attachment } from "../../../gen/edge/v1/netmon_pb.ts";
+import type { DeviceStanding, Made, ToldDevice } from "../devices/index.ts";
 import type { LeaseClient } from "../lease/index.ts";
 import type { Ipv6Use, Netns, Owner } from "../namespaces/index.ts";
 import type { RecordedNic } from "../parents/index.ts";
@@ -25,6 +26,7 @@ export interface Tended {
   /** The name servers that were written in this life of the container. */
   nameServers: string;
   displaced: Displaced | undefined;
+  readonly devices: TendedDevices;
   /** The request whose wish is being made so, now or when the container starts: its events carry it. */
   requestId: string;
   /** Rounds that were asked for, counted, and the count that the last finished one answered. */
@@ -35,6 +37,16 @@ export interface Tended {
   failures: number;
   /** Ends the timer of its next look; there is always one at most. */
   timer: AbortController;
+}
+
+/** What is remembered of the devices of one owner, by their paths on the node. */
+export interface TendedDevices {
+  readonly made: Map<string, Made>;
+  readonly told: Map<string, ToldDevice>;
+  /** As the last round found and left them. */
+  standings: readonly DeviceStanding[];
+  /** What their paths led to at the last round, as text. */
+  found: string;
 }
 
 /** What is remembered of one vNIC. */
@@ -77,6 +89,9 @@ export function newTended(attachment: Attachment, store: Store): Tended {
     },
     vnics: new Map([...names].map((name) => [name, newTendedVnic(leases.get(name), nics.get(name))])),
     ...{ told: store.told(owner), displaced: store.displaced(owner) },
+    devices: {
+      ...{ made: store.devices.made(owner), told: store.devices.told(owner), standings: [], found: "" },
+    },
     ...{ asked: 0, answered: 0, failures: 0, isQueued: false, timer: new AbortController() },
   };
 }

@@ -15,6 +15,10 @@ export interface Tools {
   readonly random: () => number;
   /** The newest settled picture of the node's network. */
   readonly picture: () => Seen;
+  /** Where the node's /dev is. */
+  readonly devFolder: string;
+  /** All owners that are looked after. */
+  readonly all: () => Iterable<Tended>;
   /** Asks for a round of an owner: something about it is different. Costs nothing. */
   readonly wake: (tended: Tended) => void;
   /** Asks for a round after a time, unless one is asked for sooner. */

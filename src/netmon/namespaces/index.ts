@@ -18,9 +18,10 @@ export {
   setLinkUp,
   setMac,
 } from "./links.ts";
-export { hasOwnRoot, writeNameServers } from "./name-servers.ts";
+export { writeNameServers } from "./name-servers.ts";
 export { Netns } from "./netns.ts";
-export { findOwners, type Owner } from "./owner.ts";
+export { findOwners, isAlive, type Owner } from "./owner.ts";
+export { below, hasOwnRoot, openRoot } from "./root.ts";
 export { removeRoute, replaceRoute } from "./routes.ts";
 export { ownNamespace, type Place, run } from "./run.ts";
 export { keepAddressesApart } from "./settings.ts";

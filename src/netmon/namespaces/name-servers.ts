@@ -1,10 +1,11 @@
 import { constants } from "node:fs";
-import { type FileHandle, open, readFile, stat } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import { isIP } from "node:net";
 import { failure } from "../../base/failure.ts";
 import { systemCode } from "../../base/system-code.ts";
 import { ended, mayNotLook } from "./netns.ts";
 import { isAlive, type Owner } from "./owner.ts";
+import { below, openRoot } from "./root.ts";
 
 const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_RDWR } = constants;
 
@@ -24,11 +25,7 @@ export async function writeNameServers(
   await using steps = new AsyncDisposableStack();
   const step = async (path: string, flags: number) => steps.use(await open(path, flags));
   try {
-    const root = await step(`/proc/${owner.pid}/root`, O_RDONLY | O_DIRECTORY);
-    if (!isAlive(owner)) throw ended(owner);
-    if (await isRootOfOthers(root, owner)) {
-      throw failure("unavailable", "the container is just being started: ask again in a moment");
-    }
+    const root = steps.use(await openRoot(owner));
     const etc = await step(below(root, "etc"), O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
     const file = await step(below(etc, "resolv.conf"), O_RDWR | O_NOFOLLOW | O_NONBLOCK);
     if (!(await file.stat()).isFile()) throw refused("it is no regular file");
@@ -42,31 +39,6 @@ export async function writeNameServers(
     if (code === "") throw thrown;
     throw refused(meanings[code] ?? `the kernel says ${code}`, thrown);
   }
-}
-
-/** Whether a container's process has files of its own by now: engines give it its network before that. */
-export async function hasOwnRoot(owner: Owner): Promise<boolean> {
-  const root = await open(`/proc/${owner.pid}/root`, O_RDONLY | O_DIRECTORY).catch(() => undefined);
-  if (!root) return false;
-  try {
-    return !(await isRootOfOthers(root, owner)) && isAlive(owner);
-  } finally {
-    await root.close();
-  }
-}
-
-/**
- * Whether a root folder is that of who started the container, of the machine, or netmon's own. A container that is being started
- * has its starter's until its own is in place, and what is written there is written into the node's own files.
- */
-async function isRootOfOthers(root: FileHandle, { pid }: Owner): Promise<boolean> {
-  const { dev, ino } = await root.stat({ bigint: true });
-  const status = await readFile(`/proc/${pid}/status`, "utf8").catch(() => "");
-  const starter = /^PPid:\s+([1-9]\d*)$/m.exec(status)?.[1] ?? "1";
-  const others = await Promise.all(
-    [starter, "1", "self"].map((one) => stat(`/proc/${one}/root`, { bigint: true }).catch(() => undefined)),
-  );
-  return others.some((one) => one?.dev === dev && one.ino === ino);
 }
 
 const notPlain = "it, or the folder above it, is no plain file or folder";
@@ -85,11 +57,6 @@ export function resolvConf(servers: readonly string[], searchDomain: string): st
     ...servers.filter((one) => isIP(one) !== 0).map((one) => `nameserver ${one}`),
   ];
   return lines.map((line) => `${line}\n`).join("");
-}
-
-/** A descriptor, unlike a path, leads to the same folder whatever the container renames meanwhile. */
-function below(folder: FileHandle, name: string): string {
-  return `/proc/self/fd/${folder.fd}/${name}`;
 }
 
 /** The end is cut last, so that a reader in between sees too much rather than nothing. */

@@ -1,8 +1,10 @@
 /** An engine with containers, a plant's LANs, and netmon as a program of its own in between: what vNICs are tried on. */
 import { execFile, execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { PassThrough } from "node:stream";
 import { promisify } from "node:util";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
@@ -25,7 +27,7 @@ export type VnicInit = Exclude<MessageInitShape<typeof VnicSchema>, { $typeName:
 
 const run = promisify(execFile);
 
-export async function ground() {
+export async function ground(settings: Record<string, string> = {}) {
   await using opened = new AsyncDisposableStack();
   const folder = opened.use(tempFolder());
   const engine = opened.use(await startEngine({ name: "vnics" }));
@@ -38,6 +40,7 @@ export async function ground() {
     ORCHESTRATOR_LOG_LEVEL: "debug",
     // What is tested must be noticed, and not be found by the slow look.
     ORCHESTRATOR_NETMON_LOOK_EVERY_MS: "3600000",
+    ...settings,
   };
   const netmon = opened.use(program(["netmon", "start"], { env, under }));
   const transport = createGrpcTransport({
@@ -98,6 +101,22 @@ export async function ground() {
           const { State } = await container.inspect();
           return (await run("nsenter", [`--net=/proc/${State.Pid}/ns/net`, ...command])).stdout;
         },
+        /** Runs a program as the container would itself: what it wrote, and how it ended. */
+        exec: async (...command: string[]) => {
+          const exec = await container.exec({ Cmd: command, AttachStdout: true, AttachStderr: true });
+          const stream = await exec.start({ Tty: false });
+          const chunks: Buffer[] = [];
+          const taken = new PassThrough().on("data", (chunk: Buffer) => chunks.push(chunk));
+          engine.docker.modem.demuxStream(stream, taken, taken);
+          await once(stream, "end");
+          return { output: Buffer.concat(chunks).toString(), code: (await exec.inspect()).ExitCode };
+        },
+        /** What tells one life from another. */
+        life: async () => {
+          const { State, Id } = await container.inspect();
+          return `${Id} ${State.StartedAt} ${State.Pid}`;
+        },
+        pid: async () => (await container.inspect()).State.Pid,
         file: async (path: string) => {
           const { State } = await container.inspect();
           return (await run("cat", [`/proc/${State.Pid}/root${path}`])).stdout;
