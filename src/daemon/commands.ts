@@ -18,6 +18,7 @@ import {
   startRuntime,
   stopRuntime,
   unlockRuntime,
+  updateRuntime,
 } from "./runtimes/index.ts";
 import type { Dispatch, Handler, Table } from "./work/index.ts";
 
@@ -48,7 +49,7 @@ const commands: Table<Rooms> = {
   listSerialDevices,
   getMetrics,
   invokeRuntime,
-  updateRuntime: notYet,
+  updateRuntime,
   lockRuntime,
   unlockRuntime,
   planDecommission,

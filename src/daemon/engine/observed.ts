@@ -34,7 +34,7 @@ export interface ObservedContainer {
 /** All objects of one runtime that the engine has and that carry our labels. */
 export interface Observed {
   containers: readonly ObservedContainer[];
-  networks: readonly { id: string; name: string }[];
+  networks: readonly { id: string; name: string; isInternal: boolean }[];
   /** `commandId` is the create that made it. */
   volumes: readonly { name: string; commandId: string }[];
 }
@@ -97,7 +97,10 @@ export function byRuntime(listed: {
   /** Some engines say null for none. */
   volumes: readonly Docker.VolumeInspectInfo[] | null;
 }): Map<string, Observed> {
-  type Filling = { containers: ObservedContainer[]; networks: { id: string; name: string }[] };
+  type Filling = {
+    containers: ObservedContainer[];
+    networks: { id: string; name: string; isInternal: boolean }[];
+  };
   const found = new Map<string, Filling & { volumes: { name: string; commandId: string }[] }>();
   const at = (labels: { [key: string]: string } | null | undefined) => {
     const name = labels?.[label.runtime] ?? "";
@@ -106,7 +109,8 @@ export function byRuntime(listed: {
     return known;
   };
   for (const one of listed.containers) at(one.Config.Labels).containers.push(toObserved(one));
-  for (const one of listed.networks) at(one.Labels).networks.push({ id: one.Id, name: one.Name });
+  for (const one of listed.networks)
+    at(one.Labels).networks.push({ id: one.Id, name: one.Name, isInternal: one.Internal });
   for (const one of listed.volumes ?? []) {
     at(one.Labels).volumes.push({ name: one.Name, commandId: one.Labels[label.command] ?? "" });
   }

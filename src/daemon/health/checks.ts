@@ -44,7 +44,7 @@ export class Checks implements AsyncDisposable {
 
   /** From now on this run of a runtime is checked, or none. The same run is gone on with. */
   follow(name: string, run: Run | undefined): void {
-    const key = run ? `${run.id} ${run.startedAt} ${run.address}` : "";
+    const key = run ? `${run.id} ${run.startedAt} ${run.address} ${JSON.stringify(run.check)}` : "";
     const known = this.#runs.get(name);
     if ((known?.key ?? "") === key) return;
     known?.stop.abort();

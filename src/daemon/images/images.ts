@@ -47,13 +47,14 @@ export class Images {
   }
 
   /**
-   * Pulls an image for a runtime. One that another runtime pulled while this one waited is not pulled again.
+   * Pulls an image for a runtime. One that another runtime pulled while this one waited is not pulled again, unless the registry
+   * is to be asked what its tag means now.
    * @throws {Failure} exhausted: the engine's disk is too full. Else as `pull` and `credentialsFor` say.
    */
   async pull(
     runtime: string,
     image: string,
-    { signal, progress }: Pick<Ask, "signal" | "progress">,
+    { signal, progress, isAsked = false }: Pick<Ask, "signal" | "progress"> & { isAsked?: boolean },
   ): Promise<void> {
     const { engine, store, clock, settings } = this.#options;
     const reference = fullReference(image);
@@ -61,7 +62,7 @@ export class Images {
     progress(phase, 0, 0, "waits for other pulls");
     await this.#pulls.run(signal, async () => {
       progress(phase, 0, 0);
-      if (await inspect(engine, reference, signal)) return;
+      if (!isAsked && (await inspect(engine, reference, signal))) return;
       await this.#makeRoom(signal);
       const { silenceMs, credentialsFile } = settings;
       const credentials = await credentialsFor(image, credentialsFile);

@@ -17,8 +17,8 @@ import { Unplugged } from "./unplugged.ts";
 /** What a step needs besides itself. */
 export interface Hands extends RemovingHands {
   instanceId: string;
-  /** Where it is kept which image was meant. */
-  store: Pick<Store, "update">;
+  /** Where it is kept which image was meant, and what is still to be done. */
+  store: Pick<Store, "get" | "update">;
   network: Pick<Network, "netmon" | "changes" | "attach" | "detach" | "macOf">;
   wish: Wish;
   refused: ReadonlySet<Rlimit>;
@@ -176,6 +176,18 @@ export const apply: { [D in Act["do"]]: Does<D> } = {
   async stopContainer({ engine, signal, progress }, { container, graceMs }) {
     progress("stopping");
     await engine.stop(container, graceMs, signal);
+  },
+
+  async dropVolume(hands, { volume, reason }) {
+    const { store, wish } = hands;
+    try {
+      await remove.removeVolume(hands, { do: "removeVolume", volume, reason });
+    } catch (thrown) {
+      // Somebody else uses it: it goes with its runtime.
+      if (!(thrown instanceof EngineFailure) || thrown.status !== 409) throw thrown;
+    }
+    const left = store.get(wish.name)?.oldVolumes ?? [];
+    store.update(wish.name, { oldVolumes: left.filter((one) => one !== volume) });
   },
 
   ...remove,

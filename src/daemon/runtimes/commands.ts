@@ -4,20 +4,23 @@ import { asFailure, type Failure, failure } from "../../base/failure.ts";
 import type { Locks } from "../locks/index.ts";
 import type { Ask } from "../work/index.ts";
 import { type Admission, admit } from "./admission.ts";
+import type { Bringing } from "./bring.ts";
 import { checkSpec } from "./check.ts";
 import { type Override, refuseLocked } from "./locked.ts";
 import type { Loop } from "./loop.ts";
 import type { Books } from "./record.ts";
+import { recordRolledBack } from "./record-update.ts";
 import { undo } from "./round.ts";
-import { differences, hashOf } from "./spec.ts";
+import { differences, hashOf, keptForm } from "./spec.ts";
 import type { Store, Wish } from "./store.ts";
+import { desiredOf } from "./update-plan.ts";
 import { isSettled, settled, waitFor } from "./wait.ts";
 
 /**
  * What commands do: they change a wish and wait for the loop. Each may be carried out again after a crash, under the same id,
  * and comes to the same answer. One that is called off leaves its wish as it changed it, but for a create, which is undone.
  */
-export interface Room extends Books, Admission {
+export interface Room extends Books, Admission, Bringing {
   loop: Loop;
   clock: Clock;
   locks: Locks;
@@ -38,7 +41,7 @@ export async function create(room: Room, spec: RuntimeSpec, ask: Ask): Promise<{
   if (earlier) throw earlier;
   const there = store.get(spec.name);
   const isOurs = there === undefined || there.commandId === ask.id;
-  if (there) refuseDifferent(there, spec);
+  if (there) refuseDifferent(there, spec, { isOurs });
   else addWish(room, spec, ask);
   loop.ask(spec.name);
   try {
@@ -61,7 +64,11 @@ export async function start(room: Room, name: string, ask: Ask): Promise<void> {
 export async function stop(room: Room, name: string, override: Override, ask: Ask): Promise<void> {
   const wish = await theMade(room, name, ask);
   if (wish.desired === "running") refuseLocked(room, wish, override, ask);
-  change(room, name, ask, { desired: "stopped", restartOf: "" });
+  room.store.atomically(() => {
+    // What did not show that it works is not what is started later.
+    recordRolledBack(room, wish, failure("conflict", "it was stopped before it was known to be healthy"));
+    change(room, name, ask, { desired: "stopped", restartOf: "" });
+  });
   await settled(room.loop, name, ask);
 }
 
@@ -125,11 +132,14 @@ function notThere(name: string): Error {
 }
 
 /** A wish that is already stored and means the same is fine. @throws {Failure} conflict. */
-function refuseDifferent(there: Wish, spec: RuntimeSpec): void {
+function refuseDifferent(there: Wish, spec: RuntimeSpec, { isOurs }: { isOurs: boolean }): void {
   const fields = differences(there.spec, spec);
+  const { desired } = there;
+  // Whether it should run may have been changed since this command made it.
+  if (!isOurs && desired !== "absent" && desiredOf(spec, desired) !== desired) fields.push("spec.desired");
   if (fields.length === 0) return;
   const sentence = `runtime ${spec.name} exists with another ${fields.join(", ")}`;
-  throw failure("conflict", `${sentence}: delete it first, or choose another name`);
+  throw failure("conflict", `${sentence}: update it, or choose another name`);
 }
 
 function addWish(room: Room, spec: RuntimeSpec, ask: Ask): void {
@@ -143,7 +153,8 @@ function addWish(room: Room, spec: RuntimeSpec, ask: Ask): void {
     );
   }
   admit(room, spec, store.list());
-  store.add({ name, spec, specHash: hashOf(spec), commandId: ask.id, createdAt: clock.now() });
+  const wish = { name, spec: keptForm(spec), specHash: hashOf(spec), desired: desiredOf(spec, "running") };
+  store.add({ ...wish, commandId: ask.id, createdAt: clock.now() });
   loop.tended(name).isTouched = false;
 }
 
@@ -161,7 +172,7 @@ export function theWish(store: Store, name: string): Wish {
 }
 
 /** The wish of this name when it ran once. @throws {Failure} not_found. */
-async function theMade(room: Room, name: string, ask: Ask): Promise<Wish> {
+export async function theMade(room: Room, name: string, ask: Ask): Promise<Wish> {
   const there = room.store.get(name);
   if (!there || there.desired === "absent") throw notThere(name);
   return there.stage === "made" ? there : await untilMade(room, name, there.commandId, ask);
@@ -190,7 +201,7 @@ async function callOff(room: Room, name: string, ask: Ask, why: Failure): Promis
   const wish = store.get(name);
   if (wish?.commandId !== ask.id || wish.stage === "made") return why;
   const tended = loop.tended(name);
-  if (wish.stage === "creating" && wish.desired === "running") undo(room, tended, wish, why);
+  if (wish.stage === "creating" && wish.desired !== "absent") undo(room, tended, wish, why);
   tended.waiting.abort(why);
   loop.ask(name);
   const patience = {

@@ -11,6 +11,7 @@ import {
   StartRuntimeResponseSchema,
   StopRuntimeResponseSchema,
   UnlockRuntimeResponseSchema,
+  UpdateRuntimeResponseSchema,
 } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { invalidField } from "../../base/failure.ts";
 import type { CommandCase } from "../../wire/commands.ts";
@@ -57,4 +58,9 @@ export const getRuntimeStats: Handles<"getRuntimeStats"> = async ({ runtimes }, 
 export const deleteRuntime: Handles<"deleteRuntime"> = async ({ runtimes }, { name, ...how }, ask) => {
   const removed = await runtimes.delete(name, how, ask);
   return create(DeleteRuntimeResponseSchema, { removed: [...removed] });
+};
+
+export const updateRuntime: Handles<"updateRuntime"> = async ({ runtimes }, { spec, ...how }, ask) => {
+  if (!spec) throw invalidField("spec", "is required");
+  return create(UpdateRuntimeResponseSchema, await runtimes.update(spec, how, ask));
 };

@@ -1,4 +1,4 @@
-import { failure } from "../../base/failure.ts";
+import { asFailure, failure } from "../../base/failure.ts";
 import { fullReference } from "../engine/index.ts";
 import type { Hands } from "./apply.ts";
 import type { Wish } from "./store.ts";
@@ -28,7 +28,7 @@ function pinned(image: string, digest: string): string {
 /** A reference of the very image that a runtime was created with; undefined when the engine no longer has it. */
 export async function keptReference(
   { engine, waiting }: Pick<Hands, "engine" | "waiting">,
-  { spec, imageId, imageDigest }: Wish,
+  { spec, imageId, imageDigest }: Pick<Wish, "spec"> & Resolved,
 ): Promise<string | undefined> {
   if (imageDigest !== "") {
     const byDigest = pinned(spec.image, imageDigest);
@@ -40,27 +40,54 @@ export async function keptReference(
   return (await engine.image(imageId, waiting)) && imageId;
 }
 
+/** Whose image it is. */
+type Imaged = Pick<Wish, "name" | "spec">;
+type Having = Pick<Hands, "engine" | "images" | "waiting" | "progress">;
+
 /** Sees to it that the engine has the image, and keeps what its tag means when this was not done before. */
 export async function ensureImage(hands: Hands): Promise<void> {
-  const { engine, images, wish, waiting, store } = hands;
-  const { image } = wish.spec;
-  const pulled = (of: string) => images.pull(wish.name, of, { ...hands, signal: waiting });
-  if (wish.imageId === "") {
-    const reference = fullReference(image);
-    const found =
-      (await engine.image(reference, waiting)) ??
-      (await pulled(image).then(() => engine.image(reference, waiting)));
-    if (!found)
-      throw failure("conflict", `the image ${image} was removed from the engine while it was pulled`);
-    store.update(wish.name, resolved(reference, found));
-    images.used(wish.name, found.id);
-  } else if ((await keptReference(hands, wish)) === undefined) {
-    if (wish.imageDigest === "") {
-      const sentence = `the engine no longer has the image ${wish.imageId} of ${wish.name}, which came from no registry`;
+  const { wish, store } = hands;
+  if (wish.imageId === "") store.update(wish.name, await resolve(hands, wish, { isAsked: false }));
+  else await keepHaving(hands, wish);
+}
+
+/**
+ * What an image's reference means now. One that the engine has is used at once, unless the registry is to be asked; also then,
+ * when that cannot be reached.
+ */
+export async function resolve(
+  hands: Having,
+  { name, spec }: Imaged,
+  { isAsked }: { isAsked: boolean },
+): Promise<Resolved> {
+  const { engine, images, waiting } = hands;
+  const { image } = spec;
+  const reference = fullReference(image);
+  const there = await engine.image(reference, waiting);
+  if (!there || isAsked) {
+    await images.pull(name, image, { ...hands, signal: waiting, isAsked }).catch((thrown: unknown) => {
+      waiting.throwIfAborted();
+      if (!there || asFailure(thrown).kind !== "unavailable") throw thrown;
+    });
+  }
+  const found = there && !isAsked ? there : await engine.image(reference, waiting);
+  if (!found) throw failure("conflict", `the image ${image} was removed from the engine while it was pulled`);
+  images.used(name, found.id);
+  return resolved(reference, found);
+}
+
+/** Sees to it that the engine has the very image that was meant before. */
+export async function keepHaving(hands: Having, wish: Imaged & Resolved): Promise<Resolved> {
+  const { imageId, imageDigest, spec, name } = wish;
+  if ((await keptReference(hands, wish)) === undefined) {
+    if (imageDigest === "") {
+      const sentence = `the engine no longer has the image ${imageId} of ${name}, which came from no registry`;
       throw failure("not_found", `${sentence}: load it again, or delete the runtime and create it anew`);
     }
-    await pulled(pinned(image, wish.imageDigest).replace(/:[^/:@]*@/, "@"));
+    const byDigest = pinned(spec.image, imageDigest).replace(/:[^/:@]*@/, "@");
+    await hands.images.pull(name, byDigest, { ...hands, signal: hands.waiting });
   }
+  return { imageId, imageDigest };
 }
 
 /** Keeps which image a container has that was made before this was kept. */

@@ -16,6 +16,7 @@ export {
   startRuntime,
   stopRuntime,
   unlockRuntime,
+  updateRuntime,
 } from "./handlers.ts";
 export { Runtimes, type RuntimesOptions } from "./runtimes.ts";
 export { instanceIdOf, schema } from "./store.ts";

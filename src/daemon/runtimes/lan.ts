@@ -18,8 +18,13 @@ export function planAwaitNetmon(wish: Wish, { netmon }: Lan): Step[] {
 
 /** Netmon must know its vNICs by the time that its program begins, or at once when it runs already. */
 export function planAttach(wish: Wish, kept: ObservedContainer | undefined, name: string, lan: Lan): Step[] {
-  if (wish.spec.vnics.length === 0 || lan.netmon.at !== "there" || lan.isPaused) return [];
+  if (lan.netmon.at !== "there" || lan.isPaused) return [];
   const attached = lan.netmon.attached.get(wish.name);
+  if (wish.spec.vnics.length === 0) {
+    return attached || wish.untold.includes("vnics")
+      ? [{ do: "detach", reason: "its wish has no vNICs any more" }]
+      : [];
+  }
   const reason =
     wish.stage === "creating"
       ? "its vNICs must be known when its program begins"
@@ -49,11 +54,12 @@ export function isLeftPlugged(netmon: Reached, name: string): boolean {
 
 /** Why netmon must be told what it should keep; undefined when it keeps just that. */
 function whyAttached(
-  { spec }: Wish,
+  { spec, untold }: Wish,
   kept: ObservedContainer | undefined,
   attached: { containerId: string; vnics: readonly { name: string }[] } | undefined,
 ): string | undefined {
   if (!attached) return "netmon does not know its vNICs";
+  if (untold.includes("vnics")) return "its vNICs were changed";
   if (attached.containerId !== kept?.id) return "netmon knows its container before this one";
   const names = (vnics: readonly { name: string }[]) => vnics.map(({ name }) => name).join(" ");
   return names(attached.vnics) === names(spec.vnics) ? undefined : "netmon knows other vNICs of it";

@@ -35,7 +35,6 @@ export class Loop implements AsyncDisposable {
   /** What can be said of a runtime or of the engine may have changed. */
   readonly changes = new Changes();
   readonly #tools: Tools;
-  readonly #random: () => number;
   readonly #reach: Reach;
   readonly #wellbeing: Wellbeing;
   readonly #stop = new AbortController();
@@ -44,12 +43,13 @@ export class Loop implements AsyncDisposable {
   readonly #tasks = new Set<Promise<void>>();
   #rounds = 0;
 
-  constructor(tools: Omit<Tools, "notify" | "signal" | "lookIn" | "other" | "follow">) {
+  constructor(tools: Omit<Tools, "notify" | "signal" | "lookIn" | "roundIn" | "other" | "follow">) {
     const { signal } = this.#stop;
     const look = () => this.#looks.notify();
-    const lookIn = (ms: number) => this.#keep(tools.clock.sleep(ms, signal).then(look, () => {}));
     this.#tools = {
-      ...{ ...tools, signal, lookIn, notify: () => this.changes.notify() },
+      ...{ ...tools, signal, notify: () => this.changes.notify() },
+      lookIn: (ms) => this.#after(ms, look),
+      roundIn: (name, ms) => this.#after(ms, () => this.#askAgain(this.tended(name))),
       other: (name) => otherOf(this.#tools, name, this.#tended.get(name)),
       follow: (...run) => this.#wellbeing.follow(...run),
     };
@@ -60,7 +60,6 @@ export class Loop implements AsyncDisposable {
         this.changes.notify();
       },
     });
-    this.#random = tools.random;
     this.#reach = new Reach(tools);
   }
 
@@ -75,9 +74,9 @@ export class Loop implements AsyncDisposable {
 
   /** Watches the engine until the signal is aborted; with it, all rounds end, and what they were at is taken up next time. */
   async run(signal: AbortSignal): Promise<void> {
-    const { engine, store, clock, network } = this.#tools;
+    const { engine, store, clock, network, random } = this.#tools;
     const wake = () => this.#looks.notify();
-    const events = { engine, instanceId: store.instanceId, clock, random: this.#random, wake };
+    const events = { engine, instanceId: store.instanceId, clock, random, wake };
     const [back, changed] = [() => this.#tryAgainNow(), () => this.#netmonChanged()];
     const stop = () => this.#stop.abort(stops);
     signal.addEventListener("abort", stop, { once: true });
@@ -149,15 +148,13 @@ export class Loop implements AsyncDisposable {
   }
 
   async #lookAgainAndAgain(signal: AbortSignal): Promise<void> {
-    const { clock } = this.#tools;
+    const { clock, random } = this.#tools;
     let failures = 0;
     for await (const _ of this.#looks.wakes(signal)) {
       const isThere = await this.#look(signal);
       failures = isThere ? 0 : failures + 1;
-      await clock.sleep(
-        isThere ? coalesceMs : backoffMs(failures, { ...awayMs, random: this.#random }),
-        signal,
-      );
+      const ms = isThere ? coalesceMs : backoffMs(failures, { ...awayMs, random });
+      await clock.sleep(ms, signal);
       if (!isThere) this.#looks.notify();
     }
   }
@@ -268,15 +265,16 @@ export class Loop implements AsyncDisposable {
   #lost(problem: Failure): void {
     const isNew = this.engine.at !== "away";
     this.#reach.lost(problem);
+    for (const tended of this.#tended.values()) tended.counted = undefined; // What nobody sees does not count.
     if (isNew) this.changes.notify();
   }
 
   #pause(tended: Tended, failures: number): void {
-    const { clock, signal } = this.#tools;
-    const ms = backoffMs(failures, { ...retryMs, random: this.#random });
+    const { clock, random } = this.#tools;
+    const ms = backoffMs(failures, { ...retryMs, random });
     tended.notBefore = clock.elapsed() + ms;
-    const again = () => (tended.problem ? this.#askAgain(tended) : this.#begin(tended));
-    this.#keep(clock.sleep(ms + 1, signal).then(again, () => {})); // One more, because timers round down.
+    // One more, because timers round down.
+    this.#after(ms + 1, () => (tended.problem ? this.#askAgain(tended) : this.#begin(tended)));
   }
 
   #askAgain(tended: Tended): void {
@@ -289,6 +287,11 @@ export class Loop implements AsyncDisposable {
     if (isBusy || tellers.size > 0 || this.#tools.store.get(name)) return;
     this.#wellbeing.follow(name, undefined, undefined);
     this.#tended.delete(name);
+  }
+
+  #after(ms: number, work: () => void): void {
+    const { clock, signal } = this.#tools;
+    this.#keep(clock.sleep(ms, signal).then(work, () => {}));
   }
 
   #keep(task: Promise<void>): void {

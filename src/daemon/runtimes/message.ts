@@ -1,11 +1,17 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type RuntimeStatus, RuntimeStatusSchema } from "../../../gen/edge/v1/control_pb.ts";
-import { type Runtime, RuntimeSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
+import {
+  DesiredState,
+  type Runtime,
+  RuntimeSchema,
+  type RuntimeSpec,
+} from "../../../gen/edge/v1/runtimes_pb.ts";
 import { nothing, type Observed } from "../engine/index.ts";
 import { type Known, phaseOf } from "./phase.ts";
 import { type Ground, theContainer } from "./plan.ts";
 import type { Wish } from "./store.ts";
+import type { Probation } from "./version.ts";
 import { vnicsOf } from "./vnics.ts";
 import { healthOf } from "./wellbeing.ts";
 
@@ -15,7 +21,7 @@ export function toRuntime(wish: Wish, seen: Observed | undefined, known: Known, 
   const exitCode =
     container && container.finishedAt !== "" ? (container.exitCode ?? wish.exitCode) : wish.exitCode;
   return create(RuntimeSchema, {
-    spec: wish.spec,
+    spec: shownSpec(wish),
     ...phaseOf(wish, container, known),
     containerId: container?.id ?? "",
     imageId: container?.imageId ?? "",
@@ -31,8 +37,19 @@ export function toRuntime(wish: Wish, seen: Observed | undefined, known: Known, 
     oomKills: wish.oomKills,
     ...healthOf(known.judged, container),
     imageDigest: wish.imageDigest,
+    ...(wish.probation && { probation: probationOf(wish, wish.probation) }),
     locks: [...known.locks],
   });
+}
+
+/** Its wish as somebody would write it: that it runs need not be said. */
+function shownSpec({ spec, desired }: Wish): RuntimeSpec {
+  return desired === "stopped" ? { ...spec, desired: DesiredState.STOPPED } : spec;
+}
+
+function probationOf({ probationUsedMs }: Wish, { commandId, limitMs, previous }: Probation) {
+  const leftMs = Math.max(0, limitMs - probationUsedMs);
+  return { commandId, leftMs, previousImage: previous.spec.image };
 }
 
 /** A runtime in short. */

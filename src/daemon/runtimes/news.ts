@@ -46,7 +46,8 @@ export function news(wish: Wish, seen: ObservedContainer | undefined, causes: Ca
   if (!seen || wish.stage !== "made") return { changes, update };
   let { started, ended, endedByItself, restarts, oomKills, endsInARow } = wish;
   if (seen.id !== wish.containerId) {
-    const { reason, commandId } = causes.recreated ?? { reason: "its container had vanished", commandId: "" };
+    const vanished = wish.containerId === "" ? "its container was replaced" : "its container had vanished";
+    const { reason, commandId } = causes.recreated ?? { reason: vanished, commandId: "" };
     changes.push({ kind: RuntimeChangeKind.RECREATED, containerId: seen.id, reason, commandId });
     // One that never ran, as one that waits for another runtime, did not end either.
     [started, ended, endedByItself] = ["", "", endedByItself || started !== ""];

@@ -48,7 +48,7 @@ export function phaseOf(wish: Wish, seen: ObservedContainer | undefined, known: 
     const why = wish.failure ? `creating it failed: ${wish.failure.message}` : "it is being deleted";
     return { phase: RuntimePhase.DELETING, reason: withProblem(why, problem) };
   }
-  if (wish.desired === "stopped") {
+  if (wish.desired === "stopped" && wish.stage === "made") {
     if (seen && isUp(seen))
       return { phase: RuntimePhase.STOPPING, reason: withProblem("it is being stopped", problem) };
     return { phase: RuntimePhase.STOPPED, reason: "it was stopped by a command" };
@@ -67,7 +67,8 @@ function phaseOfWanted(wish: Wish, seen: ObservedContainer | undefined, known: K
     return { phase: RuntimePhase.STARTING, reason };
   }
   if (seen && isUp(seen) && wish.stage === "made") {
-    const reason = `its container runs${withoutLimits(wish, seen)}${withoutSight(wish, lan)}${withoutRestart(wish, known)}`;
+    const trial = wish.probation?.isSwap ? ", and its update is on probation" : "";
+    const reason = `its container runs${trial}${withoutLimits(wish, seen)}${withoutSight(wish, lan)}${withoutRestart(wish, known)}`;
     return { phase: RuntimePhase.RUNNING, reason };
   }
   if (staysEnded(wish)) return ended(wish);

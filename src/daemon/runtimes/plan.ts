@@ -30,6 +30,8 @@ export type Step = { reason: string } & (
   | { do: "removeContainer"; container: string; name: string }
   | { do: "removeNetwork"; network: string; name: string }
   | { do: "removeVolume"; volume: string }
+  /** One of an old version, which may stay when it cannot be had. */
+  | { do: "dropVolume"; volume: string }
   | { do: "forget" }
 );
 
@@ -144,7 +146,8 @@ function planRunning(
   if (!kept && wish.imageId === "") return [image];
   if (!kept) steps.push(image);
   const networks = observed.networks.filter((one) => one.name === name);
-  const network = networks.find(({ id }) => kept?.networks.some((one) => one.id === id)) ?? networks.find(isRight);
+  const network =
+    networks.find(({ id }) => kept?.networks.some((one) => one.id === id)) ?? networks.find(isRight);
   for (const one of networks.filter((one) => one !== network)) {
     const reason = isRight(one) ? "it is a second network of the same runtime" : "its ports were changed";
     steps.push({ do: "removeNetwork", network: one.id, name, reason });
@@ -169,7 +172,9 @@ function planRunning(
   if (isRestart || (isDown && !isHeld)) {
     const reason = kept ? whyStarted(wish, kept) : whyMade;
     steps.push({ do: "startContainer", container, isAsked, reason });
-    if (isAsked) steps.push(...verifies("who asked for it waits until it runs"));
+    // A new version is judged by all that is seen of it: see `probation.ts`.
+    if (isNewVersion(wish)) steps.push(...planSettle(wish, container, lan));
+    else if (isAsked) steps.push(...verifies("who asked for it waits until it runs"));
   } else if (isNew && !isDown) {
     steps.push(...verifies("a create waits until it runs"));
   }

@@ -109,8 +109,13 @@ export function recordEnd({ store, journal }: Books, wish: Wish): void {
       reason: isUndone ? why.message : "it was deleted",
       ...{ containerId: "", commandId },
     });
+    if (wish.probation) store.updates.end(wish.probation.commandId, name, deletedMeanwhile(name));
     store.end(name, { commandId, keepVolume, removed, failure: isUndone ? why : undefined });
   });
+}
+
+function deletedMeanwhile(name: string): Failure {
+  return failure("conflict", `runtime ${name} was deleted while its update was on probation`);
 }
 
 /** Writes one fact about a runtime. */

@@ -17,7 +17,9 @@ import { withExitCode } from "./exit-code.ts";
 import type { Other } from "./order.ts";
 import { hasDoneAll, type Pace, wasStoppedForHealth } from "./pace.ts";
 import { plan, type Step, theContainer } from "./plan.ts";
+import { tendProbation } from "./probation.ts";
 import { type Books, recordEnd, recordMade, recordNews, recordUndoing } from "./record.ts";
+import { recordRolledBack } from "./record-update.ts";
 import { groundOf, noteHolds, situationOf } from "./situation.ts";
 import type { Untold, Wish } from "./store.ts";
 import { sweep } from "./sweep.ts";
@@ -164,7 +166,9 @@ async function take(tools: Tools, tended: Tended, hands: Hands, step: Act): Prom
   const { wish } = hands;
   tools.log.info({ runtime: wish.name, step: step.do, reason: step.reason }, "taking a step");
   if (step.do !== "ensureImage" && step.do !== "awaitNetmon") tended.isTouched = true;
-  if (step.do === "createContainer") tended.causes.recreated = { reason: step.reason, commandId: "" };
+  if (step.do === "createContainer") {
+    tended.causes.recreated = { reason: step.reason, commandId: wish.probation?.commandId ?? "" };
+  }
   if (step.do === "stopContainer" && wasStoppedForHealth(wish)) {
     const reason = `it was unhealthy: ${tended.judged?.reason ?? "its check failed"}`;
     tended.causes.unhealthy = { reason, commandId: "" };

@@ -1,9 +1,10 @@
-import { fromBinary } from "@bufbuild/protobuf";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { RuntimeSpecSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
 import type { Health } from "../../../gen/edge/v1/workloads_pb.ts";
 import { Failure, type FailureKind } from "../../base/failure.ts";
 import type { Row } from "../../base/sql.ts";
 import type { Ended, Wish } from "./store.ts";
+import { probationText, toProbation } from "./version.ts";
 
 /** A wish as it stands in its row. */
 export function toWish(row: Row): Wish {
@@ -11,6 +12,7 @@ export function toWish(row: Row): Wish {
     name: String(row.name),
     spec: fromBinary(RuntimeSpecSchema, row.spec as Uint8Array), // BLOB NOT NULL in a STRICT table.
     specHash: String(row.spec_hash),
+    madeHash: String(row.made_hash),
     desired: row.desired as Wish["desired"], // The table's CHECK says so.
     stage: row.stage as Wish["stage"], // Likewise.
     commandId: String(row.command_id),
@@ -35,6 +37,10 @@ export function toWish(row: Row): Wish {
     answered: row.answered === 1,
     removing: JSON.parse(String(row.removing)) as string[], // Only `update` writes it.
     failure: toFailure(String(row.failure)),
+    probation: toProbation(String(row.probation)),
+    probationUsedMs: Number(row.probation_used_ms),
+    untold: JSON.parse(String(row.untold)) as Wish["untold"], // Likewise.
+    oldVolumes: JSON.parse(String(row.old_volumes)) as string[], // Likewise.
   };
 }
 
@@ -55,7 +61,9 @@ export function columnOf(key: string): string {
 }
 
 /** A property of a wish as its column holds it. */
-export function toColumn(key: string, value: unknown): string | number | null {
+export function toColumn(key: string, value: unknown): string | number | Uint8Array | null {
+  if (key === "spec") return toBinary(RuntimeSpecSchema, value as Wish["spec"]); // The key is the property's own.
+  if (key === "probation") return probationText(value as Wish["probation"]); // Likewise.
   if (value === undefined) return key === "exitCode" ? null : "";
   if (typeof value === "boolean") return Number(value);
   if (value instanceof Failure) return toText(value);
@@ -67,7 +75,8 @@ export function toText(failure: Failure | undefined): string {
   return failure ? JSON.stringify({ kind: failure.kind, message: failure.message }) : "";
 }
 
-function toFailure(text: string): Failure | undefined {
+/** Likewise, as it is read. */
+export function toFailure(text: string): Failure | undefined {
   if (text === "") return undefined;
   const { kind, message } = JSON.parse(text) as { kind: FailureKind; message: string }; // `toText` wrote it.
   return new Failure(kind, message);

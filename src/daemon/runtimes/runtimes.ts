@@ -4,6 +4,7 @@ import type { RuntimeStatus } from "../../../gen/edge/v1/control_pb.ts";
 import type { Failure as FailureMessage } from "../../../gen/edge/v1/failure_pb.ts";
 import type { Engine as EngineInfo, Sample } from "../../../gen/edge/v1/node_pb.ts";
 import type {
+  FieldChange,
   GetRuntimeLogsRequest,
   GetRuntimeLogsResponseSchema,
   Runtime,
@@ -34,6 +35,7 @@ import { nameOf, type PurgeTools, purge } from "./purge.ts";
 import { Readers } from "./readers.ts";
 import { groundOf } from "./situation.ts";
 import { Store } from "./store.ts";
+import { type UpdateOptions, update } from "./update.ts";
 import { isRestartDue } from "./wellbeing.ts";
 
 export interface RuntimesOptions {
@@ -58,6 +60,8 @@ export interface RuntimesOptions {
   pace?: Partial<Pace>;
   /** How long a created runtime must run before it counts as running, in milliseconds. 500 when absent. */
   settleMs?: number;
+  /** How long a program that nobody checks must run after an update, in milliseconds. 10 000 when absent. */
+  provenMs?: number;
   /** How long the engine may take to answer, in milliseconds. */
   timeouts?: Partial<EngineTimeouts>;
   /** Uniform in [0, 1), for pauses. */
@@ -90,7 +94,7 @@ export class Runtimes implements AsyncDisposable {
     trustAfterMs,
     ...options
   }: RuntimesOptions) {
-    const { settleMs = 500, timeouts = {}, random = Math.random, pace = {} } = options;
+    const { settleMs = 500, provenMs = 10_000, timeouts = {}, random = Math.random, pace = {} } = options;
     const { allowedCapabilities = usualCapabilities } = options;
     const store = new Store(sql);
     this.#engine = new Engine(host, timeouts);
@@ -105,6 +109,7 @@ export class Runtimes implements AsyncDisposable {
     });
     const tools = {
       ...{ locks, engine: this.#engine, store, journal, clock, log, network, settleMs, trustAfterMs, random },
+      provenMs,
       pace: { ...usualPace, ...pace },
       refused: new Set<never>(),
     };
@@ -114,7 +119,8 @@ export class Runtimes implements AsyncDisposable {
     });
     const loop = new Loop({ ...tools, images: this.#images, starts: new Gate(startsAtOnce) });
     this.#room = {
-      ...{ store, journal, loop, clock, locks, network, allowedCapabilities },
+      ...{ store, journal, loop, clock, locks, network, allowedCapabilities, random },
+      ...{ engine: this.#engine, images: this.#images },
       closed: () => this.#closed,
     };
     this.#purging = { room: this.#room, engine: this.#engine, clock, log };
@@ -167,6 +173,16 @@ export class Runtimes implements AsyncDisposable {
   async restart(name: string, ask: Ask, override: Override = {}): Promise<Runtime> {
     await this.#inTurn(name, ask, () => commands.restart(this.#room, name, override, ask));
     return this.#readers.known(name);
+  }
+
+  /** Makes a runtime what another wish says. @returns what was changed, and whether its program was stopped and started. */
+  async update(
+    spec: RuntimeSpec,
+    how: UpdateOptions,
+    ask: Ask,
+  ): Promise<{ runtime: Runtime; changes: FieldChange[]; interrupted: boolean }> {
+    const updated = await this.#inTurn(spec.name, ask, () => update(this.#room, spec, how, ask));
+    return { runtime: this.#readers.known(spec.name), ...updated };
   }
 
   async lock(
@@ -237,8 +253,8 @@ export class Runtimes implements AsyncDisposable {
   /** Equal for equal wishes: a hub that knows it need not ask for them again. */
   wishesHash(): string {
     const hash = createHash("sha256");
-    for (const { name, specHash, desired } of this.#room.store.list()) {
-      hash.update(`${name} ${specHash} ${desired}\n`);
+    for (const { name, specHash, desired, probation } of this.#room.store.list()) {
+      hash.update(`${name} ${specHash} ${desired} ${probation?.commandId ?? ""}\n`);
     }
     return hash.digest("hex");
   }

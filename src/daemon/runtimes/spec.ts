@@ -31,7 +31,7 @@ export function normalForm(spec: RuntimeSpec): RuntimeSpec {
   const normal = clone(RuntimeSpecSchema, spec);
   const profile = profileOf(spec);
   normal.image = fullReference(spec.image);
-  normal.desired = DesiredState.UNSPECIFIED; // What is asked once, and kept beside the wish.
+  normal.desired = DesiredState.UNSPECIFIED;
   if (normal.profile === RuntimeProfile.UNSPECIFIED) normal.profile = RuntimeProfile.OPENPLC;
   if (normal.stopGraceMs === profile.stopGraceMs) normal.stopGraceMs = 0;
   if (normal.volumePath === profile.volumePath) normal.volumePath = "";
@@ -82,6 +82,11 @@ function withoutUsualHealth(health: HealthCheck): void {
   if (health.failures === 3) health.failures = 0;
   if (health.startPeriodMs === 60_000) health.startPeriodMs = 0;
   if (health.http?.path === "/") health.http.path = "";
+}
+
+/** A spec as it is kept: whether it should run is asked once, and kept beside it. */
+export function keptForm(spec: RuntimeSpec): RuntimeSpec {
+  return { ...spec, desired: DesiredState.UNSPECIFIED };
 }
 
 /** The hash of what a spec means: equal for equal specs, as hexadecimal SHA-256. */

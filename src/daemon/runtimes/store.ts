@@ -6,6 +6,8 @@ import type { Failure } from "../../base/failure.ts";
 import type { Schema, Sql } from "../../base/sql.ts";
 import { profileVersion } from "./profile.ts";
 import { columnOf, toColumn, toEnded, toText, toWish } from "./rows.ts";
+import { Updates, updatesMigration } from "./updates.ts";
+import type { Probation } from "./version.ts";
 
 /**
  * The room's tables. `runtimes_ended` remembers what was deleted or undone: a command that is taken up again after a crash
@@ -54,6 +56,7 @@ export const schema: Schema = {
      ALTER TABLE runtimes ADD COLUMN unhealthy_start TEXT NOT NULL DEFAULT '';
      ALTER TABLE runtimes ADD COLUMN health INTEGER NOT NULL DEFAULT 0;`,
     "ALTER TABLE runtimes ADD COLUMN answered INTEGER NOT NULL DEFAULT 0",
+    updatesMigration,
   ],
 };
 
@@ -65,6 +68,8 @@ export interface Wish {
   name: string;
   spec: RuntimeSpec;
   specHash: string;
+  /** What its container is marked with: another one for each version that needs another container. */
+  madeHash: string;
   desired: "running" | "stopped" | "absent";
   /** Until it ran once, a failure undoes it; afterwards it is kept alive. */
   stage: "creating" | "made" | "undoing";
@@ -110,7 +115,18 @@ export interface Wish {
   removing: readonly string[];
   /** Why it is being undone. */
   failure: Failure | undefined;
+  /** The update that may still be rolled back. */
+  probation: Probation | undefined;
+  /** How much of its time that update has used, in milliseconds: a new life of the daemon does not begin it anew. */
+  probationUsedMs: number;
+  /** What was changed in place, and engine or netmon are still to be told. */
+  untold: readonly Untold[];
+  /** Volumes of versions that nobody goes back to any more: to be removed. */
+  oldVolumes: readonly string[];
 }
+
+/** What others than the daemon must be told of when it is changed in place. */
+export type Untold = "limits" | "vnics";
 
 /** A runtime that is gone. */
 export interface Ended {
@@ -134,9 +150,11 @@ export class Store {
   readonly #sql: Sql;
   /** Of this state file, so that two daemons on one engine know their own objects. */
   readonly instanceId: string;
+  readonly updates: Updates;
 
   constructor(sql: Sql, { instanceId }: { instanceId?: string } = {}) {
     this.#sql = sql;
+    this.updates = new Updates(sql);
     this.instanceId = instanceIdOf(sql, instanceId);
   }
 
@@ -156,28 +174,30 @@ export class Store {
     return row && toWish(row);
   }
 
-  /** Keeps a new wish: it should run, and is not made yet. */
-  add(wish: Pick<Wish, "name" | "spec" | "specHash" | "commandId" | "createdAt">): void {
+  /** Keeps a new wish, which is not made yet. */
+  add(
+    wish: Pick<Wish, "name" | "spec" | "specHash" | "commandId" | "createdAt"> &
+      Partial<Pick<Wish, "desired">>,
+  ): void {
     this.#sql.run(
       `INSERT INTO runtimes (
-         name, spec, spec_hash, command_id, acting_command_id, created_at, profile_version, desired, stage,
+         name, spec, spec_hash, made_hash, command_id, acting_command_id, created_at, profile_version, desired, stage,
          keep_volume, restarts, restart_command_id, restart_of, container_id, started, ended, ended_by_itself, removing, failure
-       ) VALUES (?, ?, ?, ?, ?, ?, ?, 'running', 'creating', 0, 0, '', '', '', '', '', 0, '[]', '')`,
+       ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 'creating', 0, 0, '', '', '', '', '', 0, '[]', '')`,
       wish.name,
       toBinary(RuntimeSpecSchema, wish.spec),
+      wish.specHash,
       wish.specHash,
       wish.commandId,
       wish.commandId,
       wish.createdAt,
       profileVersion,
+      wish.desired ?? "running",
     );
   }
 
   /** Changes what is given and leaves the rest. */
-  update(
-    name: string,
-    change: Partial<Omit<Wish, "name" | "spec" | "specHash" | "commandId" | "createdAt" | "profileVersion">>,
-  ): void {
+  update(name: string, change: Partial<Omit<Wish, "name" | "commandId" | "createdAt">>): void {
     const columns = Object.entries(change).map(
       ([key, value]) => [columnOf(key), toColumn(key, value)] as const,
     );

@@ -41,6 +41,8 @@ export interface Tended {
   unplugged: { problem: Failure; failures: number; notBefore: number } | undefined;
   /** Until when the engine is not asked again to set who starts it, which it refused: a moment of the monotonic clock. */
   trustPausedUntil: number;
+  /** Up to when the time of its update was counted, monotonic, and whether the program before it was gone then. */
+  counted: { commandId: string; at: number; isGone: boolean } | undefined;
   /** Not tried again before this moment of the monotonic clock, unless a command asks. */
   notBefore: number;
   /** Ends what the round may leave half done; a new one for each turn. */
@@ -54,7 +56,7 @@ export function newTended(name: string, { isTouched }: { isTouched: boolean }): 
   return {
     ...{ name, isTouched, asked: 0, answered: 0, isBusy: false, lastRound: 0, seen: undefined },
     ...{ causes: {}, problem: undefined, failures: 0, pause: undefined, judged: undefined, notBefore: 0 },
-    ...{ waitsFor: undefined, up: undefined, unplugged: undefined, trustPausedUntil: 0 },
+    ...{ waitsFor: undefined, up: undefined, unplugged: undefined, trustPausedUntil: 0, counted: undefined },
     ...{ doing: "", far: "" },
     waiting: new AbortController(),
     tellers: new Set(),

@@ -2,6 +2,7 @@ import type { Observed } from "../engine/index.ts";
 import { isLeftPlugged } from "./lan.ts";
 import { news } from "./news.ts";
 import { plan, planSweep, theContainer } from "./plan.ts";
+import { isProbationToDo } from "./probation.ts";
 import type { Tools } from "./round.ts";
 import { groundOf, situationOf } from "./situation.ts";
 import type { Tended } from "./tended.ts";
@@ -14,6 +15,7 @@ export function isToDo(tools: Tools, tended: Tended, observed: Observed): boolea
   if (wish) {
     const seen = theContainer(wish, observed, groundOf(tools));
     const { changes } = news(wish, seen, causes);
+    if (isProbationToDo(tools, tended, wish, seen)) return true;
     return changes.length > 0 || plan(wish, observed, situationOf(tools, tended, wish, seen)).length > 0;
   }
   const ended = store.lastEndOf(name);

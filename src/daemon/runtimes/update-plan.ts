@@ -45,7 +45,9 @@ export function planUpdate(
   if (hasMoved && !fields.includes("spec.image")) changes.unshift(tagMoved(before, spec, image));
   const swaps = changes.filter(({ inPlace }) => !inPlace).map(({ field }) => field);
   if (desired !== was) changes.push(desiredChange(was, desired));
-  const isSwap = swaps.length > 0;
+  const isStopped = was === "stopped" || desired === "stopped";
+  // The engine changes limits of what runs; for what does not, another container does.
+  const isSwap = swaps.length > 0 || (isStopped && fields.includes("spec.resources"));
   const interrupts = was === "running" && (isSwap || desired === "stopped");
   return { changes, isSwap, interrupts, reason: reasonFor(), desired };
 

@@ -52,7 +52,8 @@ function troubleOf({ engine }: Loop, { problem }: Tended): Failure | undefined {
   return engine.at === "away" ? engine.problem : problem;
 }
 
-function whyCalledOff(reason: Failure, trouble: Failure | undefined): Failure {
+/** Why a command was called off: when its time ran out, the trouble that it waited for. */
+export function whyCalledOff(reason: Failure, trouble: Failure | undefined): Failure {
   if (reason.kind !== "deadline" || !trouble) return reason;
   return failure(trouble.kind, `${trouble.message}; it stayed so until the command's time ran out`);
 }

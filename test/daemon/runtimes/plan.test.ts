@@ -26,16 +26,16 @@ test("a running container is never touched: only what is wrong around it is mend
   assert.deepEqual(steps({}, all(container({ rlimits: ["memlock"] })), refused), []);
   const two = all(container({ id: "two", state: "exited" }), container());
   assert.deepEqual(steps({}, two), ["removeContainer two"]);
-  const renewed = { ...all(container()), networks: [{ id: "new", name }] };
+  const renewed = { ...all(container()), networks: [{ id: "new", name, isInternal: true }] };
   assert.deepEqual(steps({}, renewed), ["attachNetwork one"]);
 });
 
 test("of two networks that the engine made of one name, the one in use stays", () => {
-  const second = { id: "another", name };
-  const twice = { ...all(container()), networks: [second, { id: "net", name }] };
+  const second = { id: "another", name, isInternal: true };
+  const twice = { ...all(container()), networks: [second, { id: "net", name, isInternal: true }] };
   const [first, ...rest] = plan(wish(), twice, ground);
   assert.deepEqual([first?.do === "removeNetwork" && first.network, rest], ["another", []]);
-  const unused = { ...all(), networks: [second, { id: "net", name }] };
+  const unused = { ...all(), networks: [second, { id: "net", name, isInternal: true }] };
   assert.deepEqual(steps({ stage: "creating" }, unused), [
     ...["ensureImage", "removeNetwork", "removeVolume", "createVolume", "createContainer"],
     ...[`startContainer ${name}`, `verify ${name}`],
@@ -48,7 +48,13 @@ test("what is not as wished is made again, started or replaced, with the reason"
     "startContainer one",
   ]);
   assert.deepEqual(steps({}, all(container({ specHash: "older" }))), [
-    ...["removeContainer one", "ensureImage", "createContainer", `startContainer ${name}`],
+    ...[
+      "stopContainer one",
+      "removeContainer one",
+      "ensureImage",
+      "createContainer",
+      `startContainer ${name}`,
+    ],
   ]);
   const refused = { ...ground, refused: new Set(["memlock"] as const) };
   const [first] = plan(wish(), all(container({ state: "created", rlimits: ["memlock"] })), refused);

@@ -16,6 +16,13 @@ export const ground: Situation = {
 export const wish = (init: Partial<Wish> = {}): Wish => ({
   ...{ name: "plc1", spec: plc, specHash: hashOf(plc), desired: "running", stage: "made", keepVolume: false },
   ...{
+    madeHash: init.specHash ?? hashOf(plc),
+    probation: undefined,
+    probationUsedMs: 0,
+    untold: [],
+    oldVolumes: [],
+  },
+  ...{
     commandId: "c1",
     actingCommandId: "c1",
     createdAt: 0,
@@ -43,7 +50,7 @@ export const container = (init: Partial<ObservedContainer> = {}): ObservedContai
 
 export const all = (...containers: ObservedContainer[]): Observed => ({
   containers,
-  networks: [{ id: "net", name }],
+  networks: [{ id: "net", name, isInternal: true }],
   volumes: [{ name, commandId: "c1" }],
 });
 

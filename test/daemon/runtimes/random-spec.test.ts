@@ -50,7 +50,7 @@ test("any spec is good, or every violation is named; a good one can be made a co
         ...origin,
         name,
         spec: one,
-        specHash: hashOf(one),
+        madeHash: hashOf(one),
         image: idle,
         imageId: "sha256:1",
         imageDigest: "",
