@@ -1,4 +1,5 @@
 import { type FileHandle, open } from "node:fs/promises";
+import type { YAMLError } from "yaml";
 import { evidence } from "./evidence.ts";
 import { type Failure, failure } from "./failure.ts";
 
@@ -6,9 +7,11 @@ import { type Failure, failure } from "./failure.ts";
 const maxFileBytes = 1 << 20;
 
 /** A file that is read, and what it is for people: `the settings file`. */
-interface Source {
+export interface Source {
   path: string;
   what: string;
+  /** The most that is read of it; a mebibyte when absent. */
+  maxBytes?: number;
 }
 
 /**
@@ -28,12 +31,7 @@ export async function readYamlFile(path: string, what: string): Promise<Map<unkn
     throw refused(source, "is not YAML or JSON", thrown);
   }
   const [problem] = [...document.errors, ...document.warnings];
-  if (problem) {
-    const line = problem.linePos?.[0].line;
-    const where = line === undefined ? "" : ` (line ${line})`;
-    const sentence = problem.message.split("\n")[0]?.replace(/ at line \d+, column \d+:?$/, "") ?? "";
-    throw refused(source, `is not valid YAML or JSON${where}: ${printable(sentence)}`, problem);
-  }
+  if (problem) throw refused(source, whyNotYaml(problem), problem);
   let values: unknown;
   try {
     values = document.toJS({ mapAsMap: true, maxAliasCount: 100 });
@@ -45,7 +43,17 @@ export async function readYamlFile(path: string, what: string): Promise<Map<unkn
   throw refused(source, `holds ${evidence(values)}, not keys with values such as "level: info"`);
 }
 
-async function readText(source: Source): Promise<string> {
+/** What is wrong with a YAML text, and on which line. */
+export function whyNotYaml({ linePos, message }: Pick<YAMLError, "linePos" | "message">): string {
+  const line = linePos?.[0].line;
+  const where = line === undefined ? "" : ` (line ${line})`;
+  const sentence = message.split("\n")[0]?.replace(/ at line \d+, column \d+:?$/, "") ?? "";
+  return `is not valid YAML or JSON${where}: ${printable(sentence)}`;
+}
+
+/** The text of a file. @throws {Failure} invalid: it cannot be read, is too long, or is no text. */
+export async function readText(source: Source): Promise<string> {
+  const { maxBytes = maxFileBytes } = source;
   let file: FileHandle | undefined;
   try {
     // O_NONBLOCK by name: opening a named pipe would otherwise wait for a writer for ever.
@@ -54,14 +62,22 @@ async function readText(source: Source): Promise<string> {
     const stat = await file.stat();
     if (stat.isDirectory()) throw refused(source, "is a folder; a file is needed");
     if (!stat.isFile()) throw refused(source, "is not a regular file");
-    if (stat.size > maxFileBytes)
-      throw refused(source, `is ${stat.size} bytes long; at most ${maxFileBytes} are read`);
-    const bytes = await file.readFile();
-    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    if (stat.size > maxBytes)
+      throw refused(source, `is ${stat.size} bytes long; at most ${maxBytes} are read`);
+    return decoded(source, await file.readFile());
   } catch (thrown) {
     throw translated(source, thrown);
   } finally {
     await file?.close();
+  }
+}
+
+/** Bytes as text. @throws {Failure} invalid: they are none. */
+export function decoded(source: Source, bytes: Uint8Array): string {
+  try {
+    return new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+  } catch (thrown) {
+    throw refused(source, "is not text in UTF-8", thrown);
   }
 }
 
@@ -71,12 +87,11 @@ function translated(source: Source, thrown: unknown): unknown {
   if (thrown.code === "EACCES" || thrown.code === "EPERM") {
     return refused(source, "may not be read by this user: check its owner and its mode", thrown);
   }
-  if (thrown.code === "ERR_ENCODING_INVALID_ENCODED_DATA")
-    return refused(source, "is not text in UTF-8", thrown);
   return refused(source, "cannot be read", thrown);
 }
 
-function refused({ path, what }: Source, sentence: string, cause?: unknown): Failure {
+/** A failure about a file. */
+export function refused({ path, what }: Source, sentence: string, cause?: unknown): Failure {
   return failure("invalid", `${what} ${printable(path)} ${sentence}`, cause === undefined ? {} : { cause });
 }
 

@@ -3,7 +3,7 @@ import type { Command } from "commander";
 import { SubmitCommandResponseSchema } from "../../gen/edge/v1/fleet_pb.ts";
 import type { CommandCase, RequestOf, ResponseOf } from "../wire/commands.ts";
 import { answer } from "./answer.ts";
-import { carryOut } from "./carry-out.ts";
+import { carryOut, type Outcome } from "./carry-out.ts";
 import { capabilityNamed, type Door } from "./door.ts";
 import type { Run } from "./run.ts";
 import type { Target } from "./target.ts";
@@ -21,7 +21,12 @@ export function waiting(command: Command): Command {
 }
 
 /** Carries a changing command out and prints its response, or the id of the command that was left in the queue. */
-export async function change<C extends CommandCase>(
+export async function change<C extends CommandCase>(...args: Parameters<typeof changed<C>>): Promise<void> {
+  await changed(...args);
+}
+
+/** The same, for who looks at the response, too. */
+export async function changed<C extends CommandCase>(
   run: Run,
   door: Door,
   target: Target,
@@ -29,14 +34,13 @@ export async function change<C extends CommandCase>(
   request: Omit<RequestOf<C>, "$typeName" | "$unknown">,
   wait: boolean,
   tell: (response: ResponseOf<C>) => string,
-): Promise<void> {
+): Promise<Outcome<C>> {
   const outcome = await carryOut(run, door, target, name, request, { wait });
   if (outcome.is === "submitted") {
     const submitted = create(SubmitCommandResponseSchema, {
       command: { command: outcome.command, nodeId: target?.id ?? "" },
     });
     answer(run, SubmitCommandResponseSchema, submitted, () => `${outcome.command.id}\n`);
-    return;
-  }
-  answer(run, capabilityNamed(name).method.output, outcome.response, () => tell(outcome.response));
+  } else answer(run, capabilityNamed(name).method.output, outcome.response, () => tell(outcome.response));
+  return outcome;
 }

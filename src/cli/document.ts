@@ -19,7 +19,11 @@ export interface Document {
  * what is wrong is told at once, but for the spec, which is `messageFrom`'s to read.
  */
 export async function readDocument(path: string, { cwd }: Pick<Run, "cwd">): Promise<Document> {
-  const tree = await readYamlFile(resolve(cwd, path), "the file");
+  return documentFrom(await readYamlFile(resolve(cwd, path), "the file"));
+}
+
+/** The document that a tree of values is. @throws {Failure} invalid, as above. */
+export function documentFrom(tree: ReadonlyMap<unknown, unknown>): Document {
   const violations: FieldViolation[] = [];
   for (const key of tree.keys()) {
     if (key === "kind" || key === "spec") continue;

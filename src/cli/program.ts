@@ -1,16 +1,19 @@
 import { Command } from "commander";
 import { version } from "../wire/version.ts";
+import { defineApply, defineDiff } from "./apply.ts";
 import { defineCommand } from "./command.ts";
 import { defineCompletion } from "./completion.ts";
 import { defineDaemon } from "./daemon.ts";
 import { defineDoctor } from "./doctor.ts";
 import { defineEvents } from "./events.ts";
+import { defineExport } from "./export.ts";
 import { duration } from "./flags.ts";
 import { defineHub } from "./hub.ts";
 import { defineNetwork } from "./network.ts";
 import { defineNode } from "./node.ts";
 import { definePlc } from "./plc.ts";
 import { definePrograms } from "./programs.ts";
+import { defineRollout } from "./rollout.ts";
 import type { Run } from "./run.ts";
 import { defineRuntime } from "./runtime.ts";
 import { defineSupportBundle } from "./support-bundle.ts";
@@ -24,6 +27,7 @@ const nouns = [
   ["network", "the network of this machine, as netmon sees it", defineNetwork],
   ["runtime", "long-lived containers on a node, such as a soft PLC", defineRuntime],
   ["plc", "the program in an OpenPLC runtime: upload, start, stop", definePlc],
+  ["rollout", "wishes on their way to many nodes, a batch at a time", defineRollout],
   ["command", "what was asked of a node, and what became of it", defineCommand],
   ["events", "what happened, whoever caused it", defineEvents],
 ] as const;
@@ -51,6 +55,9 @@ export function defineProgram(run: Run): Command {
   for (const [name, description, define] of nouns) {
     define(program.command(name).description(description).helpCommand(false), run);
   }
+  defineApply(program, run);
+  defineDiff(program, run);
+  defineExport(program, run);
   defineWhy(program, run);
   defineDoctor(program, run);
   defineSupportBundle(program, run);

@@ -1,5 +1,5 @@
 import { createInterface } from "node:readline/promises";
-import type { Readable, Writable } from "node:stream";
+import { addAbortSignal, type Readable, type Writable } from "node:stream";
 import { failure } from "../base/failure.ts";
 
 /** Where a person or a program reads us: results on `out`, everything else on `err`. */
@@ -17,6 +17,8 @@ export interface Terminal {
   /** Whether a person can be asked. */
   asks: boolean;
   style: Style;
+  /** What is piped in, to its end. @throws {Failure} exhausted: it is more than this. */
+  input(maxBytes: number, signal: AbortSignal): Promise<Uint8Array>;
   /** Asks a question that is answered by y or n; anything but yes is no. @throws {Failure} when the signal aborts. */
   confirm(question: string, signal: AbortSignal): Promise<boolean>;
 }
@@ -46,6 +48,18 @@ export function openTerminal({ stdin, stdout, stderr }: Streams, env: NodeJS.Pro
     animated: stderr.isTTY === true && env.TERM !== "dumb",
     asks: stdin.isTTY === true && stderr.isTTY === true,
     style: coloured ? colours : noColours,
+    async input(maxBytes, signal) {
+      const chunks: Buffer[] = [];
+      let size = 0;
+      for await (const chunk of addAbortSignal(signal, stdin) as AsyncIterable<Buffer>) {
+        size += chunk.length;
+        if (size > maxBytes) {
+          throw failure("exhausted", `more than ${maxBytes} bytes are piped in, which is all that is read`);
+        }
+        chunks.push(chunk);
+      }
+      return Buffer.concat(chunks);
+    },
     async confirm(question, signal) {
       const lines = createInterface({ input: stdin, output: stderr });
       try {

@@ -1,0 +1,192 @@
+import { create, toBinary } from "@bufbuild/protobuf";
+import type { Command } from "commander";
+import { type Label, LabelSchema } from "../../gen/edge/v1/runtimes_pb.ts";
+import {
+  type ApplyWishesResponse,
+  PlanWishesRequestSchema,
+  PlanWishesResponseSchema,
+} from "../../gen/edge/v1/wishes_pb.ts";
+import { Failure, failure } from "../base/failure.ts";
+import { fromConnectError, fromFailureMessage } from "../wire/failures.ts";
+import { maxFrameBytes } from "../wire/limits.ts";
+import { answer } from "./answer.ts";
+import { applied, planned, summary, toAsk } from "./apply-tell.ts";
+import { changed, type WaitFlag, waiting } from "./change.ts";
+import { Spoken } from "./complain.ts";
+import { confirmed } from "./confirm.ts";
+import { readWishes } from "./document-wishes.ts";
+import type { Door } from "./door.ts";
+import { collect, duration } from "./flags.ts";
+import { formatBytes } from "./quantity.ts";
+import type { Run } from "./run.ts";
+import { type Target, withNode } from "./target.ts";
+import type { Wished } from "./wished.ts";
+
+interface FileFlags {
+  file: string[];
+  compose: boolean;
+  /** Each flag may name several. */
+  prune: Label[][];
+}
+
+interface ApplyFlags extends FileFlags, WaitFlag {
+  dryRun: boolean;
+  overrideLock: boolean;
+  pull: boolean;
+  probation?: number;
+  yes: boolean;
+}
+
+/** What a command needs beside its wishes, in bytes. */
+const envelopeBytes = 1024;
+
+/** `orchestrator apply` */
+export function defineApply(program: Command, run: Run): void {
+  waiting(fromFiles(program.command("apply")))
+    .description(
+      "make the runtimes of a node what files say: create, update, leave alone, and with --prune delete",
+    )
+    .option("--dry-run", "print what would be done, and do nothing", false)
+    .option("--override-lock", "touch runtimes although they are locked", false)
+    .option("--pull", "ask the registry what tags mean now", false)
+    .option(
+      "--probation <duration>",
+      "time for a new version to become healthy; 90s when not given",
+      duration,
+    )
+    .option("-y, --yes", "do not ask before something is deleted or interrupted", false)
+    .addHelpText("after", "\nExample: orchestrator apply -f plant.yaml --prune line=7 --dry-run")
+    .action(async (flags: ApplyFlags) => {
+      const wishes = await readWishes(flags.file, run, flags);
+      await withNode(run, async (door, target) => {
+        const asking = { run, door, target, wishes, flags };
+        if (flags.dryRun) await plan(asking);
+        else await apply(asking);
+      });
+    });
+}
+
+/** `orchestrator diff` */
+export function defineDiff(program: Command, run: Run): void {
+  fromFiles(program.command("diff"))
+    .description("what apply would do to a node; exits with 0 when nothing, with 1 when something")
+    .addHelpText("after", "\nExample: orchestrator diff -f plant.yaml")
+    .action(async (flags: FileFlags) => {
+      const wishes = await readWishes(flags.file, run, flags);
+      await withNode(run, async (door, target) => {
+        if (await plan({ run, door, target, wishes, flags })) throw new Spoken();
+      });
+    });
+}
+
+function fromFiles(command: Command): Command {
+  return command
+    .requiredOption(
+      "-f, --file <path>",
+      "YAML or JSON file, a folder of them, or - for what is piped in; may be given often",
+      collect((path) => path),
+      [],
+    )
+    .option("--compose", "read the files as Compose files, which is seen from their services anyway", false)
+    .option(
+      "--prune <key=value,...>",
+      "delete runtimes that have all of these labels and are not mentioned, with their volumes",
+      collect(labels),
+      [],
+    );
+}
+
+function labels(text: string): Label[] {
+  return text.split(",").map((one) => {
+    const [, key, value] = /^([^=]+)=(.*)$/.exec(one) ?? [];
+    if (key === undefined || value === undefined) throw failure("invalid", "it must be labels, as in line=7");
+    return create(LabelSchema, { key, value });
+  });
+}
+
+/** What is asked, of whom. */
+interface Asking<F extends FileFlags> {
+  run: Run;
+  door: Door;
+  target: Target;
+  wishes: readonly Wished[];
+  flags: F;
+}
+
+/** @throws {Failure} exhausted: all of it together is more than a command carries. */
+function requestOf({ wishes, flags }: Asking<FileFlags>) {
+  const request = create(PlanWishesRequestSchema, {
+    runtimes: wishes.map(({ spec }) => spec),
+    prune: flags.prune.flat(),
+  });
+  const sizeBytes = toBinary(PlanWishesRequestSchema, request).length + envelopeBytes;
+  if (sizeBytes <= maxFrameBytes) return request;
+  const sentence = `the wishes are ${formatBytes(sizeBytes)}, and a command carries at most ${formatBytes(maxFrameBytes)}`;
+  throw failure("exhausted", `${sentence}: apply the files one after the other`);
+}
+
+/** Tells what would be done. @returns whether anything would. */
+async function plan(asking: Asking<FileFlags>): Promise<boolean> {
+  const { run } = asking;
+  const response = await askPlan(asking);
+  answer(run, PlanWishesResponseSchema, response, () => planned(response, run.terminal));
+  return summary(response).isAnything;
+}
+
+async function askPlan(asking: Asking<FileFlags>) {
+  const { door, target } = asking;
+  const request = requestOf(asking);
+  return await placed(asking, () => door.ask("planWishes", request, { nodeId: target?.id }));
+}
+
+async function apply(asking: Asking<ApplyFlags>): Promise<void> {
+  await confirm(asking);
+  const { run, door, target, flags } = asking;
+  const { overrideLock, pull, probation = 0, wait } = flags;
+  const { runtimes, prune } = requestOf(asking);
+  const request = { runtimes, prune, overrideLock, pull, probationMs: probation };
+  const outcome = await placed(asking, () =>
+    changed(run, door, target, "applyWishes", request, wait, applied),
+  );
+  if (outcome.is === "answered") refuseFailed(outcome.response);
+}
+
+/** What went wrong with a runtime was told in its place; the exit code is that of the first. */
+function refuseFailed({ runtimes }: ApplyWishesResponse): void {
+  const failed = runtimes.filter((one) => one.failure);
+  const why = failed[0]?.failure;
+  if (!why) return;
+  const names = failed.map(({ name }) => name).join(", ");
+  throw failure(
+    fromFailureMessage(why).kind,
+    `${failed.length} of ${runtimes.length} are not as wished: ${names}`,
+  );
+}
+
+/** Shows what would be done, and asks before anything is deleted or interrupted. A node that is away cannot say what would be. */
+async function confirm(asking: Asking<ApplyFlags>): Promise<void> {
+  const { run, target, flags } = asking;
+  if (target && !target.connected) {
+    const question = `Node ${target.id} is away and cannot say what would change. Apply all the same?`;
+    return await confirmed(run, flags.yes, question);
+  }
+  const response = await askPlan(asking);
+  if (run.flags.json !== true) run.terminal.err(planned(response, run.terminal));
+  const question = toAsk(response);
+  if (question !== undefined) await confirmed(run, flags.yes, question);
+}
+
+/** What a node finds wrong with a wish is told with the place where it stands in a file. */
+async function placed<T>({ wishes }: Pick<Asking<FileFlags>, "wishes">, work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    const told = fromConnectError(thrown);
+    if (told.violations.length === 0) throw thrown;
+    const violations = told.violations.map(({ field, message }) => {
+      const [, at, rest = ""] = /\bruntimes\[(\d+)\](.*)$/.exec(field) ?? [];
+      return { field: wishes[Number(at)]?.place(`spec${rest}`) ?? field, message };
+    });
+    throw new Failure(told.kind, told.message, { violations });
+  }
+}
