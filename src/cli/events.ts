@@ -25,7 +25,8 @@ interface ListFlags {
   runtime?: string;
 }
 
-const maxSequence = Number.MAX_SAFE_INTEGER;
+/** As many digits as anybody types. */
+const maxSequence = 999_999_999;
 
 /** `orchestrator events ...` */
 export function defineEvents(noun: Command, run: Run): void {

@@ -1,18 +1,21 @@
 import type { Command } from "commander";
-import { ListNodesResponseSchema, RemoveNodeResponseSchema } from "../../gen/edge/v1/fleet_pb.ts";
+import { ListNodesResponseSchema } from "../../gen/edge/v1/fleet_pb.ts";
 import {
   GetInterfacesResponseSchema,
   GetNodeResponseSchema,
   ListSerialDevicesResponseSchema,
 } from "../../gen/edge/v1/node_pb.ts";
 import { answer } from "./answer.ts";
-import { confirmed } from "./confirm.ts";
 import { type Door, withDoor } from "./door.ts";
+import { checked } from "./flags.ts";
+import { formatLabels, isSelected, type LabelText, parseSelector } from "./labels.ts";
 import { tableOfInterfaces, tableOfRoutes } from "./network-tell.ts";
+import { defineLabel } from "./node-label.ts";
+import { defineLeaving } from "./node-leave.ts";
 import { defineMetrics } from "./node-metrics.ts";
 import { describeNode, tableOfNodes } from "./node-tell.ts";
 import type { Run } from "./run.ts";
-import { rows } from "./table.ts";
+import { printable, rows } from "./table.ts";
 import { withNode } from "./target.ts";
 
 /** `orchestrator node ...` */
@@ -20,7 +23,8 @@ export function defineNode(noun: Command, run: Run): void {
   noun
     .command("list")
     .description("the nodes of the fleet")
-    .action(() => withDoor(run, (door) => list(run, door)));
+    .option("--selector <key=value,...>", "only those that have these labels", checked(parseSelector), [])
+    .action(({ selector }: { selector: LabelText[] }) => withDoor(run, (door) => list(run, door, selector)));
 
   noun
     .command("get [node]")
@@ -84,42 +88,21 @@ export function defineNode(noun: Command, run: Run): void {
     );
 
   defineMetrics(noun, run);
+  defineLabel(noun, run);
 
-  noun
-    .command("remove <node>")
-    .description("take a node out of the fleet; its workloads go on")
-    .option("-y, --yes", "do not ask", false)
-    .action((asked: string, { yes }: { yes: boolean }) =>
-      withNode(
-        run,
-        async (door, target) => {
-          const id = target?.id ?? "";
-          await confirmed(
-            run,
-            yes,
-            `Remove node ${id} (${target?.host}) from the fleet? It must enrol anew to come back.`,
-          );
-          const response = await door.fleet.removeNode({ id }, { signal: run.signal });
-          answer(
-            run,
-            RemoveNodeResponseSchema,
-            response,
-            () => `node ${id} is out of the fleet; its workloads go on\n`,
-          );
-        },
-        asked,
-      ),
-    );
+  defineLeaving(noun, run);
 }
 
-async function list(run: Run, door: Door): Promise<void> {
+async function list(run: Run, door: Door, selector: LabelText[]): Promise<void> {
   const response = await door.fleet.listNodes(
     {},
     { signal: run.signal, timeoutMs: run.flags.timeout ?? 30_000 },
   );
-  answer(run, ListNodesResponseSchema, response, () =>
-    response.nodes.length === 0
-      ? "the fleet has no nodes yet: `orchestrator hub token create` lets one in\n"
-      : tableOfNodes(response.nodes, run.terminal, run.clock.now()),
-  );
+  const isEmpty = response.nodes.length === 0;
+  response.nodes = response.nodes.filter(({ labels }) => isSelected(labels, selector));
+  answer(run, ListNodesResponseSchema, response, () => {
+    if (isEmpty) return "the fleet has no nodes yet: `orchestrator hub token create` lets one in\n";
+    if (response.nodes.length === 0) return `no node has ${printable(formatLabels(selector))}\n`;
+    return tableOfNodes(response.nodes, run.terminal, run.clock.now());
+  });
 }

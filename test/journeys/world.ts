@@ -36,9 +36,9 @@ export interface World extends AsyncDisposable {
   startDaemon(): Promise<void>;
   /** Waits until the hub says that the node is connected. */
   connected(): Promise<void>;
-  fleet(): Client<typeof Fleet>;
-  /** The node's services through the hub. */
-  remote<S extends DescService>(service: S): Client<S>;
+  fleet(token?: string): Client<typeof Fleet>;
+  /** The node's services through the hub; with the admin's token, if no other is given. */
+  remote<S extends DescService>(service: S, token?: string): Client<S>;
   /** The node's services over its local socket. */
   local<S extends DescService>(service: S): Client<S>;
   /** All events that the hub has. */
@@ -88,11 +88,11 @@ export async function makeWorld({
   const localSocket = join(daemonDir, "daemon.sock");
   const caFile = join(hubDir, "ca", "ca.pem");
   const adminToken = () => readFileSync(join(hubDir, "admin.token"), "utf8").trim();
-  const transport = (headers: Record<string, string>): Transport =>
+  const transport = (headers: Record<string, string>, token = adminToken()): Transport =>
     createGrpcTransport({
       baseUrl: `https://127.0.0.1:${apiPort}`,
       nodeOptions: { ca: readFileSync(caFile) },
-      interceptors: [withHeaders({ authorization: `Bearer ${adminToken()}`, ...headers })],
+      interceptors: [withHeaders({ authorization: `Bearer ${token}`, ...headers })],
     });
 
   const owned = opened.move();
@@ -136,8 +136,8 @@ export async function makeWorld({
         async () => (await world.fleet().listNodes({})).nodes[0]?.connected,
       );
     },
-    fleet: () => createClient(Fleet, transport({})),
-    remote: (service) => createClient(service, transport({ "edge-node": world.nodeId })),
+    fleet: (token) => createClient(Fleet, transport({}, token)),
+    remote: (service, token) => createClient(service, transport({ "edge-node": world.nodeId }, token)),
     local: (service) => serviceAt(localSocket, service),
     async events() {
       const all: WatchEventsResponse[] = [];

@@ -149,7 +149,7 @@ class Session {
     if (welcome && this.#outbox) await runTasks(signal, ...this.#speakers(this.#outbox, welcome));
     if (!this.#stop.aborted && !this.#isLeaving) return;
     const renewed = "the node comes back with its new certificate";
-    const { reason: why } = this.#stop;
+    const why: unknown = this.#stop.reason;
     const stops = why instanceof Failure ? why.message : "the daemon stops";
     const reason = this.#stop.aborted ? stops : renewed;
     this.#stream.write(create(NodeFrameSchema, { body: { case: "bye", value: { reason } } }));
