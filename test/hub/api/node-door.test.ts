@@ -1,18 +1,14 @@
 /** The services of a node, asked of the hub: a node that does what the test says answers over a real line. */
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { after, before, describe, it } from "node:test";
 import { Code, ConnectError } from "@connectrpc/connect";
-import { Enrolment } from "../../../gen/edge/v1/enrolment_pb.ts";
 import { FailureKind } from "../../../gen/edge/v1/failure_pb.ts";
 import { CommandState, Fleet } from "../../../gen/edge/v1/fleet_pb.ts";
 import { Invoke } from "../../../gen/edge/v1/invoke_pb.ts";
 import { Node } from "../../../gen/edge/v1/node_pb.ts";
 import { Runtimes } from "../../../gen/edge/v1/runtimes_pb.ts";
-import { newKeyPem, signingRequest } from "../../../src/daemon/identity/request.ts";
 import { fromConnectError } from "../../../src/wire/failures.ts";
-import { readToken } from "../../../src/wire/token.ts";
-import { FakeNode } from "../../fakes/node.ts";
+import { enrolFake } from "../../fakes/enrolled.ts";
 import { startHub, type TestHub } from "../../fixtures/hub.ts";
 import { until } from "../../journeys/until.ts";
 
@@ -35,26 +31,7 @@ describe("a node's services at the hub's API", () => {
   after(() => hub[Symbol.asyncDispose]());
 
   /** A node of the fleet that has not dialled yet. */
-  const enrolNode = async () => {
-    const { token } = await hub.client(Fleet).createEnrolmentToken({});
-    const { id: tokenId, secret: tokenSecret } = readToken(token);
-    const keyPem = await newKeyPem();
-    const csrDer = signingRequest(keyPem, "edge");
-    const enrolled = await hub
-      .client(Enrolment, "")
-      .enroll({ tokenId, tokenSecret, csrDer, hostName: "edge" });
-    const identity = { ...enrolled, keyPem, serial: "", expiresAt: 0 };
-    const port = Number(hub.line.split(":")[1]);
-    return {
-      id: enrolled.nodeId,
-      async dial(): Promise<FakeNode> {
-        const node = FakeNode.dial({ port, rootPem: readFileSync(hub.caFile, "utf8"), identity });
-        node.hello();
-        await node.next("welcome");
-        return node;
-      },
-    };
-  };
+  const enrolNode = () => enrolFake(hub);
   const at = (nodeId: string, more: Record<string, string> = {}) =>
     hub.client(Runtimes, hub.adminToken, { "edge-node": nodeId, ...more });
 

@@ -1,0 +1,128 @@
+/** Labels and rollouts as a person sees them: a real hub, and nodes that answer as the test says. */
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { FailureKind } from "../../gen/edge/v1/failure_pb.ts";
+import { Fleet } from "../../gen/edge/v1/fleet_pb.ts";
+import { RolloutState, Rollouts } from "../../gen/edge/v1/rollouts_pb.ts";
+import { PlannedAction } from "../../gen/edge/v1/wishes_pb.ts";
+import { enrolFake } from "../fakes/enrolled.ts";
+import type { FakeNode } from "../fakes/node.ts";
+import { tempFolder } from "../fixtures/folder.ts";
+import { startHub, type TestHub } from "../fixtures/hub.ts";
+import { until } from "../journeys/until.ts";
+import { ask } from "./ask.ts";
+
+const done = {
+  case: "applyWishes" as const,
+  value: { runtimes: [{ name: "plc1", action: PlannedAction.CREATE }] },
+};
+const refused = {
+  case: "failure" as const,
+  value: { kind: FailureKind.DENIED, message: "the policy says no" },
+};
+
+describe("labels and rollouts", () => {
+  let hub: TestHub;
+  const folder = tempFolder();
+  const nodes: { id: string; line: FakeNode; outcome: typeof done | typeof refused | undefined }[] = [];
+
+  before(async () => {
+    hub = await startHub();
+    writeFileSync(join(folder.path, "token"), hub.adminToken, { mode: 0o600 });
+    for (const name of ["press-1", "press-2", "press-3"]) {
+      const fake = await enrolFake(hub, name);
+      let sequence = 0n;
+      const line = fake.dialWith(({ body }) => {
+        if (body.case !== "command" || !body.value.command || !node.outcome) return;
+        const result = { commandId: body.value.command.id, outcome: node.outcome };
+        sequence++;
+        line.send({ case: "report", value: { sequence, entry: { case: "result", value: result } } });
+      });
+      const node: (typeof nodes)[number] = { id: fake.id, line, outcome: done };
+      nodes.push(node);
+    }
+    await until("all are connected", async () =>
+      (await hub.client(Fleet).listNodes({})).nodes.every(({ connected }) => connected),
+    );
+  });
+  after(async () => {
+    for (const { line } of nodes) line[Symbol.dispose]();
+    await hub[Symbol.asyncDispose]();
+    folder[Symbol.dispose]();
+  });
+
+  const say = async (words: string, options: { signal?: AbortSignal } = {}) =>
+    await ask([...words.split(" "), "--hub", hub.url, "--token-file", "token", "--ca-file", hub.caFile], {
+      folder: folder.path,
+      ...options,
+    });
+  const start = async (id: string, batch: string) => {
+    const selector = [{ key: "site", value: "graz" }];
+    const wishes = { runtimes: [{ name: "plc1", image: "plc" }] };
+    return await hub.client(Rollouts).startRollout({ id, selector, wishes, batch });
+  };
+  const idOf = (at: number) => nodes[at]?.id ?? assert.fail();
+
+  it("labels are set and removed by words, and nodes listed by them", async () => {
+    assert.equal(
+      (await say("node label press-1 site=graz line=1 ring-")).out,
+      `node ${idOf(0)} has line=1,site=graz\n`,
+    );
+    for (const name of ["press-2", "press-3"]) await say(`node label ${name} site=graz`);
+    assert.equal((await say("node label press-1 line-")).out, `node ${idOf(0)} has site=graz\n`);
+    await say("node label press-1 line=1");
+    const listed = (await say("node list --selector site=graz,line=1")).out.split("\n");
+    assert.match(listed[0] ?? "", / LABELS /);
+    assert.equal(listed.length, 3);
+    assert.match(listed[1] ?? "", / line=1,site=graz /);
+    assert.equal((await say("node list --selector site=wien")).out, "no node has site=wien\n");
+    const wrong = await say("node label press-1 nothing");
+    assert.equal(wrong.code, 2);
+    assert.match(wrong.err, /"nothing" is not a label, as in site=graz/);
+  });
+
+  it("one that succeeds is told node by node, and exits with 0", async () => {
+    await start("r-good", "1");
+    const seen = await say("rollout watch r-good");
+    assert.deepEqual([seen.code, seen.err], [0, ""]);
+    assert.match(seen.out, /succeeded: 1 create\n/);
+    assert.match(seen.out, /rollout r-good: all batches have ended\n$/);
+    const { out } = await say("rollout list");
+    assert.match(out, /r-good +succeeded +3 succeeded +operator\/admin/);
+  });
+
+  it("one that fails says where and why, and exits as the node failed", async () => {
+    for (const node of nodes) node.outcome = refused;
+    await start("r-bad", "1");
+    const seen = await say("rollout watch r-bad");
+    assert.equal(seen.code, 6);
+    assert.match(
+      seen.err,
+      /^error: rollout r-bad failed: 1 node failed, and none may; see `orchestrator rollout get/,
+    );
+    const { out } = await say("rollout get r-bad");
+    assert.match(out, /nodes +1 failed, 2 skipped/);
+    assert.match(out, /failed +r-bad-1 +the policy says no/);
+    assert.match(out, /skipped +- +it was left out: 1 node failed, and none may/);
+  });
+
+  it("Ctrl-C ends the watching only; cancel ends the rollout", async () => {
+    for (const node of nodes) node.outcome = undefined;
+    await start("r-long", "1");
+    const leave = new AbortController();
+    const watching = say("rollout watch r-long", { signal: leave.signal });
+    setImmediate(() => leave.abort());
+    const left = await watching;
+    assert.equal(left.code, 130);
+    assert.match(left.err, /the rollout goes on: follow it with `orchestrator rollout watch r-long`/);
+    assert.equal(
+      (await hub.client(Rollouts).getRollout({ id: "r-long" })).rollout?.state,
+      RolloutState.RUNNING,
+    );
+    const { out } = await say("rollout cancel r-long");
+    assert.match(out, /called off by operator\/admin/);
+    assert.equal((await say("rollout get nothing")).code, 4);
+  });
+});
