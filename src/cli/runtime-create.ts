@@ -22,12 +22,13 @@ import { readDocument } from "./document.ts";
 import { messageFrom } from "./document-message.ts";
 import { collect, duration } from "./flags.ts";
 import { fromLifeFlags, type LifeFlags, lifeFlagNames, withLifeFlags } from "./life-flags.ts";
+import { fromLockFlags, type LockFlags, lockFlagNames, withLockFlags } from "./lock-flags.ts";
 import type { Run } from "./run.ts";
 import { describeRuntime, saidOf } from "./runtime-tell.ts";
 import { withNode } from "./target.ts";
 import { parseVnic, vnicHelp } from "./vnic-flag.ts";
 
-interface CreateFlags extends WaitFlag, ContainerFlags, LifeFlags {
+interface CreateFlags extends WaitFlag, ContainerFlags, LifeFlags, LockFlags {
   file?: string;
   image?: string;
   env: string[];
@@ -41,7 +42,7 @@ interface CreateFlags extends WaitFlag, ContainerFlags, LifeFlags {
 
 /** `orchestrator runtime create` */
 export function defineCreate(noun: Command, run: Run): void {
-  withLifeFlags(withContainerFlags(waiting(noun.command("create [name] [command...]"))))
+  withLockFlags(withLifeFlags(withContainerFlags(waiting(noun.command("create [name] [command...]")))))
     .description("create a runtime, start it, and wait until it runs; what stands after -- is its command")
     .addOption(
       noun
@@ -106,6 +107,7 @@ const flagsOfSpec = [
   ...["image", "env", "profile", "publish", "volumePath", "label", "stopGrace", "vnic"],
   ...containerFlagNames,
   ...lifeFlagNames,
+  ...lockFlagNames,
 ];
 
 /** A value that lost its quotes must not become a command: that stands after `--` alone. */
@@ -138,6 +140,7 @@ function fromFlags(name: string | undefined, words: string[], flags: CreateFlags
       command: words,
       ...fromContainerFlags(flags),
       ...fromLifeFlags(flags),
+      ...fromLockFlags(flags),
       profile: flags.profile === "plain" ? RuntimeProfile.PLAIN : RuntimeProfile.OPENPLC,
       stopGraceMs: flags.stopGrace ?? 0,
       ports: flags.publish,

@@ -3,6 +3,7 @@ import { Health } from "../../gen/edge/v1/workloads_pb.ts";
 import { ago, moment, word } from "./answer.ts";
 import { containerRows } from "./container-tell.ts";
 import { lifeRows } from "./life-tell.ts";
+import { lockRows } from "./lock-tell.ts";
 import { sheet, table } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 import { vnicsInShort } from "./vnic-tell.ts";
@@ -16,7 +17,11 @@ export function tableOfRuntimes(
   const phaseColumn = {
     title: "PHASE",
     paint: (cell: string) =>
-      cell === "running" ? style.good(cell) : /^(failed|crash|unhealthy)/.test(cell) ? style.bad(cell) : cell,
+      cell.startsWith("running")
+        ? style.good(cell)
+        : /^(failed|crash|unhealthy)/.test(cell)
+          ? style.bad(cell)
+          : cell,
   };
   return table(
     [
@@ -32,7 +37,7 @@ export function tableOfRuntimes(
     runtimes.map((runtime) => [
       runtime.spec?.name ?? "",
       // What runs and does not work is what an operator looks for.
-      runtime.health === Health.UNHEALTHY ? "unhealthy" : word(RuntimePhase, runtime.phase),
+      `${runtime.health === Health.UNHEALTHY ? "unhealthy" : word(RuntimePhase, runtime.phase)}${lockMark(runtime)}`,
       runtime.phase === RuntimePhase.RUNNING ? ago(runtime.startedAt, now) : "",
       String(runtime.restarts),
       vnicsInShort(runtime),
@@ -42,6 +47,10 @@ export function tableOfRuntimes(
     ]),
     { columns, bold: style.bold },
   );
+}
+
+function lockMark({ locks }: Runtime): string {
+  return locks.length === 0 ? "" : ", locked";
 }
 
 /** What became of a command: `done`, or why it does not run though the command is over. */
@@ -67,6 +76,7 @@ export function describeRuntime(runtime: Runtime | undefined): string {
     ["reason", runtime.reason],
     ["health", healthOf(runtime)],
     ...lifeRows(runtime),
+    ...lockRows(runtime),
     ["image", spec.image],
     ["digest", runtime.imageDigest],
     ["image id", runtime.imageId],

@@ -4,19 +4,27 @@ import { answer } from "./answer.ts";
 import { change, type WaitFlag, waiting } from "./change.ts";
 import { confirmed } from "./confirm.ts";
 import type { Door } from "./door.ts";
+import { type OverrideFlag, overriding } from "./lock-flags.ts";
 import type { Run } from "./run.ts";
 import { defineCreate } from "./runtime-create.ts";
 import { defineInvoke } from "./runtime-invoke.ts";
+import { defineLock } from "./runtime-lock.ts";
 import { defineLogs } from "./runtime-logs.ts";
 import { defineStats } from "./runtime-stats.ts";
 import { describeRuntime, saidOf, tableOfRuntimes } from "./runtime-tell.ts";
 import { type Target, withNode } from "./target.ts";
 import { describeVnics } from "./vnic-tell.ts";
 
+interface DeleteFlags extends WaitFlag, OverrideFlag {
+  keepVolume: boolean;
+  yes: boolean;
+}
+
 /** `orchestrator runtime ...` */
 export function defineRuntime(noun: Command, run: Run): void {
   defineCreate(noun, run);
   defineInvoke(noun, run);
+  defineLock(noun, run);
   defineLogs(noun, run);
   defineStats(noun, run);
 
@@ -48,40 +56,42 @@ export function defineRuntime(noun: Command, run: Run): void {
       }),
     );
 
-  for (const [verb, done] of [
-    ["start", "runs"],
-    ["stop", "is stopped, and stays so until it is started"],
-    ["restart", "was restarted and runs"],
+  waiting(noun.command("start <runtime>"))
+    .description("start a runtime and wait until it runs")
+    .action((name: string, { wait }: WaitFlag) =>
+      withNode(run, async (door, target) => {
+        await change(run, door, target, "startRuntime", { name }, wait, ({ runtime }) => {
+          return `runtime ${name} ${saidOf(runtime, "runs")}\n`;
+        });
+      }),
+    );
+
+  for (const [verb, done, description] of [
+    ["stop", "is stopped, and stays so until it is started", "stop a runtime; it stays stopped"],
+    ["restart", "was restarted and runs", "restart a runtime and wait until it runs"],
   ] as const) {
-    waiting(noun.command(`${verb} <runtime>`))
-      .description(
-        verb === "stop" ? "stop a runtime; it stays stopped" : `${verb} a runtime and wait until it runs`,
-      )
-      .action((name: string, { wait }: WaitFlag) =>
-        withNode(run, (door, target) =>
-          change(run, door, target, `${verb}Runtime`, { name }, wait, ({ runtime }) => {
+    overriding(waiting(noun.command(`${verb} <runtime>`)))
+      .description(description)
+      .action((name: string, { wait, overrideLock }: WaitFlag & OverrideFlag) =>
+        withNode(run, async (door, target) => {
+          await change(run, door, target, `${verb}Runtime`, { name, overrideLock }, wait, ({ runtime }) => {
             return `runtime ${name} ${saidOf(runtime, done)}\n`;
-          }),
-        ),
+          });
+        }),
       );
   }
 
-  waiting(noun.command("delete <runtime>"))
+  overriding(waiting(noun.command("delete <runtime>")))
     .description("remove a runtime: its container, network and volume")
     .option("--keep-volume", "keep its volume for a later runtime of the same name", false)
     .option("-y, --yes", "do not ask", false)
-    .action((name: string, { wait, keepVolume, yes }: WaitFlag & { keepVolume: boolean; yes: boolean }) =>
+    .action((name: string, { wait, keepVolume, yes, overrideLock }: DeleteFlags) =>
       withNode(run, async (door, target) => {
         const what = keepVolume ? "keeping its volume" : "and the data in its volume";
         await confirmed(run, yes, `Delete runtime ${name}${on(target)} ${what}?`);
-        await change(
-          run,
-          door,
-          target,
-          "deleteRuntime",
-          { name, keepVolume, overrideLock: false },
-          wait,
-          ({ removed }) => removed.map((one) => `removed ${one}\n`).join(""),
+        const request = { name, keepVolume, overrideLock };
+        await change(run, door, target, "deleteRuntime", request, wait, ({ removed }) =>
+          removed.map((one) => `removed ${one}\n`).join(""),
         );
       }),
     );

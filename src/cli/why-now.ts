@@ -1,7 +1,7 @@
 import { DevicePhase } from "../../gen/edge/v1/devices_pb.ts";
-import { LockKind, type RuntimeLock } from "../../gen/edge/v1/locks_pb.ts";
 import { DesiredState, type Runtime, RuntimePhase } from "../../gen/edge/v1/runtimes_pb.ts";
-import { moment, word } from "./answer.ts";
+import { word } from "./answer.ts";
+import { lockReasons } from "./lock-tell.ts";
 import { formatDuration } from "./quantity.ts";
 import { healthOf } from "./runtime-tell.ts";
 import { printable } from "./table.ts";
@@ -18,7 +18,7 @@ export function reasonsOf(runtime: Runtime | undefined): string {
     ...wishOf(runtime),
     ...(health === "" ? [] : [`its program is ${health}`]),
     ...probationOf(runtime),
-    ...runtime.locks.map(lockInWords),
+    ...lockReasons(runtime),
     ...vnicReasons(runtime),
     ...devicesOf(runtime),
   ];
@@ -43,21 +43,6 @@ function probationOf({ probation }: Runtime): string[] {
   return [
     `it was updated (${commandId}) and has ${formatDuration(leftMs)} to become healthy: else it gets ${previousImage} and its former wish back`,
   ];
-}
-
-const locking: Readonly<Record<LockKind, (lock: RuntimeLock) => string>> = {
-  [LockKind.UNSPECIFIED]: () => "by something that this version does not know",
-  [LockKind.OPERATOR]: ({ actor }) => `by ${actor}`,
-  [LockKind.WINDOW]: () => "by its wish",
-  [LockKind.WORKLOAD]: () => "by its own program",
-};
-
-function lockInWords(lock: RuntimeLock): string {
-  const since = lock.since ? ` since ${moment(lock.since)}` : "";
-  const until = lock.until ? ` until ${moment(lock.until)}` : "";
-  const reason = lock.reason === "" ? "" : `: ${lock.reason}`;
-  const by = locking[lock.kind] ?? locking[LockKind.UNSPECIFIED];
-  return `it is locked ${by(lock)}${since}${until}${reason}`;
 }
 
 function devicesOf({ devices }: Runtime): string[] {
