@@ -5,13 +5,7 @@ import { create, equals, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { Command } from "commander";
 import { LockKind, type RuntimeLockSchema } from "../../gen/edge/v1/locks_pb.ts";
-import {
-  RuntimePhase as Phase,
-  type RuntimePhase,
-  RuntimeSchema,
-  RuntimeSpecSchema,
-  Runtimes,
-} from "../../gen/edge/v1/runtimes_pb.ts";
+import { RuntimePhase, RuntimeSchema, RuntimeSpecSchema, Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
 import { fromLockFlags, type LockFlags, withLockFlags } from "../../src/cli/lock-flags.ts";
 import { lockRows } from "../../src/cli/lock-tell.ts";
 import { reasonsOf } from "../../src/cli/why-now.ts";
