@@ -71,14 +71,15 @@ export class Engine implements Disposable {
     return await this.#guarded(doing, signal, timeoutMs, (stop) => work(docker, stop));
   }
 
-  /** All objects of an instance, or those of one runtime, sorted by runtime. */
+  /** All objects of an instance, or those of some runtimes, sorted by runtime. */
   async look(
     instanceId: string,
-    runtime: string | undefined,
+    which: string | ReadonlySet<string> | undefined,
     signal: AbortSignal,
   ): Promise<Map<string, Observed>> {
+    const names = typeof which === "string" ? new Set([which]) : which;
     const labels = [`${label.instance}=${instanceId}`];
-    if (runtime !== undefined) labels.push(`${label.runtime}=${runtime}`);
+    if (names?.size === 1) labels.push(`${label.runtime}=${[...names].join("")}`);
     const filters = { label: labels };
     const ask = <T>(doing: string, work: (docker: Docker, abortSignal: AbortSignal) => Promise<T>) =>
       this.call(doing, signal, work, this.#timeouts.ask);
@@ -89,12 +90,14 @@ export class Engine implements Disposable {
       ask("list networks", (docker, abortSignal) => docker.listNetworks({ filters, abortSignal })),
       ask("list volumes", (docker, abortSignal) => docker.listVolumes({ filters, abortSignal })),
     ]);
-    const inspected = await inBatches(containers, ({ Id }) => this.#inspect(Id, signal));
-    return byRuntime({
+    const wanted = containers.filter(({ Labels }) => names?.has(Labels[label.runtime] ?? "") ?? true);
+    const inspected = await inBatches(wanted, ({ Id }) => this.#inspect(Id, signal));
+    const found = byRuntime({
       containers: inspected.filter((one) => one !== undefined),
       networks,
       volumes: volumes.Volumes,
     });
+    return names ? new Map([...found].filter(([name]) => names.has(name))) : found;
   }
 
   /** One container; undefined when there is none. */

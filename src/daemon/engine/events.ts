@@ -3,7 +3,7 @@ import { backoffMs } from "../../base/backoff.ts";
 import type { Clock } from "../../base/clock.ts";
 import { label } from "../../wire/labels.ts";
 import type { Engine } from "./engine.ts";
-import { objectName } from "./names.ts";
+import { runtimeNamed } from "./names.ts";
 
 /** What can change the answer to "does it run, with all it needs". Nothing is concluded from an event but to look again. */
 const filters: Docker.GetEventsOptions["filters"] = {
@@ -16,8 +16,11 @@ export interface EventsOptions {
   instanceId: string;
   clock: Clock;
   random: () => number;
-  /** Called when something of ours may have changed, and after each connect: nobody tells what happened in between. */
-  wake: () => void;
+  /**
+   * Called with the runtime of which something may have changed; without a name after each connect, because nobody tells what
+   * happened in between.
+   */
+  wake: (runtime?: string) => void;
 }
 
 /** Follows the engine's events for as long as the signal lets it. An engine that is away is asked again and again. */
@@ -30,7 +33,10 @@ export async function followEvents(options: EventsOptions, signal: AbortSignal):
       );
       attempt = 0;
       wake();
-      for await (const chunk of stream) if (isOurs(String(chunk), options.instanceId)) wake();
+      for await (const line of linesOf(stream)) {
+        const runtime = runtimeOf(line, options.instanceId);
+        if (runtime !== undefined) wake(runtime);
+      }
     } catch {
       // Who looks at the engine tells that it is away, and why; here it only means to try again.
     }
@@ -41,7 +47,20 @@ export async function followEvents(options: EventsOptions, signal: AbortSignal):
   }
 }
 
-/** Containers carry our label; networks and volumes only their names. A piece of a line is taken for ours. */
-function isOurs(text: string, instanceId: string): boolean {
-  return text.includes(objectName(instanceId, "")) || text.includes(`"${label.instance}":"${instanceId}"`);
+async function* linesOf(stream: AsyncIterable<unknown>): AsyncGenerator<string, void> {
+  let rest = "";
+  for await (const chunk of stream) {
+    const lines = `${rest}${String(chunk)}`.split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines.filter((line) => line.trim() !== "");
+  }
+}
+
+/** Whose object an event is about; undefined when it is none of ours. Containers carry labels, all have our names. */
+export function runtimeOf(line: string, instanceId: string): string | undefined {
+  const { Actor = {} } = JSON.parse(line) as { Actor?: { ID?: string; Attributes?: Record<string, string> } };
+  const { ID = "", Attributes = {} } = Actor;
+  if (Attributes[label.instance] === instanceId) return Attributes[label.runtime];
+  // A volume has nothing but its name, and that is its id.
+  return runtimeNamed(Attributes.name ?? "", instanceId) ?? runtimeNamed(ID, instanceId);
 }

@@ -6,6 +6,7 @@ import { runTasks } from "../../base/tasks.ts";
 import { EngineFailure, followEvents, isEngineAway, nothing, type Observed } from "../engine/index.ts";
 import { noteUp } from "./ends.ts";
 import { followNetmon } from "./follow-netmon.ts";
+import { Looks } from "./looks.ts";
 import { theContainer } from "./plan.ts";
 import { type Engineness, Reach } from "./reach.ts";
 import { recordFailed } from "./record.ts";
@@ -16,14 +17,8 @@ import { isToDo } from "./to-do.ts";
 import { Unplugged } from "./unplugged.ts";
 import { otherOf, Wellbeing } from "./wellbeing.ts";
 
-/** A look at everything when nothing was heard, in milliseconds: events can be lost. */
-const safetyMs = 30_000;
-/** Between two looks at everything: one start makes five events. */
-const coalesceMs = 100;
 /** Between two rounds of a runtime that fail. */
 const retryMs = { firstMs: 1_000, lastMs: 60_000 };
-/** Between two looks at an engine that is away. */
-const awayMs = { firstMs: 500, lastMs: 5_000 };
 
 const stops = failure("cancelled", "the daemon stops; its loop goes on when it is back");
 
@@ -39,27 +34,27 @@ export class Loop implements AsyncDisposable {
   readonly #wellbeing: Wellbeing;
   readonly #stop = new AbortController();
   readonly #tended = new Map<string, Tended>();
-  readonly #looks = new Changes();
+  readonly #looks: Looks;
   readonly #tasks = new Set<Promise<void>>();
   #rounds = 0;
 
   constructor(tools: Omit<Tools, "notify" | "signal" | "lookIn" | "roundIn" | "other" | "follow">) {
     const { signal } = this.#stop;
-    const look = () => this.#looks.notify();
     this.#tools = {
       ...{ ...tools, signal, notify: () => this.changes.notify() },
-      lookIn: (ms) => this.#after(ms, look),
+      lookIn: (name, ms) => this.#after(ms, () => this.#looks.add(name)),
       roundIn: (name, ms) => this.#after(ms, () => this.#askAgain(this.tended(name))),
       other: (name) => otherOf(this.#tools, name, this.#tended.get(name)),
       follow: (...run) => this.#wellbeing.follow(...run),
     };
     this.#wellbeing = new Wellbeing(this.#tools, {
       tended: (name) => this.tended(name),
-      onChange: () => {
-        look(); // It may have to be restarted, or another one may wait for it.
+      onChange: (name) => {
+        this.#looks.add(name); // It may have to be restarted, or another one may wait for it.
         this.changes.notify();
       },
     });
+    this.#looks = new Looks({ ...tools, look: (...at) => this.#look(...at) });
     this.#reach = new Reach(tools);
   }
 
@@ -75,7 +70,7 @@ export class Loop implements AsyncDisposable {
   /** Watches the engine until the signal is aborted; with it, all rounds end, and what they were at is taken up next time. */
   async run(signal: AbortSignal): Promise<void> {
     const { engine, store, clock, network, random } = this.#tools;
-    const wake = () => this.#looks.notify();
+    const wake = (runtime?: string) => this.#heard(runtime);
     const events = { engine, instanceId: store.instanceId, clock, random, wake };
     const [back, changed] = [() => this.#tryAgainNow(), () => this.#netmonChanged()];
     const stop = () => this.#stop.abort(stops);
@@ -85,8 +80,7 @@ export class Loop implements AsyncDisposable {
       this.#stop.signal,
       (all) => followEvents(events, all),
       (all) => followNetmon({ network, back, changed }, all),
-      (all) => this.#lookAgainAndAgain(all),
-      (all) => this.#remind(all),
+      (all) => this.#looks.run(all),
     );
     await this[Symbol.asyncDispose]();
   }
@@ -115,21 +109,20 @@ export class Loop implements AsyncDisposable {
     return tended.asked;
   }
 
-  async #remind(signal: AbortSignal): Promise<void> {
-    for (;;) {
-      await this.#tools.clock.sleep(safetyMs, signal);
-      this.#looks.notify();
-    }
+  /** The engine told of a runtime, or of who knows what. One that is in a round looks again at the end of that. */
+  #heard(runtime?: string): void {
+    const tended = runtime === undefined ? undefined : this.#tended.get(runtime);
+    if (tended?.isBusy) tended.asked++;
+    else this.#looks.add(runtime);
   }
 
   /** Netmon's word alone asks for a look only where something is to do. */
   #netmonChanged(): void {
     const names = new Set([...this.#tools.store.list().map(({ name }) => name), ...this.#plugged]);
-    const isAnyToDo = [...names].some((name) => {
+    for (const name of names) {
       const tended = this.tended(name);
-      return !tended.isBusy && isToDo(this.#tools, tended, tended.seen ?? nothing);
-    });
-    if (isAnyToDo) this.#looks.notify();
+      if (!tended.isBusy && isToDo(this.#tools, tended, tended.seen ?? nothing)) this.#looks.add(name);
+    }
     this.changes.notify();
   }
 
@@ -147,25 +140,13 @@ export class Loop implements AsyncDisposable {
     }
   }
 
-  async #lookAgainAndAgain(signal: AbortSignal): Promise<void> {
-    const { clock, random } = this.#tools;
-    let failures = 0;
-    for await (const _ of this.#looks.wakes(signal)) {
-      const isThere = await this.#look(signal);
-      failures = isThere ? 0 : failures + 1;
-      const ms = isThere ? coalesceMs : backoffMs(failures, { ...awayMs, random });
-      await clock.sleep(ms, signal);
-      if (!isThere) this.#looks.notify();
-    }
-  }
-
-  /** Looks at everything, and begins rounds where something is to do. */
-  async #look(signal: AbortSignal): Promise<boolean> {
+  /** Looks at these runtimes, or at everything, and begins rounds where something is to do. */
+  async #look(these: ReadonlySet<string> | undefined, signal: AbortSignal): Promise<boolean> {
     const { engine, store } = this.#tools;
     const before = this.#rounds;
     let seen: Map<string, Observed>;
     try {
-      seen = await engine.look(store.instanceId, undefined, signal);
+      seen = await engine.look(store.instanceId, these, signal);
     } catch (thrown) {
       signal.throwIfAborted();
       this.#lost(asFailure(thrown));
@@ -173,8 +154,9 @@ export class Loop implements AsyncDisposable {
     }
     let isNew = this.engine.at !== "there";
     this.#reach.reached();
-    const names = new Set([...store.list().map(({ name }) => name), ...seen.keys(), ...this.#plugged]);
-    for (const name of names) isNew = this.#consider(name, seen.get(name) ?? nothing, before) || isNew;
+    const all = () => new Set([...store.list().map(({ name }) => name), ...seen.keys(), ...this.#plugged]);
+    for (const name of these ?? all())
+      isNew = this.#consider(name, seen.get(name) ?? nothing, before) || isNew;
     this.#wakeWaiting();
     if (isNew) this.changes.notify();
     return true;
@@ -247,7 +229,7 @@ export class Loop implements AsyncDisposable {
     const problem = asFailure(thrown);
     if (isEngineAway(thrown)) {
       this.#lost(problem);
-      this.#looks.notify();
+      this.#looks.add();
       return false;
     }
     tended.failures = failuresBefore(tended, thrown) + 1;

@@ -46,8 +46,8 @@ export interface Tools
   follow: (name: string, wish: Wish, seen: ObservedContainer | undefined) => void;
   /** Called when what is being done changes. */
   notify: () => void;
-  /** Asks for a look at everything after so many milliseconds. */
-  lookIn: (ms: number) => void;
+  /** Asks for a look at this runtime after so many milliseconds. */
+  lookIn: (name: string, ms: number) => void;
   /** Asks for a round of a runtime after so many milliseconds. */
   roundIn: (name: string, ms: number) => void;
   /** Uniform in [0, 1), for pauses. */
@@ -218,7 +218,7 @@ function leaveUnplugged({ clock, log, lookIn, random }: Tools, tended: Tended, p
   const ms = backoffMs(failures, { ...plugMs, random });
   if (failures === 1) log.warn({ runtime: tended.name, reason: problem.message }, "vNICs are not as wished");
   tended.unplugged = { problem, failures, notBefore: clock.elapsed() + ms };
-  lookIn(ms + 1); // One more, because timers round down.
+  lookIn(tended.name, ms + 1); // One more, because timers round down.
 }
 
 /** Whether it is being created, and all of it is needed. */

@@ -14,10 +14,10 @@ import type { Tended } from "./tended.ts";
 export class Wellbeing implements AsyncDisposable {
   readonly #tools: Tools;
   readonly #tended: (name: string) => Tended;
-  readonly #onChange: () => void;
+  readonly #onChange: (name: string) => void;
   readonly #checks: Checks;
 
-  constructor(tools: Tools, on: { tended: (name: string) => Tended; onChange: () => void }) {
+  constructor(tools: Tools, on: { tended: (name: string) => Tended; onChange: (name: string) => void }) {
     this.#tools = tools;
     this.#tended = on.tended;
     this.#onChange = on.onChange;
@@ -45,7 +45,7 @@ export class Wellbeing implements AsyncDisposable {
     const isDue = isRestartDue(wish, judged) && judged.startedAt === seen.startedAt;
     if (!isDue || wish.unhealthyStart === seen.startedAt || this.#isLocked(wish)) return;
     recordHealth(this.#tools, wish, { ...judged, isLocked: false });
-    this.#onChange();
+    this.#onChange(wish.name);
   }
 
   #isLocked(wish: Wish): boolean {
@@ -60,7 +60,7 @@ export class Wellbeing implements AsyncDisposable {
       if (isAnswer && store.get(name)?.answered === false) store.update(name, { answered: true });
       const isLocked = (wish: Wish) => this.#isLocked(wish);
       const books = { store, journal, isLocked };
-      if (heed(books, this.#tended(name), startedAt, judged)) this.#onChange();
+      if (heed(books, this.#tended(name), startedAt, judged)) this.#onChange(name);
     } catch (error) {
       // What the disk does not take now is told by the next check.
       log.error({ runtime: name, error }, "a fact about a runtime's health cannot be written");
