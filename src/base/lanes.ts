@@ -12,8 +12,11 @@ export class Lanes {
     this.#limit = limit;
   }
 
-  /** Runs `work` after all that came before it under the same key. Its outcome is the outcome of this call. */
-  run<T>(key: string, work: () => Promise<T>): Promise<T> {
+  /**
+   * Runs `work` after all that came before it under the same key. Its outcome is the outcome of this call. Work that only waits
+   * from some moment on may leave the lane then, so that the next one begins.
+   */
+  run<T>(key: string, work: (leave: () => void) => Promise<T>): Promise<T> {
     const lane = this.#lanes.get(key) ?? { tail: Promise.resolve(), waiting: 0 };
     if (lane.waiting >= this.#limit) {
       return Promise.reject(
@@ -22,8 +25,9 @@ export class Lanes {
     }
     this.#lanes.set(key, lane);
     lane.waiting++;
-    const outcome = lane.tail.then(work);
-    lane.tail = outcome
+    const left = Promise.withResolvers<void>();
+    const outcome = lane.tail.then(() => work(left.resolve));
+    lane.tail = Promise.race([left.promise, outcome])
       .catch(() => {})
       .then(() => {
         lane.waiting--;
@@ -32,7 +36,7 @@ export class Lanes {
     return outcome;
   }
 
-  /** Resolves when everything that was in the lanes at this moment has ended. */
+  /** Resolves when everything that was in the lanes at this moment has ended, or left them. */
   async idle(): Promise<void> {
     await Promise.all([...this.#lanes.values()].map((lane) => lane.tail));
   }

@@ -30,6 +30,20 @@ test("work of one key runs in order, of two keys side by side", async () => {
   assert.deepEqual(log, ["b1", "a1", "a2"]);
 });
 
+test("work that leaves its lane lets the next one begin, once, and still has its own outcome", async () => {
+  const lanes = new Lanes(10);
+  const gate = Promise.withResolvers<string>();
+  const first = lanes.run("a", (leave) => {
+    leave();
+    leave();
+    return gate.promise;
+  });
+  const log: string[] = [];
+  await lanes.run("a", async () => void log.push("a2"));
+  gate.resolve("a1");
+  assert.deepEqual([await first, log], ["a1", ["a2"]]);
+});
+
 test("a failure in a lane is its caller's, and the lane goes on", async () => {
   const lanes = new Lanes(10);
   await assert.rejects(

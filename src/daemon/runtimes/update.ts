@@ -107,6 +107,7 @@ function versionHash(specHash: string, commandId: string): string {
 /** Waits until it is known what became of an update, and all is as wished. @throws {Failure} why it was rolled back. */
 async function untilOver({ store, loop }: Room, name: string, ask: Ask): Promise<Update> {
   loop.ask(name);
+  ask.letOthers?.(); // A probation may be long, and somebody may have to stop what it is about.
   const update = await waitFor(loop, name, ask, () => {
     const known = store.updates.by(ask.id, name);
     return known?.isOver ? known : undefined;

@@ -10,6 +10,8 @@ export interface Ask {
   signal: AbortSignal;
   /** Tells how far it is. Only the newest counts, and it may be told as often as it changes. */
   progress(phase: string, doneBytes?: number, totalBytes?: number, detail?: string): void;
+  /** Lets the next command about the same workload begin: this one only waits from now on. Absent where nobody is kept waiting. */
+  letOthers?: () => void;
 }
 
 /** Does one capability: returns the response, or throws a failure. */

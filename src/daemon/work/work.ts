@@ -197,7 +197,8 @@ export class Work implements Disposable {
       progress: (...told) => this.progress.put(command.id, ...told),
     };
     const workload = workloadOf(command);
-    const attempt = () => outcomeOf(command, ask, { dispatch: this.#dispatch, log: this.#log });
+    const attempt = (letOthers: () => void = () => {}) =>
+      outcomeOf(command, { ...ask, letOthers }, { dispatch: this.#dispatch, log: this.#log });
     // The race ends a command that still waits for its turn, too; its turn then passes at once.
     const outcome = await Promise.race([
       workload === undefined ? attempt() : this.#lanes.run(workload, attempt).catch(failed),
