@@ -32,6 +32,15 @@ export function isEngineAway(thrown: unknown): boolean {
   return thrown instanceof EngineFailure && thrown.status === undefined && thrown.kind === "unavailable";
 }
 
+/**
+ * The engine died while it started this container, and what is left of that keeps it from starting it ever again. Engines before
+ * 24 do not clean up there; another container in its place starts.
+ */
+export function isHalfStarted(thrown: unknown): boolean {
+  const left = /task \S+ already exists|shim: mkdir \S+ file exists/;
+  return thrown instanceof EngineFailure && left.test(thrown.message);
+}
+
 /** The engine has no such object, or no longer. */
 export function isNotFound(thrown: unknown): boolean {
   return thrown instanceof EngineFailure && thrown.status === 404;

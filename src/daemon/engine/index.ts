@@ -4,7 +4,14 @@
  */
 
 export { Engine, type EngineTimeouts, withoutFrames } from "./engine.ts";
-export { EngineFailure, isEngineAway, isNotFound, saidInStream, translated } from "./engine-failures.ts";
+export {
+  EngineFailure,
+  isEngineAway,
+  isHalfStarted,
+  isNotFound,
+  saidInStream,
+  translated,
+} from "./engine-failures.ts";
 export { followEvents } from "./events.ts";
 export { fullReference, objectName, reservedPrefix } from "./names.ts";
 export { nothing, type Observed, type ObservedContainer } from "./observed.ts";

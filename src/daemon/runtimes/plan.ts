@@ -41,10 +41,13 @@ export type RestartPolicy = "no" | "on-failure" | "unless-stopped";
 /** A step that removes something. */
 export type Removal = Extract<Step, { do: "removeContainer" | "removeNetwork" | "removeVolume" }>;
 
-/** What else decides: whose objects these are, and which limits this engine refuses to raise. */
+/** What else decides: whose objects these are, and what this engine refuses. */
 export interface Ground {
   instanceId: string;
+  /** The limits that it may not raise. */
   refused: ReadonlySet<Rlimit>;
+  /** The containers, by their ids, that it cannot start any more. */
+  stuck: ReadonlySet<string>;
 }
 
 /** What decides about one runtime beside its wish and its objects. */
@@ -222,14 +225,15 @@ function stopStep({ spec }: Pick<Wish, "spec">, { id }: ObservedContainer, reaso
 }
 
 /** Whether it can be kept: a container that runs is, even with a limit that could not be had today. */
-function isFit(wish: Wish, one: ObservedContainer, { refused }: Ground): boolean {
+function isFit(wish: Wish, one: ObservedContainer, { refused, stuck }: Ground): boolean {
   if (one.specHash !== wish.madeHash || one.state === "dead" || one.state === "removing") return false;
-  return isUp(one) || unfit(wish, one, refused).length === 0;
+  return isUp(one) || (!stuck.has(one.id) && unfit(wish, one, refused).length === 0);
 }
 
-function whyReplaced(wish: Wish, one: ObservedContainer, { refused }: Ground): string {
+function whyReplaced(wish: Wish, one: ObservedContainer, { refused, stuck }: Ground): string {
   if (one.specHash !== wish.madeHash) return "it was made from another spec";
   if (one.state === "dead" || one.state === "removing") return `the engine calls it ${one.state}`;
+  if (stuck.has(one.id)) return "the engine died while it started it, and cannot start it any more";
   return `it asks for ${unfit(wish, one, refused).join(" and ")}, which the engine may not raise on this machine`;
 }
 

@@ -5,6 +5,7 @@ import type { Logger } from "../../base/log.ts";
 import {
   EngineFailure,
   isEngineAway,
+  isHalfStarted,
   nothing,
   type Observed,
   type ObservedContainer,
@@ -33,6 +34,8 @@ export interface Tools
     Omit<Hands, "store" | "wish" | "refused" | "waiting" | "progress" | "instanceId"> {
   /** Limits that this engine refused to raise; rounds add to it. */
   refused: Set<Rlimit>;
+  /** Containers that this engine cannot start any more; likewise. */
+  stuck: Set<string>;
   log: Logger;
   /** How long a program must have run until the engine may start it again by itself, in milliseconds. */
   trustAfterMs: number;
@@ -228,6 +231,12 @@ function isMaking({ stage, desired }: Wish): boolean {
 
 /** What to do about a step that failed: something else, undo the create, or tell. */
 function meet(thrown: unknown, tools: Tools, tended: Tended, wish: Wish): void {
+  const kept = tended.seen && theContainer(wish, tended.seen, groundOf(tools));
+  if (kept && isHalfStarted(thrown)) {
+    tools.stuck.add(kept.id);
+    tools.log.warn({ runtime: wish.name, error: thrown }, "a container cannot be started any more");
+    return;
+  }
   const limit = thrown instanceof EngineFailure ? thrown.rlimit : undefined;
   if (limit && !isNamed(wish.spec, limit) && !tools.refused.has(limit)) {
     tools.refused.add(limit);

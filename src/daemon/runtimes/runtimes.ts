@@ -111,7 +111,7 @@ export class Runtimes implements AsyncDisposable {
       ...{ locks, engine: this.#engine, store, journal, clock, log, network, settleMs, trustAfterMs, random },
       provenMs,
       pace: { ...usualPace, ...pace },
-      refused: new Set<never>(),
+      ...{ refused: new Set<never>(), stuck: new Set<string>() },
     };
     this.#images = new Images({
       ...{ engine: this.#engine, store: new ImagesStore(sql), clock, log, settings: options.images },

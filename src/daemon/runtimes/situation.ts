@@ -9,13 +9,13 @@ import type { Tended } from "./tended.ts";
 import { trustOf } from "./trust.ts";
 
 /** What `plan` must know beside a wish and what was seen: whose objects count, and what the engine refuses. */
-export function groundOf({ store, refused }: Pick<Tools, "store" | "refused">) {
-  return { instanceId: store.instanceId, refused };
+export function groundOf({ store, refused, stuck }: Pick<Tools, "store" | "refused" | "stuck">) {
+  return { instanceId: store.instanceId, refused, stuck };
 }
 
 /** What else decides about one runtime, of whose container this was seen. */
 export function situationOf(
-  tools: Pick<Tools, "store" | "refused" | "network" | "locks" | "clock" | "trustAfterMs" | "pace">,
+  tools: Pick<Tools, "store" | "refused" | "stuck" | "network" | "locks" | "clock" | "trustAfterMs" | "pace">,
   tended: Tended,
   wish: Wish,
   seen: ObservedContainer | undefined,
@@ -29,7 +29,10 @@ export function situationOf(
     ...groundOf(tools),
     lan: { netmon: network.netmon, isPaused: unplugged !== undefined && now < unplugged.notBefore },
     // The engine must not hide that a new version ends.
-    trust: now < trustPausedUntil || wish.probation?.isSwap ? undefined : trustOf({ ranMs, ...wish }, { trustAfterMs, ...pace }),
+    trust:
+      now < trustPausedUntil || wish.probation?.isSwap
+        ? undefined
+        : trustOf({ ranMs, ...wish }, { trustAfterMs, ...pace }),
     isHeld: isPaused || tended.waitsFor !== undefined,
     isLocked: () => locksNow(tools.locks, wish, tended.seen).length > 0,
   };

@@ -129,7 +129,7 @@ export function healthOf(
 
 /** What counts of a runtime for those that are started after it. */
 export function otherOf(
-  tools: Pick<Tools, "store" | "refused">,
+  tools: Pick<Tools, "store" | "refused" | "stuck">,
   name: string,
   tended: Tended | undefined,
 ): Other | undefined {

@@ -9,7 +9,14 @@ import { spec } from "./life.ts";
 export const plc = spec("plc:1", { name: "plc1" });
 export const name = "edge-0123abcd-plc1";
 export const ground: Situation = {
-  ...{ instanceId: "0123abcdef", refused: new Set(), trust: undefined, isHeld: false, isLocked: () => false },
+  ...{
+    instanceId: "0123abcdef",
+    refused: new Set(),
+    stuck: new Set(),
+    trust: undefined,
+    isHeld: false,
+    isLocked: () => false,
+  },
   lan: { netmon: { at: "unknown" }, isPaused: false },
 };
 
