@@ -1,9 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { RejectCode } from "../../../gen/edge/v1/control_pb.ts";
+import { LeftWorkloads } from "../../../gen/edge/v1/node_pb.ts";
 import { newIdentity } from "../../fakes/node.ts";
+import { tempFolder } from "../../fixtures/folder.ts";
 import { until } from "../../journeys/until.ts";
-import { startHub, startPlc } from "./hub.ts";
+import { hourMs, startHub, startPlc } from "./hub.ts";
 
 test("a first frame that is no hello is refused, and so is a protocol of the future", async () => {
   await using hub = await startHub();
@@ -36,6 +38,43 @@ test("a removed node is cut at once and refused from then on, as is one that thi
   assert.match(
     (await stranger.next("reject")).message,
     /this hub does not know node n-stranger: enrol it here/,
+  );
+});
+
+test("a removed node is told what becomes of its workloads, by the next hub too, whatever its certificate has become", async () => {
+  using folder = tempFolder();
+  const [away, lost, known] = ["n-away", "n-lost", "n-known"];
+  const identities = await (async () => {
+    await using hub = await startHub({ path: folder.path });
+    const identities = {
+      away: await hub.enrol(away, 3 * hourMs), // It ended two hours ago.
+      lost: await hub.enrol(lost),
+      known: await hub.enrol(known),
+    };
+    await hub.fleet.remove(away, { workloads: LeftWorkloads.PURGE });
+    await hub.fleet.remove(lost, { workloads: undefined });
+    using node = await hub.connect(identities.known);
+    await hub.fleet.remove(known, { workloads: LeftWorkloads.KEEP });
+    assert.equal((await node.next("reject")).decommission?.workloads, LeftWorkloads.KEEP);
+    await node.ended; // It does not leave by itself, and the hub does not wait.
+    return identities;
+  })();
+
+  await using hub = await startHub({ path: folder.path });
+  const told = async (identity: typeof identities.away) => {
+    using node = hub.dial(identity);
+    node.hello({ sessionEpoch: 9n });
+    const { code, decommission } = await node.next("reject");
+    assert.equal(code, RejectCode.REMOVED);
+    return decommission?.workloads;
+  };
+  assert.equal(await told(identities.away), LeftWorkloads.PURGE);
+  assert.equal(await told(identities.known), LeftWorkloads.KEEP);
+  assert.equal(await told(identities.lost), undefined);
+  assert.equal(
+    await told(await newIdentity(hub.authority, "n-stranger")),
+    undefined,
+    "this hub is from a copy",
   );
 });
 
