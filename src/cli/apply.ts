@@ -1,6 +1,5 @@
 import { create, toBinary } from "@bufbuild/protobuf";
 import type { Command } from "commander";
-import { type Label, LabelSchema } from "../../gen/edge/v1/runtimes_pb.ts";
 import {
   type ApplyWishesResponse,
   PlanWishesRequestSchema,
@@ -15,9 +14,12 @@ import { changed, type WaitFlag, waiting } from "./change.ts";
 import { Spoken } from "./complain.ts";
 import { confirmed } from "./confirm.ts";
 import { readWishes } from "./document-wishes.ts";
-import type { Door } from "./door.ts";
+import { type Door, withDoor } from "./door.ts";
 import { collect, duration } from "./flags.ts";
+import { type LabelText, parseSelector } from "./labels.ts";
 import { formatBytes } from "./quantity.ts";
+import { isForMany, type RolloutFlags, refuseLoneFlags, withRolloutFlags } from "./rollout-flags.ts";
+import { startRollout } from "./rollout-follow.ts";
 import type { Run } from "./run.ts";
 import { type Target, withNode } from "./target.ts";
 import type { Wished } from "./wished.ts";
@@ -26,10 +28,10 @@ interface FileFlags {
   file: string[];
   compose: boolean;
   /** Each flag may name several. */
-  prune: Label[][];
+  prune: LabelText[][];
 }
 
-interface ApplyFlags extends FileFlags, WaitFlag {
+interface ApplyFlags extends FileFlags, RolloutFlags, WaitFlag {
   dryRun: boolean;
   overrideLock: boolean;
   pull: boolean;
@@ -42,9 +44,9 @@ const envelopeBytes = 1024;
 
 /** `orchestrator apply` */
 export function defineApply(program: Command, run: Run): void {
-  waiting(fromFiles(program.command("apply")))
+  withRolloutFlags(waiting(fromFiles(program.command("apply"))))
     .description(
-      "make the runtimes of a node what files say: create, update, leave alone, and with --prune delete",
+      "make the runtimes of a node, or of many, what files say: create, update, leave alone, and with --prune delete",
     )
     .option("--dry-run", "print what would be done, and do nothing", false)
     .option("--override-lock", "touch runtimes although they are locked", false)
@@ -55,9 +57,19 @@ export function defineApply(program: Command, run: Run): void {
       duration,
     )
     .option("-y, --yes", "do not ask before something is deleted or interrupted", false)
-    .addHelpText("after", "\nExample: orchestrator apply -f plant.yaml --prune line=7 --dry-run")
+    .addHelpText(
+      "after",
+      `\nExamples:
+  orchestrator apply -f plant.yaml --prune line=7 --dry-run
+  orchestrator apply -f plant.yaml --selector site=graz --batch 10% --max-failures 1`,
+    )
     .action(async (flags: ApplyFlags) => {
       const wishes = await readWishes(flags.file, run, flags);
+      if (isForMany(flags)) {
+        await withDoor(run, (door) => applyToMany({ run, door, target: undefined, wishes, flags }));
+        return;
+      }
+      refuseLoneFlags(flags);
       await withNode(run, async (door, target) => {
         const asking = { run, door, target, wishes, flags };
         if (flags.dryRun) await plan(asking);
@@ -91,17 +103,9 @@ function fromFiles(command: Command): Command {
     .option(
       "--prune <key=value,...>",
       "delete runtimes that have all of these labels and are not mentioned, with their volumes",
-      collect(labels),
+      collect(parseSelector),
       [],
     );
-}
-
-function labels(text: string): Label[] {
-  return text.split(",").map((one) => {
-    const [, key, value] = /^([^=]+)=(.*)$/.exec(one) ?? [];
-    if (key === undefined || value === undefined) throw failure("invalid", "it must be labels, as in line=7");
-    return create(LabelSchema, { key, value });
-  });
 }
 
 /** What is asked, of whom. */
@@ -142,13 +146,24 @@ async function askPlan(asking: Asking<FileFlags>) {
 async function apply(asking: Asking<ApplyFlags>): Promise<void> {
   await confirm(asking);
   const { run, door, target, flags } = asking;
-  const { overrideLock, pull, probation = 0, wait } = flags;
-  const { runtimes, prune } = requestOf(asking);
-  const request = { runtimes, prune, overrideLock, pull, probationMs: probation };
+  const request = applyRequestOf(asking);
   const outcome = await placed(asking, () =>
-    changed(run, door, target, "applyWishes", request, wait, applied),
+    changed(run, door, target, "applyWishes", request, flags.wait, applied),
   );
   if (outcome.is === "answered") refuseFailed(outcome.response);
+}
+
+/** The same on many nodes, as a rollout of the hub. */
+async function applyToMany(asking: Asking<ApplyFlags>): Promise<void> {
+  const { run, door, flags } = asking;
+  if (flags.dryRun) throw failure("invalid", "--dry-run asks one node what it would do: name it with --node");
+  await placed(asking, () => startRollout(run, door, applyRequestOf(asking), flags));
+}
+
+function applyRequestOf(asking: Asking<ApplyFlags>) {
+  const { overrideLock, pull, probation = 0 } = asking.flags;
+  const { runtimes, prune } = requestOf(asking);
+  return { runtimes, prune, overrideLock, pull, probationMs: probation };
 }
 
 /** What went wrong with a runtime was told in its place; the exit code is that of the first. */

@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { failure } from "../base/failure.ts";
 import { checked, duration, whole } from "./flags.ts";
 import { type LabelText, parseSelector } from "./labels.ts";
 
@@ -29,6 +30,14 @@ export function withRolloutFlags(command: Command): Command {
     .option("--node-timeout <duration>", "how long each node may take; 1h when not given", duration)
     .option("--skip-offline", "leave out nodes that are away when their batch begins", false)
     .option("--rollout-id <id>", "id of the rollout: the same again begins no second one");
+}
+
+/** Refuses what would say nothing where one node is meant. @throws {Failure} invalid. */
+export function refuseLoneFlags(flags: RolloutFlags): void {
+  const { batch, nodeTimeout, rolloutId, maxFailures, skipOffline } = flags;
+  const isLone = batch ?? nodeTimeout ?? rolloutId ?? (maxFailures > 0 || skipOffline);
+  if (isLone === false) return;
+  throw failure("invalid", "this is for many nodes: say which with --selector or --nodes");
 }
 
 /** Whether many nodes are meant. */

@@ -16,7 +16,7 @@ import { confirmed } from "./confirm.ts";
 import type { Door } from "./door.ts";
 import { isSelected } from "./labels.ts";
 import type { RolloutFlags } from "./rollout-flags.ts";
-import { describeRollout, newsOf, pictureOf } from "./rollout-tell.ts";
+import { describeRollout, inNumbers, newsOf, pictureOf } from "./rollout-tell.ts";
 import type { Run } from "./run.ts";
 import { choose } from "./target.ts";
 
@@ -54,7 +54,8 @@ export async function startRollout(
     wait,
   } = flags;
   const pace = batch === "" ? "all at once" : `${batch} at a time`;
-  await confirmed(run, yes, `Apply to ${nodeIds.length} nodes, ${pace}?`);
+  // A selector that means none is refused by the hub.
+  if (nodeIds.length > 0) await confirmed(run, yes, `Apply to ${nodeIds.length} nodes, ${pace}?`);
   const request = {
     id: rolloutId ?? newId("ro"),
     ...{ wishes, batch, maxFailures, skipOffline },
@@ -107,7 +108,7 @@ export async function followRollout(run: Run, door: Door, id: string): Promise<v
     if (signal.aborted) throw notWatching(id);
   }
   if (isPerson) terminal.out(`${clearScreen}${describeRollout(last, terminal)}`);
-  else if (flags.json !== true) terminal.out(`rollout ${id}: ${last.reason}\n`);
+  else if (flags.json !== true) terminal.out(`rollout ${id}: ${last.reason}; ${inNumbers(last.counts)}\n`);
   mustHaveSucceeded(last);
 }
 

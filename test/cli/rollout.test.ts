@@ -83,12 +83,42 @@ describe("labels and rollouts", () => {
     assert.match(wrong.err, /"nothing" is not a label, as in site=graz/);
   });
 
+  it("files are applied to many nodes as a rollout, after asking", async () => {
+    writeFileSync(join(folder.path, "plant.yaml"), "kind: Runtime\nspec: { name: plc1, image: plc }\n");
+    const apply = "apply -f plant.yaml --selector site=graz";
+    const asked = await say(`${apply} --batch 50%`);
+    assert.equal(asked.code, 3);
+    assert.match(asked.err, /Apply to 3 nodes, 50% at a time\? Nobody is here to ask: say --yes/);
+    const seen = await say(`${apply} --batch 50% --yes --rollout-id r-files`);
+    assert.deepEqual([seen.code, seen.err], [0, ""]);
+    assert.match(seen.out, /rollout r-files: all batches have ended; 3 succeeded\n$/);
+    const begun = await say("apply -f plant.yaml --nodes press-2,press-1 --yes --no-wait --rollout-id r-two");
+    assert.match(begun.out, /^rollout r-two has begun: follow it with/);
+    await say("rollout watch r-two");
+    const { rollout } = await hub.client(Rollouts).getRollout({ id: "r-two" });
+    assert.deepEqual(
+      rollout?.nodes.map(({ nodeId }) => nodeId),
+      [idOf(1), idOf(0)],
+    );
+    const refusals = [
+      [
+        "apply -f plant.yaml --node press-1 --batch 2",
+        /for many nodes: say which with --selector or --nodes/,
+      ],
+      [`${apply} --dry-run`, /--dry-run asks one node/],
+      [`${apply} --nodes press-1 --yes`, /leave out the others/],
+      [`${apply} --batch 1.5 --yes`, /batch: "1.5" must be a number of nodes such as 5, or a part/],
+      ["apply -f plant.yaml --selector site=wien --yes", /no node has site=wien/],
+    ] as const;
+    for (const [words, sentence] of refusals) assert.match((await say(words)).err, sentence);
+  });
+
   it("one that succeeds is told node by node, and exits with 0", async () => {
     await start("r-good", "1");
     const seen = await say("rollout watch r-good");
     assert.deepEqual([seen.code, seen.err], [0, ""]);
     assert.match(seen.out, /succeeded: 1 create\n/);
-    assert.match(seen.out, /rollout r-good: all batches have ended\n$/);
+    assert.match(seen.out, /rollout r-good: all batches have ended; 3 succeeded\n$/);
     const { out } = await say("rollout list");
     assert.match(out, /r-good +succeeded +3 succeeded +operator\/admin/);
   });
