@@ -1,4 +1,3 @@
-import { DeviceChangeKind } from "../../gen/edge/v1/devices_pb.ts";
 import {
   CertificateChangeKind,
   type Event,
@@ -7,6 +6,7 @@ import {
 } from "../../gen/edge/v1/events_pb.ts";
 import { LeftWorkloads } from "../../gen/edge/v1/node_pb.ts";
 import { moment, word } from "./answer.ts";
+import { deviceChangeInWords } from "./device-tell.ts";
 import { printable } from "./table.ts";
 import { vnicChangeInWords } from "./vnic-change-tell.ts";
 
@@ -37,10 +37,8 @@ function factOf({ fact }: Event): string {
       const { kind, serial, expiresAt } = fact.value;
       return `certificate of the node, ${word(IdentityChangeKind, kind)}: ${serial} is good until ${moment(expiresAt)}`;
     }
-    case "device": {
-      const { runtime, kind, device } = fact.value;
-      return `device ${device?.nodePath} of runtime ${runtime} ${word(DeviceChangeKind, kind)}`;
-    }
+    case "device":
+      return deviceChangeInWords(fact.value);
     case "decommissioned":
       return fact.value.workloads === LeftWorkloads.PURGE
         ? "node was taken out of service, and its workloads were removed"

@@ -2,6 +2,7 @@ import { type Runtime, RuntimePhase } from "../../gen/edge/v1/runtimes_pb.ts";
 import { Health } from "../../gen/edge/v1/workloads_pb.ts";
 import { ago, moment, word } from "./answer.ts";
 import { containerRows } from "./container-tell.ts";
+import { deviceRows } from "./device-tell.ts";
 import { lifeRows } from "./life-tell.ts";
 import { lockRows } from "./lock-tell.ts";
 import { sheet, table } from "./table.ts";
@@ -86,6 +87,7 @@ export function describeRuntime(runtime: Runtime | undefined): string {
       runtime.addresses.map(({ network, address, mac }) => `${address} (${network}, ${mac})`).join(", "),
     ],
     ["vnics", vnicsInShort(runtime)],
+    ...deviceRows(runtime),
     ["ports", portsOf(runtime)],
     ...containerRows(runtime),
     ["env", spec.env.map((one) => one.name).join(", ")],

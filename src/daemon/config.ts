@@ -4,7 +4,7 @@ import type { Setting, Settings, SettingValues } from "../base/settings.ts";
 import { defaultNetmonSocket, defaultStateFolder, logSettings } from "../wire/settings.ts";
 import { imageSettings } from "./images/index.ts";
 import { allowSetting } from "./invoke/index.ts";
-import { capabilitiesSetting, usualCapabilities } from "./runtimes/index.ts";
+import { capabilitiesSetting, devicesSetting, usualCapabilities, usualDevices } from "./runtimes/index.ts";
 
 /** Who runs the daemon decides where it keeps its state when nobody says. */
 export interface Surroundings {
@@ -41,6 +41,10 @@ export function daemonSettings({ env, uid, home }: Surroundings) {
     "policy.capabilities": capabilitiesSetting({
       default: usualCapabilities,
       doc: "Capabilities that a runtime may ask for beside those of its profile. One that runs already keeps what it has.",
+    }),
+    "policy.devices": devicesSetting({
+      default: usualDevices,
+      doc: "Devices that a runtime may ask for, by their names below /dev; `*` stands for what is no `/`. One that runs already keeps what it has.",
     }),
     "invoke.allow": allowSetting({
       default: ["8443:/*", "published:/*"],

@@ -80,6 +80,7 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
       images: imageSettingsOf(config, dataDir),
       locksFolder: join(dataDir, "locks"),
       allowedCapabilities: config["policy.capabilities"],
+      allowedDevices: config["policy.devices"],
     }),
   );
   const metrics = Metrics.open({

@@ -4,6 +4,7 @@
  */
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
+import { type Device, DevicePhase, DeviceStatusSchema } from "../../gen/edge/v1/devices_pb.ts";
 import {
   type Attachment,
   type AttachmentEvent,
@@ -69,6 +70,9 @@ export async function fakeNetmon(
       addresses: vnic.address === "" ? [] : [vnic.address],
     });
 
+  const deviceOf = ({ nodePath, path }: Device) =>
+    create(DeviceStatusSchema, { nodePath, path: path || nodePath, phase: DevicePhase.PRESENT });
+
   const fake: FakeNetmon = {
     ...{ kept, taken: new Map(), hasCarrier: true, attached: [], changed: () => changes.notify() },
     tell(owner, change, requestId = "") {
@@ -91,7 +95,7 @@ export async function fakeNetmon(
       const mac = fake.taken.get(host);
       if (mac !== undefined) throw failure("conflict", `${mac} has ${host} already`);
     }
-    const { owner, runtime, vnics } = attachment;
+    const { owner, runtime, vnics, devices } = attachment;
     if (!kept.attachments.has(owner)) {
       kept.attachments.set(owner, attachment);
       for (const { name: vnic } of vnics) {
@@ -100,7 +104,7 @@ export async function fakeNetmon(
     }
     kept.attachments.set(owner, attachment);
     changes.notify();
-    return create(AttachResponseSchema, { vnics: vnics.map(statusOf) });
+    return create(AttachResponseSchema, { vnics: vnics.map(statusOf), devices: devices.map(deviceOf) });
   };
 
   const detach = ({ owner, requestId }: DetachRequest) => {
@@ -121,8 +125,11 @@ export async function fakeNetmon(
     for await (const _ of changes.wakes(signal)) {
       const events = kept.events.filter(({ sequence }) => sequence > after);
       after = events.at(-1)?.sequence ?? after;
-      const attachments = [...kept.attachments.values()].map(({ owner, containerId, vnics }) =>
-        create(AttachmentStatusSchema, { owner, containerId, vnics: vnics.map(statusOf) }),
+      const attachments = [...kept.attachments.values()].map(({ owner, containerId, vnics, devices }) =>
+        create(AttachmentStatusSchema, {
+          ...{ owner, containerId, vnics: vnics.map(statusOf) },
+          devices: devices.map(deviceOf),
+        }),
       );
       yield create(WatchAttachmentsResponseSchema, { attachments, events, lastSequence: lastSequence() });
     }

@@ -144,6 +144,13 @@ const rules: readonly Rule[] = [
       "the engine has no address range left for another network: add default-address-pools to it",
   },
   {
+    says: /could not select device driver/i,
+    kind: "unsupported",
+    retry: "never",
+    sentence: (said) =>
+      `the engine has no driver for GPUs: install one, such as the NVIDIA container toolkit, or leave spec.gpus out: ${said}`,
+  },
+  {
     says: /exec: ".*no such file or directory|executable file not found|exec format error/i,
     kind: "invalid",
     retry: "never",

@@ -1,4 +1,5 @@
 import { create, type DescMethod, type MessageShape } from "@bufbuild/protobuf";
+import type { Device } from "../../../gen/edge/v1/devices_pb.ts";
 import {
   type AttachmentStatus,
   AttachRequestSchema,
@@ -9,7 +10,7 @@ import {
   type WatchAttachmentsResponse,
   WatchNetworkRequestSchema,
 } from "../../../gen/edge/v1/netmon_pb.ts";
-import type { Vnic, VnicStatus } from "../../../gen/edge/v1/vnics_pb.ts";
+import type { Vnic } from "../../../gen/edge/v1/vnics_pb.ts";
 import { backoffMs } from "../../base/backoff.ts";
 import { Changes } from "../../base/changes.ts";
 import type { Clock } from "../../base/clock.ts";
@@ -38,7 +39,7 @@ export interface NetworkOptions {
 }
 
 /** What netmon keeps for one runtime. */
-export type Attached = Pick<AttachmentStatus, "containerId" | "vnics">;
+export type Attached = Pick<AttachmentStatus, "containerId" | "vnics" | "devices">;
 
 /** Whether netmon answers, and what it keeps for runtimes of this daemon, by their names. */
 export type Reached =
@@ -51,6 +52,7 @@ export interface Wanted {
   runtime: string;
   containerId: string;
   vnics: readonly Vnic[];
+  devices: readonly Device[];
   /** The command that asks; empty when none does. */
   commandId: string;
 }
@@ -111,22 +113,24 @@ export class Network {
 
   /**
    * Plugs in: netmon keeps it from now on, over every start of the container. Returns when each vNIC is up or has said what it
-   * waits for. The same again is the same success.
+   * waits for, and each device is plugged in that is there. The same again is the same success.
    * @throws {Failure} as `NetMon.Attach` says. unavailable: netmon does not answer.
    */
   async attach(
-    { runtime, containerId, vnics, commandId }: Wanted,
+    { runtime, containerId, vnics, devices, commandId }: Wanted,
     signal: AbortSignal,
-  ): Promise<VnicStatus[]> {
+  ): Promise<Attached> {
     const attachment = {
       owner: this.#ownerOf(runtime),
       ...{ containerId, runtime },
       vnics: vnics.map((vnic) => ({ ...vnic, mac: this.macOf(runtime, vnic) })),
+      devices: [...devices],
     };
     const request = create(AttachRequestSchema, { requestId: commandId, attachment });
     const answer = await this.#call(NetMon.method.attach, request, { signal, timeoutMs: attachMs });
-    this.#know((attached) => attached.set(runtime, { containerId, vnics: answer.vnics }));
-    return answer.vnics;
+    const now = { containerId, vnics: answer.vnics, devices: answer.devices };
+    this.#know((attached) => attached.set(runtime, now));
+    return now;
   }
 
   /**
@@ -177,9 +181,9 @@ export class Network {
     for await (const answer of told) {
       // Before anybody plugs in on the strength of it: so that no event comes before it is listened for.
       if (this.#news.take(answer) === "begins anew") return "another beginning";
-      const ours = answer.attachments.flatMap(({ owner, containerId, vnics }) => {
+      const ours = answer.attachments.flatMap(({ owner, containerId, vnics, devices }) => {
         const runtime = this.#runtimeOf(owner);
-        return runtime === undefined ? [] : [[runtime, { containerId, vnics }] as const];
+        return runtime === undefined ? [] : [[runtime, { containerId, vnics, devices }] as const];
       });
       const { socket, log } = this.#options;
       if (this.#reached.at === "away") log.info({ socket }, "netmon answers");

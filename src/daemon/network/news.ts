@@ -14,7 +14,7 @@ export const schema: Schema = {
 
 type Told = Pick<WatchAttachmentsResponse, "events" | "lastSequence">;
 
-/** Takes what happened to vNICs into the journal: each event once, whatever restarts or breaks in between. */
+/** Takes what happened to vNICs and devices into the journal: each event once, whatever restarts or breaks in between. */
 export class News {
   readonly #sql: Sql;
   readonly #journal: Journal;
@@ -33,7 +33,7 @@ export class News {
   }
 
   /**
-   * Takes the events of our own vNICs; on disk when this returns, the cursor with them. Says whether netmon begins anew: it has
+   * Takes the events of our own vNICs and devices; on disk when this returns, the cursor with them. Says whether netmon begins anew: it has
    * lost what it kept, its numbers are smaller than the ones that we know, and it must be asked again from where it is.
    * @throws {Failure} the disk does not take it: nothing of it is taken.
    */
@@ -44,10 +44,12 @@ export class News {
     const next = fresh.at(-1)?.sequence ?? (isNew || cursor === undefined ? lastSequence : cursor);
     if (next === cursor) return "taken";
     this.#sql.transaction(() => {
-      for (const { owner, change, reason, requestId, at } of fresh) {
+      for (const { owner, change, device, reason, requestId, at } of fresh) {
         if (!this.#isOurs(owner)) continue;
-        const value = change ?? create(VnicChangeSchema);
-        this.#journal.record({ case: "vnic", value }, { reason, commandId: requestId, ...(at && { at }) });
+        const fact = device
+          ? ({ case: "device", value: device } as const)
+          : ({ case: "vnic", value: change ?? create(VnicChangeSchema) } as const);
+        this.#journal.record(fact, { reason, commandId: requestId, ...(at && { at }) });
       }
       this.#sql.run(
         "INSERT INTO network_news VALUES (1, ?) ON CONFLICT (one) DO UPDATE SET last_sequence = excluded.last_sequence",

@@ -2,6 +2,8 @@ import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import type { Failure } from "../../base/failure.ts";
 import type { Network } from "../network/index.ts";
 import { checkAllowed } from "./capabilities.ts";
+import { checkDevicesAllowed } from "./device-policy.ts";
+import { checkDevices } from "./devices.ts";
 import { checkOrder } from "./order.ts";
 import type { Wish } from "./store.ts";
 import { checkAgainstOthers } from "./vnics.ts";
@@ -11,6 +13,10 @@ export interface Admission {
   network: Pick<Network, "macOf">;
   /** `policy.capabilities` */
   allowedCapabilities: readonly string[];
+  /** `policy.devices` */
+  allowedDevices: readonly string[];
+  /** Where the node's /dev is. */
+  devFolder: string;
   /** Why the node takes nothing at all now; undefined when it does. */
   closed?: () => Failure | undefined;
 }
@@ -21,13 +27,15 @@ export interface Admission {
  * @throws {Failure} denied, invalid, conflict, exhausted.
  */
 export function admit(
-  { network, allowedCapabilities, closed }: Admission,
+  { network, allowedCapabilities, allowedDevices, devFolder, closed }: Admission,
   spec: RuntimeSpec,
   others: readonly Pick<Wish, "name" | "spec">[],
 ): void {
   const why = closed?.();
   if (why) throw why;
   checkAllowed(spec, allowedCapabilities);
+  checkDevicesAllowed(spec, allowedDevices);
   checkOrder(spec, others);
   checkAgainstOthers(spec, others, (runtime, vnic) => network.macOf(runtime, vnic));
+  checkDevices(spec, others, devFolder);
 }

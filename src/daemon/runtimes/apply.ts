@@ -115,11 +115,11 @@ export const apply: { [D in Act["do"]]: Does<D> } = {
 
   async attach({ engine, network, wish, waiting, progress }, { container, isAsked }) {
     const { name: runtime, spec, stage, actingCommandId } = wish;
-    progress(isAsked ? "waiting for its vNICs" : "plugging in its vNICs");
+    progress(isAsked ? "waiting for its vNICs and devices" : "plugging in its vNICs and devices");
     const found = await engine.container(container, waiting);
     if (!found) return; // The next look tells what became of it.
     const commandId = isAsked || stage === "creating" ? actingCommandId : "";
-    const wanted = { runtime, containerId: found.id, vnics: spec.vnics, commandId };
+    const wanted = { runtime, containerId: found.id, vnics: spec.vnics, devices: spec.devices, commandId };
     await network.attach(wanted, waiting).catch((thrown: unknown) => {
       waiting.throwIfAborted();
       throw new Unplugged(thrown);
@@ -127,7 +127,7 @@ export const apply: { [D in Act["do"]]: Does<D> } = {
   },
 
   async detach({ network, wish, signal, progress }) {
-    progress("taking its vNICs away");
+    progress("taking its vNICs and devices away");
     await network.detach(wish.name, wish.actingCommandId, signal).catch((thrown: unknown) => {
       signal.throwIfAborted();
       throw new Unplugged(thrown);

@@ -2,12 +2,14 @@ import { type RuntimeSpec, RuntimeSpecSchema } from "../../../gen/edge/v1/runtim
 import { RestartMode, StartCondition } from "../../../gen/edge/v1/workloads_pb.ts";
 import { evidence } from "../../base/evidence.ts";
 import { type FieldViolation, invalidFields } from "../../base/failure.ts";
+import { wrongDevices } from "../../wire/devices.ts";
 import { violationsOf } from "../../wire/validation.ts";
 import { wrongVnics } from "../../wire/vnics.ts";
 import { reservedPrefix } from "../engine/index.ts";
 import { wrongHealth } from "../health/index.ts";
 import { wrongMaintenance } from "../locks/index.ts";
 import { wrongCapabilities } from "./capabilities.ts";
+import { wrongGpus } from "./gpus.ts";
 import { wrongMounts } from "./mounts.ts";
 import { isKnownProfile } from "./profile.ts";
 import { wrongUlimits } from "./ulimits.ts";
@@ -31,6 +33,8 @@ export function wrongSpec(spec: RuntimeSpec): FieldViolation[] {
     ...wrongCapabilities(spec),
     ...wrongHealth(spec),
     ...wrongVnics(spec.vnics, "spec.vnics"),
+    ...wrongDevices(spec.devices, "spec.devices"),
+    ...wrongGpus(spec),
     ...wrongMaintenance(spec.maintenance, "spec.maintenance"),
   ];
 }

@@ -4,6 +4,7 @@ import { Ipv6Mode } from "../../../gen/edge/v1/vnics_pb.ts";
 import { label } from "../../wire/labels.ts";
 import { objectName, type Rlimit } from "../engine/index.ts";
 import { cpuSharesOf } from "./cpu-shares.ts";
+import { gpuRequestsOf } from "./gpus.ts";
 import { type Mounting, mountsOf, tmpfsOf } from "./mounts.ts";
 import { profileOf, stopGraceMsOf } from "./profile.ts";
 import { ulimitsOf } from "./ulimits.ts";
@@ -99,6 +100,7 @@ export function containerOptions(plan: ContainerPlan): Docker.ContainerCreateOpt
       PortBindings: bindings,
       Sysctls: sysctlsOf(spec),
       ...limitsOf(spec, plan.cgroupVersion),
+      ...gpuRequestsOf(spec),
     },
   };
 }

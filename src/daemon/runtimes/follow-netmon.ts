@@ -5,7 +5,7 @@ export interface FollowOptions {
   network: Pick<Network, "netmon" | "changes">;
   /** Called when netmon answers for the first time, or again. */
   back: () => void;
-  /** Called when it, or what it says of a vNIC in short, is different: leases are renewed all the time. */
+  /** Called when it, or what it says of a vNIC or a device in short, is different: leases are renewed all the time. */
   changed: () => void;
 }
 
@@ -30,8 +30,9 @@ export async function followNetmon(
 
 function inShort(netmon: Reached): unknown {
   if (netmon.at !== "there") return netmon;
-  return [...netmon.attached].map(([name, { containerId, vnics }]) => {
+  return [...netmon.attached].map(([name, { containerId, vnics, devices }]) => {
     const levels = vnics.map((vnic) => [vnic.name, vnic.phase, vnic.reason, vnic.addresses]);
-    return [name, containerId, levels];
+    const plugged = devices.map((one) => [one.nodePath, one.phase, one.reason, one.realPath, one.number]);
+    return [name, containerId, levels, plugged];
   });
 }

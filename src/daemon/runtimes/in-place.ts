@@ -32,10 +32,10 @@ export const needsContainer: { readonly [F in Field]: Needs } = {
   volumes: always(madeOf),
   tmpfs: always(madeOf),
   lockPath: always(madeOf),
-  devices: always(madeOf),
   gpus: always(madeOf),
   log: always(madeOf),
-  // Netmon plugs vNICs in and out while the program runs.
+  // Netmon plugs vNICs and devices in and out while the program runs.
+  devices: never,
   vnics: (before, after) =>
     isDeepStrictEqual(sysctlsOf(before), sysctlsOf(after))
       ? undefined

@@ -4,6 +4,7 @@
  * on the engine carries labels by which it is known again after any crash.
  */
 export { capabilitiesSetting, usualCapabilities } from "./capabilities.ts";
+export { devicesSetting, usualDevices } from "./device-policy.ts";
 export {
   createRuntime,
   deleteRuntime,

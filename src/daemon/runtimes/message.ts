@@ -8,6 +8,7 @@ import {
   type RuntimeSpec,
 } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { nothing, type Observed } from "../engine/index.ts";
+import { devicesOf } from "./devices.ts";
 import { type Known, phaseOf } from "./phase.ts";
 import { type Ground, theContainer } from "./plan.ts";
 import type { Wish } from "./store.ts";
@@ -34,6 +35,7 @@ export function toRuntime(wish: Wish, seen: Observed | undefined, known: Known, 
     ...(exitCode !== undefined && { exitCode }),
     specHash: wish.specHash,
     vnics: vnicsOf(wish, known.lan),
+    devices: devicesOf(wish, known.lan),
     oomKills: wish.oomKills,
     ...healthOf(known.judged, container),
     imageDigest: wish.imageDigest,
@@ -73,6 +75,7 @@ export function toStatus(
     health,
     ...phase,
     vnics,
+    devices: devicesOf(wish, known.lan),
     locks: [...known.locks],
   });
 }

@@ -5,6 +5,7 @@ import type { Failure } from "../../base/failure.ts";
 import { tellLocks } from "../../wire/locks.ts";
 import type { ObservedContainer } from "../engine/index.ts";
 import { endedSo, type Pause } from "./ends.ts";
+import { isPluggable } from "./lan.ts";
 import { staysEnded, wasStoppedForHealth } from "./pace.ts";
 import { isUp } from "./plan.ts";
 import { profileOf } from "./profile.ts";
@@ -125,8 +126,8 @@ function withoutRestart(wish: Wish, { judged, locks }: Known): string {
   return `; it is unhealthy and is not restarted, because it is locked ${tellLocks(locks)}`;
 }
 
-/** Netmon keeps vNICs up without the daemon; the daemon just cannot tell. */
+/** Netmon keeps vNICs and devices without the daemon; the daemon just cannot tell. */
 function withoutSight({ spec }: Wish, { netmon }: LanKnown): string {
-  if (spec.vnics.length === 0 || netmon.at !== "away") return "";
-  return `; its vNICs cannot be seen: ${netmon.problem.message}`;
+  if (!isPluggable(spec) || netmon.at !== "away") return "";
+  return `; its vNICs and devices cannot be seen: ${netmon.problem.message}`;
 }

@@ -94,8 +94,9 @@ function versionOf(wish: Version): Version {
 /** What engine and netmon must be told of, when a wish with its container becomes another one. */
 function untoldOf(before: Wish["spec"], after: Wish["spec"]): Untold[] {
   const fields = differences(before, after);
-  const known = { "spec.resources": "limits", "spec.vnics": "vnics" } as const;
-  return Object.entries(known).flatMap(([field, untold]) => (fields.includes(field) ? untold : []));
+  const known = { "spec.resources": "limits", "spec.vnics": "vnics", "spec.devices": "vnics" } as const;
+  const untold = Object.entries(known).flatMap(([field, one]) => (fields.includes(field) ? one : []));
+  return [...new Set(untold)];
 }
 
 /** More than a version leaves behind; one that cannot be removed for so long goes with its runtime. */

@@ -219,7 +219,8 @@ function isRefusal(thrown: unknown): boolean {
 function leaveUnplugged({ clock, log, lookIn, random }: Tools, tended: Tended, problem: Unplugged): void {
   const failures = (tended.unplugged?.failures ?? 0) + 1;
   const ms = backoffMs(failures, { ...plugMs, random });
-  if (failures === 1) log.warn({ runtime: tended.name, reason: problem.message }, "vNICs are not as wished");
+  if (failures === 1)
+    log.warn({ runtime: tended.name, reason: problem.message }, "vNICs and devices are not as wished");
   tended.unplugged = { problem, failures, notBefore: clock.elapsed() + ms };
   lookIn(tended.name, ms + 1); // One more, because timers round down.
 }

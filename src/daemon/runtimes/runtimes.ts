@@ -28,6 +28,7 @@ import type { Network } from "../network/index.ts";
 import type { Ask } from "../work/index.ts";
 import { usualCapabilities } from "./capabilities.ts";
 import * as commands from "./commands.ts";
+import { usualDevices } from "./device-policy.ts";
 import type { Override } from "./locked.ts";
 import { Loop } from "./loop.ts";
 import { type Pace, usualPace } from "./pace.ts";
@@ -56,6 +57,10 @@ export interface RuntimesOptions {
   locksFolder: string;
   /** `policy.capabilities`; those that are usual when absent. */
   allowedCapabilities?: readonly string[];
+  /** `policy.devices`; those that are usual when absent. */
+  allowedDevices?: readonly string[];
+  /** Where the node's /dev is; /dev when absent. */
+  devFolder?: string;
   /** How soon what ended is started again; see `usualPace`. */
   pace?: Partial<Pace>;
   /** How long a created runtime must run before it counts as running, in milliseconds. 500 when absent. */
@@ -95,7 +100,8 @@ export class Runtimes implements AsyncDisposable {
     ...options
   }: RuntimesOptions) {
     const { settleMs = 500, provenMs = 10_000, timeouts = {}, random = Math.random, pace = {} } = options;
-    const { allowedCapabilities = usualCapabilities } = options;
+    const { allowedCapabilities = usualCapabilities, allowedDevices = usualDevices } = options;
+    const { devFolder = "/dev" } = options;
     const store = new Store(sql);
     this.#engine = new Engine(host, timeouts);
     const isDue = (name: string) => {
@@ -120,7 +126,7 @@ export class Runtimes implements AsyncDisposable {
     const loop = new Loop({ ...tools, images: this.#images, starts: new Gate(startsAtOnce) });
     this.#room = {
       ...{ store, journal, loop, clock, locks, network, allowedCapabilities, random },
-      ...{ engine: this.#engine, images: this.#images },
+      ...{ engine: this.#engine, images: this.#images, allowedDevices, devFolder },
       closed: () => this.#closed,
     };
     this.#purging = { room: this.#room, engine: this.#engine, clock, log };

@@ -52,6 +52,12 @@ export function normalForm(spec: RuntimeSpec): RuntimeSpec {
     if (vnic.ipv6Mode === Ipv6Mode.NONE) vnic.ipv6Mode = Ipv6Mode.UNSPECIFIED;
     if (vnic.metric === usualMetric) vnic.metric = 0;
   }
+  for (const one of normal.devices) if (one.path === one.nodePath) one.path = "";
+  normal.gpus?.ids.sort();
+  normal.gpus?.capabilities.sort();
+  normal.devices.sort(by(({ nodePath }) => nodePath));
+  for (const one of normal.maintenance) if (one.timeZone === "UTC") one.timeZone = "";
+  normal.maintenance.sort(by(({ cron, timeZone }) => `${cron} ${timeZone}`));
   normal.env.sort(by(({ name }) => name));
   normal.labels.sort(by(({ key }) => key));
   normal.ports.sort(by(({ nodePort }) => String(nodePort).padStart(5, "0")));

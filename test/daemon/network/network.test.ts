@@ -18,6 +18,7 @@ const container = "c".repeat(64);
 const wanted = {
   ...{ runtime: "plc1", containerId: container, commandId: "c1" },
   vnics: [create(VnicSchema, { name: "lan0", parent: "eth0" })],
+  devices: [],
 };
 
 /** A life of the daemon's end of netmon's socket, on the state in a folder. */
@@ -63,7 +64,7 @@ test("what netmon keeps and sees is known while it answers, and where to look wh
   {
     await using netmon = await fakeNetmon(socket);
     assert.equal((await life.reached()).size, 0);
-    const [status] = await network.attach(wanted, signal);
+    const [status] = (await network.attach(wanted, signal)).vnics;
     assert.equal(status?.mac, network.macOf("plc1", { name: "lan0", mac: "", mode: 0 }));
     assert.equal((await life.reached()).get("plc1")?.containerId, container);
     assert.equal(netmon.kept.attachments.get("ours/plc1")?.vnics[0]?.mac, status?.mac);

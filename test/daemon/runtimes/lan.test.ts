@@ -18,7 +18,10 @@ const on = (netmon: Reached, isPaused = false): Situation => ({ ...ground, lan: 
 const away = on({ at: "away", problem: failure("unavailable", "netmon is away") });
 /** Netmon keeps these vNICs of this container. */
 const keeps = (containerId: string, ...names: string[]) =>
-  on({ at: "there", attached: new Map([["plc1", { containerId, vnics: names.map(statusOf) }]]) });
+  on({
+    at: "there",
+    attached: new Map([["plc1", { containerId, vnics: names.map(statusOf), devices: [] }]]),
+  });
 const statusOf = (vnic: string) => ({ name: vnic }) as never; // Nothing else of it decides.
 const knowsNothing = on({ at: "there", attached: new Map() });
 
