@@ -16,4 +16,5 @@ export { followEvents } from "./events.ts";
 export { fullReference, objectName, reservedPrefix } from "./names.ts";
 export { nothing, type Observed, type ObservedContainer } from "./observed.ts";
 export { type OwnObject, ownObjects } from "./own.ts";
+export { pathAtEngine } from "./own-container.ts";
 export type { Rlimit } from "./rlimits.ts";

@@ -8,6 +8,7 @@ import type { Locks } from "../locks/index.ts";
 import type { Network } from "../network/index.ts";
 import { containerOptions, labelsOf, limitsOf, networkOptions } from "./container.ts";
 import { ensureImage, keepImage, keptReference } from "./image.ts";
+import { lockFolderOf, withoutLockFolder } from "./lock-mount.ts";
 import { hasDoneAll } from "./pace.ts";
 import type { Step } from "./plan.ts";
 import { type RemovingHands, remove } from "./remove.ts";
@@ -76,14 +77,18 @@ export const apply: { [D in Act["do"]]: Does<D> } = {
     if (image === undefined) throw failure("conflict", "its image was removed from the engine meanwhile");
     const isReplacement = wish.stage === "made";
     const cgroupVersion = await cgroupVersionFor(wish, engine, signal);
-    const lockFolder = lockFolderOf(hands);
+    const lockFolder = await lockFolderOf(hands);
     const options = containerOptions({
       ...{ ...wish, instanceId, refused, image, isReplacement, cgroupVersion },
       ...(lockFolder !== undefined && { lockFolder }),
     });
-    await engine.call("create the container", signal, (docker, abortSignal) =>
-      docker.createContainer({ ...options, abortSignal }),
-    );
+    await engine
+      .call("create the container", signal, (docker, abortSignal) =>
+        docker.createContainer({ ...options, abortSignal }),
+      )
+      .catch((thrown: unknown) => {
+        throw withoutLockFolder(thrown, lockFolder);
+      });
   },
 
   async attachNetwork({ engine, instanceId, wish, signal }, { container }) {
@@ -192,13 +197,6 @@ export const apply: { [D in Act["do"]]: Does<D> } = {
 
   ...remove,
 };
-
-/** Made before the engine is told to mount it. */
-function lockFolderOf({ locks, wish }: Hands): string | undefined {
-  if (wish.spec.lockPath === "") return undefined;
-  locks.folders.make(wish.name);
-  return locks.folders.of(wish.name);
-}
 
 /** Asked only for a weight. */
 async function cgroupVersionFor({ spec }: Wish, engine: Engine, signal: AbortSignal): Promise<1 | 2> {

@@ -5,6 +5,8 @@ import { label } from "../../wire/labels.ts";
 import { objectName, type Rlimit } from "../engine/index.ts";
 import { cpuSharesOf } from "./cpu-shares.ts";
 import { gpuRequestsOf } from "./gpus.ts";
+import { lockMount } from "./lock-mount.ts";
+import { lockMount } from "./lock-mount.ts";
 import { type Mounting, mountsOf, tmpfsOf } from "./mounts.ts";
 import { profileOf, stopGraceMsOf } from "./profile.ts";
 import { ulimitsOf } from "./ulimits.ts";
@@ -94,7 +96,7 @@ export function containerOptions(plan: ContainerPlan): Docker.ContainerCreateOpt
         ...mountsOf(plan, plan.instanceId).map(({ volume, path, readOnly }) => ({
           ...{ Type: "volume" as const, Source: volume, Target: path, ReadOnly: readOnly },
         })),
-        ...lockMount(plan),
+        ...lockMount(spec.lockPath, plan.lockFolder),
       ],
       Tmpfs: tmpfsOf(spec),
       PortBindings: bindings,
@@ -103,12 +105,6 @@ export function containerOptions(plan: ContainerPlan): Docker.ContainerCreateOpt
       ...gpuRequestsOf(spec),
     },
   };
-}
-
-/** Not among the engine's old `Binds`, which make a folder of root's where there is none. */
-function lockMount({ spec, lockFolder }: ContainerPlan): Docker.MountSettings[] {
-  if (spec.lockPath === "" || lockFolder === undefined) return [];
-  return [{ Type: "bind", Source: lockFolder, Target: spec.lockPath }];
 }
 
 /**

@@ -67,7 +67,7 @@ export function wrongMounts(spec: RuntimeSpec): FieldViolation[] {
     own,
     ...spec.volumes.map(({ path }, at) => ({ field: `spec.volumes[${at}].path`, kind: "volume", path })),
     ...spec.tmpfs.map(({ path }, at) => ({ field: `spec.tmpfs[${at}].path`, kind: "tmpfs", path })),
-    ...(spec.lockPath === "" ? [] : [{ field: "spec.lock_path", kind: "lock folder", path: spec.lockPath }]),
+    ...(spec.lockPath === "" ? [] : [{ field: "spec.lock_path", kind: lockFolder, path: spec.lockPath }]),
   ];
   return places.flatMap((place, index) => {
     const { field, path, kind } = place;
@@ -83,18 +83,21 @@ export function wrongMounts(spec: RuntimeSpec): FieldViolation[] {
   });
 }
 
+const lockFolder = "lock folder";
+
 interface Place {
   field: string;
   kind: string;
   path: string;
 }
 
-/** One above the other is fine for two volumes: the engine mounts the outer one first. */
+/** One above the other is fine for two volumes, and for a lock folder in another: the engine mounts the outer one first. */
 function whyNotBoth(one: Place, other: Place): string | undefined {
   const [here, there] = [placeOf(one.path), placeOf(other.path)];
   const named = other.path === one.path ? other.field : `${other.path} of ${other.field}`;
   if (here === there) return `is the place of ${named} already: each must be different`;
   if (one.kind === other.kind || !(isWithin(here, there) || isWithin(there, here))) return undefined;
+  if (one.kind === lockFolder && isWithin(here, there)) return undefined;
   const why = "what is kept and what is forgotten must not lie in one another";
   return `${isWithin(here, there) ? "lies within" : "hides"} ${named}: ${why}`;
 }

@@ -10,7 +10,7 @@ import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
 import type { Failure } from "../../../src/base/failure.ts";
 import type { Runtimes } from "../../../src/daemon/runtimes/index.ts";
 import { startEngine } from "../../fixtures/engine.ts";
-import { tempFolder } from "../../fixtures/folder.ts";
+import { smallDisk, tempFolder } from "../../fixtures/folder.ts";
 import { idleImage, scriptImage } from "../../fixtures/images.ts";
 import { until } from "../../journeys/until.ts";
 import { ask, leftOf, live, newName, type SpecInit, spec } from "../runtimes/life.ts";
@@ -212,6 +212,17 @@ test("a program locks itself by a file, for as long as it runs", async () => {
   await runtimes.delete(name, { keepVolume: false }, ask());
   assert.deepEqual(await leftOf(engine, name), []);
   assert.throws(() => statSync(join(folder.path, "locks", name)), { code: "ENOENT" });
+});
+
+test("a folder that the engine does not see is refused, and nothing is left", async () => {
+  using folder = smallDisk(16 << 20); // Mounted here alone, and not where the engine is.
+  await using life = live(folder.path, engine.socketPath);
+  const name = newName();
+  await assert.rejects(life.runtimes.create(spec(idle, { name, lockPath: "/locks" }), ask()), {
+    kind: "unsupported",
+    message: `the engine does not see the daemon's folder ${join(folder.path, "locks", name)}: leave spec.lock_path out, or let both run on one machine with daemon.data_dir at one path`,
+  });
+  assert.deepEqual(await leftOf(engine, name), []);
 });
 
 test("a restart for health waits until nobody locks the runtime, and is done then", async () => {

@@ -175,6 +175,48 @@ test("what goes with what in a container is told by name, all at once", () => {
   );
 });
 
+test("a lock folder has a place of its own, which may lie within another", () => {
+  const refused = (init: SpecInit) => {
+    try {
+      checkSpec(plc(init));
+      return [];
+    } catch (thrown) {
+      return thrown instanceof Failure
+        ? thrown.violations.map(({ field, message }) => `${field}: ${message}`)
+        : [];
+    }
+  };
+  const [volumes, tmpfs] = [[{ name: "logs", path: "/var/log/plc" }], [{ path: "/tmp" }]];
+  for (const lockPath of ["/locks", "/tmp/locks", "/var/log/plc/locks", "/var/run/runtime/locks"]) {
+    assert.deepEqual(refused({ volumes, tmpfs, lockPath }), [], lockPath);
+  }
+  const at = (lockPath: string) =>
+    refused({ volumes, tmpfs, lockPath })
+      .join("; ")
+      .replace(/: what .*/, "");
+  assert.deepEqual(["/dev/shm", "/proc/locks", "/etc/hosts", "/a/../b"].map(at), [
+    "spec.lock_path: /dev/shm is the engine's own: choose another",
+    "spec.lock_path: /proc/locks is the kernel's own: choose another",
+    "spec.lock_path: /etc/hosts is the engine's own: choose another",
+    "spec.lock_path: must not contain '.' or '..' as a folder",
+  ]);
+  assert.equal(
+    at("/tmp"),
+    "spec.lock_path: is the place of spec.tmpfs[0].path already: each must be different",
+  );
+  assert.equal(at("/var/log"), "spec.lock_path: hides /var/log/plc of spec.volumes[0].path");
+});
+
+test("windows mean the same in any order", () => {
+  const [one, other] = [
+    { cron: "0 2 * * 6", durationMs: 60_000n, timeZone: "UTC" },
+    { cron: "0 2 * * 6", durationMs: 60_000n, timeZone: "Europe/Berlin" },
+  ];
+  const utc = { ...one, timeZone: "" };
+  assert.equal(hashOf(plc({ maintenance: [one, other] })), hashOf(plc({ maintenance: [other, utc] })));
+  assert.notEqual(hashOf(plc({ maintenance: [one] })), hashOf(plc({ maintenance: [other] })));
+});
+
 test("the list of capabilities that a node allows is a list, or a text with commas, of capabilities that there are", () => {
   const { schema } = capabilitiesSetting({ default: [], doc: "" });
   const read = (given: unknown) => v.safeParse(schema, given).output;
