@@ -116,9 +116,11 @@ export class Decommission {
 
   /** Forgets who the node was. No line may be up. @throws {Failure} the disk does not take it: to be tried again. */
   async leave(): Promise<void> {
-    const { sql, credentials, runtimes, log } = this.#options;
+    const { sql, journal, credentials, runtimes, log } = this.#options;
     const leaving = readLeaving(sql);
     if (leaving && leaving.nodeId !== "") await credentials.forget(leaving.nodeId);
+    // What is not told yet was for the hub that it has left: the next one knows none of those commands.
+    journal.acknowledge(journal.lastSequence);
     forgetLeaving(sql);
     this.#parting = new AbortController();
     runtimes.close(undefined);
