@@ -32,7 +32,7 @@ const excuses: readonly FailureKind[] = [FailureKind.UNAVAILABLE, FailureKind.DE
 const bystanders = ["left", "right"];
 const commanded = ["one", "two", "three"];
 
-const handlers = { createRuntime, deleteRuntime, startRuntime, stopRuntime, restartRuntime };
+const handlers = { createRuntime, deleteRuntime, startRuntime, stopRuntime, updateRuntime, restartRuntime };
 
 /** What came of it, for people. */
 export interface Outcome {

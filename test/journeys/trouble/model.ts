@@ -16,13 +16,11 @@ export type Kind = "create" | "delete" | "stop" | "start" | "restart" | "update"
 /** A version that never becomes healthy: its update must end with the version before. */
 const isVain = (kind: Kind) => kind === "update in vain";
 
-/** Commands that succeed on a runtime of this kind, and one that must not. */
-// TODO A
-const updates: Kind[] = [];
+/** Commands that succeed on a runtime that is so, and one that must not. */
 export function kindsFor({ be }: Should): readonly Kind[] {
   if (be === "absent") return ["create"];
   if (be === "stopped") return ["delete", "start", "restart", "stop"];
-  return ["delete", "stop", "restart", "start", ...updates];
+  return ["delete", "stop", "restart", "start", "update", "update", "update in vain"];
 }
 
 /** What must be after a command. */

@@ -4,6 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
+import { isDeepStrictEqual } from "node:util";
 import { create } from "@bufbuild/protobuf";
 import { CommandSchema, type Result } from "../../../gen/edge/v1/command_pb.ts";
 import { CommandState } from "../../../gen/edge/v1/fleet_pb.ts";
@@ -152,7 +153,10 @@ async function assertUntouched({ engine, starts }: Ground): Promise<void> {
   assert.deepEqual((await lookAt(engine.docker)).starts, starts, "nothing was restarted without need");
 }
 
-/** Waits until the engine has what it must, and nothing else of ours; then for the commands' results. @returns when. */
+/**
+ * Waits until every command has its result, and the engine has what it must and nothing else of ours.
+ * @returns since when it has that.
+ */
 async function settled(ground: Ground, ids: readonly string[]): Promise<number> {
   const { engine, should, world, results } = ground;
   const must = new Map(
@@ -161,40 +165,31 @@ async function settled(ground: Ground, ids: readonly string[]): Promise<number> 
       return seen ? [[name, seen] as const] : [];
     }),
   );
-  let last: Awaited<ReturnType<typeof lookAt>> | undefined;
-  const at = await until(
+  let right: number | undefined;
+  await until(
     "what must be",
     async () => {
-      last = await lookAt(engine.docker);
-      assert.deepEqual(last.seen, must);
-      return performance.now();
+      const { seen, starts } = await lookAt(engine.docker);
+      right = isDeepStrictEqual(seen, must) ? (right ?? performance.now()) : undefined;
+      assert.deepEqual(seen, must);
+      ground.starts = starts;
+      for (const id of ids) results.set(id, await resultOf(world, id));
+      return true;
     },
     convergeMs,
   );
-  for (const id of ids) results.set(id, await resultOf(world, id));
-  for (const [id, { outcome }] of results) {
-    if (!ids.includes(id)) continue;
+  for (const id of ids) {
+    const { outcome } = results.get(id) ?? {};
     const kind = id.replace(/^\d+-|-[^-]+$/g, "").replaceAll("-", " ") as Kind; // As `asksOf` made it.
-    assert.equal(
-      outcome.case !== "failure",
-      succeeds(kind),
-      `${id}: ${JSON.stringify(outcome.value, bigints)}`,
-    );
+    assert.equal(outcome?.case !== "failure", succeeds(kind), `${id}: ${JSON.stringify(outcome, bigints)}`);
   }
-  // A create settles before the world does nothing more: what is seen now must stay.
-  ground.starts = (await lookAt(engine.docker)).starts;
-  return at;
+  return right ?? Number.NaN;
 }
 
 const bigints = (_: string, value: unknown) => (typeof value === "bigint" ? String(value) : value);
 
 async function resultOf(world: World, id: string): Promise<Result> {
-  return await until(
-    `the result of ${id}`,
-    async () => {
-      const { command } = await world.fleet().getCommand({ id });
-      return command?.state === CommandState.FINISHED && command.result;
-    },
-    convergeMs,
-  );
+  const { command } = await world.fleet().getCommand({ id });
+  if (command?.state === CommandState.FINISHED && command.result) return command.result;
+  throw new Error(`${id} has no result yet`);
 }

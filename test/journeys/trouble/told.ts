@@ -3,10 +3,11 @@ import { type Event, RuntimeChangeKind as Kind } from "../../../gen/edge/v1/even
 
 const ends: readonly Kind[] = [Kind.EXITED, Kind.STOPPED];
 const once: readonly Kind[] = [Kind.CREATED, Kind.RECREATED, Kind.DELETED];
+const onceByCommand: readonly Kind[] = [Kind.UPDATED, Kind.CONFIRMED, Kind.ROLLED_BACK];
 const words = Object.fromEntries(Object.entries(Kind).map(([word, kind]) => [kind, word]));
 
 /**
- * No fact was told twice: a container is made and deleted once, and its starts and ends take turns. Only
+ * No fact was told twice: a container is made and deleted once, an update is begun and over once, and its starts and ends take turns. Only
  * an end that lies before a power cut may be missing, because the engine keeps one end of a container, and that is the cut.
  */
 export function assertToldOnce(events: readonly Event[]): void {
@@ -18,8 +19,9 @@ export function assertToldOnce(events: readonly Event[]): void {
     if (event.fact.case !== "runtime") continue;
     const { name, kind, containerId } = event.fact.value;
     const story = () => `${words[kind]} was told before:\n${storyOf(name, events.slice(0, at + 1))}`;
-    if (once.includes(kind)) {
-      const fact = `${kind} ${containerId || event.commandId}`;
+    if (once.includes(kind) || onceByCommand.includes(kind)) {
+      const what = once.includes(kind) && containerId !== "" ? containerId : event.commandId;
+      const fact = `${kind} ${what}`;
       assert.ok(!told.has(fact), story());
       told.add(fact);
     } else if (ends.includes(kind)) {
