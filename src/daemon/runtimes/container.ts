@@ -6,7 +6,6 @@ import { objectName, type Rlimit } from "../engine/index.ts";
 import { cpuSharesOf } from "./cpu-shares.ts";
 import { gpuRequestsOf } from "./gpus.ts";
 import { lockMount } from "./lock-mount.ts";
-import { lockMount } from "./lock-mount.ts";
 import { type Mounting, mountsOf, tmpfsOf } from "./mounts.ts";
 import { profileOf, stopGraceMsOf } from "./profile.ts";
 import { ulimitsOf } from "./ulimits.ts";
