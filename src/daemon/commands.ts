@@ -6,6 +6,7 @@ import { type Journal, listEvents } from "./journal/index.ts";
 import type { Metrics } from "./metrics/index.ts";
 import { getInterfaces, getMetrics, getNode, listSerialDevices, type NodeRoom } from "./node/index.ts";
 import {
+  applyWishes,
   createRuntime,
   deleteRuntime,
   getRuntime,
@@ -13,6 +14,7 @@ import {
   getRuntimeStats,
   listRuntimes,
   lockRuntime,
+  planWishes,
   type Runtimes,
   restartRuntime,
   startRuntime,
@@ -55,14 +57,9 @@ const commands: Table<Rooms> = {
   planDecommission,
   decommission,
   listEvents,
-  planWishes: notYet,
-  applyWishes: notYet,
+  planWishes,
+  applyWishes,
 };
-
-/** In the contract, and being built: each goes from here to its room. */
-function notYet(): never {
-  throw failure("unsupported", "this node cannot do that yet");
-}
 
 /** Calls the handler of whatever is asked. */
 export function dispatcher(rooms: Rooms): Dispatch {

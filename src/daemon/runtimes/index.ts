@@ -6,6 +6,7 @@
 export { capabilitiesSetting, usualCapabilities } from "./capabilities.ts";
 export { devicesSetting, usualDevices } from "./device-policy.ts";
 export {
+  applyWishes,
   createRuntime,
   deleteRuntime,
   getRuntime,
@@ -13,6 +14,7 @@ export {
   getRuntimeStats,
   listRuntimes,
   lockRuntime,
+  planWishes,
   restartRuntime,
   startRuntime,
   stopRuntime,

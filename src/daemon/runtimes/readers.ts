@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import { type MessageInitShape, create as message } from "@bufbuild/protobuf";
 import type { RuntimeStatus } from "../../../gen/edge/v1/control_pb.ts";
 import { type Engine as EngineInfo, EngineSchema, type Sample } from "../../../gen/edge/v1/node_pb.ts";
@@ -82,6 +83,15 @@ export class Readers {
       const known = { ...this.#knownOf(wish, away), far: "" };
       return toStatus(wish, loop.tended(wish.name).seen, known, ground);
     });
+  }
+
+  /** Equal for equal wishes. */
+  wishesHash(): string {
+    const hash = createHash("sha256");
+    for (const { name, specHash, desired, probation } of this.#options.store.list()) {
+      hash.update(`${name} ${specHash} ${desired} ${probation?.commandId ?? ""}\n`);
+    }
+    return hash.digest("hex");
   }
 
   /** The engine, asked now. One that cannot be asked is an answer, too. */

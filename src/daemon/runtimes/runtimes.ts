@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { RuntimeStatus } from "../../../gen/edge/v1/control_pb.ts";
 import type { Failure as FailureMessage } from "../../../gen/edge/v1/failure_pb.ts";
@@ -11,11 +10,11 @@ import type {
   RuntimeSpec,
   RuntimeStatsSchema,
 } from "../../../gen/edge/v1/runtimes_pb.ts";
+import type { ApplyWishesRequest } from "../../../gen/edge/v1/wishes_pb.ts";
 import type { Changes } from "../../base/changes.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Failure } from "../../base/failure.ts";
 import { Gate } from "../../base/gate.ts";
-import { Lanes } from "../../base/lanes.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
 import { runTasks } from "../../base/tasks.ts";
@@ -36,8 +35,11 @@ import { nameOf, type PurgeTools, purge } from "./purge.ts";
 import { Readers } from "./readers.ts";
 import { groundOf } from "./situation.ts";
 import { Store } from "./store.ts";
+import { Turns } from "./turns.ts";
 import { type UpdateOptions, update } from "./update.ts";
 import { isRestartDue } from "./wellbeing.ts";
+import type { Plan, Wishes } from "./wishes.ts";
+import { type Applied, applyWishes, planNow } from "./wishes-apply.ts";
 
 export interface RuntimesOptions {
   /** The daemon's state file, opened with this room's `schema`, and those of images and of locks. */
@@ -76,16 +78,13 @@ export interface RuntimesOptions {
 /** Starts at once on a small machine: more are slower in total. */
 const startsAtOnce = 4;
 
-/** Commands that may wait for one runtime. */
-const turnLimit = 100;
-
 /** What should run on this node, what runs, and the loop that closes the gap. */
 export class Runtimes implements AsyncDisposable {
   readonly #engine: Engine;
   readonly #room: commands.Room;
   readonly #readers: Readers;
   readonly #images: Images;
-  readonly #turns = new Lanes(turnLimit);
+  readonly #turns = new Turns();
   readonly #purging: PurgeTools;
   #closed: Failure | undefined;
 
@@ -161,23 +160,23 @@ export class Runtimes implements AsyncDisposable {
 
   /** Creates a runtime and waits until it runs; see the contract. @returns whether this command made it. */
   async create(spec: RuntimeSpec, ask: Ask): Promise<{ runtime: Runtime; created: boolean }> {
-    const { created } = await this.#inTurn(spec.name, ask, () => commands.create(this.#room, spec, ask));
+    const { created } = await this.#turns.run(spec.name, ask, () => commands.create(this.#room, spec, ask));
     return { runtime: this.#readers.known(spec.name), created };
   }
 
   /** Starts a runtime and waits until it runs; see the contract, as for all that follow. */
   async start(name: string, ask: Ask): Promise<Runtime> {
-    await this.#inTurn(name, ask, () => commands.start(this.#room, name, ask));
+    await this.#turns.run(name, ask, () => commands.start(this.#room, name, ask));
     return this.#readers.known(name);
   }
 
   async stop(name: string, ask: Ask, override: Override = {}): Promise<Runtime> {
-    await this.#inTurn(name, ask, () => commands.stop(this.#room, name, override, ask));
+    await this.#turns.run(name, ask, () => commands.stop(this.#room, name, override, ask));
     return this.#readers.known(name);
   }
 
   async restart(name: string, ask: Ask, override: Override = {}): Promise<Runtime> {
-    await this.#inTurn(name, ask, () => commands.restart(this.#room, name, override, ask));
+    await this.#turns.run(name, ask, () => commands.restart(this.#room, name, override, ask));
     return this.#readers.known(name);
   }
 
@@ -187,8 +186,18 @@ export class Runtimes implements AsyncDisposable {
     how: UpdateOptions,
     ask: Ask,
   ): Promise<{ runtime: Runtime; changes: FieldChange[]; interrupted: boolean }> {
-    const updated = await this.#inTurn(spec.name, ask, () => update(this.#room, spec, how, ask));
+    const updated = await this.#turns.run(spec.name, ask, (own) => update(this.#room, spec, how, own));
     return { runtime: this.#readers.known(spec.name), ...updated };
+  }
+
+  /** What `applyWishes` would do: see the contract. */
+  planWishes(wishes: Wishes): Plan[] {
+    return planNow(this.#room, wishes);
+  }
+
+  /** Makes the runtimes what the wishes say, and tells what became of each: see the contract. */
+  async applyWishes(request: ApplyWishesRequest, ask: Ask): Promise<Applied[]> {
+    return await applyWishes({ ...this.#room, log: this.#purging.log, turns: this.#turns }, request, ask);
   }
 
   async lock(
@@ -196,18 +205,18 @@ export class Runtimes implements AsyncDisposable {
     { reason = "", forMs = 0 }: { reason?: string; forMs?: number },
     ask: Ask,
   ): Promise<Runtime> {
-    await this.#inTurn(name, ask, () => commands.lock(this.#room, { name, reason, forMs }, ask));
+    await this.#turns.run(name, ask, () => commands.lock(this.#room, { name, reason, forMs }, ask));
     return this.#readers.known(name);
   }
 
   async unlock(name: string, ask: Ask): Promise<Runtime> {
-    await this.#inTurn(name, ask, () => commands.unlock(this.#room, name, ask));
+    await this.#turns.run(name, ask, () => commands.unlock(this.#room, name, ask));
     return this.#readers.known(name);
   }
 
   /** @returns the names of the engine's objects that were removed. */
   async delete(name: string, how: Override & { keepVolume: boolean }, ask: Ask): Promise<readonly string[]> {
-    return await this.#inTurn(name, ask, () => commands.remove(this.#room, { name, ...how }, ask));
+    return await this.#turns.run(name, ask, () => commands.remove(this.#room, { name, ...how }, ask));
   }
 
   /** One runtime, as the engine tells now. @throws {Failure} not_found. */
@@ -258,11 +267,7 @@ export class Runtimes implements AsyncDisposable {
 
   /** Equal for equal wishes: a hub that knows it need not ask for them again. */
   wishesHash(): string {
-    const hash = createHash("sha256");
-    for (const { name, specHash, desired, probation } of this.#room.store.list()) {
-      hash.update(`${name} ${specHash} ${desired} ${probation?.commandId ?? ""}\n`);
-    }
-    return hash.digest("hex");
+    return this.#readers.wishesHash();
   }
 
   /** The engine, asked now. One that cannot be asked is an answer, too. */
@@ -289,13 +294,5 @@ export class Runtimes implements AsyncDisposable {
     signal: AbortSignal,
   ): Promise<MessageInitShape<typeof GetRuntimeLogsResponseSchema>> {
     return await this.#readers.logs(request, signal);
-  }
-
-  /** Commands on one runtime are done one after the other, also where one of them is about many. */
-  #inTurn<T>(name: string, { signal }: Ask, work: () => Promise<T>): Promise<T> {
-    return this.#turns.run(name, async () => {
-      signal.throwIfAborted(); // It was called off while it waited.
-      return await work();
-    });
   }
 }

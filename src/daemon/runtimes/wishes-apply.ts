@@ -1,0 +1,164 @@
+import type { MessageInitShape } from "@bufbuild/protobuf";
+import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
+import {
+  type AppliedRuntimeSchema,
+  type ApplyWishesRequest,
+  PlannedAction,
+} from "../../../gen/edge/v1/wishes_pb.ts";
+import { asFailure } from "../../base/failure.ts";
+import { Gate } from "../../base/gate.ts";
+import type { Logger } from "../../base/log.ts";
+import { toFailureMessage } from "../../wire/failures.ts";
+import type { Ask } from "../work/index.ts";
+import { create, type Room, remove } from "./commands.ts";
+import { locksNow } from "./locked.ts";
+import type { Wish } from "./store.ts";
+import type { Turns } from "./turns.ts";
+import { update } from "./update.ts";
+import { type Plan, planWishes, sorted, type Wishes } from "./wishes.ts";
+import { checkWishes } from "./wishes-check.ts";
+
+/** What applying needs beside the room. */
+interface Applying extends Room {
+  log: Logger;
+  turns: Turns;
+}
+
+/** What is asked of all of them. */
+type How = Pick<ApplyWishesRequest, "overrideLock" | "probationMs" | "pull">;
+
+export type Applied = MessageInitShape<typeof AppliedRuntimeSchema> & { action: PlannedAction };
+
+/** What applying would do now, and which locks would refuse it. @throws {Failure} as `applyWishes`. */
+export function planNow(room: Room, wishes: Wishes): Plan[] {
+  const { store, locks, loop } = room;
+  const there = store.list();
+  const { staying } = sorted(wishes, there);
+  checkWishes(room, wishes.runtimes, { staying, there });
+  return planWishes(wishes, there, (wish) => locksNow(locks, wish, loop.tended(wish.name).seen));
+}
+
+/**
+ * So many runtimes are begun at once. One that takes longer waits for something else than the engine (a registry, a LAN, its own
+ * health), and makes room for the next: else a registry that hangs would hold up everybody.
+ */
+const beginning = { atOnce: 16, heldMs: 5_000 };
+
+/**
+ * Makes the runtimes what the wishes say; see the contract. Carried out again, it finds what it had done. Those that go are
+ * gone before anything is made: ports, addresses and devices that they held may be wanted by others.
+ * @throws {Failure} invalid, denied, exhausted: then nothing is done.
+ */
+export async function applyWishes(
+  room: Applying,
+  { runtimes, prune, ...how }: ApplyWishesRequest,
+  ask: Ask,
+): Promise<Applied[]> {
+  const { store } = room;
+  const there = store.list();
+  const { staying, leaving } = sorted({ runtimes, prune }, there, ask.id);
+  checkWishes(room, runtimes, { staying, there });
+  const gone = store
+    .deletedBy(ask.id)
+    .filter(
+      ({ name }) => !runtimes.some((spec) => spec.name === name) && !leaving.some((one) => one.name === name),
+    )
+    .map(({ name }): Applied => ({ name, action: PlannedAction.DELETE, interrupted: true }));
+  const tell = teller(ask, runtimes.length + leaving.length);
+  const gate = new Gate(beginning.atOnce);
+  const each = <T extends { name: string }>(
+    all: readonly T[],
+    work: (one: T, own: Ask) => Promise<Applied>,
+  ) => Promise.all(all.map((one) => tell(one.name, (own) => begun(room, gate, own, () => work(one, own)))));
+  const deleted = await each(leaving, (wish, own) => deleteOne(room, wish, how, own));
+  const made = await each(runtimes, (spec, own) => makeOne(room, spec, how, own));
+  const ended = [...gone, ...deleted].sort((one, other) => ((one.name ?? "") < (other.name ?? "") ? -1 : 1));
+  return [...made, ...ended];
+}
+
+/** Waits until there is room, and makes room for others after a while. */
+async function begun<T>(
+  { clock }: Pick<Room, "clock">,
+  gate: Gate,
+  { signal }: Ask,
+  work: () => Promise<T>,
+): Promise<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  const done = new AbortController();
+  await gate.run(signal, async () => {
+    const ended = work()
+      .then(resolve, reject)
+      .finally(() => done.abort());
+    await Promise.race([ended, clock.sleep(beginning.heldMs, done.signal).catch(() => {})]);
+  });
+  return await promise;
+}
+
+/** One line tells how far all of them are: how many are done, and what is being done now. */
+function teller({ progress, ...ask }: Ask, total: number) {
+  let done = 0;
+  return async <T>(name: string, work: (own: Ask) => Promise<T>): Promise<T> => {
+    const own: Ask = {
+      ...ask,
+      progress: (phase, doneBytes, totalBytes, detail = "") => {
+        const rest = detail === "" ? "" : `, ${detail}`;
+        progress(`${done} of ${total} done`, doneBytes, totalBytes, `${name}: ${phase}${rest}`);
+      },
+    };
+    const result = await work(own);
+    progress(`${++done} of ${total} done`);
+    return result;
+  };
+}
+
+function makeOne(room: Applying, spec: RuntimeSpec, how: How, ask: Ask): Promise<Applied> {
+  const { name } = spec;
+  const before = { name, action: actionFor(room, spec, ask) };
+  return told(room, before, () =>
+    room.turns.run(name, ask, async (own) => {
+      const action = actionFor(room, spec, own); // Another command may have been at it meanwhile.
+      if (action === PlannedAction.CREATE) {
+        await create(room, spec, own);
+        return { name, action };
+      }
+      const { changes, interrupted } = await update(room, spec, how, own);
+      const isKept = changes.length === 0 && !interrupted;
+      return { name, action: isKept ? PlannedAction.KEEP : action, changes, interrupted };
+    }),
+  );
+}
+
+/** A create for what is not there, and for what this command began to create. */
+function actionFor({ store }: Pick<Room, "store">, { name }: RuntimeSpec, { id }: Ask): PlannedAction {
+  const there = store.get(name);
+  const isThere = there !== undefined && there.desired !== "absent";
+  const isCreate = !isThere || there.commandId === id || store.endedBy(id, name) !== undefined;
+  return isCreate ? PlannedAction.CREATE : PlannedAction.UPDATE;
+}
+
+function deleteOne(room: Applying, wish: Wish, { overrideLock }: How, ask: Ask): Promise<Applied> {
+  const { name } = wish;
+  const tried = { name, action: PlannedAction.DELETE };
+  return told(room, tried, () =>
+    room.turns.run(name, ask, async (own) => {
+      await remove(room, { name, keepVolume: false, overrideLock }, own);
+      return { ...tried, interrupted: wish.desired === "running" };
+    }),
+  );
+}
+
+/** What went wrong with one runtime stands in its place, and is no failure of the command. */
+async function told(
+  { log }: Pick<Applying, "log">,
+  tried: Applied & { name: string },
+  work: () => Promise<Applied>,
+): Promise<Applied> {
+  try {
+    return await work();
+  } catch (thrown) {
+    const why = asFailure(thrown);
+    if (why.kind === "internal")
+      log.error({ runtime: tried.name, error: thrown }, "applying failed by a defect");
+    return { ...tried, failure: toFailureMessage(why) };
+  }
+}
