@@ -9,6 +9,7 @@ import {
   restartRuntime,
   startRuntime,
   stopRuntime,
+  updateRuntime,
 } from "../../../src/daemon/runtimes/index.ts";
 import { type Dispatch, Work } from "../../../src/daemon/work/index.ts";
 import { ask, live, spec } from "../../daemon/runtimes/life.ts";
