@@ -1,6 +1,8 @@
 import type { Command } from "commander";
 import { EventSchema } from "../../gen/edge/v1/events_pb.ts";
 import { GetRuntimeResponseSchema } from "../../gen/edge/v1/runtimes_pb.ts";
+import { Failure } from "../base/failure.ts";
+import { fromConnectError } from "../wire/failures.ts";
 import { answerLine } from "./answer.ts";
 import { eventLine } from "./events-tell.ts";
 import { whole } from "./flags.ts";
@@ -21,12 +23,24 @@ export function defineWhy(program: Command, run: Run): void {
     .option("--last <count>", "at most this many of its newest events", whole(0, looked), 20)
     .action((name: string, { last }: WhyFlags) =>
       withNode(run, async (door, target) => {
-        const response = await door.ask("getRuntime", { name }, { nodeId: target?.id });
+        const asked = door.ask("getRuntime", { name }, { nodeId: target?.id });
+        const answered = await asked.catch(notThere);
         const story = await storyOf(run, door, target, { name, last });
-        answerLine(run, GetRuntimeResponseSchema, response, () => reasonsOf(response.runtime));
+        // One that is gone has its story all the same; of one that never was there is none.
+        if (!(answered instanceof Failure)) {
+          answerLine(run, GetRuntimeResponseSchema, answered, () => reasonsOf(answered.runtime));
+        } else if (story.length === 0) throw answered;
+        else run.terminal.err(`there is no runtime ${name} any more\n`);
         for (const { event, actor } of story) {
           answerLine(run, EventSchema, event, () => eventLine(event, { actor }));
         }
       }),
     );
+}
+
+/** That there is no such runtime is an answer; anything else is thrown as it was. */
+function notThere(thrown: unknown): Failure {
+  const told = fromConnectError(thrown);
+  if (told.kind !== "not_found") throw thrown;
+  return told;
 }

@@ -16,7 +16,9 @@ import {
   Runtimes,
 } from "../../gen/edge/v1/runtimes_pb.ts";
 import { AddressMode, VnicChangeKind, VnicPhase } from "../../gen/edge/v1/vnics_pb.ts";
+import { failure } from "../../src/base/failure.ts";
 import { runtimeOfEvent } from "../../src/wire/events.ts";
+import { toConnectError } from "../../src/wire/failures.ts";
 import { tempFolder } from "../fixtures/folder.ts";
 import { ask } from "./ask.ts";
 import { standInDaemon, standInHub } from "./stand-in.ts";
@@ -61,7 +63,10 @@ const readdressed = { ...bound, kind: VnicChangeKind.READDRESSED, previousAddres
 function routes(asked: CreateRuntimeRequest[] = []) {
   return (router: ConnectRouter): void => {
     router.service(Runtimes, {
-      getRuntime: () => ({ runtime: press(Date.now()) }),
+      getRuntime: ({ name }) => {
+        if (name !== "press-1") throw toConnectError(failure("not_found", `there is no runtime ${name}`));
+        return { runtime: press(Date.now()) };
+      },
       listRuntimes: () => ({ runtimes: [press(Date.now())] }),
       createRuntime: (request) => {
         asked.push(request);
@@ -201,6 +206,12 @@ test("why tells the reasons of a runtime and of its vNICs, and what happened to 
   assert.equal(fromHub.out, [...reasons, ...story("cmd-1, operator/ann")].join(""));
   const here = await ask(["why", "press-1", "--socket", "daemon.sock"], { folder: folder.path, env });
   assert.deepEqual(here, { code: 0, out: [...reasons, ...story("cmd-1")].join(""), err: "" });
+  const gone = await ask(["why", "press-2", ...at], { folder: folder.path });
+  assert.deepEqual(
+    [gone.code, gone.err, gone.out],
+    [0, "there is no runtime press-2 any more\n", "1970-01-01 00:00:00Z  runtime press-2 started: because\n"],
+  );
+  assert.equal((await ask(["why", "never", ...at], { folder: folder.path })).code, 4);
   const newest = await ask(["why", "press-1", "--last", "1", "--json", ...at], { folder: folder.path });
   const [runtime, event, ...more] = newest.out
     .trim()
