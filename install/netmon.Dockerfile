@@ -1,5 +1,5 @@
-# netmon, the sidecar that sees the node's network and makes the vNICs of its runtimes. install/compose.yaml has the options that
-# it needs: the host's network and processes, four capabilities, and a /proc/sys that can be written.
+# netmon, the sidecar that sees the node's network and gives its runtimes vNICs and devices. install/compose.yaml has the options that
+# it needs: the host's network, processes and devices, five capabilities, and a /proc/sys that can be written.
 FROM node:24.21.0-bookworm-slim AS build
 WORKDIR /src
 COPY package.json package-lock.json ./

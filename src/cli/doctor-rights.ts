@@ -9,10 +9,11 @@ const capabilities = {
   SYS_ADMIN: 21,
   SYS_NICE: 23,
   SYS_RESOURCE: 24,
+  MKNOD: 27,
 } as const;
 type Capability = keyof typeof capabilities;
 
-const ofNetmon: readonly Capability[] = ["NET_ADMIN", "NET_RAW", "SYS_PTRACE", "SYS_ADMIN"];
+const ofNetmon: readonly Capability[] = ["NET_ADMIN", "NET_RAW", "SYS_PTRACE", "SYS_ADMIN", "MKNOD"];
 
 /** Those that not even the machine's first process could pass on. */
 export async function missingCapabilities(): Promise<string[]> {

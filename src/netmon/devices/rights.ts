@@ -1,3 +1,4 @@
+import { constants } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { failure } from "../../base/failure.ts";
@@ -105,7 +106,7 @@ export async function change(
   access: Access,
 ): Promise<void> {
   const rule = `${numberText(number)} ${access}`;
-  await writeFile(join(folder, `devices.${which}`), rule, { flag: "r+" }).catch(refused);
+  await writeFile(join(folder, `devices.${which}`), rule, { flag: constants.O_WRONLY }).catch(refused);
 }
 
 function refused(cause: unknown): never {

@@ -27,13 +27,13 @@ export type VnicInit = Exclude<MessageInitShape<typeof VnicSchema>, { $typeName:
 
 const run = promisify(execFile);
 
-export async function ground(settings: Record<string, string> = {}) {
+export async function ground(settings: Record<string, string> = {}, rights: readonly string[] = []) {
   await using opened = new AsyncDisposableStack();
   const folder = opened.use(tempFolder());
   const engine = opened.use(await startEngine({ name: "vnics" }));
   const image = await idleImage(engine);
   const socket = join(folder.path, "netmon.sock");
-  const under = ["nsenter", `--net=/run/netns/${engine.netns}`];
+  const under = ["nsenter", `--net=/run/netns/${engine.netns}`, ...rights];
   const env = {
     ORCHESTRATOR_NETMON_SOCKET: socket,
     ORCHESTRATOR_NETMON_SETTLE_MS: "100",

@@ -200,7 +200,7 @@ test("what must not be given is refused with the reason, and what the container 
 
 /** An engine, netmon, and a /dev for it. */
 async function plant(dev: Dev) {
-  const on = await ground({ ORCHESTRATOR_NETMON_DEV_DIR: dev.path });
+  const on = await ground({ ORCHESTRATOR_NETMON_DEV_DIR: dev.path }, unitRights());
   const attach = async (owner: string, containerId: string, ...devices: DeviceInit[]) => {
     const runtime = owner.split("/").at(-1) ?? owner;
     const request = { requestId: "test", attachment: { owner, containerId, runtime, devices } };
@@ -239,6 +239,14 @@ async function groupOf(containerId: string) {
   const owner = findOwners(new Set([containerId])).get(containerId);
   assert.ok(owner);
   return await findGroup(owner);
+}
+
+/** Netmon with no more rights than its unit of systemd gives it. */
+function unitRights(): string[] {
+  const unit = readFileSync("install/systemd/orchestrator-netmon.service", "utf8");
+  const [, names = ""] = /^CapabilityBoundingSet=(.*)$/m.exec(unit) ?? [];
+  const kept = names.split(" ").map((name) => `+${name.replace("CAP_", "").toLowerCase()}`);
+  return ["setpriv", "--no-new-privs", `--bounding-set=-all,${kept.join(",")}`];
 }
 
 /** What the container may use, as the kernel says. */
