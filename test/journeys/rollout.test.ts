@@ -1,0 +1,76 @@
+/** A plant of three nodes gets its wishes a batch at a time, while the hub loses its power, and a canary saves the rest. */
+import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { Node } from "../../gen/edge/v1/node_pb.ts";
+import { RolloutNodeState, Rollouts } from "../../gen/edge/v1/rollouts_pb.ts";
+import { type Program, program, runOnce } from "./program.ts";
+import { until } from "./until.ts";
+import { serviceAt, startWorld, type World } from "./world.ts";
+
+/** Another node of the same fleet, on the same engine. */
+async function anotherNode(world: World, name: string): Promise<Program> {
+  const folder = join(world.folder, name);
+  const env = { ...world.env, ORCHESTRATOR_DAEMON_DATA_DIR: folder };
+  const { token } = await world.fleet().createEnrolmentToken({});
+  const enrolled = await runOnce(["daemon", "enroll", "--token", token], { env });
+  assert.equal(enrolled.code, 0, enrolled.stderr);
+  const daemon = program(["daemon", "start"], { env });
+  daemon.start();
+  const socket = join(folder, "daemon.sock");
+  await until(`${name} answers`, () => serviceAt(socket, Node).getNode({}));
+  return daemon;
+}
+
+test("a rollout goes on after the hub lost its power, and one that goes wrong stops at its canary", async () => {
+  await using world = await startWorld();
+  await using others = new AsyncDisposableStack();
+  await Promise.all(["second", "third"].map(async (name) => others.use(await anotherNode(world, name))));
+  const rollouts = world.remote(Rollouts);
+  const nodes = await until("all are connected", async () => {
+    const { nodes } = await world.fleet().listNodes({});
+    return nodes.length === 3 && nodes.every(({ connected }) => connected) && nodes;
+  });
+  for (const { id } of nodes) {
+    await world.fleet().setNodeLabels({ id, set: [{ key: "site", value: "graz" }] });
+  }
+
+  const file = join(world.folder, "plant.yaml");
+  const wish = (more: string) =>
+    writeFileSync(
+      file,
+      `kind: Runtime\nspec: { name: press, image: "${world.image}", profile: plain${more} }\n`,
+    );
+  const apply = ["apply", "-f", file, "--selector", "site=graz", "--batch", "1", "--yes"];
+  wish("");
+  const begun = await world.cli(...apply, "--no-wait", "--rollout-id", "good");
+  assert.equal(begun.code, 0, begun.stderr);
+  for await (const { rollout } of rollouts.watchRollout({ id: "good" })) {
+    if (rollout?.counts?.succeeded !== 1) continue;
+    assert.equal(rollout.counts.running, 1, "the next is in work");
+    break;
+  }
+  await world.hub.kill9();
+  await world.startHub();
+  const watched = await world.cli("rollout", "watch", "good");
+  assert.equal(watched.code, 0, watched.stderr);
+  assert.match(watched.stdout, /all batches have ended; 3 succeeded/);
+  for (const { id } of nodes) {
+    const { commands } = await world.fleet().listCommands({ nodeId: id });
+    assert.equal(commands.length, 1, "each node had one command");
+  }
+  assert.equal((await world.objects("press")).containers.length, 3);
+
+  // The node's policy does not allow it: the first node says no, and no other is asked.
+  wish(", capabilities: [SYS_ADMIN]");
+  const refused = await world.cli(...apply, "--rollout-id", "bad");
+  assert.equal(refused.code, 6, refused.stderr);
+  const { rollout } = await rollouts.getRollout({ id: "bad" });
+  const { FAILED, SKIPPED } = RolloutNodeState;
+  assert.deepEqual(
+    rollout?.nodes.map(({ state }) => state),
+    [FAILED, SKIPPED, SKIPPED],
+  );
+  assert.equal((await world.objects("press")).containers.length, 3, "what ran goes on");
+});
