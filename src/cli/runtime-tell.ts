@@ -67,6 +67,12 @@ export function healthOf({ health, healthReason }: Runtime): string {
   return [word(Health, health), healthReason].filter((part) => part !== "").join(": ");
 }
 
+function probationOf({ probation }: Runtime): string {
+  if (!probation) return "";
+  const { leftMs, previousImage, commandId } = probation;
+  return `on probation for ${Math.ceil(leftMs / 1000)} s yet; before it: ${previousImage} (command ${commandId})`;
+}
+
 /** One runtime for people, with everything that is known of it. */
 export function describeRuntime(runtime: Runtime | undefined): string {
   const spec = runtime?.spec;
@@ -76,6 +82,7 @@ export function describeRuntime(runtime: Runtime | undefined): string {
     ["phase", word(RuntimePhase, runtime.phase)],
     ["reason", runtime.reason],
     ["health", healthOf(runtime)],
+    ["update", probationOf(runtime)],
     ...lifeRows(runtime),
     ...lockRows(runtime),
     ["image", spec.image],

@@ -12,6 +12,7 @@ import { defineLock } from "./runtime-lock.ts";
 import { defineLogs } from "./runtime-logs.ts";
 import { defineStats } from "./runtime-stats.ts";
 import { describeRuntime, saidOf, tableOfRuntimes } from "./runtime-tell.ts";
+import { defineUpdate } from "./runtime-update.ts";
 import { type Target, withNode } from "./target.ts";
 import { describeVnics } from "./vnic-tell.ts";
 
@@ -23,6 +24,7 @@ interface DeleteFlags extends WaitFlag, OverrideFlag {
 /** `orchestrator runtime ...` */
 export function defineRuntime(noun: Command, run: Run): void {
   defineCreate(noun, run);
+  defineUpdate(noun, run);
   defineInvoke(noun, run);
   defineLock(noun, run);
   defineLogs(noun, run);
