@@ -6,8 +6,13 @@ import { quoted } from "../base/evidence.ts";
 export function tellLock({ kind, actor, reason, until }: RuntimeLock): string {
   const told = until ? ` until ${momentOf(until)}` : "";
   if (kind === LockKind.WINDOW) return `because ${reason}${told}`;
-  const who = kind === LockKind.OPERATOR ? actor : "its own program";
+  const who = kind === LockKind.OPERATOR ? nameOf(actor) : "its own program";
   return `by ${who}${told}${reason === "" ? "" : `: ${quoted(reason)}`}`;
+}
+
+/** Who that is. At a node's own socket, nobody says his name. */
+export function nameOf(actor: string): string {
+  return actor === "local" ? "somebody at the node" : actor;
 }
 
 /** All of them. */

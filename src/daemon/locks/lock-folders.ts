@@ -1,6 +1,7 @@
 import { chmodSync, existsSync, type FSWatcher, readdirSync, watch } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { failure } from "../../base/failure.ts";
 import { makeFolder } from "../../base/files.ts";
 import type { Logger } from "../../base/log.ts";
 import { type LockFile, lockFileName, readLockFile } from "./lock-file.ts";
@@ -37,17 +38,25 @@ export class LockFolders implements Disposable {
     return join(this.#folder, runtime);
   }
 
-  /** Makes the folder of a runtime, where it is not there, and watches it. What is in it stays. */
+  /**
+   * Makes the folder of a runtime, where it is not there, and watches it. What is in it stays.
+   * @throws {Failure} unavailable: it cannot be made.
+   */
   make(runtime: string): void {
     const folder = this.of(runtime);
     if (!existsSync(folder)) this.#unwatch(runtime);
-    makeFolder(this.#folder, 0o700);
-    makeFolder(folder, 0o777);
-    chmodSync(folder, 0o777); // A program may be any user; the mask of this one does not count.
+    try {
+      makeFolder(this.#folder, 0o700);
+      makeFolder(folder, 0o777);
+      chmodSync(folder, 0o777); // A program may be any user; the mask of this one does not count.
+    } catch (cause) {
+      const next = "check its owner, and the space on its file system";
+      throw failure("unavailable", `the lock folder ${folder} cannot be made: ${next}`, { cause });
+    }
     if (!this.#watchers.has(runtime)) this.#watch(runtime, folder);
   }
 
-  /** Empties it for a run that is about to begin: what another one left is nobody's word any more. */
+  /** Makes it and empties it, for a run that is about to begin: what another one left is nobody's word any more. */
   async empty(runtime: string): Promise<void> {
     this.make(runtime);
     const folder = this.of(runtime);

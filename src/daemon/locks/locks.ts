@@ -6,7 +6,7 @@ import { Changes } from "../../base/changes.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
-import { tellLocks } from "../../wire/locks.ts";
+import { nameOf, tellLocks } from "../../wire/locks.ts";
 import type { Journal } from "../journal/index.ts";
 import { LockFolders } from "./lock-folders.ts";
 import { hasRunOut, locksOf } from "./locks-of.ts";
@@ -112,7 +112,7 @@ export class Locks implements Disposable {
 
   /** Takes the locks of all operators away. */
   unlock({ runtime, actor, commandId }: Pick<Wanted, "runtime" | "actor" | "commandId">): void {
-    const why = (lock: OperatorLock) => `${actor} took the lock of ${lock.actor} away`;
+    const why = (lock: OperatorLock) => `${nameOf(actor)} took the lock of ${nameOf(lock.actor)} away`;
     this.#remove(this.#store.of(runtime), (lock) => ({ reason: why(lock), commandId }));
   }
 
@@ -138,7 +138,7 @@ export class Locks implements Disposable {
     const { clock, onChange } = this.#options;
     const now = clock.now();
     const over = this.#store.all().filter((lock) => hasRunOut(lock, now));
-    this.#remove(over, ({ actor }) => ({ reason: `the lock of ${actor} ran out`, commandId: "" }));
+    this.#remove(over, ({ actor }) => ({ reason: `the lock of ${nameOf(actor)} ran out`, commandId: "" }));
     for (const [runtime, known] of this.#windows) if (!holds(known, now)) this.#news.add(runtime);
     for (const runtime of this.#suspects) {
       const says = JSON.stringify(this.folders.read(runtime, 0) ?? "");

@@ -236,19 +236,25 @@ test("a restart for health waits until nobody locks the runtime, and is done the
   const { runtime } = await runtimes.create(does(runs, { name, health }), ask());
   await until("it is healthy", () => status(runtimes, name).health === Health.HEALTHY);
   await runtimes.lock(name, { reason: "batch 7" }, alice());
-  await inside(runtime.containerId, "touch /data/ill");
-  const told = await until("it says what is withheld", () => {
+  const isWithheld = () => {
     const { reason } = status(runtimes, name);
     return reason.includes("unhealthy") && reason;
-  });
+  };
+  await inside(runtime.containerId, "touch /data/ill");
   assert.match(
-    told,
+    await until("it says what is withheld", isWithheld),
     /its container runs.*; it is unhealthy and is not restarted, because it is locked by operator\/alice: "batch 7"$/,
   );
-  assert.deepEqual(life.changes(name), ["CREATED", "STARTED", "HEALTHY", "LOCKED", "UNHEALTHY"]);
+  await engine.docker.getContainer(runtime.containerId).kill();
+  await until("what ended by itself runs again", () => status(runtimes, name).health === Health.HEALTHY);
+  assert.deepEqual(life.changes(name), [
+    ...["CREATED", "STARTED", "HEALTHY", "LOCKED", "UNHEALTHY", "EXITED", "STARTED", "HEALTHY"],
+  ]);
+  await inside(runtime.containerId, "touch /data/ill");
+  await until("it is withheld again", isWithheld);
   await runtimes.unlock(name, bob());
-  await until("it was restarted", () => status(runtimes, name).restarts === 1);
+  await until("it was restarted", () => status(runtimes, name).restarts === 2);
   await until("it is healthy", () => status(runtimes, name).health === Health.HEALTHY);
-  assert.deepEqual(life.changes(name).slice(5), ["UNLOCKED", "STOPPED", "STARTED", "HEALTHY"]);
+  assert.deepEqual(life.changes(name).slice(9), ["UNLOCKED", "STOPPED", "STARTED", "HEALTHY"]);
   await runtimes.delete(name, { keepVolume: false }, ask());
 });

@@ -125,6 +125,11 @@ test("one that is unhealthy is stopped once, and told so; it is started again af
   const unhealthy = running({ unhealthyStart: start });
   const up = container({ startedAt: start });
   assert.deepEqual(steps(unhealthy, all(up)), ["stopContainer one"]);
+  assert.deepEqual(
+    steps(unhealthy, all(up), { ...ground, isLocked: () => true }),
+    [],
+    "but not a locked one",
+  );
   assert.deepEqual(steps({ ...unhealthy, unhealthyStart: after(-60) }, all(up)), [], "of an earlier run");
   const { changes, update } = news(unhealthy, ends(5, 137), {
     unhealthy: { reason: "it hung", commandId: "" },
