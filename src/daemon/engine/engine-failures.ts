@@ -41,6 +41,16 @@ export function isHalfStarted(thrown: unknown): boolean {
   return thrown instanceof EngineFailure && left.test(thrown.message);
 }
 
+/** The engine has given all its address ranges to networks. */
+export function isOutOfRanges(thrown: unknown): boolean {
+  return thrown instanceof EngineFailure && thrown.message === outOfRanges;
+}
+
+/** Another network has the address range that was asked for. */
+export function isTakenRange(thrown: unknown): boolean {
+  return thrown instanceof EngineFailure && /pool overlaps with other one/i.test(thrown.message);
+}
+
 /** The engine has no such object, or no longer. */
 export function isNotFound(thrown: unknown): boolean {
   return thrown instanceof EngineFailure && thrown.status === 404;
@@ -102,6 +112,9 @@ interface Rule {
 }
 
 /** What engines say, whatever status they put to it; the first that matches counts. */
+const outOfRanges =
+  "the engine has no address range left for another network: add default-address-pools to it";
+
 const rules: readonly Rule[] = [
   {
     says: /no space left on device|disk quota exceeded/i,
@@ -140,8 +153,7 @@ const rules: readonly Rule[] = [
     says: /non-overlapping IPv4 address pool|predefined address pools have been fully subnetted/i,
     kind: "exhausted",
     retry: "never",
-    sentence: () =>
-      "the engine has no address range left for another network: add default-address-pools to it",
+    sentence: () => outOfRanges,
   },
   {
     says: /could not select device driver/i,

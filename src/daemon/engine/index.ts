@@ -9,6 +9,8 @@ export {
   isEngineAway,
   isHalfStarted,
   isNotFound,
+  isOutOfRanges,
+  isTakenRange,
   saidInStream,
   translated,
 } from "./engine-failures.ts";

@@ -8,7 +8,11 @@ import type { Locks } from "../locks/index.ts";
 import type { Network } from "../network/index.ts";
 import { containerOptions, labelsOf, limitsOf, networkOptions } from "./container.ts";
 import { ensureImage, keepImage, keptReference } from "./image.ts";
+<<<<<<< Updated upstream
 import { lockFolderOf, withoutLockFolder } from "./lock-mount.ts";
+=======
+import { makeNetwork } from "./make-network.ts";
+>>>>>>> Stashed changes
 import { hasDoneAll } from "./pace.ts";
 import type { Step } from "./plan.ts";
 import { type RemovingHands, remove } from "./remove.ts";
@@ -26,6 +30,8 @@ export interface Hands extends RemovingHands {
   clock: Clock;
   /** How long a created runtime must run before it counts as running, in milliseconds. */
   settleMs: number;
+  /** Uniform in [0, 1), for choices that others make, too. */
+  random: () => number;
   /** Starts at once: more of them are slower in total. */
   starts: Gate;
   images: Pick<Images, "pull" | "used">;
@@ -48,12 +54,10 @@ export const apply: { [D in Act["do"]]: Does<D> } = {
     await keepImage(hands, imageId);
   },
 
-  async createNetwork({ engine, instanceId, wish, signal, progress }) {
+  async createNetwork({ engine, instanceId, wish, random, signal, progress }) {
     progress("creating");
     const options = networkOptions(wish.spec, { instanceId, commandId: wish.commandId });
-    await engine.call("create the network", signal, (docker, abortSignal) =>
-      docker.createNetwork({ ...options, abortSignal }),
-    );
+    await makeNetwork(engine, options, { random, signal });
   },
 
   async createVolume({ engine, instanceId, wish, signal }, { volume }) {
