@@ -151,6 +151,11 @@ export class Store {
   /** Of this state file, so that two daemons on one engine know their own objects. */
   readonly instanceId: string;
   readonly updates: Updates;
+  /**
+   * Wishes as they are on the disk: taking one apart is most of what a look at a hundred would cost. A write drops its own, and
+   * nothing is kept from within a transaction, which may be undone.
+   */
+  readonly #read = new Map<string, Readonly<Wish>>();
 
   constructor(sql: Sql, { instanceId }: { instanceId?: string } = {}) {
     this.#sql = sql;
@@ -160,7 +165,8 @@ export class Store {
 
   /** All wishes, ordered by name. */
   list(): Wish[] {
-    return this.#sql.all("SELECT * FROM runtimes ORDER BY name").map(toWish);
+    const names = this.#sql.all("SELECT name FROM runtimes ORDER BY name");
+    return names.flatMap(({ name }) => this.get(String(name)) ?? []);
   }
 
   /** How many wishes there are. */
@@ -170,8 +176,12 @@ export class Store {
 
   /** The wish of this name, if there is one. */
   get(name: string): Wish | undefined {
+    const known = this.#read.get(name);
+    if (known) return known;
     const row = this.#sql.get("SELECT * FROM runtimes WHERE name = ?", name);
-    return row && toWish(row);
+    const wish = row && toWish(row);
+    if (wish && !this.#sql.inTransaction) this.#read.set(name, wish);
+    return wish;
   }
 
   /** Keeps a new wish, which is not made yet. */
@@ -203,11 +213,13 @@ export class Store {
     );
     const text = columns.map(([column]) => `${column} = ?`).join(", ");
     if (text === "") return;
+    this.#read.delete(name);
     this.#sql.run(`UPDATE runtimes SET ${text} WHERE name = ?`, ...columns.map(([, value]) => value), name);
   }
 
   /** Forgets a wish of which nothing is left, and remembers that it was there. */
   end(name: string, ended: Omit<Ended, "name">): void {
+    this.#read.delete(name);
     this.#sql.run("DELETE FROM runtimes WHERE name = ?", name);
     this.#sql.run(
       "INSERT INTO runtimes_ended (name, command_id, keep_volume, removed, failure) VALUES (?, ?, ?, ?, ?)",
