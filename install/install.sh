@@ -384,10 +384,8 @@ instance_of_daemon() {
 # By daemon and netmon, as long as they can be asked: so leases are given back, and what was made at parents goes.
 delete_runtimes() {
   names=$("$commands/orchestrator" runtime list --local --quiet 2>/dev/null) || return 0
-  for name in $names; do
-    say "removing runtime $name"
-    "$commands/orchestrator" runtime delete "$name" --local --yes >/dev/null 2>&1 || true
-  done
+  for name in $names; do say "removing runtime $name"; done
+  "$commands/orchestrator" node decommission --local --purge --yes >/dev/null 2>&1 || true
 }
 
 # Links of netmon's own make, which carry our name, when it was not there to take them away.
@@ -420,6 +418,7 @@ uninstall() {
   if [ "$has_engine" = yes ] && ! engine_answers; then
     refuse "the container engine does not answer at $DOCKER_HOST, and what was made in it has to go first: start it, then run this again. Nothing was removed"
   fi
+  node_id=$(sed -n 's/.*"nodeId": *"\([^"]*\)".*/\1/p' "$data/daemon/identity.json" 2>/dev/null) || true
   [ "$keep" = yes ] || delete_runtimes
   stop_programs
   if [ "$has_engine" = yes ]; then
@@ -434,11 +433,10 @@ uninstall() {
   rm -rf "$prefix/versions" "$prefix/current" "$prefix/engine-installed"
   remove_if_empty "$prefix"
   if [ "$keep" = no ]; then
-    node_id=$(sed -n 's/.*"nodeId": *"\([^"]*\)".*/\1/p' "$data/daemon/identity.json" 2>/dev/null) || true
     # Not $data itself: a hub on the same machine keeps its state beside.
     rm -rf "$data/daemon" "$data/netmon" "$settings/daemon.env"
     remove_if_empty "$data" "$settings"
-    if [ -n "$node_id" ]; then say "the hub still lists the node; there: orchestrator node remove $node_id"; fi
+    if [ -n "$node_id" ]; then say "the hub still lists the node; there: orchestrator node remove $node_id --only-here"; fi
   fi
   say "done"
 }
