@@ -1,5 +1,4 @@
 import type { Command } from "commander";
-import type { Result } from "../../gen/edge/v1/command_pb.ts";
 import {
   CancelCommandResponseSchema,
   CommandState,
@@ -43,7 +42,7 @@ export function defineCommand(noun: Command, run: Run): void {
               word(CommandState, one.state),
               ago(one.queuedAt, now),
               one.command?.actor ?? "",
-              resultInWords(one.result),
+              resultInWords(one),
             ]),
             "no commands",
           ),
@@ -98,12 +97,13 @@ function describeCommand(one: FleetCommand | undefined): string {
     ["queued", moment(one.queuedAt)],
     ["expires", moment(one.expiresAt)],
     ["finished", moment(one.result?.finishedAt)],
-    ["result", resultInWords(one.result)],
+    ["result", resultInWords(one)],
   ]);
 }
 
-function resultInWords(result: Result | undefined): string {
+function resultInWords({ result, resultDropped }: FleetCommand): string {
   if (result === undefined) return "";
   if (result.outcome.case === "failure") return result.outcome.value.message;
-  return `done after ${formatDuration(result.tookMs)}`;
+  const done = `done after ${formatDuration(result.tookMs)}`;
+  return resultDropped ? `${done}; its answer is no longer kept` : done;
 }

@@ -1,6 +1,6 @@
 import { isIP } from "node:net";
 import * as v from "valibot";
-import { days, hosts, milliseconds, optional, path, port, toggle } from "../base/setting-kinds.ts";
+import { days, hosts, milliseconds, optional, path, port, size, toggle } from "../base/setting-kinds.ts";
 import type { Setting, Settings, SettingValues } from "../base/settings.ts";
 import { defaultBeatMs } from "../wire/limits.ts";
 import { defaultStateFolder, logSettings } from "../wire/settings.ts";
@@ -63,6 +63,12 @@ export function hubSettings({ env, uid, home }: Surroundings) {
       min: 100,
       max: 300_000,
       doc: "Time between two beats of a node, in milliseconds.",
+    }),
+    "hub.results_size_per_node": size({
+      default: 64 * 2 ** 20,
+      min: 32 * 2 ** 20,
+      max: 2 ** 40,
+      doc: "Disk that the finished commands of one node may take; what the oldest large results answered goes first.",
     }),
     ...logSettings,
   } satisfies Settings;

@@ -76,7 +76,8 @@ export async function openHub(
 
   const issuing = { authority, certificateMs: config["hub.node_certificate_days"] * dayMs, now };
   const fleet = await Fleet.open({ store, clock, log });
-  const commands = await Commands.open({ store, fleet, clock, log });
+  const keptBytes = config["hub.results_size_per_node"];
+  const commands = await Commands.open({ store, fleet, clock, log, keptBytes });
   const reports = await Reports.open({ store, fleet, commands, clock, log });
   const rollouts = await Rollouts.open({ store, fleet, commands, clock, log });
   const line = opened.use(

@@ -2,7 +2,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { type Command, type Progress, type Result, ResultSchema } from "../../../gen/edge/v1/command_pb.ts";
 import type { FleetCommand } from "../../../gen/edge/v1/fleet_pb.ts";
 import type { Clock } from "../../base/clock.ts";
-import { Failure } from "../../base/failure.ts";
+import { Failure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import { checkCommand } from "../../wire/commands.ts";
 import { defaultExpiryMs } from "../../wire/limits.ts";
@@ -12,6 +12,7 @@ import { Board } from "./board.ts";
 import { Deliveries } from "./deliveries.ts";
 import { callOff, unknownCommand } from "./finish.ts";
 import { expireDue, pendingOf } from "./queue.ts";
+import { crowded, makeRoom } from "./room.ts";
 import { selectCommands, toFleetCommand } from "./rows.ts";
 import { enqueue, mustBeKept } from "./submit.ts";
 
@@ -20,6 +21,8 @@ export interface CommandsOptions {
   fleet: Fleet;
   clock: Clock;
   log: Logger;
+  /** What the finished commands of one node may take, in bytes: requests and results. */
+  keptBytes?: number;
 }
 
 /** A command as it is, with its newest progress if the node told any. */
@@ -34,6 +37,9 @@ export interface Standing {
   accepted: boolean;
   result?: Result;
 }
+
+/** See the setting `hub.results_size_per_node`. */
+const defaultKeptBytes = 64 << 20;
 
 /** How often the hub looks for commands whose time is over, in milliseconds. */
 const expireEveryMs = 1000;
@@ -51,13 +57,15 @@ export class Commands {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #board = new Board();
+  readonly #keptBytes: number;
 
   private constructor(options: CommandsOptions) {
     this.#store = options.store;
     this.#fleet = options.fleet;
     this.#clock = options.clock;
     this.#log = options.log;
-    this.deliveries = new Deliveries({ ...options, board: this.#board });
+    this.#keptBytes = options.keptBytes ?? defaultKeptBytes;
+    this.deliveries = new Deliveries({ ...options, board: this.#board, keptBytes: this.#keptBytes });
     this.#fleet.witnessRemovals({ drop: (tx, nodeId) => this.#drop(tx, nodeId) });
   }
 
@@ -230,6 +238,8 @@ export class Commands {
   /** The command's result, as soon as there is one. Rejects with the signal's reason. @throws {Failure} as `watch`. */
   async result(id: string, signal: AbortSignal): Promise<Result> {
     for await (const { command } of this.watch(id, signal)) {
+      if (command.resultDropped)
+        throw failure("unavailable", `command ${id} was done, and its answer is no longer kept`);
       if (command.result) return command.result;
     }
     signal.throwIfAborted();
@@ -249,7 +259,10 @@ export class Commands {
 
   async #forget(): Promise<void> {
     const before = this.#clock.now() - keepMs;
-    await this.#store.write((tx) => tx.run("DELETE FROM commands WHERE finished_at < $1", before));
+    await this.#store.write((tx) => {
+      tx.run("DELETE FROM commands WHERE finished_at < $1", before);
+      for (const nodeId of crowded(tx, this.#keptBytes)) makeRoom(tx, nodeId, this.#keptBytes);
+    });
   }
 }
 

@@ -5,6 +5,7 @@ import type { Store, Tx } from "../store/index.ts";
 import type { Board } from "./board.ts";
 import { finishFromNode } from "./finish.ts";
 import { expireDue, pendingOf, queueOf, resume, saveQueue } from "./queue.ts";
+import { isLarge, makeRoom } from "./room.ts";
 import { toCommand } from "./rows.ts";
 
 /** A command with its place in the node's queue. */
@@ -13,18 +14,29 @@ export interface Delivery {
   command: Command;
 }
 
+export interface DeliveriesOptions {
+  store: Store;
+  fleet: Fleet;
+  clock: Clock;
+  board: Board;
+  /** What finished commands of one node may take. */
+  keptBytes: number;
+}
+
 /** The queues as a line sees them: what to send next, and what a node says about what it got. */
 export class Deliveries {
   readonly #store: Store;
   readonly #fleet: Fleet;
   readonly #clock: Clock;
   readonly #board: Board;
+  readonly #keptBytes: number;
 
-  constructor({ store, fleet, clock, board }: { store: Store; fleet: Fleet; clock: Clock; board: Board }) {
+  constructor({ store, fleet, clock, board, keptBytes }: DeliveriesOptions) {
     this.#store = store;
     this.#fleet = fleet;
     this.#clock = clock;
     this.#board = board;
+    this.#keptBytes = keptBytes;
   }
 
   /** Calls `listener` when something new waits for the node. To be called while its line is up, and ended with it. */
@@ -118,6 +130,7 @@ export class Deliveries {
   finished(tx: Tx, nodeId: string, result: Result): { isKnown: boolean; told: () => void } {
     const outcome = finishFromNode(tx, nodeId, result, this.#clock.now());
     const pending = outcome === "finished" ? pendingOf(tx, nodeId) : undefined;
+    if (outcome === "finished" && isLarge(tx, result.commandId)) makeRoom(tx, nodeId, this.#keptBytes);
     return {
       isKnown: outcome !== "unknown",
       told: () => {

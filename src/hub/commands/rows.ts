@@ -18,6 +18,7 @@ export function toFleetCommand(row: Row): FleetCommand {
     state: stateOf(row),
     queuedAt: timestampFromMs(Number(row.queued_at)),
     expiresAt: timestampFromMs(Number(row.expires_at)),
+    resultDropped: Number(row.result_dropped) === 1,
   });
   if (row.result instanceof Uint8Array) told.result = fromBinary(ResultSchema, row.result);
   return told;

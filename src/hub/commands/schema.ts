@@ -29,5 +29,6 @@ export const commandsSchema: Schema = {
        handed BIGINT NOT NULL,
        accepted BIGINT NOT NULL
      );`,
+    "ALTER TABLE commands ADD COLUMN result_dropped BIGINT NOT NULL DEFAULT 0",
   ],
 };

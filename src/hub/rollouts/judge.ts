@@ -21,11 +21,9 @@ export function judge(result: Result): Verdict {
     const state = isCalledOffHere(result) ? "skipped" : "failed";
     return { state, outcome: create(RolloutNodeSchema, { failure: outcome.value }) };
   }
+  if (outcome.case === undefined) return judgeMissing({ isMember: true });
   if (outcome.case !== "applyWishes") {
-    const why = failure(
-      "internal",
-      `the node answered with ${outcome.case ?? "nothing"} where wishes were applied`,
-    );
+    const why = failure("internal", `the node answered with ${outcome.case} where wishes were applied`);
     return ended("failed", why);
   }
   // What differed can be long, and may hold what only those who command nodes may see.

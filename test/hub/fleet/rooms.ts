@@ -19,11 +19,13 @@ export async function openRooms({
   nodes = ["n-a"],
   eventLimit = 10_000,
   settleMs = 0,
+  keptBytes = 64 << 20,
 }: {
   path?: string;
   nodes?: string[];
   eventLimit?: number;
   settleMs?: number;
+  keptBytes?: number;
 } = {}) {
   const resources = new AsyncDisposableStack();
   const folder = path ?? resources.use(tempFolder()).path;
@@ -32,7 +34,7 @@ export async function openRooms({
   const schemas = [fleetSchema, commandsSchema, reportsSchema, rolloutsSchema];
   const store = resources.use(Store.open(join(folder, "hub.db"), schemas, clock.now));
   const fleet = await Fleet.open({ store, clock, log, watchPaceMs: 1 });
-  const commands = await Commands.open({ store, fleet, clock, log });
+  const commands = await Commands.open({ store, fleet, clock, log, keptBytes });
   const reports = await Reports.open({ store, fleet, commands, clock, log, eventLimit });
   const rollouts = await Rollouts.open({ store, fleet, commands, clock, log, settleMs, watchPaceMs: 1 });
   for (const nodeId of nodes) {
