@@ -8,11 +8,8 @@ import type { Locks } from "../locks/index.ts";
 import type { Network } from "../network/index.ts";
 import { containerOptions, labelsOf, limitsOf, networkOptions } from "./container.ts";
 import { ensureImage, keepImage, keptReference } from "./image.ts";
-<<<<<<< Updated upstream
 import { lockFolderOf, withoutLockFolder } from "./lock-mount.ts";
-=======
 import { makeNetwork } from "./make-network.ts";
->>>>>>> Stashed changes
 import { hasDoneAll } from "./pace.ts";
 import type { Step } from "./plan.ts";
 import { type RemovingHands, remove } from "./remove.ts";
