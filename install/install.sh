@@ -289,7 +289,7 @@ start_containers() {
   # Into the network namespaces of containers, which it finds by their processes; into /proc/sys of each, which engines,
   # AppArmor and SELinux keep from others; and into their /dev and device control groups.
   run_container netmon 64 -v "$data/netmon:$data/netmon" --pid host --tmpfs /run \
-    -v /dev:/node/dev:ro -v /sys/fs/cgroup:/sys/fs/cgroup -e ORCHESTRATOR_NETMON_DEV_DIR=/node/dev \
+    -v /dev:/node/dev:ro --cgroupns host -v /sys/fs/cgroup:/sys/fs/cgroup -e ORCHESTRATOR_NETMON_DEV_DIR=/node/dev \
     --cap-add NET_ADMIN --cap-add NET_RAW --cap-add SYS_ADMIN --cap-add SYS_PTRACE --cap-add MKNOD \
     --security-opt systempaths=unconfined --security-opt apparmor=unconfined --security-opt label=disable
   set -- -v "$data:$data" -v /dev:/dev:ro -v /etc/os-release:/etc/os-release:ro

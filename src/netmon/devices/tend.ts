@@ -6,7 +6,7 @@ import { pathInside } from "../../wire/devices.ts";
 import { isAlive, type Owner } from "../namespaces/index.ts";
 import { DevFolder } from "./folder.ts";
 import { type DeviceInside, type DevicePlan, type DeviceStanding, type Made, planDevice } from "./plan.ts";
-import { change, findGroup, type Group, type Rule, readRules } from "./rights.ts";
+import { findGroup, type Group, type Rule } from "./rights.ts";
 
 /** A container that runs, in one of its lives. */
 export interface Container {
@@ -83,15 +83,15 @@ interface Inside extends AsyncDisposable {
   readonly problem: string;
 }
 
-async function look({ owner, life }: Container, { devFolder }: DeviceTools): Promise<Inside> {
+async function look({ owner, life }: Container, { devFolder, signal }: DeviceTools): Promise<Inside> {
   let folder: DevFolder | undefined;
   let group: Group | undefined;
   let rules: readonly Rule[] = [];
   let problem = "";
   try {
     folder = await DevFolder.open(owner, devFolder);
-    group = await findGroup(owner);
-    rules = await readRules(group);
+    group = await findGroup(owner, signal);
+    rules = await group.rules();
   } catch (thrown) {
     problem = asFailure(thrown).message;
   }
@@ -142,7 +142,7 @@ async function give(
   tools: DeviceTools,
 ): Promise<void> {
   try {
-    if (isRightOurs && inside.group) await change(inside.group, "allow", number, access);
+    if (isRightOurs) await inside.group?.change("allow", number, access);
     const holds = await inside.folder?.look(path);
     if (holds?.is === "nothing") await inside.folder?.make(path, number, tools.signal);
   } catch (thrown) {
@@ -155,6 +155,6 @@ async function take(nodePath: string, { folder, group }: Inside, tools: DeviceTo
   const made = tools.made.get(nodePath);
   if (!made) return;
   await folder?.remove(made.path, numberText(made.number));
-  if (made.isRightOurs && group) await change(group, "deny", made.number, made.access);
+  if (made.isRightOurs) await group?.change("deny", made.number, made.access);
   tools.keep(nodePath, undefined);
 }

@@ -18,6 +18,7 @@ export interface Complaint {
 
 /** Which package of Debian has a program. */
 const packages: Readonly<Record<string, string>> = {
+  bpftool: "bpftool",
   bridge: "iproute2",
   busybox: "busybox",
   ip: "iproute2",

@@ -2,13 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { DeviceSchema, DevicePhase as Phase } from "../../../gen/edge/v1/devices_pb.ts";
+import { rulesIn } from "../../../src/netmon/devices/group-v1.ts";
 import {
   type DeviceInside,
   type DeviceSituation,
   type Made,
   planDevice,
 } from "../../../src/netmon/devices/plan.ts";
-import { rulesIn } from "../../../src/netmon/devices/rights.ts";
 
 const number = { kind: "c", major: 188, minor: 0 } as const;
 const wish = create(DeviceSchema, { nodePath: "/dev/ttyUSB0", path: "/dev/ttyPLC" });

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { groupFolder, isAllowed, rulesIn } from "../../../src/netmon/devices/rights.ts";
+import { rulesIn } from "../../../src/netmon/devices/group-v1.ts";
+import { groupFolders, isAllowed } from "../../../src/netmon/devices/rights.ts";
 
 const id = "ab".repeat(32);
 const mounts = `30 23 0:28 / /sys/fs/cgroup ro,nosuid shared:9 - tmpfs tmpfs ro,mode=755
@@ -8,22 +9,20 @@ const mounts = `30 23 0:28 / /sys/fs/cgroup ro,nosuid shared:9 - tmpfs tmpfs ro,
 37 30 0:34 / /sys/fs/cgroup/devices rw,relatime shared:18 - cgroup cgroup rw,devices
 41 30 0:38 / /sys/fs/cgroup/unified rw,relatime shared:10 - cgroup2 cgroup2 rw`;
 
-test("a container's device control group is found as each engine and driver names it", () => {
-  const at = (line: string, seen = mounts) => groupFolder(`9:name=systemd:/x\n${line}\n0::/\n`, seen, id);
-  const top = "/sys/fs/cgroup/devices";
-  assert.equal(at(`5:devices:/docker/${id}`), `${top}/docker/${id}`);
-  assert.equal(at(`5:devices:/system.slice/docker-${id}.scope`), `${top}/system.slice/docker-${id}.scope`);
-  assert.equal(at(`5:devices,pids:/docker/${id}`), `${top}/docker/${id}`);
-  assert.equal(
-    at(`5:devices:/docker/${id}/init.scope`),
-    `${top}/docker/${id}`,
-    "whoever is in it made that one",
-  );
+test("a container's device control group is found as each engine, driver and version of the kernel's names it", () => {
+  const at = (line: string, seen = mounts) => groupFolders(`9:name=systemd:/x\n${line}\n`, seen, id).folders;
+  const [top, unified] = ["/sys/fs/cgroup/devices", "/sys/fs/cgroup/unified"];
+  const scope = `system.slice/docker-${id}.scope`;
+  assert.deepEqual(at(`5:devices:/docker/${id}`), [`${top}/docker/${id}`]);
+  assert.deepEqual(at(`5:devices:/${scope}\n0::/`), [`${top}/${scope}`]);
+  assert.deepEqual(at(`5:devices,pids:/docker/${id}`), [`${top}/docker/${id}`]);
+  assert.equal(at(`5:devices:/docker/${id}/init.scope`)[0], `${top}/docker/${id}`, "its own comes first");
   const below = mounts.replace("0:34 /", "0:34 /docker");
-  assert.equal(at(`5:devices:/docker/${id}`, below), `${top}/${id}`);
-  assert.equal(at(`5:devices:/elsewhere/${id}`, below), undefined);
-  assert.equal(at("5:devices:/user.slice"), undefined, "no container's");
-  assert.equal(at(`0::/system.slice/docker-${id}.scope`), undefined, "version 2");
+  assert.deepEqual(at(`5:devices:/docker/${id}`, below), [`${top}/${id}`]);
+  assert.deepEqual(at(`5:devices:/elsewhere/${id}`, below), []);
+  assert.deepEqual(at("5:devices:/user.slice"), [], "no container's");
+  assert.deepEqual(at(`0::/${scope}`), [`${unified}/${scope}`]);
+  assert.deepEqual(at(`0::/${scope}/container`), [`${unified}/${scope}`, `${unified}/${scope}/container`]);
 });
 
 test("a rule of the kernel covers a device or not, letter by letter", () => {
