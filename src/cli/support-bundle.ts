@@ -34,7 +34,7 @@ export function defineSupportBundle(program: Command, run: Run): void {
     .command("support-bundle")
     .description("pack what helps to find a fault on this machine, without secrets, into one file")
     .option("-o, --output <file>", "where it is written: a new .tar.gz file, in this folder if not said")
-    .option("--offline", "leave the hub out: then nothing leaves this machine", false)
+    .option("--offline", "do not ask the hub: then nothing leaves this machine", false)
     .option("--netmon-socket <path>", "netmon's socket")
     .action(async ({ output, ...options }: BundleFlags) => {
       const { clock, cwd, terminal, flags } = run;

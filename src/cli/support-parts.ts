@@ -4,7 +4,7 @@ import { version as kernelVersion, machine, release } from "node:os";
 import { promisify } from "node:util";
 import { type DescMessage, type MessageShape, toJson } from "@bufbuild/protobuf";
 import { parse } from "yaml";
-import { EventSchema } from "../../gen/edge/v1/events_pb.ts";
+import { ListEventsResponseSchema } from "../../gen/edge/v1/events_pb.ts";
 import { GetNetworkResponseSchema, WatchAttachmentsResponseSchema } from "../../gen/edge/v1/netmon_pb.ts";
 import { GetNodeResponseSchema } from "../../gen/edge/v1/node_pb.ts";
 import { ListRuntimesResponseSchema } from "../../gen/edge/v1/runtimes_pb.ts";
@@ -20,7 +20,6 @@ import { type Door, withDoor } from "./door.ts";
 import { explain } from "./explain.ts";
 import { connectToNetmon, findNetmon } from "./netmon.ts";
 import type { Run } from "./run.ts";
-import { findTarget } from "./target.ts";
 
 /** One file of a bundle: what it is, and how its content is had. Texts are redacted by shape, values by name, too. */
 export interface Part {
@@ -55,7 +54,10 @@ export function supportParts(
     ),
     { name: "network.json", collect: (signal) => askNetwork(run, netmonSocket, signal) },
     { name: "vnics.json", collect: (signal) => askAttachments(run, netmonSocket, signal) },
-    { name: "events.json", collect: (signal) => askEvents(run, offline, signal) },
+    local("events.json", async (door) => {
+      const request = { afterSequence: 0n, limit: lastEvents, runtime: "" };
+      return asJson(ListEventsResponseSchema, await door.ask("listEvents", request));
+    }),
     { name: "engine.json", collect: (signal) => askEngineInfo(run, signal) },
     ...["daemon", "netmon"].map((program) => ({
       name: `logs/${program}.log`,
@@ -138,20 +140,6 @@ function saying(where: string): (thrown: unknown) => never {
   return (thrown) => {
     throw explain(thrown, { kind: "netmon", where });
   };
-}
-
-/** What happened is kept by the hub alone. */
-async function askEvents(run: Run, offline: boolean, signal: AbortSignal): Promise<unknown> {
-  if (offline) throw failure("unavailable", "the hub keeps them, and --offline leaves it out");
-  return await withDoor({ ...run, signal }, async (door) => {
-    const target = await findTarget(run, door);
-    const request = { nodeId: target?.id ?? "", last: lastEvents, stopWhenCaughtUp: true };
-    const events: unknown[] = [];
-    for await (const { event } of door.fleet.watchEvents(request, { signal })) {
-      if (event) events.push(asJson(EventSchema, event));
-    }
-    return events;
-  });
 }
 
 async function askEngineInfo(run: Run, signal: AbortSignal): Promise<unknown> {

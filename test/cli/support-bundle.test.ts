@@ -6,6 +6,7 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { ConnectRouter } from "@connectrpc/connect";
+import { Events } from "../../gen/edge/v1/events_pb.ts";
 import { Fleet } from "../../gen/edge/v1/fleet_pb.ts";
 import { NetMon } from "../../gen/edge/v1/netmon_pb.ts";
 import { Node } from "../../gen/edge/v1/node_pb.ts";
@@ -83,6 +84,9 @@ const routes = (router: ConnectRouter): void => {
       ],
     }),
   });
+  router.service(Events, {
+    listEvents: () => ({ events: [{ event: { reason: `secret: ${secret}` } }], lastSequence: 77n }),
+  });
   router.service(NetMon, {
     getNetwork: () => ({ version: "0.1.0", picture: { interfaces: [{ name: `psk=${secret}` }] } }),
     async *watchAttachments() {
@@ -96,12 +100,7 @@ test("a bundle has what helps, says what is missing, and holds no secret of any 
   const at = (name: string) => join(folder.path, name);
   for (const name of ["hub", "bin", "out"]) mkdirSync(at(name));
   await using hub = await standInHub(at("hub"), (router) => {
-    router.service(Fleet, {
-      listNodes: () => ({ nodes: [{ id: "n-1", hostName: "vm" }] }),
-      async *watchEvents() {
-        yield { event: { reason: `secret: ${secret}` } };
-      },
-    });
+    router.service(Fleet, { listNodes: () => ({ nodes: [{ id: "n-1", hostName: "vm" }] }) });
   });
   await using _programs = await standInDaemon(at("d.sock"), routes);
   const engine = createServer((_, response) => {

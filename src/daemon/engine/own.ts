@@ -1,3 +1,4 @@
+import type Docker from "dockerode";
 import { label } from "../../wire/labels.ts";
 import type { Engine } from "./engine.ts";
 
@@ -8,6 +9,9 @@ export interface OwnObject {
   id: string;
   name: string;
 }
+
+/** How long the engine may take for one list, in milliseconds. */
+const listMs = 10_000;
 
 /**
  * Everything on the engine that carries the label of an instance: containers first, because what they use cannot be removed
@@ -20,16 +24,14 @@ export async function ownObjects(
   signal: AbortSignal,
 ): Promise<OwnObject[]> {
   const filters = { label: [`${label.instance}=${instanceId}`] };
+  const ask = <T>(doing: string, work: (docker: Docker, abortSignal: AbortSignal) => Promise<T>) =>
+    engine.call(doing, signal, work, listMs);
   const [containers, networks, volumes] = await Promise.all([
-    engine.call("list containers", signal, (docker, abortSignal) =>
+    ask("list containers", (docker, abortSignal) =>
       docker.listContainers({ all: true, filters, abortSignal }),
     ),
-    engine.call("list networks", signal, (docker, abortSignal) =>
-      docker.listNetworks({ filters, abortSignal }),
-    ),
-    engine.call("list volumes", signal, (docker, abortSignal) =>
-      docker.listVolumes({ filters, abortSignal }),
-    ),
+    ask("list networks", (docker, abortSignal) => docker.listNetworks({ filters, abortSignal })),
+    ask("list volumes", (docker, abortSignal) => docker.listVolumes({ filters, abortSignal })),
   ]);
   const named = (name: string | undefined, id: string) => name?.replace(/^\//, "") ?? id;
   return [
