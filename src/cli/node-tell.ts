@@ -2,7 +2,7 @@ import type { FleetNode } from "../../gen/edge/v1/fleet_pb.ts";
 import type { GetNodeResponse } from "../../gen/edge/v1/node_pb.ts";
 import { RuntimePhase } from "../../gen/edge/v1/runtimes_pb.ts";
 import { ago, moment } from "./answer.ts";
-import { formatLabels } from "./labels.ts";
+import { formatLabels, type LabelText } from "./labels.ts";
 import { formatBytes } from "./quantity.ts";
 import { sheet, table } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
@@ -53,8 +53,8 @@ function nodeRow(node: FleetNode, now: number, isLabelled: boolean): string[] {
   ];
 }
 
-/** What a node says of itself, for people. */
-export function describeNode(node: GetNodeResponse, now: number): string {
+/** What a node says of itself, for people, with the labels that it has at its hub. */
+export function describeNode(node: GetNodeResponse, now: number, labels?: readonly LabelText[]): string {
   const { inventory, engine, clock } = node;
   const offset = clock?.hubOffsetMs;
   return sheet([
@@ -63,6 +63,8 @@ export function describeNode(node: GetNodeResponse, now: number): string {
       "hub",
       node.hubAddress === "" ? "" : `${node.hubAddress} (${node.connected ? "connected" : "not connected"})`,
     ],
+    // Only the hub knows them.
+    ...(labels ? [["labels", formatLabels(labels)] as const] : []),
     ["daemon", `${node.daemonVersion} on Node ${node.nodeJsVersion}, up ${ago(node.daemonStartedAt, now)}`],
     [
       "engine",

@@ -34,7 +34,9 @@ export function defineNode(noun: Command, run: Run): void {
         run,
         async (door, target) => {
           const response = await door.ask("getNode", {}, { nodeId: target?.id });
-          answer(run, GetNodeResponseSchema, response, () => describeNode(response, run.clock.now()));
+          answer(run, GetNodeResponseSchema, response, () =>
+            describeNode(response, run.clock.now(), target?.labels),
+          );
         },
         asked,
       ),

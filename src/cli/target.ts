@@ -2,10 +2,13 @@ import type { FleetNode } from "../../gen/edge/v1/fleet_pb.ts";
 import { evidence } from "../base/evidence.ts";
 import { failure } from "../base/failure.ts";
 import { type Door, withDoor } from "./door.ts";
+import type { LabelText } from "./labels.ts";
 import type { Run } from "./run.ts";
 
 /** The node that a command is for: undefined at the local door, which leads to one node only. */
-export type Target = { id: string; host: string; connected: boolean } | undefined;
+export type Target =
+  | { id: string; host: string; connected: boolean; labels: readonly LabelText[] }
+  | undefined;
 
 /** Opens a door and finds the node that is meant, then does the work. */
 export function withNode(
@@ -69,6 +72,6 @@ function some(nodes: readonly FleetNode[]): string {
   return [...shown, ...(nodes.length > 5 ? ["..."] : [])].join(", ");
 }
 
-function targetOf({ id, hostName, connected }: FleetNode): Target {
-  return { id, host: hostName, connected };
+function targetOf({ id, hostName, connected, labels }: FleetNode): Target {
+  return { id, host: hostName, connected, labels };
 }
