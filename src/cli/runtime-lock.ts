@@ -7,7 +7,7 @@ import { printable } from "./table.ts";
 import { withNode } from "./target.ts";
 
 interface LockingFlags extends WaitFlag {
-  reason: string;
+  reason?: string;
   for?: number;
 }
 
@@ -15,10 +15,10 @@ interface LockingFlags extends WaitFlag {
 export function defineLock(noun: Command, run: Run): void {
   waiting(noun.command("lock <runtime>"))
     .description("keep a runtime from being stopped, restarted, updated or deleted, in your name")
-    .option("--reason <text>", "why, for others", "")
+    .option("--reason <text>", "why, for others")
     .option("--for <duration>", "for how long, as in 2h; until it is unlocked when not given", duration)
     .addHelpText("after", '\nExample: orchestrator runtime lock plc1 --reason "filling tank 3" --for 2h\n')
-    .action((name: string, { wait, reason, for: forMs = 0 }: LockingFlags) =>
+    .action((name: string, { wait, reason = "", for: forMs = 0 }: LockingFlags) =>
       withNode(run, async (door, target) => {
         const request = { name, reason, forMs: BigInt(forMs) };
         await change(run, door, target, "lockRuntime", request, wait, ({ runtime }) => {

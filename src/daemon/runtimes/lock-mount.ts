@@ -31,7 +31,9 @@ export function withoutLockFolder(thrown: unknown, lockFolder: string | undefine
     thrown.message.includes(lockFolder) &&
     /bind source path does not exist|no such file or directory/.test(thrown.message);
   if (!isUnseen) return thrown;
-  const sentence = `the engine does not see the daemon's folder ${lockFolder}`;
-  const next = "leave spec.lock_path out, or let both run on one machine with daemon.data_dir at one path";
-  return failure("unsupported", `${sentence}: ${next}`, { cause: thrown });
+  return failure(
+    "unsupported",
+    `the engine does not see the daemon's folder ${lockFolder}: leave spec.lock_path out, or keep daemon.data_dir where both see it`,
+    { cause: thrown },
+  );
 }

@@ -43,6 +43,8 @@ export function refuseLocked(
   if (found.length === 0) return;
   const isOperators = found.some(({ kind }) => kind === LockKind.OPERATOR);
   const unlock = isOperators ? `unlock it with \`orchestrator runtime unlock ${name}\`, ` : "";
-  const next = `wait, ${unlock}or do it all the same with --override-lock`;
-  throw failure("conflict", `runtime ${name} is locked ${tellLocks(found)}: ${next}`);
+  throw failure(
+    "conflict",
+    `runtime ${name} is locked ${tellLocks(found)}: wait, ${unlock}or do it all the same with --override-lock`,
+  );
 }

@@ -220,7 +220,7 @@ test("a folder that the engine does not see is refused, and nothing is left", as
   const name = newName();
   await assert.rejects(life.runtimes.create(spec(idle, { name, lockPath: "/locks" }), ask()), {
     kind: "unsupported",
-    message: `the engine does not see the daemon's folder ${join(folder.path, "locks", name)}: leave spec.lock_path out, or let both run on one machine with daemon.data_dir at one path`,
+    message: `the engine does not see the daemon's folder ${join(folder.path, "locks", name)}: leave spec.lock_path out, or keep daemon.data_dir where both see it`,
   });
   assert.deepEqual(await leftOf(engine, name), []);
 });
