@@ -96,8 +96,7 @@ function fromFiles(command: Command): Command {
     .requiredOption(
       "-f, --file <path>",
       "YAML or JSON file, a folder of them, or - for what is piped in; may be given often",
-      collect((path) => path),
-      [],
+      (path: string, before: string[] = []) => [...before, path], // A default would make the flag optional.
     )
     .option("--compose", "read the files as Compose files, which is seen from their services anyway", false)
     .option(

@@ -1,5 +1,6 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { RuntimeSpec, RuntimeSpecSchema } from "../../gen/edge/v1/runtimes_pb.ts";
+import { evidence } from "../base/evidence.ts";
 import { below, bytesOf, keysOf, type Refuse, textOf, wholeOf } from "./compose-values.ts";
 
 /** Fields of a spec, as they are found. */
@@ -19,12 +20,12 @@ export function limitsFrom(service: ReadonlyMap<unknown, unknown>, refuse: Refus
   }
   const pids = agreed(read(service, "pids_limit", wholeOf, refuse), deploy.pids, at("pids_limit"));
   const quota = agreed(read(service, "cpus", millisOf, refuse), deploy.cpus, at("cpus"));
-  const cpuset = service.get("cpuset");
+  const cpuset = read(service, "cpuset", cpusOf, refuse);
   const limits = {
     ...(memory && { memoryBytes: memory }),
     ...(pids !== undefined && pids > 0n && { pidsLimit: pids }), // -1 is no limit.
     ...(quota && { cpuQuotaMillis: quota }),
-    ...(cpuset !== undefined && cpuset !== null && { cpuset: textOf(cpuset) ?? "" }),
+    ...(cpuset !== undefined && { cpuset }),
   };
   return Object.keys(limits).length === 0 ? {} : { resources: limits };
 }
@@ -50,6 +51,9 @@ function agreed<T>(one: T | undefined, other: T | undefined, refuse: Refuse): T 
   return one ?? other;
 }
 
+const cpusOf: Reads<string> = (value, refuse) =>
+  textOf(value) ?? refuse(`is ${evidence(value)}; CPU numbers such as 0-1,3 are needed`);
+
 /** Thousandths of a CPU. */
 const millisOf: Reads<number> = (value, refuse) => {
   const text = textOf(value) ?? "";
@@ -71,9 +75,10 @@ function deployFrom(
   if (resources === undefined) return {};
   const at = below(refuse, "resources");
   const { limits } = keysOf(resources, ["limits"], at, () => "is not kept: say limits; say gpus for GPUs");
-  if (!(limits instanceof Map)) return {};
+  if (limits === undefined || limits === null) return {};
   const here = below(at, "limits");
   keysOf(limits, ["memory", "cpus", "pids"], here);
+  if (!(limits instanceof Map)) return {};
   return {
     memory: read(limits, "memory", bytesOf, here),
     cpus: read(limits, "cpus", millisOf, here),

@@ -33,6 +33,7 @@ export async function readWishes(
   }
   violations.push(...twice(wishes));
   if (violations.length > 0) throw invalidFields(violations);
+  if (wishes.length === 0) throw failure("invalid", "the files describe no runtime: nothing was sent");
   if (wishes.length <= most) return wishes;
   const sentence = `the files describe ${wishes.length} runtimes, and a node has at most ${most}`;
   throw failure("exhausted", `${sentence}: nothing was sent; leave some out`);
