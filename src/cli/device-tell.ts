@@ -3,6 +3,7 @@ import {
   DeviceChangeKind,
   DevicePhase,
   type DeviceStatus,
+  type Gpus,
 } from "../../gen/edge/v1/devices_pb.ts";
 import type { Runtime } from "../../gen/edge/v1/runtimes_pb.ts";
 import { word } from "./answer.ts";
@@ -16,7 +17,7 @@ export function deviceRows({ spec, devices }: Runtime): [string, string][] {
     const is = stateOf(told.get(wish.nodePath));
     return [index === 0 ? "devices" : "", `${wish.nodePath}${how === "" ? "" : ` (${how})`}: ${is}`];
   });
-  return [...rows, ["gpus", gpusOf(spec?.gpus)]];
+  return spec?.gpus ? [...rows, ["gpus", gpusOf(spec.gpus)]] : rows;
 }
 
 function stateOf(status: DeviceStatus | undefined): string {
@@ -27,9 +28,9 @@ function stateOf(status: DeviceStatus | undefined): string {
   return reason === "" ? is : `${is}; ${reason}`;
 }
 
-function gpusOf(gpus: { count: number; ids: string[] } | undefined): string {
-  if (!gpus) return "";
-  return gpus.ids.length > 0 ? gpus.ids.join(", ") : gpus.count === 0 ? "all" : String(gpus.count);
+function gpusOf({ count, ids }: Gpus): string {
+  if (ids.length > 0) return ids.join(", ");
+  return count === 0 ? "all" : String(count);
 }
 
 /** What happened to a device, in words. */

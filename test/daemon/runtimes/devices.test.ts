@@ -33,7 +33,9 @@ const byId = "/dev/serial/by-id/usb-A";
 const fuse = "c 10:229";
 const lives = (path: string) => live(path, engine.socketPath, { netmon: socket, devFolder: dev.path });
 
-const kindNames = new Map(Object.entries(DeviceChangeKind).map(([kind, value]) => [value, kind]));
+const kindNames = new Map<number, string>(
+  Object.entries(DeviceChangeKind).map(([kind, value]) => [value, kind]),
+);
 
 test("a runtime begins without its device, gets it when it is plugged in, and each change is told once", async () => {
   using state = tempFolder();
