@@ -15,9 +15,7 @@ export interface Sources {
 
 /** Why a runtime is not to be touched at a moment: operators first, in the order in which they came. */
 export function locksOf({ operatorLocks, windows, lockFile }: Sources, nowMs: number): RuntimeLock[] {
-  const locks = operatorLocks
-    .filter((lock) => !hasRunOut(lock, nowMs))
-    .map(({ actor, reason, since, until }) => lockOf(LockKind.OPERATOR, { actor, reason, since, until }));
+  const locks = operatorLocks.filter((lock) => !hasRunOut(lock, nowMs)).map(operatorLockOf);
   if (!windows.isOpen) {
     const { since, until, isClockWrong } = windows;
     // When a clock will be right, nobody knows.
@@ -26,6 +24,11 @@ export function locksOf({ operatorLocks, windows, lockFile }: Sources, nowMs: nu
   }
   if (lockFile) locks.push(lockOf(LockKind.WORKLOAD, lockFile));
   return locks;
+}
+
+/** An operator's lock as the contract tells it. */
+export function operatorLockOf({ actor, reason, since, until }: OperatorLock): RuntimeLock {
+  return lockOf(LockKind.OPERATOR, { actor, reason, since, until });
 }
 
 /** Whether an operator's lock counts no more. */

@@ -1,16 +1,14 @@
-import { create } from "@bufbuild/protobuf";
-import { RuntimeChangeKind, RuntimeChangeSchema } from "../../../gen/edge/v1/events_pb.ts";
 import type { RuntimeLock } from "../../../gen/edge/v1/locks_pb.ts";
 import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { Changes } from "../../base/changes.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
-import { nameOf, tellLocks } from "../../wire/locks.ts";
 import type { Journal } from "../journal/index.ts";
 import { LockFolders } from "./lock-folders.ts";
 import { hasRunOut, locksOf } from "./locks-of.ts";
-import { type OperatorLock, OperatorLocks } from "./store.ts";
+import { lock, removeRunOut, unlock, type Wanted } from "./operators.ts";
+import { OperatorLocks } from "./store.ts";
 import { type Windows, windowsAt } from "./windows.ts";
 
 export interface LocksOptions {
@@ -27,17 +25,7 @@ export interface LocksOptions {
   onChange: (runtime: string) => void;
 }
 
-/** An operator's wish that a runtime is not touched. */
-export interface Wanted {
-  runtime: string;
-  actor: string;
-  reason: string;
-  /** 0 means until it is taken away. */
-  forMs: number;
-  commandId: string;
-}
-
-/** What a window says holds until a moment: so it is not worked out each time. */
+/** What a runtime's windows say, which holds until a moment: so it is not worked out each time. */
 interface Known {
   key: string;
   from: number;
@@ -50,7 +38,7 @@ const coalesceMs = 200;
 /** With a lock that time ends, a clock that somebody set is noticed after so long, at the latest. */
 const longestWaitMs = 60_000;
 
-/** What locks the runtimes of this node. It polls nothing: the kernel tells of files, a timer of times. */
+/** What locks the runtimes of this node. At rest it does nothing: the kernel tells of files, a timer of times. */
 export class Locks implements Disposable {
   readonly folders: LockFolders;
   readonly #options: LocksOptions;
@@ -88,32 +76,23 @@ export class Locks implements Disposable {
   ): RuntimeLock[] {
     const now = this.#options.clock.now();
     const operatorLocks = this.#store.of(name);
-    if (operatorLocks.some((lock) => hasRunOut(lock, now))) this.#wakes.notify();
+    if (operatorLocks.some((one) => hasRunOut(one, now))) this.#wakes.notify();
     const windows = this.#windowsOf(name, maintenance, now);
     const isRead = lockPath !== "" && newerThanMs !== undefined;
     const lockFile = isRead ? this.folders.read(name, newerThanMs) : undefined;
     return locksOf({ operatorLocks, windows, lockFile }, now);
   }
 
-  /** Locks a runtime in somebody's name, in place of his earlier lock. Done once for a command, however often it is asked. */
-  lock({ runtime, actor, reason, forMs, commandId }: Wanted): void {
-    const since = this.#options.clock.now();
-    const until = forMs === 0 ? undefined : since + forMs;
-    this.#store.atomically(() => {
-      const there = this.#store.of(runtime).find((one) => one.actor === actor);
-      if (there?.commandId === commandId) return;
-      const lock = { runtime, actor, reason, since, until, commandId };
-      this.#store.put(lock);
-      const told = tellLocks(locksOf({ operatorLocks: [lock], ...nothingElse }, since));
-      this.#record(runtime, RuntimeChangeKind.LOCKED, { reason: `it was locked ${told}`, commandId });
-    });
-    this.#note(this.#news, runtime);
+  /** Locks a runtime in somebody's name: see `operators.ts`. */
+  lock(wanted: Wanted): void {
+    lock(this.#books, wanted, this.#options.clock.now());
+    this.#note(this.#news, wanted.runtime);
   }
 
   /** Takes the locks of all operators away. */
-  unlock({ runtime, actor, commandId }: Pick<Wanted, "runtime" | "actor" | "commandId">): void {
-    const why = (lock: OperatorLock) => `${nameOf(actor)} took the lock of ${nameOf(lock.actor)} away`;
-    this.#remove(this.#store.of(runtime), (lock) => ({ reason: why(lock), commandId }));
+  unlock(asked: Pick<Wanted, "runtime" | "actor" | "commandId">): void {
+    unlock(this.#books, asked);
+    this.#note(this.#news, asked.runtime);
   }
 
   /** A runtime is no more. */
@@ -124,7 +103,7 @@ export class Locks implements Disposable {
     await this.folders.remove(runtime);
   }
 
-  /** Tells of what changes by itself, until the signal is aborted. What belongs to no runtime that exists is removed first. */
+  /** Tells of what changes, until the signal is aborted. What belongs to no runtime that exists is removed first. */
   async run(signal: AbortSignal, exists: (runtime: string) => boolean): Promise<void> {
     const known = new Set([...this.#store.all().map(({ runtime }) => runtime), ...this.folders.all()]);
     for (const runtime of known) if (!exists(runtime)) await this.forget(runtime);
@@ -134,12 +113,19 @@ export class Locks implements Disposable {
     }
   }
 
+  get #books() {
+    const { journal, containerOf } = this.#options;
+    return { store: this.#store, journal, containerOf };
+  }
+
   #tell(): void {
-    const { clock, onChange } = this.#options;
-    const now = clock.now();
-    const over = this.#store.all().filter((lock) => hasRunOut(lock, now));
-    this.#remove(over, ({ actor }) => ({ reason: `the lock of ${nameOf(actor)} ran out`, commandId: "" }));
-    for (const [runtime, known] of this.#windows) if (!holds(known, now)) this.#news.add(runtime);
+    const now = this.#options.clock.now();
+    for (const runtime of removeRunOut(this.#books, now)) this.#news.add(runtime);
+    for (const [runtime, known] of this.#windows) {
+      if (holds(known, now)) continue;
+      this.#windows.delete(runtime); // Whoever is told asks again.
+      this.#news.add(runtime);
+    }
     for (const runtime of this.#suspects) {
       const says = JSON.stringify(this.folders.read(runtime, 0) ?? "");
       if (this.#said.get(runtime) !== says) this.#news.add(runtime);
@@ -147,10 +133,7 @@ export class Locks implements Disposable {
     }
     const news = [...this.#news];
     for (const set of [this.#suspects, this.#news]) set.clear();
-    for (const runtime of news) {
-      if (!holds(this.#windows.get(runtime), now)) this.#windows.delete(runtime);
-      onChange(runtime);
-    }
+    for (const runtime of news) this.#options.onChange(runtime);
     this.#wakeAtNext(now);
   }
 
@@ -169,7 +152,6 @@ export class Locks implements Disposable {
     );
   }
 
-  /** Worked out again when it no longer holds, also because somebody set the clock. */
   #windowsOf(runtime: string, maintenance: RuntimeSpec["maintenance"], now: number): Windows {
     const key = JSON.stringify(maintenance.map((one) => [one.cron, String(one.durationMs), one.timeZone]));
     const known = this.#windows.get(runtime);
@@ -181,33 +163,13 @@ export class Locks implements Disposable {
     return windows;
   }
 
-  #remove(
-    locks: readonly OperatorLock[],
-    because: (lock: OperatorLock) => { reason: string; commandId: string },
-  ): void {
-    for (const lock of locks) {
-      this.#store.atomically(() => {
-        this.#store.remove(lock);
-        this.#record(lock.runtime, RuntimeChangeKind.UNLOCKED, because(lock));
-      });
-      this.#note(this.#news, lock.runtime);
-    }
-  }
-
-  #record(runtime: string, kind: RuntimeChangeKind, why: { reason: string; commandId: string }): void {
-    const containerId = this.#options.containerOf(runtime);
-    const value = create(RuntimeChangeSchema, { name: runtime, kind, containerId });
-    this.#options.journal.record({ case: "runtime", value }, why);
-  }
-
   #note(runtimes: Set<string>, runtime: string): void {
     runtimes.add(runtime);
     this.#wakes.notify();
   }
 }
 
-const nothingElse = { windows: windowsAt([], 0), lockFile: undefined };
-
-function holds(known: Known | undefined, now: number): boolean {
-  return known !== undefined && now >= known.from && now < (known.windows.until ?? Infinity);
+/** Not before the moment that it was worked out for, either: somebody may have set the clock. */
+function holds({ from, windows }: Known, now: number): boolean {
+  return now >= from && now < (windows.until ?? Infinity);
 }
