@@ -201,7 +201,9 @@ async function callOff(room: Room, name: string, ask: Ask, why: Failure): Promis
   const wish = store.get(name);
   if (wish?.commandId !== ask.id || wish.stage === "made") return why;
   const tended = loop.tended(name);
-  if (wish.stage === "creating" && wish.desired !== "absent") undo(room, tended, wish, why);
+  if (wish.stage === "creating" && wish.desired !== "absent") {
+    await untilTaken(room, () => undo(room, tended, wish, why));
+  }
   tended.waiting.abort(why);
   loop.ask(name);
   const patience = {
@@ -211,6 +213,22 @@ async function callOff(room: Room, name: string, ask: Ask, why: Failure): Promis
   const isOver = () => store.get(name)?.commandId !== ask.id || loop.engine.at === "away" || undefined;
   await waitFor(loop, name, patience, isOver).catch(() => {}); // The loop goes on undoing when nobody waits.
   return wish.failure ?? why;
+}
+
+/** Between two attempts to write what the disk does not take, in milliseconds. */
+const rewriteMs = 2_000;
+
+/** Writes what must be written before anybody is answered, again and again while the disk does not take it. */
+async function untilTaken({ clock, loop }: Room, write: () => void): Promise<void> {
+  for (;;) {
+    try {
+      write();
+      return;
+    } catch (thrown) {
+      if (asFailure(thrown).kind === "internal") throw thrown;
+      await clock.sleep(rewriteMs, loop.signal);
+    }
+  }
 }
 
 /** Waits while a runtime of this name is being removed. */

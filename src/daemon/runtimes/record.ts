@@ -37,6 +37,24 @@ export function recordNews(
   return { wish: { ...wish, ...update }, changes };
 }
 
+/**
+ * The same where nothing may be kept from going on. What the disk does not take is acted upon all the same, and told at a later
+ * look: a program that ended is started again on a full disk, too.
+ */
+export function takeNews(
+  { log, ...books }: Books & { log: Logger },
+  wish: Wish,
+  seen: ObservedContainer | undefined,
+  causes: Causes,
+): { wish: Wish; isTold: boolean } {
+  try {
+    return { wish: recordNews(books, wish, seen, causes).wish, isTold: true };
+  } catch (error) {
+    log.error({ runtime: wish.name, error }, "facts about a runtime cannot be written");
+    return { wish: { ...wish, ...news(wish, seen, causes).update }, isTold: false };
+  }
+}
+
 /** A runtime ran for the first time: from now on it is kept alive. */
 export function recordMade({ store, journal }: Books, wish: Wish, seen: ObservedContainer): Wish {
   // What a power cut ended in the middle of its create is not worth a fact: it runs now.

@@ -19,7 +19,7 @@ import type { Other } from "./order.ts";
 import { hasDoneAll, type Pace, wasStoppedForHealth } from "./pace.ts";
 import { plan, type Step, theContainer } from "./plan.ts";
 import { tendProbation } from "./probation.ts";
-import { type Books, recordEnd, recordMade, recordNews, recordUndoing } from "./record.ts";
+import { type Books, recordEnd, recordMade, recordUndoing, takeNews } from "./record.ts";
 import { recordRolledBack } from "./record-update.ts";
 import { groundOf, noteHolds, situationOf } from "./situation.ts";
 import type { Untold, Wish } from "./store.ts";
@@ -114,8 +114,9 @@ async function takeUp(
   const told = isUntold ? await withExitCode(tools.engine, seen, tools.signal) : seen;
   const wellMs = tended.judged?.health === Health.UNHEALTHY ? Infinity : tools.pace.wellMs;
   const causes = { ...tended.causes, wellMs };
-  tended.causes = {};
-  return recordNews(tools, wish, told, causes).wish;
+  const taken = takeNews(tools, wish, told, causes);
+  if (taken.isTold) tended.causes = {};
+  return taken.wish;
 }
 
 /** Whether a create has come to its end: its program runs, or has done all it had to, or waits for another runtime. */
