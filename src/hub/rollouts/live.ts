@@ -1,3 +1,5 @@
+import { toBinary } from "@bufbuild/protobuf";
+import { ApplyWishesRequestSchema } from "../../../gen/edge/v1/wishes_pb.ts";
 import { Changes } from "../../base/changes.ts";
 import { Failure } from "../../base/failure.ts";
 import type { Commands } from "../commands/index.ts";
@@ -18,8 +20,8 @@ export interface Ground {
   settled: () => boolean;
 }
 
-/** Nodes that one commit moves, so that a large batch keeps nobody else from the disk. */
-const partsPerCommit = 200;
+/** Nodes that one commit moves, and bytes of commands in it: a large batch must keep nobody else from the disk. */
+const perCommit = { parts: 200, bytes: 8 << 20 };
 
 /** A change of one part: the part as it was, and how it ended or that it begins. */
 type Move = { part: Part; verdict: Verdict } | { part: Part; begins: true };
@@ -32,6 +34,7 @@ export class Live {
   readonly changes = new Changes();
   readonly #ground: Ground;
   readonly #parts: Part[];
+  readonly #partsPerCommit: number;
   #reason: string;
   /** Places whose command may have changed since it was looked at. */
   #unseen: Set<number>;
@@ -42,6 +45,8 @@ export class Live {
     this.#ground = ground;
     this.record = record;
     this.#parts = parts;
+    const sizeBytes = toBinary(ApplyWishesRequestSchema, record.wishes).length;
+    this.#partsPerCommit = Math.max(1, Math.min(perCommit.parts, Math.floor(perCommit.bytes / sizeBytes)));
     this.#reason = reason;
     this.#unseen = new Set(parts.filter(({ state }) => state === "running").map(({ place }) => place));
   }
@@ -61,7 +66,7 @@ export class Live {
       const moves = await this.#news();
       const next = this.#plan(moves);
       const all = [...moves, ...next.steps.map(toMove)];
-      const some = all.slice(0, partsPerCommit);
+      const some = all.slice(0, this.#partsPerCommit);
       const isWhole = some.length === all.length;
       if (all.length === 0 && next.reason === this.#reason && next.state === "running") break;
       await this.#commit(some, isWhole ? next : undefined);
@@ -76,7 +81,7 @@ export class Live {
       const standing = part?.state === "running" ? await this.#standing(place) : "over";
       if (standing === "pending" || standing === "over") this.#unseen.delete(place);
       else if (part) moves.push({ part, verdict: standing });
-      if (moves.length === partsPerCommit) break;
+      if (moves.length === perCommit.parts) break;
     }
     return moves;
   }

@@ -96,7 +96,7 @@ export class Rollouts {
   }
 
   /**
-   * Begins a rollout; on disk when it resolves. The same id with an equal request is the same success.
+   * Begins a rollout; on disk when it resolves, and driven by `run` from then on. The same id with an equal request is the same success.
    * @throws {Failure} invalid, not_found, conflict, exhausted.
    */
   async start(request: StartRolloutRequest, actor: string): Promise<Rollout> {
@@ -122,7 +122,7 @@ export class Rollouts {
     const live = new Live(this.#ground, record, { parts, reason: "" });
     this.#live.set(id, live);
     this.#log.info({ rollout: id, nodes: parts.length, batch: record.batch, actor }, "rollout began");
-    await this.#drive(live);
+    this.#wakes.notify();
     return await this.get(id);
   }
 

@@ -5,7 +5,7 @@ import { type Rollout, RolloutNodeState, RolloutState } from "../../../gen/edge/
 import { type Chance, chanceOf, newSeed } from "../../fixtures/chance.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { openRooms } from "../fleet/rooms.ts";
-import { answer, inShort, requestOf, take } from "./fleet.ts";
+import { answer, begin, inShort, requestOf, take } from "./fleet.ts";
 
 const stories = 16;
 const steps = 40;
@@ -69,7 +69,7 @@ async function story(chance: Chance): Promise<void> {
       ...{ batch: String(limits.batch), maxFailures: limits.maxFailures, nodeTimeoutMs: 10_000n },
       skipOffline: chance.next() < 0.3,
     });
-    let seen = await rooms.rollouts.start(request, "operator/t");
+    let seen = await begin(rooms, request);
     mustHold(seen, limits);
     const anyone = () => chance.oneOf(nodeIds);
     const come = async (id: string) => {

@@ -24,6 +24,13 @@ export function requestOf(nodeIds: string[], more: Partial<StartRolloutInit> = {
   return create(StartRolloutRequestSchema, { id: "r1", nodeIds, wishes, selector, ...rest });
 }
 
+/** Begins a rollout, and does what can be done of it now. */
+export async function begin({ rollouts }: Rooms, request: StartRolloutRequest): Promise<Rollout> {
+  await rollouts.start(request, "operator/t");
+  await rollouts.advance();
+  return await rollouts.get(request.id);
+}
+
 /** What a node may answer. */
 export const answers = {
   done: { case: "applyWishes", value: { runtimes: [{ name: "plc1", changes: [{ field: "image" }] }] } },

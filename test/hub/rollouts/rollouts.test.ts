@@ -4,7 +4,7 @@ import { describe, it } from "node:test";
 import { RolloutState } from "../../../gen/edge/v1/rollouts_pb.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { openRooms } from "../fleet/rooms.ts";
-import { answer, inShort, requestOf, sentenceOf, take } from "./fleet.ts";
+import { answer, begin, inShort, requestOf, sentenceOf, take } from "./fleet.ts";
 
 const nodes = ["n-a", "n-b", "n-c"];
 const who = "operator/t";
@@ -12,7 +12,7 @@ const who = "operator/t";
 describe("a rollout", () => {
   it("gives each node one command, batch after batch, and ends with its last node", async () => {
     await using rooms = await openRooms({ nodes });
-    const begun = await rooms.rollouts.start(requestOf(nodes, { batch: "50%", nodeTimeoutMs: 60_000n }), who);
+    const begun = await begin(rooms, requestOf(nodes, { batch: "50%", nodeTimeoutMs: 60_000n }));
     assert.equal(inShort(begun), "running: running running waiting");
     assert.deepEqual(
       begun.nodes.map(({ commandId }) => commandId),
@@ -38,7 +38,7 @@ describe("a rollout", () => {
 
   it("stops at one failure too many, and awaits who is in work", async () => {
     await using rooms = await openRooms({ nodes: [...nodes, "n-d"] });
-    await rooms.rollouts.start(requestOf([...nodes, "n-d"], { batch: "3", maxFailures: 1 }), who);
+    await begin(rooms, requestOf([...nodes, "n-d"], { batch: "3", maxFailures: 1 }));
     await answer(rooms, "n-a", "r1-1", "half");
     await answer(rooms, "n-b", "r1-2", "refused");
     await rooms.rollouts.advance();
@@ -67,7 +67,7 @@ describe("a rollout", () => {
     await Promise.all(fill);
     const all = ["n-a", "n-b", "n-full", "n-c", "n-gone"];
     const limits = { maxFailures: 5, nodeTimeoutMs: 1000n, batch: "4" };
-    const begun = await rooms.rollouts.start(requestOf(all, limits), who);
+    const begun = await begin(rooms, requestOf(all, limits));
     assert.equal(inShort(begun), "running: running running failed running waiting");
     assert.match(sentenceOf(begun, "n-full"), /1000 commands already wait/);
     await take(rooms, "n-a");
@@ -86,7 +86,7 @@ describe("a rollout", () => {
 
   it("that is called off begins no more, takes back what no node has, and awaits the rest", async () => {
     await using rooms = await openRooms({ nodes });
-    await rooms.rollouts.start(requestOf(nodes, { batch: "2" }), who);
+    await begin(rooms, requestOf(nodes, { batch: "2" }));
     await take(rooms, "n-a");
     const called = await rooms.rollouts.cancel("r1", "operator/other");
     assert.equal(inShort(called), "running: running skipped skipped");
@@ -105,7 +105,7 @@ describe("a rollout", () => {
     await using rooms = await openRooms({ nodes });
     const site = { key: "site", value: "graz" };
     for (const id of ["n-c", "n-a"]) await rooms.fleet.label(id, { set: [site], remove: [] });
-    const rollout = await rooms.rollouts.start(requestOf([], { selector: [site], batch: "1" }), who);
+    const rollout = await begin(rooms, requestOf([], { selector: [site], batch: "1" }));
     await rooms.fleet.label("n-b", { set: [site], remove: [] });
     assert.deepEqual(
       rollout.nodes.map(({ nodeId }) => nodeId),
@@ -132,6 +132,7 @@ describe("a rollout", () => {
       message: /node n-a is in the rollout r1/,
     });
     await start(requestOf(["n-b"], { id: "r2" }));
+    await rooms.rollouts.advance();
     await answer(rooms, "n-a", "r1-1", "done");
     await rooms.rollouts.advance();
     assert.equal((await start(requestOf(["n-a"]))).state, RolloutState.SUCCEEDED);
@@ -148,10 +149,7 @@ describe("a rollout", () => {
     using folder = tempFolder();
     {
       await using rooms = await openRooms({ path: folder.path, nodes });
-      await rooms.rollouts.start(
-        requestOf(nodes, { batch: "1", nodeTimeoutMs: 1000n, skipOffline: true }),
-        who,
-      );
+      await begin(rooms, requestOf(nodes, { batch: "1", nodeTimeoutMs: 1000n, skipOffline: true }));
       rooms.fleet.arrived("n-a");
       await rooms.rollouts.advance();
       assert.equal(inShort(await rooms.rollouts.get("r1")), "succeeded: skipped skipped skipped");
@@ -160,7 +158,7 @@ describe("a rollout", () => {
       await using rooms = await openRooms({ path: folder.path, nodes });
       const again = requestOf(nodes, { id: "r2", batch: "1", nodeTimeoutMs: 1000n, skipOffline: true });
       rooms.fleet.arrived("n-a");
-      await rooms.rollouts.start(again, who);
+      await begin(rooms, again);
       await take(rooms, "n-a");
     }
     await using rooms = await openRooms({ path: folder.path, nodes, settleMs: 3_600_000 });
@@ -177,7 +175,7 @@ describe("a rollout", () => {
 
   it("is watched from now to its end", async () => {
     await using rooms = await openRooms({ nodes });
-    await rooms.rollouts.start(requestOf(["n-a", "n-b"], { batch: "1" }), who);
+    await begin(rooms, requestOf(["n-a", "n-b"], { batch: "1" }));
     const { signal } = new AbortController();
     const seen: string[] = [];
     const watching = (async () => {
