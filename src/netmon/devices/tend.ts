@@ -46,8 +46,8 @@ export async function tendDevices(
   let standings: DeviceStanding[] = [];
   for (let turn = 1; turn <= maxTurns; turn++) {
     await using inside = container && (await look(container, tools));
-    const before = [...tools.made.keys()].filter((path) => !wishes.some(({ nodePath }) => nodePath === path));
-    for (const path of before) if (inside) await take(path, inside, tools);
+    const unwanted = [...tools.made.keys()].filter((one) => !wishes.some(({ nodePath }) => nodePath === one));
+    for (const nodePath of unwanted) if (inside) await take(nodePath, inside, tools);
     const failed = new Map<string, string>();
     const plans: DevicePlan[] = [];
     for (const wish of wishes) plans.push(await carryOut(wish, inside, tools, failed));
@@ -56,7 +56,9 @@ export async function tendDevices(
       return reason === undefined ? standing : { ...standing, phase: DevicePhase.REFUSED, reason };
     });
     if (container && !isAlive(container.owner)) return await tendDevices(wishes, undefined, tools);
-    if (failed.size > 0 || !plans.some((plan) => plan.take || plan.give)) break;
+    // A right that was taken may be another device's, too, which has another name for it.
+    const isDone = unwanted.length === 0 && !plans.some((plan) => plan.take || plan.give);
+    if (failed.size > 0 || isDone) break;
   }
   return standings;
 }
