@@ -69,9 +69,8 @@ export class DevFolder implements AsyncDisposable {
     const script = 'umask 0; exec busybox mknod "$@"';
     const args = ["-c", script, "sh", way.path, kind, String(major), String(minor)];
     await run({}, "sh", args, { signal, doing: `make ${path} in the container` }).catch((thrown: unknown) => {
-      const { kind, message } = asFailure(thrown);
-      if (kind !== "denied") throw thrown;
-      throw failure("denied", `cannot make ${path} in the container: netmon needs MKNOD (${message})`);
+      if (asFailure(thrown).kind !== "denied") throw thrown;
+      throw failure("denied", `cannot make ${path} in the container: netmon needs MKNOD`, { cause: thrown });
     });
   }
 
