@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { DesiredState, RuntimePhase } from "../../../gen/edge/v1/runtimes_pb.ts";
+import { failure } from "../../../src/base/failure.ts";
 import { sharedEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { idleImage, scriptImage } from "../../fixtures/images.ts";
-import { ask, leftOf, live, newName, spec } from "./life.ts";
+import { until } from "../../journeys/until.ts";
+import { ask, leftOf, live, newName, type SpecInit, spec } from "./life.ts";
 
 const engine = await sharedEngine();
 const idle = await idleImage(engine);
@@ -23,7 +25,7 @@ test("what can be changed in place is, and its program goes on", async () => {
   const { runtime: before } = await runtimes.create(spec(idle, { name }), ask());
   const changed = {
     ...{ resources: { memoryBytes: 64n << 20n, pidsLimit: 50n, cpuWeight: 200, cpuset: "0" } },
-    ...{ labels: [{ key: "line", value: "1" }], stopGraceMs: 2000, health: { tcp: { port: 9 } } },
+    ...{ labels: [{ key: "line", value: "1" }], stopGraceMs: 2000, health: { exec: { command: ["true"] } } },
   };
   const { runtime, changes, interrupted } = await runtimes.update(
     spec(idle, { name, ...changed }),
@@ -38,7 +40,8 @@ test("what can be changed in place is, and its program goes on", async () => {
   assert.deepEqual([runtime.containerId, runtime.startedAt], [before.containerId, before.startedAt]);
   const { HostConfig } = await engine.docker.getContainer(runtime.containerId).inspect();
   assert.deepEqual([HostConfig.Memory, HostConfig.PidsLimit, HostConfig.CpusetCpus], [64 << 20, 50, "0"]);
-  assert.deepEqual(life.changes(name), ["CREATED", "STARTED", "UPDATED"]);
+  await until("it is checked", () => life.changes(name).includes("HEALTHY"));
+  assert.deepEqual(life.changes(name), ["CREATED", "STARTED", "UPDATED", "HEALTHY"]);
   const same = await runtimes.update(spec(idle, { name, ...changed }), {}, ask());
   assert.deepEqual([same.changes, same.interrupted], [[], false]);
   await runtimes.delete(name, { keepVolume: false }, ask());
@@ -99,7 +102,115 @@ test("a new version that ends is rolled back, with its last words", async () => 
   await runtimes.delete(name, { keepVolume: false }, ask());
 });
 
-test("desired", async () => {
+test("a new version that runs and does not become healthy in time is rolled back, over a new life of the daemon", async () => {
+  using folder = tempFolder();
+  const name = newName();
+  const id = `ill-${name}`;
+  const ill = spec(script, { name, env: says(idles), health: { exec: { command: ["false"] } } });
+  const how = { probationMs: 4_000 };
+  {
+    await using life = live(folder.path, engine.socketPath, { provenMs });
+    await life.runtimes.create(spec(idle, { name }), ask());
+    const stopped = new AbortController();
+    const updating = life.runtimes.update(ill, how, ask({ id, signal: stopped.signal }));
+    const { probation, phase } = await until("some of its time is used", async () => {
+      const now = await life.runtimes.get(name, ask().signal);
+      return now.probation && now.probation.leftMs < 4_000 && now;
+    });
+    assert.deepEqual(
+      [probation?.commandId, probation?.previousImage, phase],
+      [id, idle, RuntimePhase.RUNNING],
+    );
+    const other = life.runtimes.update(spec(idle, { name }), {}, ask());
+    await assert.rejects(other, {
+      kind: "conflict",
+      message: /is on probation \(command ill-.*\): wait until/,
+    });
+    stopped.abort(failure("cancelled", "the daemon stops"));
+    await assert.rejects(updating);
+  }
+  await using life = live(folder.path, engine.socketPath, { provenMs });
+  const left = (await life.runtimes.get(name, ask().signal)).probation?.leftMs;
+  assert.ok(left !== undefined && left < 4_000, "its time does not begin anew");
+  await assert.rejects(life.runtimes.update(ill, how, ask({ id })), {
+    kind: "invalid",
+    message: /was rolled back: it was not healthy within 4 s: .*; it wrote nothing$/,
+  });
+  const { runtime, changes } = await life.runtimes.update(spec(idle, { name }), {}, ask());
+  assert.deepEqual([runtime.phase, runtime.probation, changes], [RuntimePhase.RUNNING, undefined, []]);
+  await life.runtimes.delete(name, { keepVolume: false }, ask());
+});
+
+test("a new version that becomes healthy is confirmed at once, and what refuses to be made is rolled back", async () => {
+  using folder = tempFolder();
+  await using life = live(folder.path, engine.socketPath, { provenMs: 60_000 });
+  const { runtimes } = life;
+  const name = newName();
+  await runtimes.create(spec(idle, { name }), ask());
+  const health = { exec: { command: ["true"] } };
+  const well = spec(script, { name, env: says(idles), health });
+  const { runtime } = await runtimes.update(well, {}, ask());
+  const cases: [SpecInit, RegExp][] = [
+    [{ entrypoint: ["/no/such/program"] }, /rolled back: .*no such file or directory/],
+    [{ resources: { cpuset: "4095" } }, /rolled back: .*CPUs are not available/],
+  ];
+  for (const [bad, sentence] of cases) {
+    const updating = runtimes.update(spec(script, { name, env: says(idles), health, ...bad }), {}, ask());
+    await assert.rejects(updating, { kind: "invalid", message: sentence });
+    const now = await runtimes.get(name, ask().signal);
+    assert.deepEqual([now.specHash, now.phase], [runtime.specHash, RuntimePhase.RUNNING], now.reason);
+  }
+  await runtimes.delete(name, { keepVolume: false }, ask());
+  assert.deepEqual(await leftOf(engine, name), []);
+});
+
+test("a stop during a probation rolls it back, and a delete takes all of it away", async () => {
+  using folder = tempFolder();
+  await using life = live(folder.path, engine.socketPath, { provenMs: 60_000 });
+  const { runtimes } = life;
+  const name = newName();
+  const { runtime: before } = await runtimes.create(spec(idle, { name }), ask());
+  const next = spec(script, { name, env: says(idles) });
+  const begin = async () => {
+    const outcome = runtimes.update(next, {}, ask()).then(String, String);
+    await until("its new version runs", async () => {
+      const now = await runtimes.get(name, ask().signal);
+      return now.probation && now.phase === RuntimePhase.RUNNING && now.imageId !== before.imageId;
+    });
+    return { outcome };
+  };
+  const stopping = await begin();
+  const stopped = await runtimes.stop(name, ask());
+  assert.deepEqual([stopped.phase, stopped.specHash], [RuntimePhase.STOPPED, before.specHash]);
+  assert.match(await stopping.outcome, /was rolled back: it was stopped before it was known to be healthy/);
+  assert.equal((await runtimes.start(name, ask())).imageId, before.imageId);
+  const deleting = await begin();
+  await runtimes.delete(name, { keepVolume: false }, ask());
+  assert.match(await deleting.outcome, /was deleted while its update was on probation/);
+  assert.deepEqual(await leftOf(engine, name), []);
+});
+
+test("a program that gets ports gets another network, and gives it back", async () => {
+  using folder = tempFolder();
+  await using life = live(folder.path, engine.socketPath, { provenMs });
+  const { runtimes } = life;
+  const name = newName();
+  const { runtime: before } = await runtimes.create(spec(idle, { name }), ask());
+  const isInternal = async () => {
+    const network = engine.docker.getNetwork(before.addresses[0]?.network ?? "");
+    return ((await network.inspect()) as { Internal: boolean }).Internal;
+  };
+  assert.equal(await isInternal(), true);
+  const ports = [{ nodePort: 18_480, runtimePort: 80 }];
+  await runtimes.update(spec(idle, { name, ports }), {}, ask());
+  assert.equal(await isInternal(), false);
+  await runtimes.update(spec(idle, { name }), {}, ask());
+  assert.equal(await isInternal(), true);
+  assert.equal((await leftOf(engine, name)).length, 3);
+  await runtimes.delete(name, { keepVolume: false }, ask());
+});
+
+test("a runtime is made stopped, updated while it is, started and stopped by an update", async () => {
   using folder = tempFolder();
   await using life = live(folder.path, engine.socketPath, { provenMs });
   const { runtimes } = life;
@@ -118,8 +229,7 @@ test("desired", async () => {
     ask(),
   );
   assert.deepEqual([again.runtime.phase, again.interrupted], [RuntimePhase.STOPPED, true]);
-  const started = await runtimes.start(name, ask());
-  assert.equal(started.phase, RuntimePhase.RUNNING);
+  assert.equal((await runtimes.start(name, ask())).phase, RuntimePhase.RUNNING);
   await runtimes.delete(name, { keepVolume: false }, ask());
   assert.deepEqual(await leftOf(engine, name), []);
 });
