@@ -12,7 +12,7 @@ import type { FakeNode } from "../fakes/node.ts";
 import { tempFolder } from "../fixtures/folder.ts";
 import { startHub, type TestHub } from "../fixtures/hub.ts";
 import { until } from "../journeys/until.ts";
-import { ask } from "./ask.ts";
+import { ask, type Surroundings } from "./ask.ts";
 
 const done = {
   case: "applyWishes" as const,
@@ -53,7 +53,7 @@ describe("labels and rollouts", () => {
     folder[Symbol.dispose]();
   });
 
-  const say = async (words: string, options: { signal?: AbortSignal } = {}) =>
+  const say = async (words: string, options: Omit<Surroundings, "folder"> = {}) =>
     await ask([...words.split(" "), "--hub", hub.url, "--token-file", "token", "--ca-file", hub.caFile], {
       folder: folder.path,
       ...options,
@@ -121,6 +121,16 @@ describe("labels and rollouts", () => {
     assert.match(seen.out, /rollout r-good: all batches have ended; 3 succeeded\n$/);
     const { out } = await say("rollout list");
     assert.match(out, /r-good +succeeded +3 succeeded +operator\/admin/);
+  });
+
+  it("on a terminal it is a table that refreshes, and whole at the end", async () => {
+    await start("r-seen", "2");
+    const seen = await say("rollout watch r-seen", { terminal: { columns: 80, animated: true } });
+    assert.equal(seen.code, 0);
+    const [, ...pictures] = seen.out.split("\x1b[H\x1b[J");
+    assert.ok(pictures.length >= 2);
+    for (const picture of pictures.slice(0, -1)) assert.match(picture, /^rollout r-seen: /);
+    assert.match(pictures.at(-1) ?? "", /^id +r-seen\nstate +succeeded\n.*\nNODE +STATE +COMMAND +WHAT\n/s);
   });
 
   it("one that fails says where and why, and exits as the node failed", async () => {

@@ -108,6 +108,7 @@ export class Live {
   async #commit(moves: readonly Move[], next: Plan | undefined): Promise<void> {
     const { store, now } = this.#ground;
     const { id } = this.record;
+    // The plan was made in this very turn: a node that is removed from now on is removed after its command is there.
     const done = await store.write((tx) => {
       const done = moves.map((move) => this.#move(tx, move));
       // A node that the queue refused when it was to begin changes what comes next.
