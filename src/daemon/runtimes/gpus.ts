@@ -1,5 +1,6 @@
 import type Docker from "dockerode";
 import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
+import { evidence } from "../../base/evidence.ts";
 import type { FieldViolation } from "../../base/failure.ts";
 
 /** GPUs by number and by name at once, and one that is named twice. */
@@ -13,7 +14,7 @@ export function wrongGpus({ gpus }: RuntimeSpec): FieldViolation[] {
   const twice = ids.flatMap((id, index) => {
     const before = ids.indexOf(id);
     const field = `spec.gpus.ids[${index}]`;
-    return before < index ? [{ field, message: `${id} is already spec.gpus.ids[${before}]` }] : [];
+    return before < index ? [{ field, message: `${evidence(id)} is already spec.gpus.ids[${before}]` }] : [];
   });
   return [...(count > 0 && ids.length > 0 ? [both] : []), ...twice];
 }

@@ -141,6 +141,12 @@ const evils: [
     "silent",
     { word: "bad_response" },
   ],
+  [
+    "answers 200 and then garbage",
+    "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n\x00\xffnot a chunk\r\n",
+    "silent",
+    { word: "bad_response" },
+  ],
   ["sends headers without end", "HTTP/1.1 200 OK\r\n", endless("x: y\r\n"), { word: "bad_response" }],
   ["sends early hints without end", "", endless("HTTP/1.1 103 H\r\n\r\n"), { word: "timed_out" }],
   [

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { existsSync, statSync, writeFileSync } from "node:fs";
+import { connect as connectHttp2 } from "node:http2";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { promisify } from "node:util";
@@ -16,6 +18,7 @@ import { Journal, schema as journalSchema } from "../../../src/daemon/journal/in
 import { openLocalDoor } from "../../../src/daemon/local/index.ts";
 import { type Dispatch, Work, schema as workSchema } from "../../../src/daemon/work/index.ts";
 import { fromConnectError } from "../../../src/wire/failures.ts";
+import { flood } from "../../fixtures/flood.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { socketTransport } from "../../journeys/world.ts";
 
@@ -58,6 +61,17 @@ describe("the local door", () => {
     assert.equal(JSON.parse(stdout).nodeId, "n-1");
     const healthy = await run(buf, ["curl", ...where, "http://localhost/grpc.health.v1.Health/Check"]);
     assert.equal(JSON.parse(healthy.stdout).status, "SERVING");
+  });
+
+  it("refuses a request of 2 GiB before it is read", async () => {
+    await using door = await opened(answers);
+    const session = connectHttp2("http://localhost", { createConnection: () => connect(door.path) });
+    const { sentBytes, status } = await flood(session, "/edge.v1.Invoke/InvokeRuntime");
+    session.destroy();
+    assert.equal(status, String(Code.ResourceExhausted));
+    assert.ok(sentBytes < 16 << 20, `${sentBytes} bytes were taken`);
+    const client = createClient(Node, socketTransport(door.path));
+    assert.equal((await client.getNode({})).nodeId, "n-1", "and the next one is answered");
   });
 
   it("gives a failure with its kind and its sentence", async () => {

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
+import { connect as connectHttp2 } from "node:http2";
 import { text } from "node:stream/consumers";
 import { after, before, describe, it } from "node:test";
 import { connect as connectTls } from "node:tls";
@@ -13,6 +14,7 @@ import { createConnectTransport, createGrpcWebTransport } from "@connectrpc/conn
 import { Client, credentials, Metadata, type ServiceError } from "@grpc/grpc-js";
 import { Fleet, GetHubRequestSchema, type GetHubResponse, Role } from "../../../gen/edge/v1/fleet_pb.ts";
 import { grpcMethod } from "../../../src/wire/grpc.ts";
+import { flood } from "../../fixtures/flood.ts";
 import { startHub, type TestHub } from "../../fixtures/hub.ts";
 
 const run = promisify(execFile);
@@ -88,6 +90,16 @@ describe("the hub's API on one port", () => {
     const file = `${hub.folder}/large.json`;
     await writeFile(file, large);
     assert.equal((await curl("edge.v1.Fleet/ListNodes", `@${file}`)).code, "resource_exhausted");
+  });
+
+  it("refuses a request of 2 GiB before it is read", async () => {
+    const session = connectHttp2(hub.url, { ca: readFileSync(hub.caFile) });
+    const headers = { authorization: `Bearer ${hub.adminToken}`, "edge-node": "n-1" };
+    const { sentBytes, status } = await flood(session, "/edge.v1.Invoke/InvokeRuntime", headers);
+    session.destroy();
+    assert.equal(status, "8", "RESOURCE_EXHAUSTED");
+    assert.ok(sentBytes < 16 << 20, `${sentBytes} bytes were taken`);
+    assert.equal((await curl("edge.v1.Fleet/GetHub", "{}")).caller, "admin", "and the next one is answered");
   });
 
   it("shows itself by reflection, and its health without a token", async () => {
