@@ -112,6 +112,7 @@ describe("the hub's API on one port", () => {
       "edge.v1.Fleet",
       "edge.v1.Invoke",
       "edge.v1.Node",
+      "edge.v1.Rollouts",
       "edge.v1.Runtimes",
       "edge.v1.Wishes",
       "grpc.health.v1.Health",
