@@ -34,7 +34,7 @@ export async function storyOf(
 }
 
 /** The newest events of a runtime, and those of its node since the first of them. */
-export function chosen(all: readonly Event[], name: string, last: number): Event[] {
+function chosen(all: readonly Event[], name: string, last: number): Event[] {
   const own = all.filter((event) => runtimeOfEvent(event) === name);
   const newest = new Set(own.slice(Math.max(0, own.length - last)));
   const [first] = newest;
