@@ -42,6 +42,7 @@ async function refuses(runtimes: Runtimes, name: string, why: RegExp): Promise<v
     () => runtimes.stop(name, ask()),
     () => runtimes.restart(name, ask()),
     () => runtimes.delete(name, { keepVolume: false }, ask()),
+    () => runtimes.update(spec(idle, { name, env: [{ name: "NEW", value: "1" }] }), {}, ask()),
   ];
   for (const attempt of attempts) {
     await assert.rejects(attempt(), ({ kind, message }: Failure) => {
