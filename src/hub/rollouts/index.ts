@@ -3,5 +3,5 @@
  * `plan` decides who begins, who is late or left out, and when it is over; a node gets its wishes as one command of its queue,
  * in the same commit that says so. A hub that comes back goes on where the disk says it was.
  */
-export { Rollouts, type RolloutsOptions } from "./rollouts.ts";
+export { Rollouts } from "./rollouts.ts";
 export { rolloutsSchema } from "./schema.ts";
