@@ -70,7 +70,7 @@ function whyNoCron(window: Window): string | undefined {
     return next ? undefined : "never comes: no year has such a day";
   } catch (thrown) {
     const said = thrown instanceof Error ? thrown.message.replace(/^CronPattern: /, "") : String(thrown);
-    return `is not an expression of crontab(5): ${said}`;
+    return `is not an expression of crontab(5): ${said.replace(/\p{C}+/gu, " ")}`; // It repeats what was asked for.
   }
 }
 

@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { equals, fromBinary, toBinary } from "@bufbuild/protobuf";
 import fc from "fast-check";
-import { RuntimePhase, type RuntimeSpec, RuntimeSpecSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
+import {
+  DesiredState,
+  RuntimePhase,
+  type RuntimeSpec,
+  RuntimeSpecSchema,
+} from "../../../gen/edge/v1/runtimes_pb.ts";
 import { Failure } from "../../../src/base/failure.ts";
 import { checkSpec } from "../../../src/daemon/runtimes/check.ts";
 import { containerOptions, networkOptions } from "../../../src/daemon/runtimes/container.ts";
@@ -91,7 +96,9 @@ test("on an engine, any spec runs, or fails in a sentence and leaves nothing", a
     const wish: RuntimeSpec = isGood(one) ? { ...one, name: newName() } : one;
     try {
       const { runtime } = await life.runtimes.create(wish, ask());
-      assert.equal(runtime.phase, RuntimePhase.RUNNING, runtime.reason);
+      const isStopped = wish.desired === DesiredState.STOPPED;
+      const phase = isStopped ? RuntimePhase.STOPPED : RuntimePhase.RUNNING;
+      assert.equal(runtime.phase, phase, runtime.reason);
       await life.runtimes.delete(wish.name, { keepVolume: false }, ask());
     } catch (thrown) {
       assert.ok(thrown instanceof Failure && thrown.kind !== "internal", `seed ${seed}: ${String(thrown)}`);
