@@ -12,13 +12,12 @@ import { openAuthority } from "../src/hub/enrolment/index.ts";
 import { Fleet, fleetSchema } from "../src/hub/fleet/index.ts";
 import { Store } from "../src/hub/store/index.ts";
 import { tempFolder } from "../test/fixtures/folder.ts";
+import { cpuMs } from "./cpu.ts";
 import { type Figure, figure, type Section } from "./figures.ts";
 
 const fleets = [1_000, 5_000];
 /** How long beats are counted, in milliseconds. */
 const windowMs = 30_000;
-/** USER_HZ of Linux on every architecture that Node runs on. */
-const ticksPerSecond = 100;
 
 const bundle = new URL("../dist/orchestrator.js", import.meta.url).pathname;
 const here = (name: string) => new URL(name, import.meta.url).pathname;
@@ -72,9 +71,9 @@ async function costOf(
         fakes.once("exit", () => reject(new Error("the fake nodes ended")));
       });
       await sleep(15_000); // Until the garbage of the handshakes is collected and every node has its pace.
-      const [beats0, cpu0] = [beats, await cpuMicros(pid)];
+      const [beats0, cpu0] = [beats, (await cpuMs(pid)) * 1000];
       await sleep(windowMs);
-      const microsPerBeat = ((await cpuMicros(pid)) - cpu0) / (beats - beats0);
+      const microsPerBeat = ((await cpuMs(pid)) * 1000 - cpu0) / (beats - beats0);
       return { kbPerNode: ((await residentKb(pid)) - before) / nodes, microsPerBeat };
     } finally {
       fakes.removeAllListeners("exit");
@@ -147,11 +146,4 @@ async function untilListening(port: number): Promise<void> {
 async function residentKb(pid: number): Promise<number> {
   const status = await readFile(`/proc/${pid}/status`, "utf8");
   return Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1]);
-}
-
-async function cpuMicros(pid: number): Promise<number> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8");
-  // Fields 14 and 15, counted behind the name, which may hold spaces (proc(5)).
-  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  return ((Number(fields[11]) + Number(fields[12])) * 1_000_000) / ticksPerSecond;
 }

@@ -21,9 +21,12 @@ function shippedFlags(): string[] {
 export interface BenchNode extends AsyncDisposable {
   hub: FakeHub;
   dataDir: string;
-  /** Starts the daemon and returns its stream before Hello was answered. */
-  start(): Promise<{ process: ChildProcess; stream: HubStream; startedAt: number }>;
+  /** Starts the daemon, with settings as environment variables, and returns its stream before Hello was answered. */
+  start(
+    settings?: Record<string, string>,
+  ): Promise<{ process: ChildProcess; stream: HubStream; startedAt: number }>;
   stop(): Promise<void>;
+  kill9(): Promise<void>;
 }
 
 export async function benchNode({ dockerHost }: { dockerHost: string }): Promise<BenchNode> {
@@ -34,13 +37,14 @@ export async function benchNode({ dockerHost }: { dockerHost: string }): Promise
   await mkdir(dataDir);
   await writeFile(join(dataDir, "identity.json"), JSON.stringify(hub.identity), { mode: 0o600 });
   let child: ChildProcess | undefined;
-  const stop = async () => {
+  const end = async (signal: NodeJS.Signals) => {
     const ended =
       child && child.exitCode === null ? new Promise((resolve) => child?.once("exit", resolve)) : undefined;
-    child?.kill("SIGTERM");
+    child?.kill(signal);
     await ended;
     child = undefined;
   };
+  const stop = () => end("SIGTERM");
   opened.defer(stop);
   const env = {
     PATH: process.env.PATH ?? "",
@@ -50,11 +54,11 @@ export async function benchNode({ dockerHost }: { dockerHost: string }): Promise
   };
   const owned = opened.move();
   return {
-    ...{ hub, dataDir, stop },
-    async start() {
+    ...{ hub, dataDir, stop, kill9: () => end("SIGKILL") },
+    async start(settings = {}) {
       const startedAt = performance.now();
       child = spawn(process.execPath, [...shippedFlags(), bundle, "daemon", "start"], {
-        env,
+        env: { ...env, ...settings },
         stdio: ["ignore", "ignore", "inherit"],
       });
       const stream = await hub.nextStream();
