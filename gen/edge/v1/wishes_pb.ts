@@ -319,9 +319,10 @@ export const Wishes: GenService<{
   },
   /**
    * Makes the runtimes of a node what the wishes say: creates those that are not there, updates those that differ (as
-   * UpdateRuntime), leaves equal ones alone, and with `prune` deletes those that are not mentioned. All wishes are checked before
-   * anything is done: then nothing is done when one of them is wrong. What goes wrong with one runtime later is told in its
-   * place, and holds up no other but those that wait for it. Carried out again, it goes on where it was.
+   * UpdateRuntime), leaves equal ones alone, and with `prune` deletes those that are not mentioned, which go first: others may
+   * want their ports and addresses. All wishes are checked before anything is done: then nothing is done when one of them is
+   * wrong. What goes wrong with one runtime later is told in its place, time that runs out included, and holds up no other but
+   * those that wait for it. Carried out again, it goes on where it was.
    * Fails with INVALID (as PlanWishes), DENIED (the node's policy), EXHAUSTED (the node would have more than 256 runtimes).
    *
    * @generated from rpc edge.v1.Wishes.ApplyWishes

@@ -1,4 +1,5 @@
 import { asFailure, type Failure, failure } from "../../base/failure.ts";
+import { aborted } from "../../base/tasks.ts";
 import type { Ask } from "../work/index.ts";
 import type { Loop } from "./loop.ts";
 import { isWorthAnother } from "./round.ts";
@@ -38,6 +39,12 @@ export async function waitFor<T>(
 export async function settled(loop: Loop, name: string, ask: Waiting): Promise<void> {
   const number = loop.ask(name);
   await waitFor(loop, name, ask, (tended) => isSettled(tended, number) || undefined);
+}
+
+/** Rejects when a command is called off: when its time ran out, with the trouble that it waited for. */
+export async function calledOff(loop: Loop, name: string, signal: AbortSignal): Promise<never> {
+  await aborted(signal);
+  throw whyCalledOff(asFailure(signal.reason), troubleOf(loop, loop.tended(name)));
 }
 
 /** Whether the round of this number was answered and all is as wished. @throws {Failure} why it cannot be. */

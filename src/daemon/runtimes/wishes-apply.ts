@@ -15,6 +15,7 @@ import { locksNow } from "./locked.ts";
 import type { Wish } from "./store.ts";
 import type { Turns } from "./turns.ts";
 import { update } from "./update.ts";
+import { calledOff } from "./wait.ts";
 import { type Plan, planWishes, sorted, type Wishes } from "./wishes.ts";
 import { checkWishes } from "./wishes-check.ts";
 
@@ -66,32 +67,23 @@ export async function applyWishes(
     .map(({ name }): Applied => ({ name, action: PlannedAction.DELETE, interrupted: true }));
   const tell = teller(ask, runtimes.length + leaving.length);
   const gate = new Gate(beginning.atOnce);
-  const each = <T extends { name: string }>(
-    all: readonly T[],
-    work: (one: T, own: Ask) => Promise<Applied>,
-  ) => Promise.all(all.map((one) => tell(one.name, (own) => begun(room, gate, own, () => work(one, own)))));
-  const deleted = await each(leaving, (wish, own) => deleteOne(room, wish, how, own));
-  const made = await each(runtimes, (spec, own) => makeOne(room, spec, how, own));
+  const each = (deeds: readonly Deed[]) =>
+    Promise.all(deeds.map((deed) => tell(deed.name, (own) => told(room, deed, gate, own))));
+  const deleted = await each(leaving.map((wish) => deleting(room, wish, how)));
+  const made = await each(runtimes.map((spec) => making(room, spec, how)));
+  // Time that runs out is told in the place of whoever needed it; a command that somebody called off has no answer.
+  if (ask.signal.aborted && asFailure(ask.signal.reason).kind !== "deadline") throw ask.signal.reason;
   const ended = [...gone, ...deleted].sort((one, other) => ((one.name ?? "") < (other.name ?? "") ? -1 : 1));
   return [...made, ...ended];
 }
 
-/** Waits until there is room, and makes room for others after a while. */
-async function begun<T>(
-  { clock }: Pick<Room, "clock">,
-  gate: Gate,
-  { signal }: Ask,
-  work: () => Promise<T>,
-): Promise<T> {
-  const { promise, resolve, reject } = Promise.withResolvers<T>();
-  const done = new AbortController();
-  await gate.run(signal, async () => {
-    const ended = work()
-      .then(resolve, reject)
-      .finally(() => done.abort());
-    await Promise.race([ended, clock.sleep(beginning.heldMs, done.signal).catch(() => {})]);
-  });
-  return await promise;
+/** What is to be done to one runtime. */
+interface Deed {
+  name: string;
+  /** What is tried, for who looks before it is begun. */
+  action: (ask: Ask) => PlannedAction;
+  /** Does it, when nobody else is at this runtime. */
+  work: (ask: Ask) => Promise<Applied>;
 }
 
 /** One line tells how far all of them are: how many are done, and what is being done now. */
@@ -111,21 +103,22 @@ function teller({ progress, ...ask }: Ask, total: number) {
   };
 }
 
-function makeOne(room: Applying, spec: RuntimeSpec, how: How, ask: Ask): Promise<Applied> {
+function making(room: Applying, spec: RuntimeSpec, how: How): Deed {
   const { name } = spec;
-  const before = { name, action: actionFor(room, spec, ask) };
-  return told(room, before, () =>
-    room.turns.run(name, ask, async (own) => {
-      const action = actionFor(room, spec, own); // Another command may have been at it meanwhile.
-      if (action === PlannedAction.CREATE) {
-        await create(room, spec, own);
-        return { name, action };
+  const action = (ask: Ask) => actionFor(room, spec, ask);
+  return {
+    ...{ name, action },
+    async work(ask) {
+      const tried = action(ask); // Another command may have been at it meanwhile.
+      if (tried === PlannedAction.CREATE) {
+        await create(room, spec, ask);
+        return { name, action: tried };
       }
-      const { changes, interrupted } = await update(room, spec, how, own);
+      const { changes, interrupted } = await update(room, spec, how, ask);
       const isKept = changes.length === 0 && !interrupted;
-      return { name, action: isKept ? PlannedAction.KEEP : action, changes, interrupted };
-    }),
-  );
+      return { name, action: isKept ? PlannedAction.KEEP : tried, changes, interrupted };
+    },
+  };
 }
 
 /** A create for what is not there, and for what this command began to create. */
@@ -136,29 +129,48 @@ function actionFor({ store }: Pick<Room, "store">, { name }: RuntimeSpec, { id }
   return isCreate ? PlannedAction.CREATE : PlannedAction.UPDATE;
 }
 
-function deleteOne(room: Applying, wish: Wish, { overrideLock }: How, ask: Ask): Promise<Applied> {
-  const { name } = wish;
-  const tried = { name, action: PlannedAction.DELETE };
-  return told(room, tried, () =>
-    room.turns.run(name, ask, async (own) => {
-      await remove(room, { name, keepVolume: false, overrideLock }, own);
-      return { ...tried, interrupted: wish.desired === "running" };
-    }),
-  );
+function deleting(room: Applying, { name, desired }: Wish, { overrideLock }: How): Deed {
+  const action = PlannedAction.DELETE;
+  return {
+    name,
+    action: () => action,
+    async work(ask) {
+      await remove(room, { name, keepVolume: false, overrideLock }, ask);
+      return { name, action, interrupted: desired === "running" };
+    },
+  };
 }
 
-/** What went wrong with one runtime stands in its place, and is no failure of the command. */
-async function told(
-  { log }: Pick<Applying, "log">,
-  tried: Applied & { name: string },
-  work: () => Promise<Applied>,
-): Promise<Applied> {
+/**
+ * What became of one runtime. What went wrong with it stands in its place, and is no failure of the command. When the command's
+ * time runs out that is told at once: what is to be undone then is undone while nobody waits.
+ */
+async function told(room: Applying, { name, action, work }: Deed, gate: Gate, ask: Ask): Promise<Applied> {
+  const tried = { name, action: action(ask) };
   try {
-    return await work();
+    const done = begun(room, gate, ask, () => room.turns.run(name, ask, work));
+    return await Promise.race([done, calledOff(room.loop, name, ask.signal)]);
   } catch (thrown) {
     const why = asFailure(thrown);
     if (why.kind === "internal")
-      log.error({ runtime: tried.name, error: thrown }, "applying failed by a defect");
+      room.log.error({ runtime: name, error: thrown }, "applying failed by a defect");
     return { ...tried, failure: toFailureMessage(why) };
   }
+}
+
+/** Waits until there is room, and makes room for others after a while. */
+async function begun<T>(
+  { clock }: Pick<Room, "clock">,
+  gate: Gate,
+  { signal }: Ask,
+  work: () => Promise<T>,
+): Promise<T> {
+  let ending: Promise<T> | undefined;
+  const over = new AbortController();
+  await gate.run(signal, async () => {
+    ending = work().finally(() => over.abort());
+    // Whatever becomes of it is told below.
+    await Promise.race([ending.catch(() => {}), clock.sleep(beginning.heldMs, over.signal).catch(() => {})]);
+  });
+  return await (ending ?? work()); // The gate has begun it.
 }

@@ -7,7 +7,7 @@ import {
   ApplyWishesRequestSchema,
   PlannedAction,
 } from "../../../gen/edge/v1/wishes_pb.ts";
-import { Failure } from "../../../src/base/failure.ts";
+import { Failure, failure } from "../../../src/base/failure.ts";
 import { sharedEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { idleImage, scriptImage } from "../../fixtures/images.ts";
@@ -268,4 +268,30 @@ test("an apply and a command on one of its runtimes are done one after the other
   assert.equal(refused, undefined, "none is pruned when no label is named");
   for (const name of [one, other])
     await runtimes.delete(name, { keepVolume: false, overrideLock: true }, ask());
+});
+
+test("a command whose time runs out tells what is done and what is not; one that is called off has no answer", async () => {
+  using folder = tempFolder();
+  await using life = live(folder.path, engine.socketPath);
+  const { runtimes } = life;
+  const [good, hangs] = [newName(), newName()];
+  const wishes = asking([spec(idle, { name: good }), spec("127.0.0.1:9/none:1", { name: hangs })]);
+  const stopped = async (kind: "deadline" | "cancelled") => {
+    const stop = new AbortController();
+    const applied = runtimes.applyWishes(wishes, ask({ signal: stop.signal }));
+    await until("the good one", () => life.changes(good).includes("CREATED") && runtimes.has(hangs));
+    stop.abort(failure(kind, "enough"));
+    return await applied;
+  };
+  assert.deepEqual(
+    (await stopped("deadline")).map(({ name, action, failure: why }) => [name, action, why !== undefined]),
+    [
+      [good, CREATE, false],
+      [hangs, CREATE, true],
+    ],
+  );
+  await until("what hung is undone", () => !runtimes.has(hangs));
+  await assert.rejects(stopped("cancelled"), { kind: "cancelled", message: "enough" });
+  await until("what hung is undone again", () => !runtimes.has(hangs));
+  await runtimes.delete(good, { keepVolume: false }, ask());
 });
