@@ -11,7 +11,7 @@ import { type Engine, startEngine } from "../fixtures/engine.ts";
 import { until } from "./until.ts";
 import { makeWorld, startWorld, type World } from "./world.ts";
 
-describe("a node is taken out of service", { timeout: 120_000 }, () => {
+describe("a node is taken out of service", { timeout: 300_000 }, () => {
   let engine: Engine;
   let world: World;
   before(async () => {
