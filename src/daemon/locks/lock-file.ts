@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync, type Stats } from "node:fs";
 import { beginning } from "../../base/evidence.ts";
+import { systemCode } from "../../base/system-code.ts";
 
 /** The file that locks, in the folder of a runtime. */
 export const lockFileName = "lock";
@@ -21,7 +22,7 @@ const pathOnly = 0o10000000;
 /**
  * Reads a lock file that a program may have made however it liked: a link to somebody's secret, a pipe that nobody writes, a
  * device that starts a watchdog when it is opened. Only what is a plain file is opened, and its beginning read. One that may
- * not be read still locks.
+ * not be read still locks, and so does a folder that may not be looked into: who asks not to be touched is believed.
  * @param newerThanMs when the run before the program's present one had ended: what was changed last by then is a leftover of it.
  * No program can set that moment, unlike the one that `touch` sets.
  */
@@ -29,8 +30,10 @@ export function readLockFile(path: string, newerThanMs: number): LockFile | unde
   let named: number;
   try {
     named = openSync(path, pathOnly | constants.O_NOFOLLOW);
-  } catch {
-    return undefined;
+  } catch (thrown) {
+    const code = systemCode(thrown);
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    return { reason: `the daemon cannot look into its lock folder (${code})`, since: undefined };
   }
   try {
     const found = fstatSync(named);

@@ -1,9 +1,10 @@
-import { chmodSync, existsSync, type FSWatcher, readdirSync, watch } from "node:fs";
+import { chmodSync, existsSync, type FSWatcher, readdirSync, statSync, watch } from "node:fs";
 import { readdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { failure } from "../../base/failure.ts";
 import { makeFolder } from "../../base/files.ts";
 import type { Logger } from "../../base/log.ts";
+import { systemCode } from "../../base/system-code.ts";
 import { type LockFile, lockFileName, readLockFile } from "./lock-file.ts";
 
 export interface LockFoldersOptions {
@@ -48,7 +49,7 @@ export class LockFolders implements Disposable {
     try {
       makeFolder(this.#folder, 0o700);
       makeFolder(folder, 0o777);
-      chmodSync(folder, 0o777); // A program may be any user; the mask of this one does not count.
+      this.#open(runtime, folder);
     } catch (cause) {
       const next = "check its owner, and the space on its file system";
       throw failure("unavailable", `the lock folder ${folder} cannot be made: ${next}`, { cause });
@@ -60,11 +61,11 @@ export class LockFolders implements Disposable {
   async empty(runtime: string): Promise<void> {
     this.make(runtime);
     const folder = this.of(runtime);
-    for (const name of await readdir(folder)) {
-      // A folder of another user's can stay; a file cannot, since the folder that it lies in is ours.
-      await rm(join(folder, name), { recursive: true, force: true }).catch((error: unknown) => {
-        this.#log.warn({ runtime, name, error }, "something stays in a lock folder");
-      });
+    const stays = (error: unknown) => this.#log.warn({ runtime, error }, "something stays in a lock folder");
+    const names = await readdir(folder).catch(stays);
+    for (const name of names ?? []) {
+      // A folder of another user's can stay; a file cannot, as long as the folder that it lies in is open to us.
+      await rm(join(folder, name), { recursive: true, force: true }).catch(stays);
     }
   }
 
@@ -86,6 +87,17 @@ export class LockFolders implements Disposable {
     const folder = this.of(runtime);
     if (!this.#watchers.has(runtime) && existsSync(folder)) this.#watch(runtime, folder);
     return readLockFile(join(folder, lockFileName), newerThanMs);
+  }
+
+  /** A program may be any user. It may also have made the folder its own, and then only its own word counts. */
+  #open(runtime: string, folder: string): void {
+    if ((statSync(folder).mode & 0o777) === 0o777) return;
+    try {
+      chmodSync(folder, 0o777); // Not at its making: there, this program's own mask takes away from it.
+    } catch (error) {
+      if (systemCode(error) !== "EPERM") throw error;
+      this.#log.warn({ runtime, error }, "a lock folder has been made somebody else's");
+    }
   }
 
   /** Where the kernel watches no more folders, a change is seen when somebody asks. */

@@ -1,10 +1,21 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import {
+  chmodSync,
+  chownSync,
+  mkdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { readLockFile } from "../../../src/daemon/locks/lock-file.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
+
+const room = new URL("../../../src/daemon/locks/", import.meta.url);
 
 test("a lock file is read as far as its first line, whatever is in it", () => {
   using folder = tempFolder();
@@ -37,6 +48,35 @@ test("only what is a plain file counts: a link, a pipe, a device and a folder do
     assert.equal(readLockFile(path, 0), undefined, kind);
     rmSync(path, { recursive: true });
   }
+});
+
+test("a daemon without root's powers believes what it may not read, and starts programs all the same", () => {
+  using folder = tempFolder();
+  const places = ["his/lock", "hidden/lock"];
+  const script = `
+    import { LockFolders } from ${JSON.stringify(new URL("lock-folders.ts", room).href)};
+    const log = { warn() {} };
+    using folders = new LockFolders({ folder: ${JSON.stringify(folder.path)}, log, onChange() {} });
+    const read = () => ["his", "hidden"].map((name) => folders.read(name, 0)?.reason ?? null);
+    const before = read();
+    for (const name of ["his", "hidden"]) await folders.empty(name);
+    console.log(JSON.stringify([before, read()]));`;
+  for (const place of places) {
+    mkdirSync(join(folder.path, dirname(place)));
+    writeFileSync(join(folder.path, place), "secret", { mode: 0o600 });
+    for (const path of [place, dirname(place)]) chownSync(join(folder.path, path), 1000, 1000);
+  }
+  chmodSync(join(folder.path, "his"), 0o777);
+  chmodSync(join(folder.path, "hidden"), 0o700);
+  const powerless = ["--inh-caps=-all", "--bounding-set=-all", process.execPath];
+  const said = execFileSync("setpriv", [...powerless, "--input-type=module", "-e", script], {
+    encoding: "utf8",
+  });
+  const unseen = "the daemon cannot look into its lock folder (EACCES)";
+  assert.deepEqual(JSON.parse(said), [
+    ["", unseen],
+    [null, unseen],
+  ]);
 });
 
 test("what an earlier run left does not count, whatever time its program gave it", () => {
