@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startEngine } from "../test/fixtures/engine.ts";
+import { answerBeats } from "./crowd.ts";
 import { figure, median, type Section } from "./figures.ts";
 import { memoryOf } from "./memory.ts";
 import { benchNode } from "./node.ts";
@@ -28,6 +29,7 @@ export async function measure(): Promise<Section> {
   }
   const { process: daemon, stream } = await node.start();
   await stream.welcome();
+  answerBeats(stream);
   const bare = spawn(process.execPath, ["-e", "setInterval(() => {}, 1000)"]);
   await sleep(idleMs);
   const [ours, theirs] = [await memoryOf(daemon.pid ?? 0), await memoryOf(bare.pid ?? 0)];
