@@ -20,8 +20,9 @@ import { type LabelText, parseSelector } from "./labels.ts";
 import { formatBytes } from "./quantity.ts";
 import { isForMany, type RolloutFlags, refuseLoneFlags, withRolloutFlags } from "./rollout-flags.ts";
 import { startRollout } from "./rollout-follow.ts";
+import { nodesOf, tellEach } from "./rollout-nodes.ts";
 import type { Run } from "./run.ts";
-import { type Target, withNode } from "./target.ts";
+import { type Target, targetOf, withNode } from "./target.ts";
 import type { Wished } from "./wished.ts";
 
 interface FileFlags {
@@ -155,7 +156,11 @@ async function apply(asking: Asking<ApplyFlags>): Promise<void> {
 /** The same on many nodes, as a rollout of the hub. */
 async function applyToMany(asking: Asking<ApplyFlags>): Promise<void> {
   const { run, door, flags } = asking;
-  if (flags.dryRun) throw failure("invalid", "--dry-run asks one node what it would do: name it with --node");
+  if (flags.dryRun) {
+    return await tellEach(run, await nodesOf(run, door, flags), async (node) =>
+      planned(await askPlan({ ...asking, target: targetOf(node) }), run.terminal),
+    );
+  }
   await placed(asking, () => startRollout(run, door, applyRequestOf(asking), flags));
 }
 

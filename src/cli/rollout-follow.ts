@@ -14,11 +14,10 @@ import { answer, answerLine } from "./answer.ts";
 import { isLoss } from "./carry-out.ts";
 import { confirmed } from "./confirm.ts";
 import type { Door } from "./door.ts";
-import { isSelected } from "./labels.ts";
 import type { RolloutFlags } from "./rollout-flags.ts";
+import { nodesOf } from "./rollout-nodes.ts";
 import { describeRollout, inNumbers, newsOf, pictureOf } from "./rollout-tell.ts";
 import type { Run } from "./run.ts";
-import { choose } from "./target.ts";
 
 /** How long a lost hub is waited for, in milliseconds, and how often it is tried. */
 const hubPatience = { totalMs: 60_000, pauseMs: 1000 };
@@ -42,7 +41,7 @@ export async function startRollout(
   flags: StartFlags,
 ): Promise<void> {
   const { signal } = run;
-  const nodeIds = await nodesOf(run, door, flags);
+  const nodeIds = (await nodesOf(run, door, flags)).map(({ id }) => id);
   const {
     batch = "",
     maxFailures,
@@ -128,21 +127,4 @@ function notWatching(id: string) {
 
 function howToFollow(id: string): string {
   return `follow it with \`orchestrator rollout watch ${id}\``;
-}
-
-/** The ids of the nodes that flags mean, as far as is known here. @throws {Failure} invalid, not_found, conflict. */
-async function nodesOf(
-  { flags, signal }: Run,
-  door: Door,
-  { selector, nodes: names }: RolloutFlags,
-): Promise<string[]> {
-  if (flags.node !== undefined || (selector && names)) {
-    throw failure(
-      "invalid",
-      "nodes are chosen by --selector, by --nodes, or one by --node: leave out the others",
-    );
-  }
-  const { nodes } = await door.fleet.listNodes({}, { signal, timeoutMs: 30_000 });
-  if (!selector) return (names ?? []).map((name) => choose(nodes, name).id);
-  return nodes.filter(({ labels }) => isSelected(labels, selector)).map(({ id }) => id);
 }

@@ -72,6 +72,7 @@ function some(nodes: readonly FleetNode[]): string {
   return [...shown, ...(nodes.length > 5 ? ["..."] : [])].join(", ");
 }
 
-function targetOf({ id, hostName, connected, labels }: FleetNode): Target {
+/** A node as a target. */
+export function targetOf({ id, hostName, connected, labels }: FleetNode): Target {
   return { id, host: hostName, connected, labels };
 }

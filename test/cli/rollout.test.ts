@@ -18,6 +18,10 @@ const done = {
   case: "applyWishes" as const,
   value: { runtimes: [{ name: "plc1", action: PlannedAction.CREATE }] },
 };
+const plan = {
+  case: "planWishes" as const,
+  value: { runtimes: [{ name: "plc1", action: PlannedAction.CREATE, reason: "it is not there" }] },
+};
 const refused = {
   case: "failure" as const,
   value: { kind: FailureKind.DENIED, message: "the policy says no" },
@@ -35,10 +39,15 @@ describe("labels and rollouts", () => {
       const fake = await enrolFake(hub, name);
       let sequence = 0n;
       const line = fake.dialWith(({ body }) => {
-        if (body.case !== "command" || !body.value.command || !node.outcome) return;
-        const result = { commandId: body.value.command.id, outcome: node.outcome };
-        sequence++;
-        line.send({ case: "report", value: { sequence, entry: { case: "result", value: result } } });
+        const command = body.case === "command" ? body.value.command : undefined;
+        const isRead = command?.request.case === "planWishes";
+        const outcome = isRead ? (name === "press-2" ? refused : plan) : node.outcome;
+        if (!command || !outcome) return;
+        const value = { commandId: command.id, outcome };
+        line.send({
+          case: "report",
+          value: { sequence: isRead ? 0n : ++sequence, entry: { case: "result", value } },
+        });
       });
       const node: (typeof nodes)[number] = { id: fake.id, line, outcome: done };
       nodes.push(node);
@@ -89,6 +98,13 @@ describe("labels and rollouts", () => {
     const asked = await say(`${apply} --batch 50%`);
     assert.equal(asked.code, 3);
     assert.match(asked.err, /Apply to 3 nodes, 50% at a time\? Nobody is here to ask: say --yes/);
+    const planned = await say(`${apply} --dry-run`);
+    assert.equal(planned.code, 6);
+    assert.match(
+      planned.out,
+      /\(press-1\)\n\+ create {2}plc1 {2}it is not there\n1 to create, .*\n\n.*\(press-2\)\nit refuses: the policy says no\n/s,
+    );
+    assert.match(planned.err, /^error: 1 of 3 nodes refuse/);
     const seen = await say(`${apply} --batch 50% --yes --rollout-id r-files`);
     assert.deepEqual([seen.code, seen.err], [0, ""]);
     assert.match(seen.out, /rollout r-files: all batches have ended; 3 succeeded\n$/);
@@ -105,7 +121,7 @@ describe("labels and rollouts", () => {
         "apply -f plant.yaml --node press-1 --batch 2",
         /for many nodes: say which with --selector or --nodes/,
       ],
-      [`${apply} --dry-run`, /--dry-run asks one node/],
+      [`${apply} --dry-run --json`, /--json tells of one node/],
       [`${apply} --nodes press-1 --yes`, /leave out the others/],
       [`${apply} --batch 1.5 --yes`, /batch: "1.5" must be a number of nodes such as 5, or a part/],
       ["apply -f plant.yaml --selector site=wien --yes", /no node has site=wien/],
