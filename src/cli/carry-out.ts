@@ -8,15 +8,13 @@ import { newId } from "../base/ids.ts";
 import type { CommandCase, RequestOf, ResponseOf } from "../wire/commands.ts";
 import { toCommand, toResponse } from "../wire/doors.ts";
 import { fromConnectError } from "../wire/failures.ts";
-import { maxBudgetMs } from "../wire/limits.ts";
+import { maxBudgetMs, usualBudgetMs } from "../wire/limits.ts";
 import { capabilityNamed, type Door } from "./door.ts";
 import { describeProgress, ProgressLine } from "./progress.ts";
 import type { Run } from "./run.ts";
 import { printable } from "./table.ts";
 import type { Target } from "./target.ts";
 
-/** How long a command at the local door may take when `--timeout` does not say: the node's own default. */
-const localTimeoutMs = 10 * 60_000;
 /** How long a lost hub is waited for, in milliseconds, and how often it is tried. */
 const hubPatience = { totalMs: 60_000, pauseMs: 1000 };
 
@@ -45,7 +43,8 @@ export async function carryOut<C extends CommandCase>(
       throw failure("unsupported", "--no-wait needs the hub's queue: leave out --local or --no-wait");
     using line = new ProgressLine(run);
     line.show("waiting for the node ...");
-    const response = await door.ask(name, request, { commandId: id, timeoutMs: timeout ?? localTimeoutMs });
+    const timeoutMs = timeout ?? usualBudgetMs(request); // As the node has it.
+    const response = await door.ask(name, request, { commandId: id, timeoutMs });
     return { is: "answered", response };
   }
   const capability = capabilityNamed(name);

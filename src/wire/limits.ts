@@ -16,6 +16,12 @@ export const maxReasonBytes = 4096;
 /** How long a command may take when it does not say, in milliseconds. A slow pull over a plant's uplink fits. */
 export const defaultBudgetMs = 10 * 60_000;
 
+/** The same for a command that asks for this request: what it lets a new version take is beside that. */
+export function usualBudgetMs(request: object | undefined): number {
+  const probationMs = request && "probationMs" in request ? Number(request.probationMs) : 0;
+  return defaultBudgetMs + probationMs;
+}
+
 /** How long a command may take at most, in milliseconds; `Command.budget_ms` says the same. */
 export const maxBudgetMs = 24 * 3_600_000;
 

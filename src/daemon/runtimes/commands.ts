@@ -2,6 +2,7 @@ import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import type { Clock } from "../../base/clock.ts";
 import { asFailure, type Failure, failure } from "../../base/failure.ts";
 import type { Locks } from "../locks/index.ts";
+import type { Network } from "../network/index.ts";
 import type { Ask } from "../work/index.ts";
 import { type Admission, admit } from "./admission.ts";
 import type { Bringing } from "./bring.ts";
@@ -21,6 +22,7 @@ import { isSettled, settled, waitFor } from "./wait.ts";
  * and comes to the same answer. One that is called off leaves its wish as it changed it, but for a create, which is undone.
  */
 export interface Room extends Books, Admission, Bringing {
+  network: Pick<Network, "macOf" | "netmon" | "changes">;
   loop: Loop;
   clock: Clock;
   locks: Locks;

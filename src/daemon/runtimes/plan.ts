@@ -132,7 +132,7 @@ function planRunning(
   kept: ObservedContainer | undefined,
   { instanceId, lan, trust, isHeld, isLocked }: Situation,
 ): Step[] {
-  if (staysEnded(wish)) return kept ? planTrust(wish, kept, trust) : [];
+  if (staysEnded(wish)) return kept ? [...planTrust(wish, kept, trust), ...planUntold(wish, kept, lan)] : [];
   if (kept && isUp(kept) && isToEndForHealth(wish, kept) && !isLocked()) {
     return [stopStep(wish, kept, "it is unhealthy, and its wish says that it is restarted then")];
   }
@@ -189,6 +189,12 @@ function planRunning(
   function isRight({ isInternal }: { isInternal: boolean }): boolean {
     return isInternal === (wish.spec.ports.length === 0);
   }
+}
+
+/** What was changed in place of a program that has ended, and stays so. */
+function planUntold(wish: Wish, kept: ObservedContainer, lan: Lan): Step[] {
+  const attaches = wish.untold.includes("vnics") ? planAttach(wish, kept, kept.name, lan) : [];
+  return [...attaches, ...planLimits(wish, kept)];
 }
 
 /** Limits that were changed while it goes on. */

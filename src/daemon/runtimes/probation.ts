@@ -32,7 +32,7 @@ export function verdictOf(wish: Wish, seen: ObservedContainer | undefined, shown
     return wish.untold.length === 0 ? { isGood: true, reason: "it was changed in place" } : undefined;
   }
   const { limitMs } = probation;
-  const ended = verdictOfEnd(wish, shown);
+  const ended = verdictOfEnd(wish, seen, shown);
   if (ended) return ended;
   const { judged, up, now } = shown;
   if (seen?.state === "running") {
@@ -51,7 +51,7 @@ export function verdictOf(wish: Wish, seen: ObservedContainer | undefined, shown
   return { isGood: false, reason };
 }
 
-function verdictOfEnd(wish: Wish, { judged }: Shown): Verdict {
+function verdictOfEnd(wish: Wish, seen: ObservedContainer | undefined, { judged }: Shown): Verdict {
   const { endedByItself, ended, exitCode } = wish;
   if (!endedByItself || ended === "" || exitCode === undefined) return undefined;
   if (wasStoppedForHealth(wish)) {
@@ -60,7 +60,8 @@ function verdictOfEnd(wish: Wish, { judged }: Shown): Verdict {
   if (exitCode === 0 && isFinal(wish, exitCode)) {
     return { isGood: true, reason: "its program did all that it had to, and ended" };
   }
-  return { isGood: false, reason: `its program ended with exit code ${exitCode}` };
+  const memory = seen?.outOfMemory ? ", killed for want of memory" : "";
+  return { isGood: false, reason: `its program ended with exit code ${exitCode}${memory}` };
 }
 
 /** Whether anybody will say that it is healthy. A check that nobody asked for counts when it was ever answered. */

@@ -32,15 +32,18 @@ export function recordUpdated(
     store.update(name, {
       ...versionOf(next),
       ...(isSwap && unseen),
-      ...{ actingCommandId: commandId, endedByItself: false, endsInARow: 0 },
-      ...{ probation, probationUsedMs: 0, untold },
+      // A start that is asked for is done at once, and counts from the beginning.
+      ...(next.desired !== wish.desired && { endedByItself: false, endsInARow: 0 }),
+      ...{ actingCommandId: commandId, probation, probationUsedMs: 0, untold },
       ...(isSwap && !probation && { oldVolumes: oldVolumes(books, wish, wish, next) }),
     });
     store.updates.begin(commandId, name, { changes, interrupted: interrupts, isOver: !probation });
     const fields = changes.map(({ field }) => field).join(", ");
     const kind = RuntimeChangeKind.UPDATED;
     const containerId = isSwap ? "" : wish.containerId;
-    recordChange(journal, name, { kind, containerId, reason: `${fields}: ${reason}`, commandId });
+    const isNamed = isSwap && interrupts && next.desired === "running"; // Why another container is needed says of which.
+    const told = isNamed ? reason : `${reason} (${fields})`;
+    recordChange(journal, name, { kind, containerId, reason: told, commandId });
   });
 }
 

@@ -1,12 +1,13 @@
 import { createHash } from "node:crypto";
 import type { FieldChange, RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
-import { failure } from "../../base/failure.ts";
+import { asFailure, failure } from "../../base/failure.ts";
 import type { Ask } from "../work/index.ts";
 import { admit } from "./admission.ts";
 import { bring } from "./bring.ts";
 import { checkSpec } from "./check.ts";
 import { type Room, theMade, theWish } from "./commands.ts";
 import type { Resolved } from "./image.ts";
+import { isPluggable } from "./lan.ts";
 import { type Override, refuseLocked } from "./locked.ts";
 import { profileVersion } from "./profile.ts";
 import { recordUpdated } from "./record-update.ts";
@@ -15,7 +16,7 @@ import type { Wish } from "./store.ts";
 import { planUpdate, type UpdatePlan } from "./update-plan.ts";
 import type { Update } from "./updates.ts";
 import type { Version } from "./version.ts";
-import { settled, waitFor } from "./wait.ts";
+import { settled, waitFor, whyCalledOff } from "./wait.ts";
 
 /** How an update is done: see `UpdateRuntimeRequest`. */
 export interface UpdateOptions extends Override {
@@ -56,6 +57,7 @@ export async function update(
     const others = store.list().filter((one) => one.name !== name);
     admit(room, spec, others);
     const image = wanted.isSwap || pull ? await bring(room, before, { spec, pull }, ask) : before;
+    if (pull || needsNetmon(wanted)) await untilPluggable(room, [before.spec, spec], ask);
     await untilSeen(room, name, ask);
     const wish = await theMade(room, name, ask); // It may have been changed while its image was brought.
     const plan = planUpdate(wish, spec, image);
@@ -70,6 +72,18 @@ function refuseOnProbation({ name, probation }: Wish): void {
   if (!probation) return;
   const sentence = `an update of runtime ${name} is on probation (command ${probation.commandId})`;
   throw failure("conflict", `${sentence}: wait until it is over`);
+}
+
+function needsNetmon({ isSwap, changes }: UpdatePlan): boolean {
+  return isSwap || changes.some(({ field }) => field === "spec.vnics" || field === "spec.devices");
+}
+
+/** What netmon plugs in is not to be missing from the new version: netmon is waited for before anything is changed. */
+async function untilPluggable({ network }: Room, specs: RuntimeSpec[], ask: Ask): Promise<void> {
+  if (!specs.some(isPluggable)) return;
+  for await (const _ of network.changes.wakes(ask.signal)) if (network.netmon.at === "there") return;
+  const trouble = network.netmon.at === "away" ? network.netmon.problem : undefined;
+  throw whyCalledOff(asFailure(ask.signal.reason), trouble);
 }
 
 /** What is changed is what is seen now: an engine that is away is waited for before anything is changed. */

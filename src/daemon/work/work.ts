@@ -6,7 +6,7 @@ import { Lanes } from "../../base/lanes.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
 import { checkCommand, isSameAsk, workloadOf } from "../../wire/commands.ts";
-import { defaultBudgetMs } from "../../wire/limits.ts";
+import { usualBudgetMs } from "../../wire/limits.ts";
 import type { Journal } from "../journal/index.ts";
 import type { Ask } from "./ask.ts";
 import { type Dispatch, failed, outcomeOf, resultOf } from "./carry-out.ts";
@@ -185,9 +185,9 @@ export class Work implements Disposable {
 
   async #carryOut(running: Running): Promise<void> {
     const { command, abort } = running;
-    const budgetMs = Math.max(0, (command.budgetMs || defaultBudgetMs) - running.usedBeforeMs);
+    const said = command.budgetMs || usualBudgetMs(command.request.value);
+    const budgetMs = Math.max(0, said - running.usedBeforeMs);
     running.deadline = setTimeout(() => {
-      const said = command.budgetMs || defaultBudgetMs;
       abort.abort(failure("deadline", `the command was not done within its budget of ${said} ms`));
     }, budgetMs);
     const ask: Ask = {

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { DesiredState, RuntimePhase } from "../../../gen/edge/v1/runtimes_pb.ts";
+import { RestartMode } from "../../../gen/edge/v1/workloads_pb.ts";
 import { failure } from "../../../src/base/failure.ts";
 import { sharedEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
@@ -46,6 +47,29 @@ test("what can be changed in place is, and its program goes on", async () => {
   assert.deepEqual([same.changes, same.interrupted], [[], false]);
   await runtimes.delete(name, { keepVolume: false }, ask());
   assert.deepEqual(await leftOf(engine, name), []);
+});
+
+test("what has ended and stays so is not started by a change in place", async () => {
+  using folder = tempFolder();
+  await using life = live(folder.path, engine.socketPath, { provenMs });
+  const { runtimes } = life;
+  const name = newName();
+  const once = { name, env: says("exit 0"), restart: RestartMode.NEVER };
+  const { runtime: before } = await runtimes.create(spec(script, once), ask());
+  assert.equal(before.phase, RuntimePhase.ENDED);
+  const limited = spec(script, { ...once, resources: { memoryBytes: 64n << 20n } });
+  const { runtime } = await runtimes.update(limited, {}, ask());
+  assert.deepEqual([runtime.phase, runtime.startedAt], [RuntimePhase.ENDED, before.startedAt]);
+  const { HostConfig } = await engine.docker.getContainer(runtime.containerId).inspect();
+  assert.equal(HostConfig.Memory, 64 << 20);
+  const again = await runtimes.update(spec(script, { ...once, env: says("echo; exit 0") }), {}, ask());
+  assert.equal(
+    again.runtime.phase,
+    RuntimePhase.ENDED,
+    "a new version that does all it had to is a good one",
+  );
+  assert.equal(life.changes(name).at(-1), "CONFIRMED");
+  await runtimes.delete(name, { keepVolume: false }, ask());
 });
 
 test("a new version replaces the old one, and is confirmed when it has run for long enough", async () => {

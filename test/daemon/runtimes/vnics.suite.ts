@@ -97,6 +97,42 @@ export async function vnicSuite(machine: Machine): Promise<void> {
     assert.deepEqual(life.changes(name), ["UNDONE"]);
   });
 
+  test("vNICs come and go while the program goes on; one that cannot be had is rolled back", async () => {
+    using folder = tempFolder();
+    await using life = begin(folder.path);
+    const { runtimes } = life;
+    const name = newName();
+    const { runtime: before } = await runtimes.create(plugged(name), ask());
+    const [address, taken] = ["10.77.0.99", takenAddress].map((one) => plugged(name, one));
+    assert.ok(address && taken);
+    const { runtime, interrupted } = await runtimes.update(address, {}, ask());
+    assert.deepEqual([runtime.containerId, interrupted], [before.containerId, false]);
+    await until("its new address", async () => {
+      const vnic = await life.vnicOf(name);
+      return vnic?.phase === VnicPhase.UP && vnic.addresses.some((one) => one.startsWith("10.77.0.99"));
+    });
+    await assert.rejects(runtimes.update(taken, {}, ask()), {
+      ...{ kind: "conflict", message: /was rolled back: .*02:00:00:00:00:66/ },
+    });
+    await until("its address from before", async () => {
+      const vnic = await life.vnicOf(name);
+      return vnic?.phase === VnicPhase.UP && vnic.addresses.some((one) => one.startsWith("10.77.0.99"));
+    });
+    const none = await runtimes.update(spec(image, { name }), {}, ask());
+    assert.deepEqual([none.runtime.containerId, none.runtime.vnics], [before.containerId, []]);
+    await until("netmon keeps nothing of it", () => life.kept()?.has(name) === false);
+    assert.deepEqual(await life.startOf(name), before.startedAt);
+    assert.deepEqual(life.changes(name), [
+      "CREATED",
+      "STARTED",
+      "UPDATED",
+      "UPDATED",
+      "ROLLED_BACK",
+      "UPDATED",
+    ]);
+    await runtimes.delete(name, { keepVolume: false }, ask());
+  });
+
   test("without netmon a runtime that is there runs on, and one that is created waits for it, or says what to do", async () => {
     using folder = tempFolder();
     await using life = begin(folder.path);
