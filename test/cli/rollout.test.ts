@@ -100,10 +100,8 @@ describe("labels and rollouts", () => {
     assert.match(asked.err, /Apply to 3 nodes, 50% at a time\? Nobody is here to ask: say --yes/);
     const planned = await say(`${apply} --dry-run`);
     assert.equal(planned.code, 6);
-    assert.match(
-      planned.out,
-      /\(press-1\)\n\+ create {2}plc1 {2}it is not there\n1 to create, .*\n\n.*\(press-2\)\nit refuses: the policy says no\n/s,
-    );
+    assert.match(planned.out, /\(press-1\)\n\+ create {2}plc1 {2}it is not there\n1 to create, /);
+    assert.match(planned.out, /\(press-2\)\nit refuses: the policy says no\n/);
     assert.match(planned.err, /^error: 1 of 3 nodes refuse/);
     const seen = await say(`${apply} --batch 50% --yes --rollout-id r-files`);
     assert.deepEqual([seen.code, seen.err], [0, ""]);
