@@ -8,6 +8,7 @@ import type { Locks } from "../locks/index.ts";
 import type { Network } from "../network/index.ts";
 import { containerOptions, labelsOf, limitsOf, networkOptions } from "./container.ts";
 import { ensureImage, keepImage, keptReference } from "./image.ts";
+import { plugsOf } from "./lan.ts";
 import { lockFolderOf, withoutLockFolder } from "./lock-mount.ts";
 import { makeNetwork } from "./make-network.ts";
 import { hasDoneAll } from "./pace.ts";
@@ -121,7 +122,7 @@ export const apply: { [D in Act["do"]]: Does<D> } = {
 
   async attach({ engine, network, wish, waiting, progress }, { container, isAsked }) {
     const { name: runtime, spec, stage, actingCommandId } = wish;
-    progress(isAsked ? "waiting for its vNICs and devices" : "plugging in its vNICs and devices");
+    progress(`${isAsked ? "waiting for" : "plugging in"} its ${plugsOf(spec)}`);
     const found = await engine.container(container, waiting);
     if (!found) return; // The next look tells what became of it.
     const commandId = isAsked || stage === "creating" ? actingCommandId : "";
@@ -133,7 +134,7 @@ export const apply: { [D in Act["do"]]: Does<D> } = {
   },
 
   async detach({ network, wish, signal, progress }) {
-    progress("taking its vNICs and devices away");
+    progress(`taking its ${plugsOf(wish.spec)} away`);
     await network.detach(wish.name, wish.actingCommandId, signal).catch((thrown: unknown) => {
       signal.throwIfAborted();
       throw new Unplugged(thrown);

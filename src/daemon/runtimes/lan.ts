@@ -10,6 +10,12 @@ export function isPluggable({ vnics, devices }: Pick<RuntimeSpec, "vnics" | "dev
   return vnics.length > 0 || devices.length > 0;
 }
 
+/** What that is, for a sentence. */
+export function plugsOf({ vnics, devices }: Pick<RuntimeSpec, "vnics" | "devices">): string {
+  if (devices.length === 0) return "vNICs";
+  return vnics.length === 0 ? "devices" : "vNICs and devices";
+}
+
 /** What decides about the vNICs and devices of one runtime. */
 export interface Lan {
   netmon: Reached;

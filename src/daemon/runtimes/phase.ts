@@ -5,7 +5,7 @@ import type { Failure } from "../../base/failure.ts";
 import { tellLocks } from "../../wire/locks.ts";
 import type { ObservedContainer } from "../engine/index.ts";
 import { endedSo, type Pause } from "./ends.ts";
-import { isPluggable } from "./lan.ts";
+import { isPluggable, plugsOf } from "./lan.ts";
 import { staysEnded, wasStoppedForHealth } from "./pace.ts";
 import { isUp } from "./plan.ts";
 import { profileOf } from "./profile.ts";
@@ -129,5 +129,5 @@ function withoutRestart(wish: Wish, { judged, locks }: Known): string {
 /** Netmon keeps vNICs and devices without the daemon; the daemon just cannot tell. */
 function withoutSight({ spec }: Wish, { netmon }: LanKnown): string {
   if (!isPluggable(spec) || netmon.at !== "away") return "";
-  return `; its vNICs and devices cannot be seen: ${netmon.problem.message}`;
+  return `; its ${plugsOf(spec)} cannot be seen: ${netmon.problem.message}`;
 }
