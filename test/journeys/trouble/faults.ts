@@ -11,8 +11,8 @@ export interface Fault {
   happen(): Promise<void>;
 }
 
-/** How long a fault stays at most, and how long all is well before the next one, in milliseconds. */
-const [longestMs, calmMs] = [1200, 1000];
+/** How long a fault stays at most, in milliseconds. */
+const longestMs = 1200;
 
 /** Every kind of fault once, in an order of chance. */
 export function faultsOf(engine: Engine, proxy: EngineProxy, chance: Chance): Fault[] {
@@ -43,15 +43,7 @@ export function faultsOf(engine: Engine, proxy: EngineProxy, chance: Chance): Fa
   });
   const fates: Fate[] = ["fail-instead", "fail-afterwards", "break-afterwards", "hang"];
   const faults = [killed, stopped, ...fates.flatMap((fate) => [onRequests(fate, 1), onRequests(fate, 0.3)])];
-  const calm = (fault: Fault): Fault => ({
-    name: fault.name,
-    async happen() {
-      await sleep(chance.below(calmMs));
-      await fault.happen();
-    },
-  });
   return faults
-    .map(calm)
     .map((fault) => ({ fault, at: chance.next() }))
     .toSorted((one, other) => one.at - other.at)
     .map(({ fault }) => fault);
