@@ -288,7 +288,7 @@ start_containers() {
     --change "LABEL $image_label=$version" - "$image:$version" >/dev/null
   # Into the network namespaces of containers, which it finds by their processes; into /proc/sys of each, which engines,
   # AppArmor and SELinux keep from others; and into their /dev and device control groups.
-  run_container netmon 64 -v "$data/netmon:$data/netmon" --pid host --tmpfs /run \
+  run_container netmon 64 -v "$data/netmon:$data/netmon" --pid host --tmpfs /run --tmpfs /tmp \
     -v /dev:/node/dev:ro --cgroupns host -v /sys/fs/cgroup:/sys/fs/cgroup -e ORCHESTRATOR_NETMON_DEV_DIR=/node/dev \
     --cap-add NET_ADMIN --cap-add NET_RAW --cap-add SYS_ADMIN --cap-add SYS_PTRACE --cap-add MKNOD \
     --security-opt systempaths=unconfined --security-opt apparmor=unconfined --security-opt label=disable

@@ -103,13 +103,14 @@ export class DevFolder implements AsyncDisposable {
     let folder = this.#handle;
     for (const part of parts) {
       const next = below(folder, part);
-      if (why === "make") await mkdir(next, 0o755).catch(unlessThere);
+      const isNew = why === "make" && (await mkdir(next).then(() => true, falseIfThere));
       const handle = await open(next, O_RDONLY | O_DIRECTORY | O_NOFOLLOW).catch((thrown: unknown) => {
         if (systemCode(thrown) !== "ENOENT") return noFolder(thrown);
         return undefined;
       });
       if (!handle) return undefined;
       folder = opened.use(handle);
+      if (isNew) await folder.chmod(0o755); // Netmon's own mask lets nobody else in.
       const { dev } = await folder.stat({ bigint: true });
       if (dev !== this.#fileSystem) throw failure("denied", `something is mounted at ${part} in its /dev`);
     }
@@ -122,8 +123,9 @@ function text(kind: "b" | "c", rdev: bigint): string {
   return numberText({ kind, ...numberOf(rdev) });
 }
 
-function unlessThere(thrown: unknown): void {
+function falseIfThere(thrown: unknown): false {
   if (systemCode(thrown) !== "EEXIST") throw thrown;
+  return false;
 }
 
 function noFolder(cause: unknown): never {

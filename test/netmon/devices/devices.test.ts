@@ -79,6 +79,8 @@ test("netmon's end, a restart of the container and a power cut change nothing of
   assert.equal((await plc.exec("sh", "-c", "exec 3</dev/deep/er/fuse")).code, 0);
   assert.match((await plc.exec("sh", "-c", "exec 3>/dev/deep/er/fuse")).output, /not permitted/);
 
+  assert.equal((await plc.exec("stat", "-c", "%a", "/dev/deep", "/dev/deep/er")).output, "755\n755\n");
+
   const began = await on.sequence();
   // An engine that sets limits anew leaves rights alone.
   await on.engine.docker.getContainer(plc.id).update({ CpuShares: 512 });
@@ -265,7 +267,9 @@ function unitRights(): string[] {
   const unit = readFileSync("install/systemd/orchestrator-netmon.service", "utf8");
   const [, names = ""] = /^CapabilityBoundingSet=(.*)$/m.exec(unit) ?? [];
   const kept = names.split(" ").map((name) => `+${name.replace("CAP_", "").toLowerCase()}`);
-  return ["setpriv", "--no-new-privs", `--bounding-set=-all,${kept.join(",")}`];
+  const [, mask = ""] = /^UMask=(\d+)$/m.exec(unit) ?? [];
+  const masked = ["sh", "-c", `umask ${mask}; exec "$@"`, "sh"];
+  return ["setpriv", "--no-new-privs", `--bounding-set=-all,${kept.join(",")}`, ...masked];
 }
 
 /** What the container may use, as the kernel says. */
