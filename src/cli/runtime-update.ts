@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import type { Command } from "commander";
 import {
+  RuntimePhase,
   type RuntimeSpec,
   type UpdateRuntimeRequest,
   UpdateRuntimeRequestSchema,
@@ -117,5 +118,6 @@ function toldUpdate({ runtime, changes, interrupted }: UpdateRuntimeResponse): s
   if (changes.length === 0) return "is as wished";
   const fields = changes.map(({ field }) => field).join(", ");
   const how = interrupted ? "its program was interrupted" : "its program went on";
-  return saidOf(runtime, `was updated, and ${how} (${fields})`);
+  const isStopped = runtime?.phase === RuntimePhase.STOPPED;
+  return saidOf(runtime, `was updated, and ${isStopped ? "is stopped" : how} (${fields})`);
 }

@@ -89,7 +89,7 @@ test("the same wish again is the same success, and another wish is a conflict th
   const other = spec(script, { name, env: [a], ports: [{ nodePort: 18_000, runtimePort: 80 }] });
   await assert.rejects(runtimes.create(other, ask()), {
     kind: "conflict",
-    message: `runtime ${name} exists with another spec.image, spec.env, spec.ports: delete it first, or choose another name`,
+    message: `runtime ${name} exists with another spec.image, spec.env, spec.ports: update it, or choose another name`,
   });
   assert.deepEqual(await runtimes.get(name, ask().signal), runtime);
 
