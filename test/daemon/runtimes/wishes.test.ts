@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
+import fc from "fast-check";
 import { DesiredState, type RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import {
   type ApplyWishesRequest,
@@ -13,6 +14,7 @@ import { tempFolder } from "../../fixtures/folder.ts";
 import { idleImage, scriptImage } from "../../fixtures/images.ts";
 import { until } from "../../journeys/until.ts";
 import { ask, leftOf, live, newName, type SpecInit, spec } from "./life.ts";
+import { mixed, randomSpec } from "./random-spec.ts";
 
 const engine = await sharedEngine();
 const [idle, script] = [await idleImage(engine), await scriptImage(engine)];
@@ -36,17 +38,16 @@ function named(count: number): (init?: SpecInit) => RuntimeSpec {
 }
 
 /** What is refused, by its place. */
-async function refusal(work: () => unknown): Promise<{ kind: string; violations: string[] }> {
-  try {
-    await work();
-  } catch (thrown) {
-    assert.ok(thrown instanceof Failure, String(thrown));
-    return {
-      kind: thrown.kind,
-      violations: thrown.violations.map(({ field, message }) => `${field}: ${message}`),
-    };
-  }
-  return assert.fail("it was taken");
+async function refusal(work: () => unknown) {
+  const thrown = await Promise.resolve()
+    .then(work)
+    .then(
+      () => failure("internal", "it was taken"),
+      (why: unknown) => why,
+    );
+  assert.ok(thrown instanceof Failure, String(thrown));
+  const { kind, violations } = thrown;
+  return { kind, violations: violations.map(({ field, message }) => `${field}: ${message}`) };
 }
 
 test("wishes are made true at once, and each is told in its place: made, changed, left alone, gone", async () => {
@@ -200,6 +201,24 @@ test("all wishes are looked at before anything is done, and everything that is w
   await runtimes.delete(four.name, { keepVolume: false }, ask());
 });
 
+test("whatever is wished for, it is planned, or each fault is named by its place", async () => {
+  using folder = tempFolder();
+  await using life = live(folder.path, engine.socketPath);
+  const some = fc.array(fc.oneof(randomSpec, mixed(spec(idle, { name: newName() }), 2)), {
+    minLength: 1,
+    maxLength: 5,
+  });
+  await fc.assert(
+    fc.asyncProperty(some, async (runtimes) => {
+      const names = new Set(runtimes.map(({ name }) => name));
+      if (names.size < runtimes.length) return; // The contract's own rule, which every door checks.
+      const { violations } = await refusal(() => life.runtimes.planWishes(asking(runtimes)));
+      for (const one of violations) assert.match(one, /^runtimes\[[0-4]\](\.[a-z0-9_]+(\[\d+\])?)*: /);
+    }),
+    { interruptAfterTimeLimit: 2_000, markInterruptAsFailure: false },
+  );
+});
+
 test("a command that is taken up again after a crash goes on where it was, and tells the same", async () => {
   using folder = tempFolder();
   const line = { key: "line", value: newName() };
@@ -247,7 +266,7 @@ test("a command that is taken up again after a crash goes on where it was, and t
   for (const name of [swap, ...fresh]) await life.runtimes.delete(name, { keepVolume: false }, ask());
 });
 
-test("an apply and a command on one of its runtimes are done one after the other", async () => {
+test("an apply and a command on one of its runtimes are done one after the other, and a lock holds against it", async () => {
   using folder = tempFolder();
   await using life = live(folder.path, engine.socketPath);
   const { runtimes } = life;
@@ -262,10 +281,23 @@ test("an apply and a command on one of its runtimes are done one after the other
       [CREATE, undefined],
     ],
   );
-  const locked = await runtimes.lock(one, { reason: "commissioning" }, ask());
-  assert.equal(locked.spec?.name, one);
-  const [refused] = await runtimes.applyWishes(asking([], { prune: [] }), ask());
-  assert.equal(refused, undefined, "none is pruned when no label is named");
+
+  await runtimes.lock(one, { reason: "commissioning" }, ask());
+  const longer = [one, other].map((name) => spec(idle, { name, stopGraceMs: 3000 }));
+  assert.deepEqual(
+    runtimes.planWishes(asking(longer)).map(({ locks = [] }) => locks.map(({ reason }) => reason)),
+    [["commissioning"], []],
+  );
+  const [refused, done] = await runtimes.applyWishes(asking(longer), ask());
+  assert.match(refused?.failure?.message ?? "", /is locked by test: "commissioning"/);
+  assert.deepEqual([refused?.action, done?.action, done?.failure], [UPDATE, UPDATE, undefined]);
+  const [overridden] = await runtimes.applyWishes(asking(longer, { overrideLock: true }), ask());
+  assert.deepEqual([overridden?.failure, overridden?.interrupted], [undefined, false]);
+  assert.deepEqual(
+    await runtimes.applyWishes(asking([]), ask()),
+    [],
+    "none is pruned when no label is named",
+  );
   for (const name of [one, other])
     await runtimes.delete(name, { keepVolume: false, overrideLock: true }, ask());
 });
