@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { backoffMs } from "../../base/backoff.ts";
 import { Changes } from "../../base/changes.ts";
 import { asFailure, type Failure, failure } from "../../base/failure.ts";
@@ -7,6 +8,7 @@ import { EngineFailure, followEvents, isEngineAway, nothing, type Observed } fro
 import { noteUp } from "./ends.ts";
 import { followNetmon } from "./follow-netmon.ts";
 import { Looks } from "./looks.ts";
+import { waitsFor } from "./order.ts";
 import { theContainer } from "./plan.ts";
 import { type Engineness, Reach } from "./reach.ts";
 import { recordFailed } from "./record.ts";
@@ -89,6 +91,11 @@ export class Loop implements AsyncDisposable {
     this.#stop.abort(stops);
     await this.#wellbeing[Symbol.asyncDispose]();
     await Promise.all(this.#tasks);
+  }
+
+  /** For whom a start would have to wait now, as a sentence; undefined when it may be done. */
+  waitsFor({ after }: Pick<RuntimeSpec, "after">): string | undefined {
+    return waitsFor(after, this.#tools.other);
   }
 
   /** What is remembered of a runtime. */

@@ -58,6 +58,7 @@ export async function update(
     admit(room, spec, others);
     const image = wanted.isSwap || pull ? await bring(room, before, { spec, pull }, ask) : before;
     if (pull || needsNetmon(wanted)) await untilPluggable(room, [before.spec, spec], ask);
+    if (pull || wanted.isSwap) await untilStartable(room, spec, wanted, ask);
     await untilSeen(room, name, ask);
     const wish = await theMade(room, name, ask); // It may have been changed while its image was brought.
     const plan = planUpdate(wish, spec, image);
@@ -84,6 +85,25 @@ async function untilPluggable({ network }: Room, specs: RuntimeSpec[], ask: Ask)
   for await (const _ of network.changes.wakes(ask.signal)) if (network.netmon.at === "there") return;
   const trouble = network.netmon.at === "away" ? network.netmon.problem : undefined;
   throw whyCalledOff(asFailure(ask.signal.reason), trouble);
+}
+
+/** A program is not stopped for a version that would have to wait for another runtime now. */
+async function untilStartable(
+  { loop }: Room,
+  spec: RuntimeSpec,
+  { desired }: UpdatePlan,
+  ask: Ask,
+): Promise<void> {
+  let why: string | undefined;
+  for await (const _ of loop.changes.wakes(ask.signal)) {
+    why = desired === "running" ? loop.waitsFor(spec) : undefined;
+    if (why === undefined) return;
+    ask.progress(`not begun: ${why}`);
+  }
+  throw whyCalledOff(
+    asFailure(ask.signal.reason),
+    failure("unavailable", `the update was not begun: ${why}`),
+  );
 }
 
 /** What is changed is what is seen now: an engine that is away is waited for before anything is changed. */

@@ -214,6 +214,28 @@ test("a stop during a probation rolls it back, and a delete takes all of it away
   assert.deepEqual(await leftOf(engine, name), []);
 });
 
+test("a program is not stopped for a version that would have to wait for another runtime", async () => {
+  using folder = tempFolder();
+  await using life = live(folder.path, engine.socketPath, { provenMs });
+  const { runtimes } = life;
+  const [name, broker] = [newName(), newName()];
+  const { runtime: before } = await runtimes.create(spec(idle, { name }), ask());
+  const next = spec(script, { name, env: says(idles), after: [{ runtime: broker }] });
+  const late = AbortSignal.abort(failure("deadline", "too late"));
+  await assert.rejects(runtimes.update(next, {}, ask({ signal: late })), { kind: "deadline" });
+  const waits = Promise.withResolvers<string>();
+  const updating = runtimes.update(
+    next,
+    {},
+    ask({ progress: (phase) => void (/^not/.test(phase) && waits.resolve(phase)) }),
+  );
+  assert.equal(await waits.promise, `not begun: it waits for runtime ${broker}, which does not exist`);
+  assert.deepEqual((await runtimes.get(name, ask().signal)).containerId, before.containerId);
+  await runtimes.create(spec(idle, { name: broker }), ask());
+  assert.equal((await updating).runtime.phase, RuntimePhase.RUNNING);
+  for (const one of [name, broker]) await runtimes.delete(one, { keepVolume: false }, ask());
+});
+
 test("a program that gets ports gets another network, and gives it back", async () => {
   using folder = tempFolder();
   await using life = live(folder.path, engine.socketPath, { provenMs });
