@@ -97,7 +97,7 @@ function fromFiles(command: Command): Command {
     .requiredOption(
       "-f, --file <path>",
       "YAML or JSON file, a folder of them, or - for what is piped in; may be given often",
-      (path: string, before: string[] = []) => [...before, path], // A default would make the flag optional.
+      (path: string, before: string[] | undefined) => [...(before ?? []), path], // A default would make the flag optional.
     )
     .option("--compose", "read the files as Compose files, which is seen from their services anyway", false)
     .option(
