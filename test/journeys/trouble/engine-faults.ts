@@ -159,5 +159,5 @@ function afterResult(kind: Kind, should: Should, { outcome, commandId }: Result)
 }
 
 function inWords({ outcome }: Result): string {
-  return outcome.case === "failure" ? `${outcome.value.message}` : "done";
+  return outcome.case === "failure" ? outcome.value.message : "done";
 }

@@ -52,7 +52,7 @@ export function requestOf(kind: Kind, name: string, { version }: Should, script:
   if (kind === "create") return { case: "createRuntime", value: { spec: specOf(version, false) } };
   if (kind === "update" || isVain(kind)) {
     const spec = specOf(version + 1, isVain(kind));
-    return { case: "updateRuntime", value: { spec, probationMs: 2000 } };
+    return { case: "updateRuntime", value: { spec, probationMs: 1000 } };
   }
   if (kind === "delete") return { case: "deleteRuntime", value: { name } };
   if (kind === "stop") return { case: "stopRuntime", value: { name } };

@@ -18,7 +18,7 @@ import { lookAt, mustBeSeen } from "./seen.ts";
 import { assertToldOnce } from "./told.ts";
 
 /** The slowest commands take about as long; later the power goes when all is done. */
-const [spreadMs, updateMs] = [900, 3000];
+const [spreadMs, updateMs] = [900, 2000];
 /** Generous: how long it took is told. */
 const convergeMs = 60_000;
 /** In one round in so many, the hub dies, too. */
