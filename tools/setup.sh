@@ -62,6 +62,7 @@ for_tests() {
 docker.io dockerd
 iptables iptables
 iproute2 ip
+bpftool bpftool
 dnsmasq-base dnsmasq
 busybox-static busybox
 socat socat
