@@ -4,7 +4,7 @@ import type { Setting, Settings, SettingValues } from "../base/settings.ts";
 import { defaultNetmonSocket, defaultStateFolder, logSettings } from "../wire/settings.ts";
 import { imageSettings } from "./images/index.ts";
 import { allowSetting } from "./invoke/index.ts";
-import { capabilitiesSetting, devicesSetting, usualCapabilities, usualDevices } from "./runtimes/index.ts";
+import { capabilitiesSetting, devicesSetting, usualCapabilities, usualDevices } from "./wishes/index.ts";
 
 /** Who runs the daemon decides where it keeps its state when nobody says. */
 export interface Surroundings {

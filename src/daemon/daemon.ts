@@ -23,7 +23,8 @@ import { schema as locksSchema } from "./locks/index.ts";
 import { Metrics, schema as metricsSchema } from "./metrics/index.ts";
 import { Network, schema as networkSchema } from "./network/index.ts";
 import { machineRoots, type NodeRoom, readInventory, trafficInterfaces } from "./node/index.ts";
-import { instanceIdOf, Runtimes, schema as runtimesSchema } from "./runtimes/index.ts";
+import { Runtimes } from "./runtimes/index.ts";
+import { instanceIdOf, schema as wishesSchema } from "./wishes/index.ts";
 import { Work, schema as workSchema } from "./work/index.ts";
 
 export interface DaemonOptions {
@@ -54,7 +55,7 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
   const schemas = [
     journalSchema,
     workSchema,
-    runtimesSchema,
+    wishesSchema,
     imagesSchema,
     networkSchema,
     controlSchema,

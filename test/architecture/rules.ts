@@ -52,7 +52,8 @@ export const areas: Readonly<Record<string, AreaRule>> = {
   "netmon/attachments": {
     mayImport: ["netmon/devices", "netmon/lease", "netmon/namespaces", "netmon/parents"],
     mayKnow: ["netmon/picture"],
-    because: "it keeps vNICs and devices as asked from the pictures that it is handed, and never looks by itself",
+    because:
+      "it keeps vNICs and devices as asked from the pictures that it is handed, and never looks by itself",
   },
 
   daemon: {
@@ -69,6 +70,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
       "network",
       "node",
       "runtimes",
+      "wishes",
       "work",
     ].map((room) => `daemon/${room}`),
     because: "it wires the daemon's rooms, and a node carries no code of the hub",
@@ -94,9 +96,17 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     because: "it speaks with netmon for whoever has vNICs, and knows no runtime",
   },
   "daemon/runtimes": {
-    mayImport: ["engine", "health", "images", "locks", "logs", "usage"].map((room) => `daemon/${room}`),
+    mayImport: ["engine", "health", "images", "locks", "logs", "usage", "wishes"].map(
+      (room) => `daemon/${room}`,
+    ),
     mayKnow: ["daemon/journal", "daemon/network", "daemon/work"],
     because: "what should run must run without any line, door or command",
+  },
+  "daemon/wishes": {
+    mayImport: ["daemon/engine", "daemon/health", "daemon/locks"],
+    mayKnow: ["daemon/network"],
+    because:
+      "what should run is the same whatever runs: it is kept, judged and compared, and changes nothing",
   },
   "daemon/engine": { because: "it knows containers and images, and nothing of what they are for" },
   "daemon/health": {
@@ -188,7 +198,9 @@ export const outside: Readonly<Record<string, { onlyIn: readonly string[]; becau
   },
   pino: { onlyIn: ["src/base/log.ts"], because: "secrets are redacted there" },
   dockerode: {
-    onlyIn: ["engine", "health", "images", "logs", "runtimes", "usage"].map((room) => `src/daemon/${room}/`),
+    onlyIn: ["engine", "health", "images", "logs", "runtimes", "usage", "wishes"].map(
+      (room) => `src/daemon/${room}/`,
+    ),
     because: "an engine's errors are translated where they enter",
   },
   commander: { onlyIn: ["src/cli/"], because: "programs get settings, not a command line" },

@@ -25,7 +25,7 @@ import {
 } from "../../gen/edge/v1/wishes_pb.ts";
 import { failure, invalidField } from "../../src/base/failure.ts";
 import { toConnectError, toFailureMessage } from "../../src/wire/failures.ts";
-import { mixed } from "../daemon/runtimes/random-spec.ts";
+import { mixed } from "../daemon/wishes/random-spec.ts";
 import { tempFolder } from "../fixtures/folder.ts";
 import { ask, type Seen } from "./ask.ts";
 import { standInDaemon } from "./stand-in.ts";

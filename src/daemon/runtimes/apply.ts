@@ -6,15 +6,22 @@ import { type Engine, EngineFailure, objectName, type Rlimit } from "../engine/i
 import type { Images } from "../images/index.ts";
 import type { Locks } from "../locks/index.ts";
 import type { Network } from "../network/index.ts";
-import { containerOptions, labelsOf, limitsOf, networkOptions } from "./container.ts";
+import {
+  containerOptions,
+  labelsOf,
+  limitsOf,
+  lockFolderOf,
+  networkOptions,
+  type Store,
+  type Wish,
+  withoutLockFolder,
+} from "../wishes/index.ts";
 import { ensureImage, keepImage, keptReference } from "./image.ts";
 import { plugsOf } from "./lan.ts";
-import { lockFolderOf, withoutLockFolder } from "./lock-mount.ts";
 import { makeNetwork } from "./make-network.ts";
 import { hasDoneAll } from "./pace.ts";
 import type { Step } from "./plan.ts";
 import { type RemovingHands, remove } from "./remove.ts";
-import type { Store, Wish } from "./store.ts";
 import { Unplugged } from "./unplugged.ts";
 
 /** What a step needs besides itself. */

@@ -4,10 +4,10 @@ import type { Clock } from "../../base/clock.ts";
 import { asFailure } from "../../base/failure.ts";
 import { type Engine, fullReference } from "../engine/index.ts";
 import type { Images } from "../images/index.ts";
+import type { Wish } from "../wishes/index.ts";
 import type { Ask } from "../work/index.ts";
 import { keepHaving, type Resolved, resolve } from "./image.ts";
 import { isWorthAnother } from "./round.ts";
-import type { Wish } from "./store.ts";
 import { whyCalledOff } from "./wait.ts";
 
 /** What bringing an image needs. */

@@ -3,18 +3,24 @@ import type { Clock } from "../../base/clock.ts";
 import { asFailure, type Failure, failure } from "../../base/failure.ts";
 import type { Locks } from "../locks/index.ts";
 import type { Network } from "../network/index.ts";
+import {
+  type Admission,
+  admit,
+  checkSpec,
+  desiredOf,
+  differences,
+  hashOf,
+  keptForm,
+  type Store,
+  type Wish,
+} from "../wishes/index.ts";
 import type { Ask } from "../work/index.ts";
-import { type Admission, admit } from "./admission.ts";
 import type { Bringing } from "./bring.ts";
-import { checkSpec } from "./check.ts";
 import { type Override, refuseLocked } from "./locked.ts";
 import type { Loop } from "./loop.ts";
 import type { Books } from "./record.ts";
 import { recordRolledBack } from "./record-update.ts";
 import { undo } from "./round.ts";
-import { differences, hashOf, keptForm } from "./spec.ts";
-import type { Store, Wish } from "./store.ts";
-import { desiredOf } from "./update-plan.ts";
 import { isSettled, settled, waitFor } from "./wait.ts";
 
 /**

@@ -1,9 +1,9 @@
 import type { Clock } from "../../base/clock.ts";
 import { type Failure, failure } from "../../base/failure.ts";
 import type { ObservedContainer } from "../engine/index.ts";
+import type { Wish } from "../wishes/index.ts";
 import { type Pace, pauseMs, staysEnded } from "./pace.ts";
 import { isUp } from "./plan.ts";
-import type { Wish } from "./store.ts";
 import type { Tended } from "./tended.ts";
 
 /** The time between a program's end and its next start. */

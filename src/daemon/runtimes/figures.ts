@@ -4,9 +4,9 @@ import type { RuntimePhase, RuntimeStatsSchema } from "../../../gen/edge/v1/runt
 import { type Failure, failure } from "../../base/failure.ts";
 import { nothing } from "../engine/index.ts";
 import type { Measured, Stats } from "../usage/index.ts";
+import type { Store, Wish } from "../wishes/index.ts";
 import type { Loop } from "./loop.ts";
 import { type Ground, theContainer } from "./plan.ts";
-import type { Store, Wish } from "./store.ts";
 
 /** What is needed to know which runtimes run, and to measure them. */
 export interface Figures {

@@ -2,8 +2,8 @@ import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { pathInside } from "../../wire/devices.ts";
 import type { ObservedContainer } from "../engine/index.ts";
 import type { Attached, Reached } from "../network/index.ts";
+import type { Wish } from "../wishes/index.ts";
 import type { Step } from "./plan.ts";
-import type { Wish } from "./store.ts";
 
 /** Whether netmon has something to plug in. */
 export function isPluggable({ vnics, devices }: Pick<RuntimeSpec, "vnics" | "devices">): boolean {

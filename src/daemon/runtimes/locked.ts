@@ -3,9 +3,9 @@ import { failure } from "../../base/failure.ts";
 import { tellLocks } from "../../wire/locks.ts";
 import type { Observed } from "../engine/index.ts";
 import type { Locks } from "../locks/index.ts";
+import type { Wish } from "../wishes/index.ts";
 import type { Ask } from "../work/index.ts";
 import type { Loop } from "./loop.ts";
-import type { Wish } from "./store.ts";
 
 /** Why a runtime is not to be touched now; its objects as they were seen last. */
 export function locksNow(

@@ -8,12 +8,9 @@ import {
   type RuntimeSpec,
 } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { nothing, type Observed } from "../engine/index.ts";
-import { devicesOf } from "./devices.ts";
+import { devicesOf, type Probation, vnicsOf, type Wish } from "../wishes/index.ts";
 import { type Known, phaseOf } from "./phase.ts";
 import { type Ground, theContainer } from "./plan.ts";
-import type { Wish } from "./store.ts";
-import type { Probation } from "./version.ts";
-import { vnicsOf } from "./vnics.ts";
 import { healthOf } from "./wellbeing.ts";
 
 /** A runtime as the contract tells it. What the engine knows is told as it was seen, and left out while it cannot be asked. */

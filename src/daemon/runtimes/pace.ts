@@ -1,5 +1,5 @@
 import { RestartMode } from "../../../gen/edge/v1/workloads_pb.ts";
-import type { Wish } from "./store.ts";
+import type { Wish } from "../wishes/index.ts";
 
 /** How soon a program that ended is started again, and how much later each time. In milliseconds. */
 export interface Pace {

@@ -4,14 +4,12 @@ import { RestartMode } from "../../../gen/edge/v1/workloads_pb.ts";
 import type { Failure } from "../../base/failure.ts";
 import { tellLocks } from "../../wire/locks.ts";
 import type { ObservedContainer } from "../engine/index.ts";
+import { type LanKnown, profileOf, type Wish } from "../wishes/index.ts";
 import { endedSo, type Pause } from "./ends.ts";
 import { isPluggable, plugsOf } from "./lan.ts";
 import { staysEnded, wasStoppedForHealth } from "./pace.ts";
 import { isUp } from "./plan.ts";
-import { profileOf } from "./profile.ts";
-import type { Wish } from "./store.ts";
 import type { Tended } from "./tended.ts";
-import type { LanKnown } from "./vnics.ts";
 import { isRestartDue } from "./wellbeing.ts";
 
 /** What the loop knows beside wish and container. */

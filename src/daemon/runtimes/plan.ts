@@ -1,10 +1,8 @@
 import { type Observed, type ObservedContainer, objectName, type Rlimit } from "../engine/index.ts";
+import { type Ended, isNamed, stopGraceMsOf, type Wish } from "../wishes/index.ts";
 import { type Lan, planAttach, planAwaitNetmon, planDetach, planSettle } from "./lan.ts";
 import { staysEnded, wasStoppedForHealth } from "./pace.ts";
-import { stopGraceMsOf } from "./profile.ts";
-import type { Ended, Wish } from "./store.ts";
 import { planTrust, type Trust } from "./trust.ts";
-import { isNamed } from "./ulimits.ts";
 import { planOldVolumes, planVolumes } from "./volumes.ts";
 
 /** One thing to do on the engine, and why. Containers, networks and volumes are named by the engine's id or name. */

@@ -2,12 +2,12 @@ import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
 import { failure } from "../../base/failure.ts";
 import type { Observed, ObservedContainer } from "../engine/index.ts";
 import { checkOf } from "../health/index.ts";
+import type { Wish } from "../wishes/index.ts";
 import { isFinal, wasStoppedForHealth } from "./pace.ts";
 import { isUp, theContainer } from "./plan.ts";
 import { recordConfirmed, recordRolledBack } from "./record-update.ts";
 import type { Tools } from "./round.ts";
 import { groundOf } from "./situation.ts";
-import type { Wish } from "./store.ts";
 import type { Tended } from "./tended.ts";
 
 /** What an update has come to: undefined for as long as nobody knows. */

@@ -15,6 +15,7 @@ import type { Locks } from "../locks/index.ts";
 import { Logs } from "../logs/index.ts";
 import type { Network } from "../network/index.ts";
 import { Stats } from "../usage/index.ts";
+import type { Store, Wish } from "../wishes/index.ts";
 import { theWish } from "./commands.ts";
 import { type Figures, figuresForHistory, figuresNow } from "./figures.ts";
 import { locksNow } from "./locked.ts";
@@ -22,7 +23,6 @@ import type { Loop } from "./loop.ts";
 import { shown, toRuntime, toStatus } from "./message.ts";
 import { type Known, phaseOf } from "./phase.ts";
 import type { Ground } from "./plan.ts";
-import type { Store, Wish } from "./store.ts";
 
 interface ReadersOptions {
   engine: Engine;

@@ -1,12 +1,15 @@
 import { RuntimeChangeKind } from "../../../gen/edge/v1/events_pb.ts";
 import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
 import { type Failure, failure } from "../../base/failure.ts";
-import { versionVolumesOf } from "./mounts.ts";
+import {
+  differences,
+  type Untold,
+  type UpdatePlan,
+  type Version,
+  versionVolumesOf,
+  type Wish,
+} from "../wishes/index.ts";
 import { type Books, recordChange } from "./record.ts";
-import { differences } from "./spec.ts";
-import type { Untold, Wish } from "./store.ts";
-import type { UpdatePlan } from "./update-plan.ts";
-import type { Version } from "./version.ts";
 
 /** What was seen of the containers before this one says nothing about the next. */
 const unseen = {

@@ -10,9 +10,9 @@ import type { Logger } from "../../base/log.ts";
 import type { ObservedContainer } from "../engine/index.ts";
 import type { Judged } from "../health/index.ts";
 import type { Journal } from "../journal/index.ts";
+import type { Store, Wish } from "../wishes/index.ts";
 import { type Causes, type Change, news } from "./news.ts";
 import { isUp } from "./plan.ts";
-import type { Store, Wish } from "./store.ts";
 
 /** Where facts and wishes are kept; one transaction covers both. */
 export interface Books {

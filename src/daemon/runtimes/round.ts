@@ -12,20 +12,18 @@ import {
   type Rlimit,
 } from "../engine/index.ts";
 import { farOf } from "../images/index.ts";
+import { isNamed, type Other, type Untold, type Wish } from "../wishes/index.ts";
 import { type Act, apply, type Hands } from "./apply.ts";
 import { noteUp, whyPaused } from "./ends.ts";
 import { withExitCode } from "./exit-code.ts";
-import type { Other } from "./order.ts";
 import { hasDoneAll, type Pace, wasStoppedForHealth } from "./pace.ts";
 import { plan, type Step, theContainer } from "./plan.ts";
 import { tendProbation } from "./probation.ts";
 import { type Books, recordEnd, recordMade, recordUndoing, takeNews } from "./record.ts";
 import { recordRolledBack } from "./record-update.ts";
 import { groundOf, noteHolds, situationOf } from "./situation.ts";
-import type { Untold, Wish } from "./store.ts";
 import { sweep } from "./sweep.ts";
 import type { Tended } from "./tended.ts";
-import { isNamed } from "./ulimits.ts";
 import { Unplugged } from "./unplugged.ts";
 
 /** What rounds share. */

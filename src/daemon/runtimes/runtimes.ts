@@ -24,22 +24,20 @@ import { type ImageSettings, Images, ImagesStore } from "../images/index.ts";
 import type { Journal } from "../journal/index.ts";
 import { Locks } from "../locks/index.ts";
 import type { Network } from "../network/index.ts";
+import { Store, usualCapabilities, usualDevices } from "../wishes/index.ts";
 import type { Ask } from "../work/index.ts";
-import { usualCapabilities } from "./capabilities.ts";
+import { type Applied, applyWishes, planNow } from "./apply-wishes.ts";
 import * as commands from "./commands.ts";
-import { usualDevices } from "./device-policy.ts";
 import type { Override } from "./locked.ts";
 import { Loop } from "./loop.ts";
 import { type Pace, usualPace } from "./pace.ts";
+import type { Plan, Wishes } from "./plan-wishes.ts";
 import { nameOf, type PurgeTools, purge } from "./purge.ts";
 import { Readers } from "./readers.ts";
 import { groundOf } from "./situation.ts";
-import { Store } from "./store.ts";
 import { Turns } from "./turns.ts";
 import { type UpdateOptions, update } from "./update.ts";
 import { isRestartDue } from "./wellbeing.ts";
-import type { Plan, Wishes } from "./wishes.ts";
-import { type Applied, applyWishes, planNow } from "./wishes-apply.ts";
 
 export interface RuntimesOptions {
   /** The daemon's state file, opened with this room's `schema`, and those of images and of locks. */

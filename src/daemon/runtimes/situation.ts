@@ -1,10 +1,9 @@
 import type { ObservedContainer } from "../engine/index.ts";
+import { type Wish, waitsFor } from "../wishes/index.ts";
 import { notePause } from "./ends.ts";
 import { locksNow } from "./locked.ts";
-import { waitsFor } from "./order.ts";
 import { isUp, type Situation } from "./plan.ts";
 import type { Tools } from "./round.ts";
-import type { Wish } from "./store.ts";
 import type { Tended } from "./tended.ts";
 import { trustOf } from "./trust.ts";
 

@@ -1,21 +1,25 @@
 import { createHash } from "node:crypto";
 import type { FieldChange, RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { asFailure, failure } from "../../base/failure.ts";
+import {
+  admit,
+  checkSpec,
+  hashOf,
+  keptForm,
+  planUpdate,
+  profileVersion,
+  type Update,
+  type UpdatePlan,
+  type Version,
+  type Wish,
+} from "../wishes/index.ts";
 import type { Ask } from "../work/index.ts";
-import { admit } from "./admission.ts";
 import { bring } from "./bring.ts";
-import { checkSpec } from "./check.ts";
 import { type Room, theMade, theWish } from "./commands.ts";
 import type { Resolved } from "./image.ts";
 import { isPluggable } from "./lan.ts";
 import { type Override, refuseLocked } from "./locked.ts";
-import { profileVersion } from "./profile.ts";
 import { recordUpdated } from "./record-update.ts";
-import { hashOf, keptForm } from "./spec.ts";
-import type { Wish } from "./store.ts";
-import { planUpdate, type UpdatePlan } from "./update-plan.ts";
-import type { Update } from "./updates.ts";
-import type { Version } from "./version.ts";
 import { settled, waitFor, whyCalledOff } from "./wait.ts";
 
 /** How an update is done: see `UpdateRuntimeRequest`. */

@@ -1,13 +1,12 @@
 import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
 import type { ObservedContainer } from "../engine/index.ts";
 import { Checks, checkOf, type Judged, type Run } from "../health/index.ts";
+import type { Other, Wish } from "../wishes/index.ts";
 import { locksNow } from "./locked.ts";
-import type { Other } from "./order.ts";
 import { theContainer } from "./plan.ts";
 import { type Books, recordHealth } from "./record.ts";
 import type { Tools } from "./round.ts";
 import { groundOf } from "./situation.ts";
-import type { Wish } from "./store.ts";
 import type { Tended } from "./tended.ts";
 
 /** Sees to it that what runs is checked, and that what the checks show is known and recorded. */

@@ -9,7 +9,7 @@ import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
 import { makeCertificate } from "../../../samples/openplc/certificate.ts";
 import { beforeChecks, type Check, checkOf, judge } from "../../../src/daemon/health/health.ts";
 import { probe } from "../../../src/daemon/health/probe.ts";
-import { checkSpec } from "../../../src/daemon/runtimes/check.ts";
+import { checkSpec } from "../../../src/daemon/wishes/check.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { spec } from "../runtimes/life.ts";
 

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { RuntimePhase, RuntimeProfile } from "../../../gen/edge/v1/runtimes_pb.ts";
-import { cpuSharesOf } from "../../../src/daemon/runtimes/cpu-shares.ts";
+import { cpuSharesOf } from "../../../src/daemon/wishes/cpu-shares.ts";
 import { sharedEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { idleImage, scriptImage } from "../../fixtures/images.ts";

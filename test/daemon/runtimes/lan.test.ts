@@ -4,8 +4,8 @@ import { failure } from "../../../src/base/failure.ts";
 import { nothing } from "../../../src/daemon/engine/observed.ts";
 import type { Reached } from "../../../src/daemon/network/index.ts";
 import type { Situation } from "../../../src/daemon/runtimes/plan.ts";
-import { hashOf } from "../../../src/daemon/runtimes/spec.ts";
-import type { Wish } from "../../../src/daemon/runtimes/store.ts";
+import { hashOf } from "../../../src/daemon/wishes/spec.ts";
+import type { Wish } from "../../../src/daemon/wishes/store.ts";
 import { spec } from "./life.ts";
 import { all, container, ground, name, steps } from "./planned.ts";
 

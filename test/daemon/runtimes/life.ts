@@ -10,7 +10,8 @@ import { imageSettings, imageSettingsOf, imagesSchema } from "../../../src/daemo
 import { Journal, schema as journalSchema } from "../../../src/daemon/journal/index.ts";
 import { schema as locksSchema } from "../../../src/daemon/locks/index.ts";
 import { Network, schema as networkSchema } from "../../../src/daemon/network/index.ts";
-import { instanceIdOf, Runtimes, type RuntimesOptions, schema } from "../../../src/daemon/runtimes/index.ts";
+import { Runtimes, type RuntimesOptions } from "../../../src/daemon/runtimes/index.ts";
+import { instanceIdOf, schema } from "../../../src/daemon/wishes/index.ts";
 import { type Ask, schema as workSchema } from "../../../src/daemon/work/index.ts";
 import type { EngineAddress } from "../../fixtures/engine.ts";
 

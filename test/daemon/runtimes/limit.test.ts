@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Sql } from "../../../src/base/sql.ts";
-import { schema } from "../../../src/daemon/runtimes/index.ts";
-import { Store } from "../../../src/daemon/runtimes/store.ts";
+import { schema } from "../../../src/daemon/wishes/index.ts";
+import { Store } from "../../../src/daemon/wishes/store.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { ask, live, spec } from "./life.ts";
 

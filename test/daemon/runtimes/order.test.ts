@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Health, StartCondition } from "../../../gen/edge/v1/workloads_pb.ts";
 import { Failure } from "../../../src/base/failure.ts";
-import { checkOrder, type Other, waitsFor } from "../../../src/daemon/runtimes/order.ts";
+import { checkOrder, type Other, waitsFor } from "../../../src/daemon/wishes/order.ts";
 import { spec } from "./life.ts";
 
 const wished = (name: string, ...after: string[]) => {

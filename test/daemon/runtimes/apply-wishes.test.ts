@@ -13,8 +13,8 @@ import { sharedEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { idleImage, scriptImage } from "../../fixtures/images.ts";
 import { until } from "../../journeys/until.ts";
+import { mixed, randomSpec } from "../wishes/random-spec.ts";
 import { ask, leftOf, live, newName, type SpecInit, spec } from "./life.ts";
-import { mixed, randomSpec } from "./random-spec.ts";
 
 const engine = await sharedEngine();
 const [idle, script] = [await idleImage(engine), await scriptImage(engine)];

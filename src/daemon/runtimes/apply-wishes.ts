@@ -9,15 +9,15 @@ import { asFailure } from "../../base/failure.ts";
 import { Gate } from "../../base/gate.ts";
 import type { Logger } from "../../base/log.ts";
 import { toFailureMessage } from "../../wire/failures.ts";
+import type { Wish } from "../wishes/index.ts";
 import type { Ask } from "../work/index.ts";
+import { checkWishes } from "./check-wishes.ts";
 import { create, type Room, remove } from "./commands.ts";
 import { locksNow } from "./locked.ts";
-import type { Wish } from "./store.ts";
+import { type Plan, planWishes, sorted, type Wishes } from "./plan-wishes.ts";
 import type { Turns } from "./turns.ts";
 import { update } from "./update.ts";
 import { calledOff } from "./wait.ts";
-import { type Plan, planWishes, sorted, type Wishes } from "./wishes.ts";
-import { checkWishes } from "./wishes-check.ts";
 
 /** What applying needs beside the room. */
 interface Applying extends Room {

@@ -2,8 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { RuntimeLock } from "../../../gen/edge/v1/locks_pb.ts";
 import type { Label, RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { PlannedAction, type RuntimePlanSchema } from "../../../gen/edge/v1/wishes_pb.ts";
-import type { Wish } from "./store.ts";
-import { planUpdate } from "./update-plan.ts";
+import { planUpdate, type Wish } from "../wishes/index.ts";
 
 /** What a node should run, in whole or in part. */
 export interface Wishes {

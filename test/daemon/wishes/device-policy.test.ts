@@ -3,11 +3,11 @@ import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import * as v from "valibot";
 import { type RuntimeSpec, RuntimeSpecSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
-import { checkSpec } from "../../../src/daemon/runtimes/check.ts";
-import { devicesSetting, isDeviceAllowed, usualDevices } from "../../../src/daemon/runtimes/device-policy.ts";
-import { gpuRequestsOf } from "../../../src/daemon/runtimes/gpus.ts";
-import { hashOf } from "../../../src/daemon/runtimes/spec.ts";
-import { type SpecInit, spec } from "./life.ts";
+import { checkSpec } from "../../../src/daemon/wishes/check.ts";
+import { devicesSetting, isDeviceAllowed, usualDevices } from "../../../src/daemon/wishes/device-policy.ts";
+import { gpuRequestsOf } from "../../../src/daemon/wishes/gpus.ts";
+import { hashOf } from "../../../src/daemon/wishes/spec.ts";
+import { type SpecInit, spec } from "../runtimes/life.ts";
 
 test("serial ports by any name, buses and USB are usual; consoles, memory and disks are not", () => {
   const names = (list: string) => list.split(" ").map((name) => `/dev/${name}`);

@@ -1,11 +1,8 @@
 import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { Failure, type FieldViolation, failure, invalidFields } from "../../base/failure.ts";
-import { type Admission, admit } from "./admission.ts";
-import { wrongSpec } from "./check.ts";
+import { type Admission, admit, desiredOf, type Wish, wrongSpec } from "../wishes/index.ts";
 import { runtimeLimit } from "./commands.ts";
-import type { Wish } from "./store.ts";
-import { desiredOf } from "./update-plan.ts";
-import { standing } from "./wishes.ts";
+import { standing } from "./plan-wishes.ts";
 
 /** A runtime as far as others have to do with it. */
 type Neighbour = Pick<Wish, "name" | "spec" | "desired">;

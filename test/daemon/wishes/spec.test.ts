@@ -5,10 +5,10 @@ import { RuntimeProfile } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { AddressMode, Ipv6Mode } from "../../../gen/edge/v1/vnics_pb.ts";
 import { RestartMode, StartCondition } from "../../../gen/edge/v1/workloads_pb.ts";
 import { Failure } from "../../../src/base/failure.ts";
-import { capabilitiesSetting } from "../../../src/daemon/runtimes/capabilities.ts";
-import { checkSpec } from "../../../src/daemon/runtimes/check.ts";
-import { differences, hashOf } from "../../../src/daemon/runtimes/spec.ts";
-import { type SpecInit, spec } from "./life.ts";
+import { capabilitiesSetting } from "../../../src/daemon/wishes/capabilities.ts";
+import { checkSpec } from "../../../src/daemon/wishes/check.ts";
+import { differences, hashOf } from "../../../src/daemon/wishes/spec.ts";
+import { type SpecInit, spec } from "../runtimes/life.ts";
 
 const plc = (init: SpecInit = {}) =>
   spec("ghcr.io/owner/plc", { profile: RuntimeProfile.OPENPLC, stopGraceMs: 0, ...init, name: "plc1" });

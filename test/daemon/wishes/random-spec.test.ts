@@ -9,13 +9,13 @@ import {
   RuntimeSpecSchema,
 } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { Failure } from "../../../src/base/failure.ts";
-import { checkSpec } from "../../../src/daemon/runtimes/check.ts";
-import { containerOptions, networkOptions } from "../../../src/daemon/runtimes/container.ts";
-import { differences, hashOf, normalForm } from "../../../src/daemon/runtimes/spec.ts";
+import { checkSpec } from "../../../src/daemon/wishes/check.ts";
+import { containerOptions, networkOptions } from "../../../src/daemon/wishes/container.ts";
+import { differences, hashOf, normalForm } from "../../../src/daemon/wishes/spec.ts";
 import { sharedEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { idleImage } from "../../fixtures/images.ts";
-import { ask, leftOf, live, newName, spec } from "./life.ts";
+import { ask, leftOf, live, newName, spec } from "../runtimes/life.ts";
 import { mixed, randomSpec } from "./random-spec.ts";
 
 const engine = await sharedEngine();

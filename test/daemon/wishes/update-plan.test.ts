@@ -3,10 +3,10 @@ import { test } from "node:test";
 import { DesiredState, type FieldChange, RuntimeSpecSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { Ipv6Mode } from "../../../gen/edge/v1/vnics_pb.ts";
 import { RestartMode } from "../../../gen/edge/v1/workloads_pb.ts";
-import { needsContainer } from "../../../src/daemon/runtimes/in-place.ts";
-import { planUpdate } from "../../../src/daemon/runtimes/update-plan.ts";
-import { type SpecInit, spec } from "./life.ts";
-import { wish } from "./planned.ts";
+import { needsContainer } from "../../../src/daemon/wishes/in-place.ts";
+import { planUpdate } from "../../../src/daemon/wishes/update-plan.ts";
+import { type SpecInit, spec } from "../runtimes/life.ts";
+import { wish } from "../runtimes/planned.ts";
 
 const before = { name: "plc1" };
 const planned = (was: SpecInit, is: SpecInit, desired: "running" | "stopped" = "running") => {
