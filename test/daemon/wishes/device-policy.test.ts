@@ -85,7 +85,7 @@ test("GPUs are asked for by number or by name, and not by both", () => {
   ]);
   assert.deepEqual(asked({ ids: ["0", "GPU-1"] }), [{ DeviceIDs: ["0", "GPU-1"], Capabilities: [["gpu"]] }]);
   assert.match(violations({ gpus: { count: 1, ids: ["0"] } }).join(), /spec\.gpus\.count: does not go with/);
-  assert.match(violations({ gpus: { ids: ["0", "0"] } }).join(), /ids\[1\]: 0 is already/);
+  assert.match(violations({ gpus: { ids: ["0", "0"] } }).join(), /ids\[1\]: "0" is already/);
   assert.equal(hashOf(of({ ids: ["b", "a"] })), hashOf(of({ ids: ["a", "b"] })));
   const device = (path: string) =>
     hashOf(
