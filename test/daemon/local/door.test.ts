@@ -51,9 +51,11 @@ describe("the local door", () => {
     const where = ["--unix-socket", door.path, "--protocol", "grpc", "--http2-prior-knowledge"];
     const { stdout: listed } = await run(buf, ["curl", ...where, "--list-services", "http://localhost"]);
     assert.deepEqual(listed.trim().split("\n"), [
+      "edge.v1.Events",
       "edge.v1.Invoke",
       "edge.v1.Node",
       "edge.v1.Runtimes",
+      "edge.v1.Wishes",
       "grpc.health.v1.Health",
       "grpc.reflection.v1.ServerReflection",
     ]);
