@@ -62,7 +62,7 @@ test("a create that is called off while it pulls fails at once, leaves nothing, 
   await using life = live(folder.path, engine.socketPath);
   const { image } = await newImage();
   const name = newName();
-  const goOn = registry.holdLayers();
+  const goOn = registry.holdLayers(0, { drips: true });
   const cancel = new AbortController();
   const reason = failure("cancelled", "the command was called off");
   const creating = life.runtimes.create(
