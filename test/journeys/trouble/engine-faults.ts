@@ -1,5 +1,6 @@
 /** Commands of all kinds on several runtimes while the engine has one fault after another. */
 import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { CommandSchema, type Result } from "../../../gen/edge/v1/command_pb.ts";
 import { FailureKind } from "../../../gen/edge/v1/failure_pb.ts";
@@ -28,6 +29,8 @@ import { assertToldOnce } from "./told.ts";
 const budgetMs = 5_000;
 /** Generous: how soon all is well after a fault is no promise. */
 const wellMs = 90_000;
+/** Before the next command after one that failed. */
+const refusedMs = 50;
 /** One who is never commanded. */
 const bystanders = ["left", "right"];
 const commanded = ["one", "two", "three"];
@@ -133,6 +136,7 @@ async function traffic({ name, work, script, good, chance, signal }: Lane, absen
     results.push(result);
     const isGood = result.outcome.case !== "failure";
     if (isGood) good.count++;
+    else await sleep(refusedMs); // A refusal takes no time: asked again at once, nothing else would ever have its turn.
     again = kind === "update" && !isGood ? kind : undefined;
     if (!again) should = afterResult(kind, should, result);
     assert.ok(isGood || isExcused(kind, result), `${id}: ${inWords(result)}`);
