@@ -21,9 +21,10 @@ export function laidOver(spec: RuntimeSpec, given: RuntimeSpec): RuntimeSpec {
     else if (field.name === "capabilities")
       result[localName] = [...new Set([...(before as string[]), ...(after as string[])])];
     else
-      result[localName] = byField.includes(field.name)
-        ? { ...(before as object), ...set(after as object) }
-        : after;
+      result[localName] =
+        before !== undefined && byField.includes(field.name)
+          ? { ...(before as object), ...set(after as object) }
+          : after;
   }
   return result as unknown as MessageShape<typeof RuntimeSpecSchema>; // Each field has the type that it had.
 }

@@ -8,9 +8,11 @@ import {
   RuntimeSpecSchema,
   Runtimes,
   type UpdateRuntimeRequest,
+  UpdateRuntimeRequestSchema,
 } from "../../gen/edge/v1/runtimes_pb.ts";
 import { PlannedAction, Wishes } from "../../gen/edge/v1/wishes_pb.ts";
 import { laidOver } from "../../src/cli/laid-over.ts";
+import { wrongRequest } from "../../src/cli/spec-flags.ts";
 import { tempFolder } from "../fixtures/folder.ts";
 import { ask } from "./ask.ts";
 import { standInDaemon } from "./stand-in.ts";
@@ -41,6 +43,17 @@ test("flags are laid over what is there: what has a key stands beside the rest, 
   assert.deepEqual([resources?.memoryBytes, resources?.cpuset], [128n << 20n, "0"]);
   assert.deepEqual([spec.image, spec.command], ["plc:4.0", ["serve", "-v"]]);
   assert.deepEqual([spec.capabilities, spec.vnics.length], [["NET_RAW", "SYS_NICE"], 1]);
+});
+
+test("the first limit of a runtime that had none is a valid wish", () => {
+  const plain = create(RuntimeSpecSchema, { name: "press-1", image: "plc:4.0" });
+  for (const given of [{ resources: { memoryBytes: 128n << 20n } }, { log: { files: 2 } }]) {
+    const spec = laidOver(plain, create(RuntimeSpecSchema, given));
+    assert.deepEqual(
+      wrongRequest(UpdateRuntimeRequestSchema, create(UpdateRuntimeRequestSchema, { spec })),
+      [],
+    );
+  }
 });
 
 test("a runtime is updated by flags or by a file, and told what that did; a dry run does nothing", async () => {
