@@ -88,7 +88,7 @@ describe("a lease, from real servers", { concurrency: 3 }, () => {
   test("that is shorter than the test is kept, and lost when its time is over without a server", async () => {
     await using lan = await openLan();
     using plc = station(lan);
-    await using server = await shortLeases(lan, 4);
+    await using server = await shortLeases(lan, 6); // Half of it is how late a loaded machine may be.
     await using _client = plc.lease();
     const { lease } = await plc.next("bound");
     await plc.next("renewed");
