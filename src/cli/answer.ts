@@ -1,7 +1,7 @@
 import { type DescMessage, type MessageShape, toJson } from "@bufbuild/protobuf";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import { formatDuration } from "./quantity.ts";
+import { formatDuration } from "../base/quantity.ts";
 import type { Run } from "./run.ts";
 
 /**

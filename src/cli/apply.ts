@@ -6,6 +6,7 @@ import {
   PlanWishesResponseSchema,
 } from "../../gen/edge/v1/wishes_pb.ts";
 import { Failure, failure } from "../base/failure.ts";
+import { formatBytes } from "../base/quantity.ts";
 import { fromConnectError, fromFailureMessage } from "../wire/failures.ts";
 import { maxFrameBytes } from "../wire/limits.ts";
 import { answer } from "./answer.ts";
@@ -13,17 +14,15 @@ import { applied, planned, summary, toAsk } from "./apply-tell.ts";
 import { changed, type WaitFlag, waiting } from "./change.ts";
 import { Spoken } from "./complain.ts";
 import { confirmed } from "./confirm.ts";
-import { readWishes } from "./document-wishes.ts";
+import { readWishes, type Wished } from "./documents/index.ts";
 import { type Door, withDoor } from "./door.ts";
 import { collect, duration } from "./flags.ts";
 import { type LabelText, parseSelector } from "./labels.ts";
-import { formatBytes } from "./quantity.ts";
 import { isForMany, type RolloutFlags, refuseLoneFlags, withRolloutFlags } from "./rollout-flags.ts";
 import { startRollout } from "./rollout-follow.ts";
 import { nodesOf, tellEach } from "./rollout-nodes.ts";
 import type { Run } from "./run.ts";
 import { type Target, targetOf, withNode } from "./target.ts";
-import type { Wished } from "./wished.ts";
 
 interface FileFlags {
   file: string[];

@@ -7,13 +7,13 @@ import {
   ListCommandsResponseSchema,
   WatchCommandResponseSchema,
 } from "../../gen/edge/v1/fleet_pb.ts";
+import { formatDuration } from "../base/quantity.ts";
 import { workloadOf } from "../wire/commands.ts";
 import { fromFailureMessage } from "../wire/failures.ts";
 import { ago, answer, answerLine, moment, word } from "./answer.ts";
 import { watchToEnd } from "./carry-out.ts";
 import { withDoor } from "./door.ts";
 import { whole } from "./flags.ts";
-import { formatDuration } from "./quantity.ts";
 import type { Run } from "./run.ts";
 import { rows, sheet } from "./table.ts";
 import { findTarget } from "./target.ts";

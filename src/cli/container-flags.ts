@@ -2,8 +2,8 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { Command } from "commander";
 import type { RuntimeSpecSchema } from "../../gen/edge/v1/runtimes_pb.ts";
 import { failure } from "../base/failure.ts";
+import { parseSize } from "../base/quantity.ts";
 import { checked, collect } from "./flags.ts";
-import { parseSize } from "./quantity.ts";
 
 /** Flags that say what a runtime's container is made of. */
 export interface ContainerFlags {

@@ -1,6 +1,6 @@
 import { type Runtime, RuntimeProfile } from "../../gen/edge/v1/runtimes_pb.ts";
+import { formatBytes } from "../base/quantity.ts";
 import { word } from "./answer.ts";
-import { formatBytes } from "./quantity.ts";
 
 /** What a runtime's container is made of, as rows of a sheet: what its spec says, and what it may not use without end. */
 export function containerRows({ spec }: Runtime): [string, string][] {

@@ -1,6 +1,6 @@
 import type { GetNodeResponse } from "../../gen/edge/v1/node_pb.ts";
 import type { Runtime } from "../../gen/edge/v1/runtimes_pb.ts";
-import type { Facts, Tried } from "./doctor-facts.ts";
+import type { Doors, Tried } from "./doctor/index.ts";
 import { withDoor } from "./door.ts";
 import { explain } from "./explain.ts";
 import { connectToNetmon } from "./netmon.ts";
@@ -18,17 +18,27 @@ export async function askDaemon(run: Run, signal: AbortSignal): Promise<GetNodeR
 }
 
 /** The runtimes of this machine's daemon. @throws {Failure} it does not answer. */
-export async function askRuntimes(run: Run, signal: AbortSignal): Promise<Runtime[]> {
+async function askRuntimes(run: Run, signal: AbortSignal): Promise<Runtime[]> {
   return await withDoor(
     atLocalDoor(run, signal),
     async (door) => (await door.ask("listRuntimes", {})).runtimes,
   );
 }
 
-type Seen = Extract<Facts["netmon"], { is: "known" }>["value"];
+/** All doors that the doctor knocks at. */
+export function doorsOf(run: Run, netmonSocket: string): Doors {
+  return {
+    node: (signal) => askDaemon(run, signal),
+    runtimes: (signal) => askRuntimes(run, signal),
+    netmon: (signal) => askNetmon(netmonSocket, signal),
+    parent: (name, signal) => tryParent(netmonSocket, name, signal),
+  };
+}
+
+type Seen = Awaited<ReturnType<Doors["netmon"]>>;
 
 /** What netmon sees. @throws {Failure} it does not answer. */
-export async function askNetmon(where: string, signal: AbortSignal): Promise<Seen> {
+async function askNetmon(where: string, signal: AbortSignal): Promise<Seen> {
   using netmon = connectToNetmon(where);
   try {
     const { picture, version } = await netmon.client.getNetwork({}, { signal });
@@ -39,7 +49,7 @@ export async function askNetmon(where: string, signal: AbortSignal): Promise<See
 }
 
 /** Has netmon try an interface: this sends ARP questions into the LAN behind it. @throws {Failure} it cannot. */
-export async function tryParent(where: string, parent: string, signal: AbortSignal): Promise<Tried> {
+async function tryParent(where: string, parent: string, signal: AbortSignal): Promise<Tried> {
   using netmon = connectToNetmon(where);
   try {
     return await netmon.client.probeParent({ parent }, { signal });

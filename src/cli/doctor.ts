@@ -1,8 +1,9 @@
 import type { Command } from "commander";
 import { Spoken } from "./complain.ts";
-import type { Finding } from "./doctor-finding.ts";
-import { gather } from "./doctor-gather.ts";
-import { judge } from "./doctor-judge.ts";
+import { loadCliSettings } from "./config.ts";
+import { type Finding, gather, judge } from "./doctor/index.ts";
+import { doorsOf } from "./doctor-doors.ts";
+import { findNetmon } from "./netmon.ts";
 import { ProgressLine } from "./progress.ts";
 import type { Run } from "./run.ts";
 import { printable } from "./table.ts";
@@ -43,7 +44,9 @@ export function defineDoctor(program: Command, run: Run): void {
 export async function examine(run: Run, flags: DoctorFlags): Promise<Finding[]> {
   using progress = new ProgressLine(run);
   const onLooked = (done: number, all: number) => progress.show(`looking at this machine: ${done} of ${all}`);
-  return judge(await gather(run, { ...flags, onLooked }));
+  const dataDir = (await loadCliSettings({}, run.flags.config, run))["daemon.data_dir"];
+  const netmonSocket = await findNetmon(run, flags.netmonSocket);
+  return judge(await gather(run, doorsOf(run, netmonSocket), { ...flags, dataDir, netmonSocket, onLooked }));
 }
 
 const indent = " ".repeat(25);

@@ -8,7 +8,7 @@ import {
 } from "../../gen/edge/v1/runtimes_pb.ts";
 import { failure } from "../base/failure.ts";
 import { answer } from "./answer.ts";
-import { treeFrom } from "./document-write.ts";
+import { treeFrom } from "./documents/index.ts";
 import type { Run } from "./run.ts";
 import { withNode } from "./target.ts";
 

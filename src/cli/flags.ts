@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "commander";
-import { parseDuration } from "./quantity.ts";
+import { parseDuration } from "../base/quantity.ts";
 
 /** A flag's value by a parser that says what is allowed; what it refuses is a mistyped command line. */
 export function checked<T>(parse: (text: string) => T): (text: string) => T {

@@ -4,8 +4,8 @@ import type { MaintenanceWindowSchema } from "../../gen/edge/v1/locks_pb.ts";
 import type { RuntimeSpecSchema } from "../../gen/edge/v1/runtimes_pb.ts";
 import { evidence } from "../base/evidence.ts";
 import { failure } from "../base/failure.ts";
+import { parseDuration } from "../base/quantity.ts";
 import { collect } from "./flags.ts";
-import { parseDuration } from "./quantity.ts";
 
 /** Flags that say when a runtime may be touched. */
 export interface LockFlags {

@@ -1,8 +1,8 @@
 import type { MaintenanceWindow } from "../../gen/edge/v1/locks_pb.ts";
 import type { Runtime } from "../../gen/edge/v1/runtimes_pb.ts";
+import { formatDuration } from "../base/quantity.ts";
 import { tellLock, tellLocks } from "../wire/locks.ts";
 import { moment } from "./answer.ts";
-import { formatDuration } from "./quantity.ts";
 
 /** When a runtime may be touched and why it may not be now, as rows of a sheet: nothing where nobody says anything. */
 export function lockRows({ spec, locks }: Runtime): [string, string][] {

@@ -1,10 +1,10 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Command } from "commander";
 import { GetMetricsResponseSchema, type MetricsPoint } from "../../gen/edge/v1/node_pb.ts";
+import { formatBytes, formatDuration } from "../base/quantity.ts";
 import { answer, moment } from "./answer.ts";
 import type { Door } from "./door.ts";
 import { duration, whole } from "./flags.ts";
-import { formatBytes, formatDuration } from "./quantity.ts";
 import type { Run } from "./run.ts";
 import { rows } from "./table.ts";
 import { type Target, withNode } from "./target.ts";

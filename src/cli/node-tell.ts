@@ -1,9 +1,9 @@
 import type { FleetNode } from "../../gen/edge/v1/fleet_pb.ts";
 import type { GetNodeResponse } from "../../gen/edge/v1/node_pb.ts";
 import { RuntimePhase } from "../../gen/edge/v1/runtimes_pb.ts";
+import { formatBytes } from "../base/quantity.ts";
 import { ago, moment } from "./answer.ts";
 import { formatLabels, type LabelText } from "./labels.ts";
-import { formatBytes } from "./quantity.ts";
 import { sheet, table } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 

@@ -1,7 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import { failure } from "../base/failure.ts";
-import { formatBytes } from "./quantity.ts";
+import { formatBytes } from "../base/quantity.ts";
 
 /**
  * The bytes of a file that is to travel in a command. One that cannot is refused before it is read, however large it is.

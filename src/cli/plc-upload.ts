@@ -1,11 +1,11 @@
 import { basename } from "node:path";
 import * as v from "valibot";
 import { failure } from "../base/failure.ts";
+import { formatDuration } from "../base/quantity.ts";
 import { readPayload } from "./payload.ts";
 import { plcState, startPlc } from "./plc-core.ts";
 import type { PlcSession } from "./plc-session.ts";
 import { ProgressLine } from "./progress.ts";
-import { formatDuration } from "./quantity.ts";
 import type { Run } from "./run.ts";
 import { printable } from "./table.ts";
 

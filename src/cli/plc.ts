@@ -1,8 +1,8 @@
 import type { Command } from "commander";
+import { formatDuration } from "../base/quantity.ts";
 import { plcFigures, startPlc, stopPlc } from "./plc-core.ts";
 import { type LoginFlags, openPlc, type PlcSession } from "./plc-session.ts";
 import { readProgram, uploadProgram } from "./plc-upload.ts";
-import { formatDuration } from "./quantity.ts";
 import type { Run } from "./run.ts";
 import { sheet } from "./table.ts";
 import { withNode } from "./target.ts";

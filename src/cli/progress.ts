@@ -1,5 +1,5 @@
 import type { Progress } from "../../gen/edge/v1/command_pb.ts";
-import { formatBytes } from "./quantity.ts";
+import { formatBytes } from "../base/quantity.ts";
 import type { Run } from "./run.ts";
 import { printable } from "./table.ts";
 import type { Terminal } from "./terminal.ts";

@@ -6,9 +6,9 @@ import {
   type LogLine,
   LogStream,
 } from "../../gen/edge/v1/runtimes_pb.ts";
+import { parseWhen } from "../base/quantity.ts";
 import { answer, moment } from "./answer.ts";
 import { checked, whole } from "./flags.ts";
-import { parseWhen } from "./quantity.ts";
 import type { Run } from "./run.ts";
 import { printable } from "./table.ts";
 import { withNode } from "./target.ts";

@@ -5,10 +5,10 @@ import {
   RuntimePhase,
   type RuntimeStats,
 } from "../../gen/edge/v1/runtimes_pb.ts";
+import { formatBytes, formatDuration } from "../base/quantity.ts";
 import { answer, word } from "./answer.ts";
 import type { Door } from "./door.ts";
 import { duration } from "./flags.ts";
-import { formatBytes, formatDuration } from "./quantity.ts";
 import type { Run } from "./run.ts";
 import { table } from "./table.ts";
 import { type Target, withNode } from "./target.ts";

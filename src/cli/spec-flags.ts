@@ -14,8 +14,7 @@ import {
   withContainerFlags,
 } from "./container-flags.ts";
 import { type DeviceFlags, deviceFlagNames, fromDeviceFlags, withDeviceFlags } from "./device-flag.ts";
-import { readDocument } from "./document.ts";
-import { messageFrom } from "./document-message.ts";
+import { messageFrom, readDocument } from "./documents/index.ts";
 import { collect, duration } from "./flags.ts";
 import { fromLifeFlags, type LifeFlags, lifeFlagNames, withLifeFlags } from "./life-flags.ts";
 import { fromLockFlags, type LockFlags, lockFlagNames, withLockFlags } from "./lock-flags.ts";

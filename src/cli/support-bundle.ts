@@ -1,8 +1,8 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
+import { formatBytes } from "../base/quantity.ts";
 import { version } from "../wire/version.ts";
-import { answerOf } from "./doctor-answer.ts";
-import { formatBytes } from "./quantity.ts";
+import { answerOf } from "./doctor/index.ts";
 import type { Run } from "./run.ts";
 import { type Packed, packFiles } from "./support-pack.ts";
 import { type Part, supportParts } from "./support-parts.ts";

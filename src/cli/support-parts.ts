@@ -11,11 +11,16 @@ import { ListRuntimesResponseSchema } from "../../gen/edge/v1/runtimes_pb.ts";
 import { failure } from "../base/failure.ts";
 import { version } from "../wire/version.ts";
 import { findSettingsFile } from "./config.ts";
+import {
+  askEngine,
+  environmentOf,
+  hostOfEngine,
+  processes,
+  startedAs,
+  withSystemPath,
+} from "./doctor/index.ts";
 import { examine } from "./doctor.ts";
 import { askDaemon, atLocalDoor } from "./doctor-doors.ts";
-import { askEngine, hostOfEngine } from "./doctor-engine.ts";
-import { withSystemPath } from "./doctor-network.ts";
-import { environmentOf, processes, startedAs } from "./doctor-processes.ts";
 import { type Door, withDoor } from "./door.ts";
 import { explain } from "./explain.ts";
 import { connectToNetmon, findNetmon } from "./netmon.ts";

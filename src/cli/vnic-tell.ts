@@ -8,8 +8,8 @@ import {
   VnicPhase,
   type VnicStatus,
 } from "../../gen/edge/v1/vnics_pb.ts";
+import { formatDuration } from "../base/quantity.ts";
 import { ago, moment, word } from "./answer.ts";
-import { formatDuration } from "./quantity.ts";
 import { printable, sheet } from "./table.ts";
 import { modeWord } from "./vnic-flag.ts";
 

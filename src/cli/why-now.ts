@@ -1,8 +1,8 @@
 import { DevicePhase } from "../../gen/edge/v1/devices_pb.ts";
 import { DesiredState, type Runtime, RuntimePhase } from "../../gen/edge/v1/runtimes_pb.ts";
+import { formatDuration } from "../base/quantity.ts";
 import { word } from "./answer.ts";
 import { lockReasons } from "./lock-tell.ts";
-import { formatDuration } from "./quantity.ts";
 import { healthOf } from "./runtime-tell.ts";
 import { printable } from "./table.ts";
 import { vnicReasons } from "./vnic-tell.ts";

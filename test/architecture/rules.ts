@@ -25,7 +25,12 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     because: "it is what two programs must agree on, so it can know neither of them",
   },
 
-  cli: { because: "it talks to a hub or a daemon through their doors, as anybody else does" },
+  cli: {
+    mayImport: ["cli/doctor", "cli/documents"],
+    because: "it talks to a hub or a daemon through their doors, as anybody else does",
+  },
+  "cli/doctor": { because: "it looks at a machine and judges; the doors of our programs are handed in" },
+  "cli/documents": { because: "what a file says is the same wherever it is sent" },
   netmon: {
     mayImport: ["attachments", "lease", "namespaces", "parents", "picture"].map((room) => `netmon/${room}`),
     because: "it wires the rooms of the privileged program, which carries no code of another",

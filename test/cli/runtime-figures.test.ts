@@ -11,7 +11,7 @@ import {
   RuntimePhase,
   Runtimes,
 } from "../../gen/edge/v1/runtimes_pb.ts";
-import { parseWhen } from "../../src/cli/quantity.ts";
+import { parseWhen } from "../../src/base/quantity.ts";
 import { tempFolder } from "../fixtures/folder.ts";
 import { ask, type Surroundings } from "./ask.ts";
 import { standInDaemon } from "./stand-in.ts";

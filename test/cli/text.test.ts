@@ -4,7 +4,7 @@ import { PassThrough } from "node:stream";
 import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { FleetNodeSchema } from "../../gen/edge/v1/fleet_pb.ts";
-import { formatBytes, formatDuration, parseDuration } from "../../src/cli/quantity.ts";
+import { formatBytes, formatDuration, parseDuration } from "../../src/base/quantity.ts";
 import { table } from "../../src/cli/table.ts";
 import { choose } from "../../src/cli/target.ts";
 import { openTerminal } from "../../src/cli/terminal.ts";
