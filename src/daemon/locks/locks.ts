@@ -35,6 +35,9 @@ interface Known {
 /** Between two times that changes are told: a program may write its lock as often as it likes. */
 const coalesceMs = 200;
 
+/** Between two attempts to write what the disk does not take. */
+const rewriteMs = 2_000;
+
 /** With a lock that time ends, a clock that somebody set is noticed after so long, at the latest. */
 const longestWaitMs = 60_000;
 
@@ -120,7 +123,7 @@ export class Locks implements Disposable {
 
   #tell(): void {
     const now = this.#options.clock.now();
-    for (const runtime of removeRunOut(this.#books, now)) this.#news.add(runtime);
+    for (const runtime of this.#removeRunOut(now)) this.#news.add(runtime);
     for (const [runtime, known] of this.#windows) {
       if (holds(known, now)) continue;
       this.#windows.delete(runtime); // Whoever is told asks again.
@@ -137,6 +140,16 @@ export class Locks implements Disposable {
     this.#wakeAtNext(now);
   }
 
+  /** What the disk does not take is tried again: a lock that ran out counts no more all the same. */
+  #removeRunOut(now: number): string[] {
+    try {
+      return removeRunOut(this.#books, now);
+    } catch (error) {
+      this.#options.log.error({ error }, "that a lock ran out cannot be written");
+      return [];
+    }
+  }
+
   /** Asks for a wake when the next lock runs out, or the next window opens or closes. */
   #wakeAtNext(now: number): void {
     this.#timer.abort();
@@ -144,7 +157,8 @@ export class Locks implements Disposable {
     const moments = [...this.#store.all(), ...[...this.#windows.values()].map(({ windows }) => windows)];
     const next = Math.min(...moments.map(({ until = Infinity }) => until));
     if (next === Infinity) return;
-    const waitMs = Math.min(Math.max(next - now, 0) + 1, longestWaitMs); // One more, because timers round down.
+    const leftMs = next > now ? next - now + 1 : rewriteMs; // One more, because timers round down.
+    const waitMs = Math.min(leftMs, longestWaitMs);
     const slept = this.#options.clock.sleep(waitMs, this.#timer.signal);
     void slept.then(
       () => this.#wakes.notify(),

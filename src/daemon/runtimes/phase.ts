@@ -50,7 +50,11 @@ export function phaseOf(wish: Wish, seen: ObservedContainer | undefined, known: 
   if (wish.desired === "stopped" && wish.stage === "made") {
     if (seen && isUp(seen))
       return { phase: RuntimePhase.STOPPING, reason: withProblem("it is being stopped", problem) };
-    return { phase: RuntimePhase.STOPPED, reason: "it was stopped by a command" };
+    const reason =
+      wish.started === ""
+        ? "its wish says that it does not run, and its container was never started"
+        : "it was stopped by a command";
+    return { phase: RuntimePhase.STOPPED, reason };
   }
   return phaseOfWanted(wish, seen, known);
 }

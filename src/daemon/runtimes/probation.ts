@@ -5,13 +5,17 @@ import { checkOf } from "../health/index.ts";
 import type { Wish } from "../wishes/index.ts";
 import { isFinal, wasStoppedForHealth } from "./pace.ts";
 import { isUp, theContainer } from "./plan.ts";
+import { wasWritten } from "./record.ts";
 import { recordConfirmed, recordRolledBack } from "./record-update.ts";
 import type { Tools } from "./round.ts";
 import { groundOf } from "./situation.ts";
 import type { Tended } from "./tended.ts";
 
-/** What an update has come to: undefined for as long as nobody knows. */
-export type Verdict = { isGood: boolean; reason: string } | undefined;
+/** What an update has come to. */
+export interface Verdict {
+  isGood: boolean;
+  reason: string;
+}
 
 /** What is known of a runtime beside its wish and its container. */
 interface Shown extends Pick<Tended, "judged" | "up" | "waitsFor" | "problem"> {
@@ -22,10 +26,14 @@ interface Shown extends Pick<Tended, "judged" | "up" | "waitsFor" | "problem"> {
 }
 
 /**
- * What an update has come to. A program whose end nobody saw, as in a power cut, is started again and judged then: it says
- * nothing about the new version.
+ * What an update has come to; undefined for as long as nobody knows. A program whose end nobody saw, as in a power cut, is
+ * started again and judged then: it says nothing about the new version.
  */
-export function verdictOf(wish: Wish, seen: ObservedContainer | undefined, shown: Shown): Verdict {
+export function verdictOf(
+  wish: Wish,
+  seen: ObservedContainer | undefined,
+  shown: Shown,
+): Verdict | undefined {
   const { probation, probationUsedMs } = wish;
   if (!probation || wish.desired !== "running") return undefined;
   if (!probation.isSwap) {
@@ -51,7 +59,11 @@ export function verdictOf(wish: Wish, seen: ObservedContainer | undefined, shown
   return { isGood: false, reason };
 }
 
-function verdictOfEnd(wish: Wish, seen: ObservedContainer | undefined, { judged }: Shown): Verdict {
+function verdictOfEnd(
+  wish: Wish,
+  seen: ObservedContainer | undefined,
+  { judged }: Shown,
+): Verdict | undefined {
   const { endedByItself, ended, exitCode } = wish;
   if (!endedByItself || ended === "" || exitCode === undefined) return undefined;
   if (wasStoppedForHealth(wish)) {
@@ -95,7 +107,10 @@ function isDue({ probation }: Wish, { counted }: Tended, now: number): boolean {
   return counted?.commandId !== probation.commandId || now - counted.at >= tickMs;
 }
 
-/** Takes an update further: its time is counted, and it is confirmed or rolled back. @returns the wish as it stands then. */
+/**
+ * Takes an update further: its time is counted, and it is confirmed or rolled back. A disk that does not take that keeps nobody
+ * from starting the program again: what is known is written as soon as it can be. @returns the wish as it stands then.
+ */
 export async function tendProbation(
   tools: Tools,
   tended: Tended,
@@ -105,13 +120,21 @@ export async function tendProbation(
   if (!wish.probation) return wish;
   const counted = count(tools, tended, wish, observed);
   const seen = theContainer(counted, observed, groundOf(tools));
-  const { clock, provenMs } = tools;
-  const verdict = verdictOf(counted, seen, { ...tended, now: clock.elapsed(), provenMs });
+  const { clock, provenMs, log } = tools;
+  const known = tended.counted?.verdict;
+  const verdict = known ?? verdictOf(counted, seen, { ...tended, now: clock.elapsed(), provenMs });
   if (!verdict) return counted;
-  if (verdict.isGood) return recordConfirmed(tools, counted, verdict.reason);
-  const why = `${verdict.reason}; ${await lastWords(tools, seen)}`;
+  const told = known || verdict.isGood ? verdict : await withLastWords(tools, seen, verdict);
   const isSame = tools.store.get(wish.name)?.probation?.commandId === wish.probation.commandId;
-  return isSame ? recordRolledBack(tools, counted, failure("invalid", why)) : counted;
+  if (!isSame) return counted;
+  if (tended.counted) tended.counted.verdict = told;
+  let next = counted;
+  wasWritten(log, wish.name, () => {
+    next = told.isGood
+      ? recordConfirmed(tools, counted, told.reason)
+      : recordRolledBack(tools, counted, failure("invalid", told.reason));
+  });
+  return next;
 }
 
 /**
@@ -119,25 +142,32 @@ export async function tendProbation(
  * there and the program before it gone: a grace that the old one takes is not the new one's.
  */
 function count(tools: Tools, tended: Tended, wish: Wish, { containers }: Observed): Wish {
-  const { clock, store, roundIn } = tools;
+  const { clock, store, roundIn, log } = tools;
+  const { name, probation } = wish;
   const now = clock.elapsed();
-  if (!wish.probation || !isDue(wish, tended, now)) return wish;
-  const { commandId } = wish.probation;
-  const { counted } = tended;
+  if (!probation) return wish;
+  const { commandId, limitMs } = probation;
+  const before = tended.counted?.commandId === commandId ? tended.counted : undefined;
+  const usedBeforeMs = before?.usedMs ?? wish.probationUsedMs;
+  if (!isDue(wish, tended, now)) return { ...wish, probationUsedMs: usedBeforeMs };
   const isGone = !containers.some((one) => isUp(one) && one.specHash !== wish.madeHash);
-  const passedMs = counted?.commandId === commandId && counted.isGone ? now - counted.at : 0;
-  tended.counted = { commandId, at: now, isGone };
-  roundIn(wish.name, tickMs);
-  const leftMs = Math.max(0, wish.probation.limitMs - wish.probationUsedMs);
+  const usedMs = Math.round(usedBeforeMs + (before?.isGone ? now - before.at : 0));
+  tended.counted = { ...before, commandId, at: now, isGone, usedMs };
+  roundIn(name, tickMs);
+  const leftMs = Math.max(0, limitMs - usedBeforeMs);
   for (const tell of tended.tellers) tell("on probation", 0, 0, `${Math.ceil(leftMs / 1000)} s left`);
-  if (passedMs === 0) return wish;
-  const probationUsedMs = Math.round(wish.probationUsedMs + passedMs);
-  store.update(wish.name, { probationUsedMs });
-  return { ...wish, probationUsedMs };
+  if (usedMs !== wish.probationUsedMs) {
+    wasWritten(log, name, () => store.update(name, { probationUsedMs: usedMs }));
+  }
+  return { ...wish, probationUsedMs: usedMs };
 }
 
-async function lastWords({ engine, signal }: Tools, seen: ObservedContainer | undefined): Promise<string> {
+async function withLastWords(
+  { engine, signal }: Tools,
+  seen: ObservedContainer | undefined,
+  { reason, ...verdict }: Verdict,
+): Promise<Verdict> {
   const said = seen && (await engine.lastLines(seen.id, signal).catch(() => ""));
   signal.throwIfAborted();
-  return said ? `its last output: ${said}` : "it wrote nothing";
+  return { ...verdict, reason: `${reason}; ${said ? `its last output: ${said}` : "it wrote nothing"}` };
 }

@@ -38,8 +38,22 @@ export function recordNews(
 }
 
 /**
- * The same where nothing may be kept from going on. What the disk does not take is acted upon all the same, and told at a later
- * look: a program that ended is started again on a full disk, too.
+ * Writes where nothing may be kept from going on: what the disk does not take is only logged, and written at a later look.
+ * @returns whether it was taken.
+ */
+export function wasWritten(log: Logger, runtime: string, write: () => void): boolean {
+  try {
+    write();
+    return true;
+  } catch (error) {
+    log.error({ runtime, error }, "a fact about a runtime cannot be written");
+    return false;
+  }
+}
+
+/**
+ * Records what is new where nothing may be kept from going on. What the disk does not take is acted upon all the same: a program
+ * that ended is started again on a full disk, too.
  */
 export function takeNews(
   { log, ...books }: Books & { log: Logger },
@@ -47,12 +61,8 @@ export function takeNews(
   seen: ObservedContainer | undefined,
   causes: Causes,
 ): { wish: Wish; isTold: boolean } {
-  try {
-    return { wish: recordNews(books, wish, seen, causes).wish, isTold: true };
-  } catch (error) {
-    log.error({ runtime: wish.name, error }, "facts about a runtime cannot be written");
-    return { wish: { ...wish, ...news(wish, seen, causes).update }, isTold: false };
-  }
+  const isTold = wasWritten(log, wish.name, () => recordNews(books, wish, seen, causes));
+  return { wish: { ...wish, ...news(wish, seen, causes).update }, isTold };
 }
 
 /** A runtime ran for the first time: from now on it is kept alive. */
@@ -80,14 +90,12 @@ export function recordFailed(
   name: string,
   why: Failure,
 ): void {
-  try {
+  wasWritten(log, name, () => {
     const wish = store.get(name);
     if (wish?.desired !== "running" || wish.stage !== "made") return;
     const kind = RuntimeChangeKind.FAILED;
     recordChange(journal, name, { kind, containerId: wish.containerId, reason: why.message, commandId: "" });
-  } catch (error) {
-    log.error({ runtime: name, error }, "a fact about a runtime cannot be written");
-  }
+  });
 }
 
 /**

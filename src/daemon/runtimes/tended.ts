@@ -4,6 +4,7 @@ import type { Judged } from "../health/index.ts";
 import type { Ask } from "../work/index.ts";
 import type { Pause } from "./ends.ts";
 import type { Causes } from "./news.ts";
+import type { Verdict } from "./probation.ts";
 
 /** What the loop remembers of one runtime between rounds. In memory only: a new life of the daemon learns it again. */
 export interface Tended {
@@ -41,8 +42,11 @@ export interface Tended {
   unplugged: { problem: Failure; failures: number; notBefore: number } | undefined;
   /** Until when the engine is not asked again to set who starts it, which it refused: a moment of the monotonic clock. */
   trustPausedUntil: number;
-  /** Up to when the time of its update was counted, monotonic, and whether the program before it was gone then. */
-  counted: { commandId: string; at: number; isGone: boolean } | undefined;
+  /**
+   * How far its update is: up to when its time was counted, monotonic, whether the program before it was gone then, how much was
+   * used, and what it has come to. The last two are written, too, as soon as the disk takes them.
+   */
+  counted: { commandId: string; at: number; isGone: boolean; usedMs: number; verdict?: Verdict } | undefined;
   /** Not tried again before this moment of the monotonic clock, unless a command asks. */
   notBefore: number;
   /** Ends what the round may leave half done; a new one for each turn. */

@@ -4,7 +4,7 @@ import { Checks, checkOf, type Judged, type Run } from "../health/index.ts";
 import type { Other, Wish } from "../wishes/index.ts";
 import { locksNow } from "./locked.ts";
 import { theContainer } from "./plan.ts";
-import { type Books, recordHealth } from "./record.ts";
+import { type Books, recordHealth, wasWritten } from "./record.ts";
 import type { Tools } from "./round.ts";
 import { groundOf } from "./situation.ts";
 import type { Tended } from "./tended.ts";
@@ -43,8 +43,8 @@ export class Wellbeing implements AsyncDisposable {
     const { judged } = this.#tended(wish.name);
     const isDue = isRestartDue(wish, judged) && judged.startedAt === seen.startedAt;
     if (!isDue || wish.unhealthyStart === seen.startedAt || this.#isLocked(wish)) return;
-    recordHealth(this.#tools, wish, { ...judged, isLocked: false });
-    this.#onChange(wish.name);
+    const record = () => recordHealth(this.#tools, wish, { ...judged, isLocked: false });
+    if (wasWritten(this.#tools.log, wish.name, record)) this.#onChange(wish.name);
   }
 
   #isLocked(wish: Wish): boolean {
@@ -54,16 +54,14 @@ export class Wellbeing implements AsyncDisposable {
   #judged(name: string, startedAt: string, judged: Judged, { isOurs }: { isOurs: boolean }): void {
     const { store, journal, signal, log } = this.#tools;
     if (signal.aborted || judged.health === Health.UNSPECIFIED) return;
-    try {
+    // What the disk does not take now is told by the next check.
+    wasWritten(log, name, () => {
       const isAnswer = isOurs && judged.health === Health.HEALTHY;
       if (isAnswer && store.get(name)?.answered === false) store.update(name, { answered: true });
       const isLocked = (wish: Wish) => this.#isLocked(wish);
       const books = { store, journal, isLocked };
       if (heed(books, this.#tended(name), startedAt, judged)) this.#onChange(name);
-    } catch (error) {
-      // What the disk does not take now is told by the next check.
-      log.error({ runtime: name, error }, "a fact about a runtime's health cannot be written");
-    }
+    });
   }
 }
 
