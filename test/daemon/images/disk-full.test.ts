@@ -5,19 +5,20 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { RuntimePhase } from "../../../gen/edge/v1/runtimes_pb.ts";
+import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
 import { failure } from "../../../src/base/failure.ts";
 import { addBusybox, addFile, emptyLayer } from "../../../tools/layer.ts";
 import { engineProxy } from "../../fakes/engine-proxy.ts";
 import { startEngine } from "../../fixtures/engine.ts";
 import { smallDisk, tempFolder } from "../../fixtures/folder.ts";
-import { idleImage } from "../../fixtures/images.ts";
+import { idleImage, scriptImage } from "../../fixtures/images.ts";
 import { startRegistry } from "../../fixtures/registry.ts";
 import { until } from "../../journeys/until.ts";
 import { ask, leftOf, live, newName, spec } from "../runtimes/life.ts";
 
 const engine = await startEngine({ name: "full", diskBytes: 48 << 20 });
 const registry = await startRegistry(engine);
-const idle = await idleImage(engine);
+const [idle, script] = [await idleImage(engine), await scriptImage(engine)];
 after(async () => {
   await registry[Symbol.asyncDispose]();
   await engine[Symbol.asyncDispose]();
@@ -107,6 +108,62 @@ test("a daemon whose own disk is full refuses what it cannot keep, and starts ag
   assert.deepEqual(life.changes(kept), ["CREATED", "STARTED", "EXITED", "STARTED"]);
   await life.runtimes.create(spec(idle, { name: refused }), ask());
   for (const one of [kept, refused]) await life.runtimes.delete(one, { keepVolume: false }, ask());
+});
+
+test("an update on a full disk of the daemon: what ends is started again, and is rolled back as soon as that can be kept", async () => {
+  using disk = smallDisk(4 << 20);
+  await using life = live(disk.path, engine.socketPath, { provenMs: 60_000 });
+  const { runtimes } = life;
+  const name = newName();
+  const { runtime: before } = await runtimes.create(spec(idle, { name }), ask());
+  const updating = runtimes.update(spec(idle, { name, env: [{ name: "A", value: "b" }] }), {}, ask());
+  const updated = await until("its new version runs", async () => {
+    const now = await runtimes.get(name, ask().signal);
+    return now.phase === RuntimePhase.RUNNING && now.containerId !== before.containerId && now;
+  });
+  const giveBack = fill(disk.path);
+  const container = engine.docker.getContainer(updated.containerId);
+  const { Pid } = (await container.inspect()).State;
+  await container.kill();
+  await until("its next start", async () => {
+    const { State } = await container.inspect();
+    return State.Running && State.Pid !== Pid;
+  });
+  assert.ok(!life.changes(name).includes("EXITED"), "there is no room to tell it");
+  giveBack();
+  await assert.rejects(updating, { kind: "invalid", message: /was rolled back: .* exit code 137; it wrote/ });
+  assert.equal(life.changes(name).filter((kind) => kind === "ROLLED_BACK").length, 1);
+  await runtimes.delete(name, { keepVolume: false }, ask());
+});
+
+test("a lock that runs out on a full disk of the daemon ends nothing, and what waited for it is done when there is room", async () => {
+  using disk = smallDisk(4 << 20);
+  await using life = live(disk.path, engine.socketPath, { pace: { firstMs: 10 } });
+  const { runtimes } = life;
+  const name = newName();
+  const exec = { command: ["sh", "-c", "! [ -e /data/ill ]"] };
+  const health = { exec, intervalMs: 1000, failures: 1, restarts: true };
+  const env = [{ name: "DO", value: "rm -f /data/ill; while :; do sleep 0.1; done" }];
+  const { runtime } = await runtimes.create(spec(script, { name, env, health, stopGraceMs: 1 }), ask());
+  const now = () => runtimes.status().runtimes.find((one) => one.name === name);
+  await until("it is healthy", () => now()?.health === Health.HEALTHY);
+  await runtimes.lock(name, { forMs: 3_000 }, ask());
+  const container = engine.docker.getContainer(runtime.containerId);
+  await (await container.exec({ Cmd: ["touch", "/data/ill"] })).start({});
+  await until("it is unhealthy", () => now()?.health === Health.UNHEALTHY);
+  assert.equal(now()?.locks.length, 1);
+  const giveBack = fill(disk.path);
+  await until("the lock has run out", () => now()?.locks.length === 0);
+  await container.kill({ signal: "CONT" }); // The engine tells of it, and the loop looks.
+  const other = await runtimes.get(name, ask().signal);
+  assert.equal(other.containerId, runtime.containerId);
+  giveBack();
+  await until("it was started again", () => now()?.restarts === 1);
+  assert.deepEqual(
+    life.changes(name).filter((kind) => kind !== "HEALTHY"),
+    ["CREATED", "STARTED", "LOCKED", "UNHEALTHY", "UNLOCKED", "STOPPED", "STARTED"],
+  );
+  await runtimes.delete(name, { keepVolume: false }, ask());
 });
 
 test("a create that fails while the daemon's disk is full is undone as soon as that can be kept", async () => {

@@ -302,6 +302,26 @@ test("an apply and a command on one of its runtimes are done one after the other
     await runtimes.delete(name, { keepVolume: false, overrideLock: true }, ask());
 });
 
+test("a stop of one runtime does not wait for the probation of an apply, and rolls it back", async () => {
+  using folder = tempFolder();
+  await using life = live(folder.path, engine.socketPath, { provenMs: 60_000 });
+  const { runtimes } = life;
+  const [one, other] = [newName(), newName()];
+  const { runtime: before } = await runtimes.create(spec(idle, { name: one }), ask());
+  const wishes = [spec(idle, { name: one, env: [{ name: "A", value: "b" }] }), spec(idle, { name: other })];
+  const applied = runtimes.applyWishes(asking(wishes), ask());
+  await until("its new version runs", async () => {
+    const now = await runtimes.get(one, ask().signal);
+    return now.probation && now.startedAt && now.containerId !== before.containerId;
+  });
+  const stopped = await runtimes.stop(one, ask());
+  assert.equal(stopped.specHash, before.specHash);
+  const [rolledBack, made] = await applied;
+  assert.match(rolledBack?.failure?.message ?? "", /was rolled back: it was stopped before it was known/);
+  assert.deepEqual([made?.action, made?.failure], [CREATE, undefined]);
+  for (const name of [one, other]) await runtimes.delete(name, { keepVolume: false }, ask());
+});
+
 test("a command whose time runs out tells what is done and what is not; one that is called off has no answer", async () => {
   using folder = tempFolder();
   await using life = live(folder.path, engine.socketPath);

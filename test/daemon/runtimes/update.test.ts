@@ -266,6 +266,7 @@ test("a runtime is made stopped, updated while it is, started and stopped by an 
     [made.phase, made.startedAt, made.spec?.desired],
     [RuntimePhase.STOPPED, undefined, DesiredState.STOPPED],
   );
+  assert.equal(made.reason, "its wish says that it does not run, and its container was never started");
   assert.deepEqual(life.changes(name), ["CREATED"]);
   const { runtime } = await runtimes.update(spec(idle, { name, desired: DesiredState.RUNNING }), {}, ask());
   assert.deepEqual([runtime.phase, runtime.containerId], [RuntimePhase.RUNNING, made.containerId]);
