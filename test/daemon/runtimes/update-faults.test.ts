@@ -41,7 +41,7 @@ for (const [what, DO, isGood] of [
     for (let isOver = false; !isOver; ) {
       const stopped = new AbortController();
       const gone = Promise.withResolvers<"gone">();
-      const life = live(folder.path, proxy.socketPath, options);
+      await using life = live(folder.path, proxy.socketPath, options);
       proxy.decide = (line) => {
         if (!changing(line) || died.includes(line)) return "pass";
         died.push(line);

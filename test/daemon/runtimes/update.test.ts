@@ -4,7 +4,7 @@ import { DesiredState, RuntimePhase } from "../../../gen/edge/v1/runtimes_pb.ts"
 import { RestartMode } from "../../../gen/edge/v1/workloads_pb.ts";
 import { failure } from "../../../src/base/failure.ts";
 import { sharedEngine } from "../../fixtures/engine.ts";
-import { tempFolder } from "../../fixtures/folder.ts";
+import { smallDisk, tempFolder } from "../../fixtures/folder.ts";
 import { idleImage, scriptImage } from "../../fixtures/images.ts";
 import { until } from "../../journeys/until.ts";
 import { ask, leftOf, live, newName, type SpecInit, spec } from "./life.ts";
@@ -186,6 +186,22 @@ test("a new version that becomes healthy is confirmed at once, and what refuses 
   }
   await runtimes.delete(name, { keepVolume: false }, ask());
   assert.deepEqual(await leftOf(engine, name), []);
+});
+
+test("a lock file where the engine does not see the daemon's folder is rolled back, and said so", async () => {
+  using folder = tempFolder();
+  using hidden = smallDisk(1 << 20); // Mounted after the engine began, which has mounts of its own.
+  await using life = live(folder.path, engine.socketPath, { provenMs, locksFolder: hidden.path });
+  const { runtimes } = life;
+  const name = newName();
+  const { runtime: before } = await runtimes.create(spec(idle, { name }), ask());
+  await assert.rejects(runtimes.update(spec(idle, { name, lockPath: "/run/lock" }), {}, ask()), {
+    kind: "unsupported",
+    message: /was rolled back: the engine does not see the daemon's folder .*: leave spec\.lock_path out/,
+  });
+  const now = await runtimes.get(name, ask().signal);
+  assert.deepEqual([now.phase, now.specHash], [RuntimePhase.RUNNING, before.specHash]);
+  await runtimes.delete(name, { keepVolume: false }, ask());
 });
 
 test("a stop during a probation rolls it back, and a delete takes all of it away", async () => {
