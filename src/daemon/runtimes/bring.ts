@@ -7,7 +7,7 @@ import type { Images } from "../images/index.ts";
 import type { Wish } from "../wishes/index.ts";
 import type { Ask } from "../work/index.ts";
 import { keepHaving, type Resolved, resolve } from "./image.ts";
-import { isWorthAnother } from "./round.ts";
+import { isWorthAnother } from "./trouble.ts";
 import { whyCalledOff } from "./wait.ts";
 
 /** What bringing an image needs. */

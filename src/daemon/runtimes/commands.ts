@@ -20,7 +20,7 @@ import { type Override, refuseLocked } from "./locked.ts";
 import type { Loop } from "./loop.ts";
 import type { Books } from "./record.ts";
 import { recordRolledBack } from "./record-update.ts";
-import { undo } from "./round.ts";
+import { undo } from "./trouble.ts";
 import { isSettled, settled, waitFor } from "./wait.ts";
 
 /**

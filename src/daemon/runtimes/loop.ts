@@ -12,10 +12,11 @@ import { Looks } from "./looks.ts";
 import { theContainer } from "./plan.ts";
 import { type Engineness, Reach } from "./reach.ts";
 import { recordFailed } from "./record.ts";
-import { failuresBefore, round, type Tools } from "./round.ts";
+import { round, type Tools } from "./round.ts";
 import { groundOf, noLongerWaiting } from "./situation.ts";
 import { newTended, type Tended } from "./tended.ts";
 import { isToDo } from "./to-do.ts";
+import { failuresBefore } from "./trouble.ts";
 import { Unplugged } from "./unplugged.ts";
 import { otherOf, Wellbeing } from "./wellbeing.ts";
 

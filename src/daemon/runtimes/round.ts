@@ -1,29 +1,27 @@
 import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
-import { backoffMs } from "../../base/backoff.ts";
-import { asFailure, type Failure, failure } from "../../base/failure.ts";
+import { type Failure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import {
   EngineFailure,
   isEngineAway,
-  isHalfStarted,
   nothing,
   type Observed,
   type ObservedContainer,
   type Rlimit,
 } from "../engine/index.ts";
 import { farOf } from "../images/index.ts";
-import { isNamed, type Other, type Untold, type Wish } from "../wishes/index.ts";
+import type { Other, Untold, Wish } from "../wishes/index.ts";
 import { type Act, apply, type Hands } from "./apply.ts";
 import { noteUp, whyPaused } from "./ends.ts";
 import { withExitCode } from "./exit-code.ts";
 import { hasDoneAll, type Pace, wasStoppedForHealth } from "./pace.ts";
 import { plan, type Step, theContainer } from "./plan.ts";
 import { tendProbation } from "./probation.ts";
-import { type Books, recordEnd, recordMade, recordUndoing, takeNews } from "./record.ts";
-import { recordRolledBack } from "./record-update.ts";
+import { type Books, recordEnd, recordMade, takeNews } from "./record.ts";
 import { groundOf, noteHolds, situationOf } from "./situation.ts";
 import { sweep } from "./sweep.ts";
 import type { Tended } from "./tended.ts";
+import { isMaking, leaveUnplugged, meet } from "./trouble.ts";
 import { Unplugged } from "./unplugged.ts";
 
 /** What rounds share. */
@@ -57,13 +55,8 @@ export interface Tools
 
 /** Looks that a round takes at most: with more, somebody else works against it. */
 const maxTurns = 12;
-/** Attempts of a create at what an engine answers both to a hiccup and to what will never work. */
-const fewAttempts = 3;
 /** Before an engine is asked again to set who starts a container, which it refused. */
 const trustPauseMs = 60_000;
-/** Between two attempts to plug in what netmon did not take. */
-const plugMs = { firstMs: 1_000, lastMs: 60_000 };
-
 /**
  * One round for one runtime: look, record what is new, take the missing steps, until nothing is missing. Returns why the next
  * start must wait, when its program ended.
@@ -212,62 +205,6 @@ function noteTold({ store }: Tools, { name }: Wish, step: Act): void {
 
 function isRefusal(thrown: unknown): boolean {
   return thrown instanceof EngineFailure && !isEngineAway(thrown);
-}
-
-/** A vNIC that cannot be had is no reason to keep a runtime from running, or from going: it is tried again beside. */
-function leaveUnplugged({ clock, log, lookIn, random }: Tools, tended: Tended, problem: Unplugged): void {
-  const failures = (tended.unplugged?.failures ?? 0) + 1;
-  const ms = backoffMs(failures, { ...plugMs, random });
-  if (failures === 1)
-    log.warn({ runtime: tended.name, reason: problem.message }, "vNICs and devices are not as wished");
-  tended.unplugged = { problem, failures, notBefore: clock.elapsed() + ms };
-  lookIn(tended.name, ms + 1); // One more, because timers round down.
-}
-
-/** Whether it is being created, and all of it is needed. */
-function isMaking({ stage, desired }: Wish): boolean {
-  return stage === "creating" && desired !== "absent";
-}
-
-/** What to do about a step that failed: something else, undo the create, or tell. */
-function meet(thrown: unknown, tools: Tools, tended: Tended, wish: Wish): void {
-  const kept = tended.seen && theContainer(wish, tended.seen, groundOf(tools));
-  if (kept && isHalfStarted(thrown)) {
-    tools.stuck.add(kept.id);
-    tools.log.warn({ runtime: wish.name, error: thrown }, "a container cannot be started any more");
-    return;
-  }
-  const limit = thrown instanceof EngineFailure ? thrown.rlimit : undefined;
-  if (limit && !isNamed(wish.spec, limit) && !tools.refused.has(limit)) {
-    tools.refused.add(limit);
-    tools.log.warn({ limit }, "the engine may not raise a limit; runtimes do without it");
-    return;
-  }
-  const mayGiveUp = isMaking(wish) || wish.probation !== undefined;
-  if (!mayGiveUp || isWorthAnother(thrown, failuresBefore(tended, thrown))) throw thrown;
-  if (wish.probation) recordRolledBack(tools, wish, asFailure(thrown));
-  else undo(tools, tended, wish, asFailure(thrown));
-}
-
-/** Whether to try again what failed for the `failures + 1`st time in a row, or to give up. */
-export function isWorthAnother(thrown: unknown, failures: number): boolean {
-  if (thrown instanceof Unplugged) return thrown.isPassing;
-  if (!(thrown instanceof EngineFailure)) return false;
-  return (
-    thrown.retry === "later" || isEngineAway(thrown) || (thrown.retry === "few" && failures + 1 < fewAttempts)
-  );
-}
-
-/** How often the same went wrong just before: a step that fails after others went well has had no attempt yet. */
-export function failuresBefore({ problem, failures }: Tended, thrown: unknown): number {
-  return problem?.message === asFailure(thrown).message ? failures : 0;
-}
-
-/** Begins to undo a create. One that has not touched the engine is over with that. */
-export function undo(books: Books, { isTouched }: Tended, wish: Wish, why: Failure): void {
-  recordUndoing(books, wish, why);
-  const undone = books.store.get(wish.name);
-  if (undone && !isTouched) recordEnd(books, undone);
 }
 
 /** Writes what is going to be removed before it is removed: the answer to a delete names it, whatever crashes. */

@@ -2,8 +2,8 @@ import { asFailure, type Failure, failure } from "../../base/failure.ts";
 import { aborted } from "../../base/tasks.ts";
 import type { Ask } from "../work/index.ts";
 import type { Loop } from "./loop.ts";
-import { isWorthAnother } from "./round.ts";
 import type { Tended } from "./tended.ts";
+import { isWorthAnother } from "./trouble.ts";
 
 type Waiting = Pick<Ask, "signal" | "progress">;
 
