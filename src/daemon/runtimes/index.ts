@@ -19,4 +19,5 @@ export {
   unlockRuntime,
   updateRuntime,
 } from "./handlers.ts";
-export { Runtimes, type RuntimesOptions } from "./runtimes.ts";
+export type { RuntimesOptions } from "./parts.ts";
+export { Runtimes } from "./runtimes.ts";

@@ -12,69 +12,21 @@ import type {
 } from "../../../gen/edge/v1/runtimes_pb.ts";
 import type { ApplyWishesRequest } from "../../../gen/edge/v1/wishes_pb.ts";
 import type { Changes } from "../../base/changes.ts";
-import type { Clock } from "../../base/clock.ts";
 import type { Failure } from "../../base/failure.ts";
-import { Gate } from "../../base/gate.ts";
-import type { Logger } from "../../base/log.ts";
-import type { Sql } from "../../base/sql.ts";
 import { runTasks } from "../../base/tasks.ts";
 import { toFailureMessage } from "../../wire/failures.ts";
-import { Engine, type EngineTimeouts, ownObjects } from "../engine/index.ts";
-import { type ImageSettings, Images, ImagesStore } from "../images/index.ts";
-import type { Journal } from "../journal/index.ts";
-import { Locks } from "../locks/index.ts";
-import type { Network } from "../network/index.ts";
-import { Store, usualCapabilities, usualDevices } from "../wishes/index.ts";
+import { type Engine, ownObjects } from "../engine/index.ts";
+import type { Images } from "../images/index.ts";
 import type { Ask } from "../work/index.ts";
 import { type Applied, applyWishes, planNow } from "./apply-wishes.ts";
 import * as commands from "./commands.ts";
 import type { Override } from "./locked.ts";
-import { Loop } from "./loop.ts";
-import { type Pace, usualPace } from "./pace.ts";
+import { openParts, type RuntimesOptions } from "./parts.ts";
 import type { Plan, Wishes } from "./plan-wishes.ts";
 import { nameOf, type PurgeTools, purge } from "./purge.ts";
-import { Readers } from "./readers.ts";
-import { groundOf } from "./situation.ts";
+import type { Readers } from "./readers.ts";
 import { Turns } from "./turns.ts";
 import { type UpdateOptions, update } from "./update.ts";
-import { isRestartDue } from "./wellbeing.ts";
-
-export interface RuntimesOptions {
-  /** The daemon's state file, opened with this room's `schema`, and those of images and of locks. */
-  sql: Sql;
-  journal: Journal;
-  clock: Clock;
-  log: Logger;
-  /** `docker.host`: where the engine listens, as in `unix:///var/run/docker.sock`. It need not be there yet. */
-  host: string;
-  /** Who makes vNICs. */
-  network: Pick<Network, "netmon" | "changes" | "attach" | "detach" | "macOf">;
-  /** `runtimes.trust_after_ms`. */
-  trustAfterMs: number;
-  /** `images.*`. */
-  images: ImageSettings;
-  /** Where folders are made in which programs say that they are not to be touched. */
-  locksFolder: string;
-  /** `policy.capabilities`; those that are usual when absent. */
-  allowedCapabilities?: readonly string[];
-  /** `policy.devices`; those that are usual when absent. */
-  allowedDevices?: readonly string[];
-  /** Where the node's /dev is; /dev when absent. */
-  devFolder?: string;
-  /** How soon what ended is started again; see `usualPace`. */
-  pace?: Partial<Pace>;
-  /** How long a created runtime must run before it counts as running, in milliseconds. 500 when absent. */
-  settleMs?: number;
-  /** How long a program that nobody checks must run after an update, in milliseconds. 10 000 when absent. */
-  provenMs?: number;
-  /** How long the engine may take to answer, in milliseconds. */
-  timeouts?: Partial<EngineTimeouts>;
-  /** Uniform in [0, 1), for pauses. */
-  random?: () => number;
-}
-
-/** Starts at once on a small machine: more are slower in total. */
-const startsAtOnce = 4;
 
 /** What should run on this node, what runs, and the loop that closes the gap. */
 export class Runtimes implements AsyncDisposable {
@@ -86,48 +38,13 @@ export class Runtimes implements AsyncDisposable {
   readonly #purging: PurgeTools;
   #closed: Failure | undefined;
 
-  private constructor({
-    sql,
-    journal,
-    clock,
-    log,
-    host,
-    network,
-    trustAfterMs,
-    ...options
-  }: RuntimesOptions) {
-    const { settleMs = 500, provenMs = 10_000, timeouts = {}, random = Math.random, pace = {} } = options;
-    const { allowedCapabilities = usualCapabilities, allowedDevices = usualDevices } = options;
-    const { devFolder = "/dev" } = options;
-    const store = new Store(sql);
-    this.#engine = new Engine(host, timeouts);
-    const isDue = (name: string) => {
-      const wish = store.get(name);
-      return wish !== undefined && isRestartDue(wish, loop.tended(name).judged);
-    };
-    const locks = new Locks({
-      ...{ sql, journal, clock, log, folder: options.locksFolder },
-      containerOf: (name) => store.get(name)?.containerId ?? "",
-      onChange: (name) => (isDue(name) ? loop.ask(name) : loop.changes.notify()),
-    });
-    const tools = {
-      ...{ locks, engine: this.#engine, store, journal, clock, log, network, settleMs, trustAfterMs, random },
-      provenMs,
-      pace: { ...usualPace, ...pace },
-      ...{ refused: new Set<never>(), stuck: new Set<string>() },
-    };
-    this.#images = new Images({
-      ...{ engine: this.#engine, store: new ImagesStore(sql), clock, log, settings: options.images },
-      wished: () => store.list().map(({ name }) => name),
-    });
-    const loop = new Loop({ ...tools, images: this.#images, starts: new Gate(startsAtOnce) });
-    this.#room = {
-      ...{ store, journal, loop, clock, locks, network, allowedCapabilities, random },
-      ...{ engine: this.#engine, images: this.#images, allowedDevices, devFolder },
-      closed: () => this.#closed,
-    };
-    this.#purging = { room: this.#room, engine: this.#engine, clock, log };
-    this.#readers = new Readers({ ...tools, loop, ground: groundOf(tools) });
+  private constructor(options: RuntimesOptions) {
+    const { engine, room, readers, images } = openParts(options, () => this.#closed);
+    this.#engine = engine;
+    this.#room = room;
+    this.#readers = readers;
+    this.#images = images;
+    this.#purging = { room, engine, clock: options.clock, log: options.log };
   }
 
   /** @throws {Failure} invalid: the host is not one. */
