@@ -139,7 +139,8 @@ function planRunning(
   const name = objectName(instanceId, wish.name);
   const isNew = wish.stage === "creating";
   const why = (vanished: string) => (isNew ? "it is created" : `its ${vanished}`);
-  const isReplaced = observed.containers.length > 0; // And those that there are go first.
+  // Those that there are go first. One that the engine is removing already was not ours to replace.
+  const isReplaced = observed.containers.some(({ state }) => state !== "removing");
   const whyMade = why(isReplaced ? "container is replaced" : "container had vanished");
   const steps: Step[] = [];
   const image: Step = { do: "ensureImage", reason: "its container is made from it" };

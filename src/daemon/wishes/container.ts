@@ -94,6 +94,12 @@ export function containerOptions(plan: ContainerPlan): Docker.ContainerCreateOpt
       Mounts: [
         ...mountsOf(plan, plan.instanceId).map(({ volume, path, readOnly }) => ({
           ...{ Type: "volume" as const, Source: volume, Target: path, ReadOnly: readOnly },
+          // The engine makes a volume that is not there: one that a request of an earlier life made is ours, too.
+          VolumeOptions: {
+            NoCopy: false,
+            Labels: labelsOf(spec.name, plan),
+            DriverConfig: { Name: "", Options: {} },
+          },
         })),
         ...lockMount(spec.lockPath, plan.lockFolder),
       ],

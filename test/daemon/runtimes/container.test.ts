@@ -205,3 +205,19 @@ test("a weight below the usual one is less, and one above it is more, however th
   }
   assert.deepEqual([cpuSharesOf(0, 1), cpuSharesOf(50, 1), cpuSharesOf(200, 1)], [undefined, 512, 2048]);
 });
+
+test("a volume that the engine makes late, for a create of an earlier life, is known as ours and taken up", async () => {
+  using folder = tempFolder();
+  await using life = live(folder.path, engine.socketPath);
+  const name = newName();
+  const wish = spec(idle, { name });
+  const { runtime } = await life.runtimes.create(wish, ask());
+  const { Mounts } = (await docker.getContainer(runtime.containerId).inspect()).HostConfig;
+  await life.runtimes.delete(name, { keepVolume: false }, ask());
+  const late = await docker.createContainer({ Image: idle, HostConfig: { ...(Mounts && { Mounts }) } });
+  await late.remove({ v: false });
+  const { created } = await life.runtimes.create(wish, ask());
+  assert.equal(created, true);
+  await life.runtimes.delete(name, { keepVolume: false }, ask());
+  assert.deepEqual(await leftOf(engine, name), []);
+});
