@@ -25,6 +25,7 @@ const netmon = opened.use(
 netmon.start();
 await until("netmon is up", () => netmon.output().includes("netmon is up"));
 const image = await idleImage(engine);
+opened.defer(() => netmon.stop()); // Killed, it leaves the program that hears the kernel, until the next notice.
 const owned = opened.move();
 after(() => owned.disposeAsync());
 
