@@ -114,6 +114,11 @@ export class Sql implements Disposable {
     });
   }
 
+  /** The same, and within a surrounding transaction a part of that one. */
+  atomically<T>(work: () => T): T {
+    return this.inTransaction ? work() : this.transaction(work);
+  }
+
   [Symbol.dispose](): void {
     this.#statements.clear();
     if (this.#database.isOpen) this.#database.close();

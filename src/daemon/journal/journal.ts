@@ -132,7 +132,7 @@ export class Journal {
     const sequence =
       !needsRoom && this.#removed === this.#acknowledged
         ? this.#insert(entry.case, bytes, runtime)
-        : this.#atomically(() => {
+        : this.#sql.atomically(() => {
             const inserted = this.#insert(entry.case, bytes, runtime);
             // The history is the first to go.
             this.#forget(needsRoom ? 0 : this.#history);
@@ -266,10 +266,6 @@ export class Journal {
       "SELECT COUNT(*) AS entries, COALESCE(SUM(length(entry)), 0) AS bytes FROM journal_entries",
     );
     return { entries: Number(row?.entries), bytes: Number(row?.bytes) };
-  }
-
-  #atomically<T>(work: () => T): T {
-    return this.#sql.inTransaction ? work() : this.#sql.transaction(work);
   }
 
   #tell(): void {

@@ -65,7 +65,7 @@ export class OperatorLocks {
   }
 
   atomically<T>(work: () => T): T {
-    return this.#sql.inTransaction ? work() : this.#sql.transaction(work);
+    return this.#sql.atomically(work);
   }
 }
 

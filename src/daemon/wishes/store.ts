@@ -260,6 +260,6 @@ export class Store {
 
   /** All of `work` or nothing; within a surrounding transaction, with that one. */
   atomically<T>(work: () => T): T {
-    return this.#sql.inTransaction ? work() : this.#sql.transaction(work);
+    return this.#sql.atomically(work);
   }
 }

@@ -76,7 +76,7 @@ export class Store {
 
   /** All of `work` is on disk, or nothing. */
   atomically<T>(work: () => T): T {
-    return this.#sql.inTransaction ? work() : this.#sql.transaction(work);
+    return this.#sql.atomically(work);
   }
 
   attachments(): Attachment[] {
