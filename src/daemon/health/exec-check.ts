@@ -1,4 +1,5 @@
 import { readFile } from "node:fs/promises";
+import { setTimeout } from "node:timers/promises";
 import type Docker from "dockerode";
 import { type Engine, withoutFrames } from "../engine/index.ts";
 import type { Answer } from "./health.ts";
@@ -7,6 +8,9 @@ import type { Answer } from "./health.ts";
 const toldBytes = 512;
 /** What the engine may take beside the program, in milliseconds. */
 const engineMs = 10_000;
+/** How long a check may take to end when it is killed, and how often it is looked whether it has, in milliseconds. */
+const killMs = 2000;
+const pauseMs = 20;
 
 /** Checks of one container. */
 export interface ExecCheck {
@@ -42,10 +46,10 @@ export function execChecker(engine: Engine, container: string, { command, timeou
       const read = (_: Docker, abortSignal: AbortSignal) => readTo(output, exec, abortSignal);
       await engine.call("run a check", stop, read, timeoutMs + engineMs);
     } catch (thrown) {
-      if (signal.aborted) await inspect(exec, AbortSignal.timeout(engineMs)).then(kill, () => {});
+      if (signal.aborted) await end(() => inspect(exec, AbortSignal.timeout(engineMs))).catch(() => {});
       signal.throwIfAborted();
       if (!late.aborted) throw thrown;
-      const isKilled = await kill(await inspect(exec, signal));
+      const isKilled = await end(() => inspect(exec, signal));
       if (!isKilled) stuck = exec;
       const left = isKilled ? "and was killed" : "and could not be killed";
       return { isWell: false, said: `${what} took longer than ${timeoutMs} ms ${left}` };
@@ -75,23 +79,32 @@ function textOf(output: readonly Buffer[]): string {
     .slice(0, toldBytes);
 }
 
+/** Kills a check until the engine says that it has ended; false if it does not end. One that is only being started has no process yet. */
+async function end(look: () => Promise<Docker.ExecInspectInfo>): Promise<boolean> {
+  for (let waitedMs = 0; waitedMs < killMs; waitedMs += pauseMs) {
+    const now = await look();
+    if (!now.Running) return true;
+    await kill(now);
+    await setTimeout(pauseMs);
+  }
+  return false;
+}
+
 /**
  * Kills a check and what it started: the engine has no call for that. Only a process that is this container's, by its cgroup;
  * the engine gives each check a group of its own.
  */
-async function kill({ Pid: pid, Running, ContainerID: container }: Docker.ExecInspectInfo): Promise<boolean> {
-  if (!Running) return true;
+async function kill({ Pid: pid, ContainerID: container }: Docker.ExecInspectInfo): Promise<void> {
   try {
     const [cgroup, stat] = await Promise.all([
       readFile(`/proc/${pid}/cgroup`, "utf8"),
       readFile(`/proc/${pid}/stat`, "utf8"),
     ]);
-    if (!cgroup.includes(container)) return false;
+    if (!cgroup.includes(container)) return;
     // The third after the name, which stands in parentheses (proc(5)).
     const group = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[2]);
     process.kill(group === pid ? -pid : pid, "SIGKILL");
-    return true;
   } catch {
-    return false; // The daemon does not see it, or may not.
+    // It has ended, or the daemon does not see it, or may not: the engine says which.
   }
 }
