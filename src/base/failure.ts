@@ -53,10 +53,19 @@ export function invalidField(field: string, message: string): Failure {
   return invalidFields([{ field, message }]);
 }
 
-/** An `invalid` failure that lists every violation in its message, so that no door can lose one. */
+/** An `invalid` failure about several fields. */
 export function invalidFields(violations: readonly FieldViolation[]): Failure {
+  return refusedFields("invalid", violations);
+}
+
+/** A failure that lists every violation in its message, so that no door can lose one; `next` is a step for all of them. */
+export function refusedFields(
+  kind: FailureKind,
+  violations: readonly FieldViolation[],
+  next?: string,
+): Failure {
   const sentences = violations.map(({ field, message }) => `${field}: ${message}`);
-  return new Failure("invalid", sentences.join("; "), { violations });
+  return new Failure(kind, [...sentences, ...(next === undefined ? [] : [next])].join("; "), { violations });
 }
 
 /**

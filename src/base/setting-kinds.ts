@@ -117,19 +117,33 @@ export function isHostPort(text: string): boolean {
 
 /** A list of host names and addresses without ports. */
 export function hosts(of: Of<readonly string[]>): Setting<readonly string[]> {
-  const name = v.check((given: string) => hostPattern.test(given) || /^[0-9a-fA-F:.]{2,45}$/.test(given));
-  return {
+  return list({
     ...of,
-    schema: listOf(v.pipe(v.string(), name)),
+    isItem: (given) => hostPattern.test(given) || /^[0-9a-fA-F:.]{2,45}$/.test(given),
+    most: 64,
     allowed: "a list of host names or addresses, separated by commas",
-  };
+  });
 }
 
-function listOf(item: v.GenericSchema<unknown, string>): v.GenericSchema<unknown, readonly string[]> {
-  return v.pipe(
+/** A list of texts, given as one or with commas between; `isNoneAllowed`: a text of nothing means none. */
+export function list({
+  isItem,
+  most,
+  isNoneAllowed = false,
+  ...of
+}: Of<readonly string[]> & {
+  isItem: (text: string) => boolean;
+  most: number;
+  isNoneAllowed?: boolean;
+  allowed: string;
+}): Setting<readonly string[]> {
+  const parted = (text: string) =>
+    isNoneAllowed && text.trim() === "" ? [] : text.split(",").map((one) => one.trim());
+  const schema = v.pipe(
     v.unknown(),
-    v.transform((given) => (typeof given === "string" ? given.split(",").map((one) => one.trim()) : given)),
-    v.array(item),
-    v.maxLength(64),
+    v.transform((given) => (typeof given === "string" ? parted(given) : given)),
+    v.array(v.pipe(v.string(), v.check(isItem))),
+    v.maxLength(most),
   );
+  return { ...of, schema };
 }

@@ -1,4 +1,4 @@
-import * as v from "valibot";
+import { list } from "../../base/setting-kinds.ts";
 import type { Setting } from "../../base/settings.ts";
 
 /** One entry of `invoke.allow`: a port, and a path or, with `*` at its end, all that begin so. */
@@ -12,19 +12,8 @@ const entry = /^(\*|published|[1-9]\d{0,4}):(\/[!-"$-)+-[\]-~]*)(\*?)$/;
 
 /** `invoke.allow`: which ports and paths of runtimes may be asked. */
 export function allowSetting(of: { default: readonly string[]; doc: string }): Setting<readonly string[]> {
-  const schema = v.pipe(
-    v.unknown(),
-    v.transform((given) => (typeof given === "string" ? given.split(",").map((one) => one.trim()) : given)),
-    v.array(
-      v.pipe(
-        v.string(),
-        v.check((text) => parse(text) !== undefined),
-      ),
-    ),
-    v.maxLength(64),
-  );
   const allowed = "a list of PORT:PATH such as 8443:/api/*; PORT may be * or published, PATH may end with *";
-  return { ...of, schema, allowed };
+  return list({ ...of, isItem: (text) => parse(text) !== undefined, most: 64, allowed });
 }
 
 /** Whether a request may be sent. `published` are the ports that the runtime's wish names. */

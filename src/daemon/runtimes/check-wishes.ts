@@ -1,5 +1,5 @@
 import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
-import { Failure, type FieldViolation, failure, invalidFields } from "../../base/failure.ts";
+import { Failure, type FieldViolation, failure, invalidFields, refusedFields } from "../../base/failure.ts";
 import { type Admission, admit, desiredOf, type Wish, wrongSpec } from "../wishes/index.ts";
 import { runtimeLimit } from "./commands.ts";
 import { standing } from "./plan-wishes.ts";
@@ -36,9 +36,11 @@ export function checkWishes(
     return refused.flatMap((why) => (why ? { ...why, violations: placed(why.violations, at) } : []));
   });
   if (refusals.length === 0) return;
-  const { message, violations } = invalidFields(refusals.flatMap((one) => one.violations));
   const kind = refusals.every((one) => one.kind === "denied") ? "denied" : "invalid";
-  throw failure(kind, message, { violations });
+  throw refusedFields(
+    kind,
+    refusals.flatMap(({ violations }) => violations),
+  );
 }
 
 /** Why something is refused. What has no violations is about the node as a whole, and is thrown at once. */

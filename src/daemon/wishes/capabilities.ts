@@ -1,7 +1,7 @@
-import * as v from "valibot";
 import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { evidence } from "../../base/evidence.ts";
-import { type FieldViolation, failure } from "../../base/failure.ts";
+import { type FieldViolation, refusedFields } from "../../base/failure.ts";
+import { list } from "../../base/setting-kinds.ts";
 import type { Setting } from "../../base/settings.ts";
 
 /** All of Linux, by their numbers: see capabilities(7). */
@@ -52,22 +52,12 @@ export function capabilitiesSetting(of: {
   default: readonly string[];
   doc: string;
 }): Setting<readonly string[]> {
-  const schema = v.pipe(
-    v.unknown(),
-    v.transform((given) => (typeof given === "string" ? listed(given) : given)),
-    v.array(
-      v.pipe(
-        v.string(),
-        v.check((name) => known.includes(name)),
-      ),
-    ),
-  );
-  return { ...of, schema, allowed: "a list of capabilities without CAP_, as in NET_ADMIN" };
-}
-
-/** Nothing at all means none. */
-function listed(text: string): string[] {
-  return text.trim() === "" ? [] : text.split(",").map((one) => one.trim());
+  return list({
+    ...of,
+    isItem: (name) => known.includes(name),
+    ...{ most: Number.POSITIVE_INFINITY, isNoneAllowed: true },
+    allowed: "a list of capabilities without CAP_, as in NET_ADMIN",
+  });
 }
 
 /** Capabilities that there are not, and those that are named twice. */
@@ -92,7 +82,5 @@ export function checkAllowed({ capabilities }: RuntimeSpec, allowed: readonly st
       ? []
       : [{ field: `spec.capabilities[${index}]`, message: `${name} is not allowed ${setting}` }],
   );
-  if (violations.length === 0) return;
-  const sentences = violations.map(({ field, message }) => `${field}: ${message}`);
-  throw failure("denied", sentences.join("; "), { violations });
+  if (violations.length > 0) throw refusedFields("denied", violations);
 }

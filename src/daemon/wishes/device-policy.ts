@@ -1,6 +1,6 @@
-import * as v from "valibot";
 import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
-import { failure } from "../../base/failure.ts";
+import { refusedFields } from "../../base/failure.ts";
+import { list } from "../../base/setting-kinds.ts";
 import type { Setting } from "../../base/settings.ts";
 
 /**
@@ -18,24 +18,12 @@ const pattern =
 
 /** `policy.devices` */
 export function devicesSetting(of: { default: readonly string[]; doc: string }): Setting<readonly string[]> {
-  const schema = v.pipe(
-    v.unknown(),
-    v.transform((given) => (typeof given === "string" ? listed(given) : given)),
-    v.array(
-      v.pipe(
-        v.string(),
-        v.maxLength(255),
-        v.check((one) => pattern.test(one) && expressionOf(one) !== undefined),
-      ),
-    ),
-    v.maxLength(64),
-  );
-  return { ...of, schema, allowed: "a list of names below /dev, as in ttyUSB* or serial/by-id/*" };
-}
-
-/** Nothing at all means none. */
-function listed(text: string): string[] {
-  return text.trim() === "" ? [] : text.split(",").map((one) => one.trim());
+  return list({
+    ...of,
+    isItem: (one) => one.length <= 255 && pattern.test(one) && expressionOf(one) !== undefined,
+    ...{ most: 64, isNoneAllowed: true },
+    allowed: "a list of names below /dev, as in ttyUSB* or serial/by-id/*",
+  });
 }
 
 /** Whether a path of the node is on the list. */
@@ -52,9 +40,7 @@ export function checkDevicesAllowed({ devices }: RuntimeSpec, allowed: readonly 
     const message = `${nodePath} is not allowed on this node, whose setting policy.devices allows ${list}`;
     return [{ field: `spec.devices[${index}].node_path`, message }];
   });
-  if (violations.length === 0) return;
-  const sentences = violations.map(({ field, message }) => `${field}: ${message}`);
-  throw failure("denied", sentences.join("; "), { violations });
+  if (violations.length > 0) throw refusedFields("denied", violations);
 }
 
 function expressionOf(one: string): RegExp | undefined {

@@ -6,7 +6,7 @@ import {
   DeviceStatusSchema,
 } from "../../../gen/edge/v1/devices_pb.ts";
 import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
-import { type FieldViolation, failure, invalidFields } from "../../base/failure.ts";
+import { type FieldViolation, invalidFields, refusedFields } from "../../base/failure.ts";
 import { findDevice } from "../../wire/device-path.ts";
 import { pathInside } from "../../wire/devices.ts";
 import type { Wish } from "./store.ts";
@@ -63,9 +63,7 @@ export function checkDevices(
     const message = `${device.nodePath} is used by runtime ${other.of}${same}: say of both that it is shared, or choose another`;
     return [{ field: `spec.devices[${index}].node_path`, message }];
   });
-  if (violations.length === 0) return;
-  const sentences = violations.map(({ field, message }) => `${field}: ${message}`).join("; ");
-  throw failure("conflict", sentences, { violations });
+  if (violations.length > 0) throw refusedFields("conflict", violations);
 }
 
 interface Named {

@@ -1,6 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import { type Vnic, VnicPhase, type VnicStatus, VnicStatusSchema } from "../../../gen/edge/v1/vnics_pb.ts";
-import { type Failure, failure } from "../../base/failure.ts";
+import { type Failure, failure, refusedFields } from "../../base/failure.ts";
 import type { Reached } from "../network/index.ts";
 import type { Wish } from "./store.ts";
 
@@ -58,7 +58,5 @@ export function checkAgainstOthers(
     const message = `${mac} is that of ${same.vnic.name} of runtime ${same.of}`;
     return [{ field: `spec.vnics[${index}].mac`, message }];
   });
-  if (violations.length === 0) return;
-  const sentences = violations.map(({ field, message }) => `${field}: ${message}`).join("; ");
-  throw failure("conflict", `${sentences}; choose another, or leave it out`, { violations });
+  if (violations.length > 0) throw refusedFields("conflict", violations, "choose another, or leave it out");
 }
