@@ -1,5 +1,6 @@
 import { isAbsolute } from "node:path";
 import * as v from "valibot";
+import { formatDuration, parseDuration } from "./quantity.ts";
 import type { Setting } from "./settings.ts";
 import { parseSizeBytes, sizeAllowed } from "./sizes.ts";
 
@@ -46,6 +47,27 @@ export function port({
 /** A time in milliseconds; the key ends in `_ms`. */
 export function milliseconds(of: Of<number> & { min: number; max: number }): Setting<number> {
   return { ...whole(of), allowed: `milliseconds from ${of.min} to ${of.max}` };
+}
+
+/** A time as people write it, `30m`; its value is in milliseconds. */
+export function duration({ min, max, ...of }: Of<number> & { min: number; max: number }): Setting<number> {
+  const schema = v.pipe(
+    v.string(),
+    v.transform((given) => durationMs(given)),
+    v.number(),
+    v.minValue(min),
+    v.maxValue(max),
+  );
+  const allowed = `a duration such as 250ms, 30s, 5m, 2h or 7d, from ${formatDuration(min)} to ${formatDuration(max)}`;
+  return { ...of, schema, allowed };
+}
+
+function durationMs(text: string): number | undefined {
+  try {
+    return parseDuration(text);
+  } catch {
+    return undefined; // The setting says what is allowed.
+  }
 }
 
 /** A time in days, or a part of one; the key ends in `_days`. Text is taken when it is decimal digits. */

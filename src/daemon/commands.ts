@@ -35,6 +35,9 @@ export interface Rooms {
   leaving: Decommission;
 }
 
+/** Stands for what is not built yet. */
+const notYet = (): Promise<never> => Promise.reject(failure("unsupported", "this daemon cannot do that yet"));
+
 /** Every command of the contract and who carries it out. Forgetting one does not compile. */
 const commands: Table<Rooms> = {
   createRuntime,
@@ -59,6 +62,42 @@ const commands: Table<Rooms> = {
   listEvents,
   planWishes,
   applyWishes,
+  deployAgent: notYet,
+  getAgent: notYet,
+  listAgents: notYet,
+  rollbackAgent: notYet,
+  removeAgent: notYet,
+  executeTask: notYet,
+  getTask: notYet,
+  listTasks: notYet,
+  cancelTask: notYet,
+  getTaskLogs: notYet,
+  checkPolicy: notYet,
+  getPolicy: notYet,
+  testPolicy: notYet,
+  getSealingKey: notYet,
+  setCredential: notYet,
+  listCredentials: notYet,
+  removeCredential: notYet,
+  rotateVaultKey: notYet,
+  listModels: notYet,
+  getLlmUsage: notYet,
+  createSession: notYet,
+  getSession: notYet,
+  listSessions: notYet,
+  appendMessages: notYet,
+  closeSession: notYet,
+  deleteSession: notYet,
+  publishMessage: notYet,
+  readMessages: notYet,
+  listSubscriptions: notYet,
+  listDeadLetters: notYet,
+  storeMemory: notYet,
+  searchMemory: notYet,
+  forgetMemory: notYet,
+  listMemoryGroups: notYet,
+  listAudit: notYet,
+  verifyAudit: notYet,
 };
 
 /** Calls the handler of whatever is asked. */

@@ -1,10 +1,19 @@
 import { type DescMethod, equals, toBinary } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
+import { Agents } from "../../gen/edge/v1/agents_pb.ts";
+import { Audit } from "../../gen/edge/v1/audit_pb.ts";
 import { type Command, CommandSchema, type Result, ResultSchema } from "../../gen/edge/v1/command_pb.ts";
+import { Credentials } from "../../gen/edge/v1/credentials_pb.ts";
 import { Events } from "../../gen/edge/v1/events_pb.ts";
+import { Gateway } from "../../gen/edge/v1/gateway_pb.ts";
 import { Invoke } from "../../gen/edge/v1/invoke_pb.ts";
+import { Memory } from "../../gen/edge/v1/memory_pb.ts";
 import { Node } from "../../gen/edge/v1/node_pb.ts";
+import { Policy } from "../../gen/edge/v1/policy_pb.ts";
 import { Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
+import { Sessions } from "../../gen/edge/v1/sessions_pb.ts";
+import { Tasks } from "../../gen/edge/v1/tasks_pb.ts";
+import { Topics } from "../../gen/edge/v1/topics_pb.ts";
 import { Wishes } from "../../gen/edge/v1/wishes_pb.ts";
 import { failure } from "../base/failure.ts";
 import { maxFrameBytes } from "./limits.ts";
@@ -22,7 +31,17 @@ export type RequestOf<C extends CommandCase> = Extract<Request, { case: C }>["va
 export type ResponseOf<C extends CommandCase> = Extract<Outcome, { case: C }>["value"];
 
 /** The services whose methods are commands to a node. Doors two and three are made from them. */
-export const nodeServices = [Runtimes, Wishes, Node, Events, Invoke] as const;
+export const nodeServices = [
+  ...[Runtimes, Wishes, Node, Events, Invoke],
+  ...[Agents, Tasks, Policy, Credentials, Gateway, Sessions, Topics, Memory, Audit],
+];
+
+/** Services whose commands may be about one thing with a name, and what that is. */
+const nouns = new Map<string, string>([
+  [Runtimes.typeName, "runtime"],
+  [Agents.typeName, "agent"],
+  [Credentials.typeName, "credential"],
+]);
 
 /** One capability, as the contract says it. */
 export interface Capability {
@@ -66,10 +85,11 @@ export function capabilityOf(command: Command): Capability | undefined {
  * about none.
  */
 export function workloadOf(command: Command): string | undefined {
+  const noun = nouns.get(capabilityOf(command)?.method.parent.typeName ?? "");
   const { value } = command.request;
-  if (value === undefined) return undefined;
-  if ("name" in value && value.name !== "") return `runtime/${value.name}`;
-  if ("spec" in value && value.spec) return `runtime/${value.spec.name}`;
+  if (noun === undefined || value === undefined) return undefined;
+  if ("name" in value && value.name !== "") return `${noun}/${value.name}`;
+  if ("spec" in value && value.spec) return `${noun}/${value.spec.name}`;
   return undefined;
 }
 

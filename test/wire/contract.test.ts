@@ -1,18 +1,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create, type DescMessage, getOption, hasOption } from "@bufbuild/protobuf";
+import { file_edge_v1_broker } from "../../gen/edge/v1/broker_pb.ts";
 import { CommandSchema, file_edge_v1_command, ResultSchema } from "../../gen/edge/v1/command_pb.ts";
 import { file_edge_v1_control } from "../../gen/edge/v1/control_pb.ts";
 import { file_edge_v1_enrolment } from "../../gen/edge/v1/enrolment_pb.ts";
 import { FailureKind as WireKind } from "../../gen/edge/v1/failure_pb.ts";
 import { file_edge_v1_fleet } from "../../gen/edge/v1/fleet_pb.ts";
-import { file_edge_v1_invoke } from "../../gen/edge/v1/invoke_pb.ts";
 import { file_edge_v1_netmon } from "../../gen/edge/v1/netmon_pb.ts";
-import { file_edge_v1_node } from "../../gen/edge/v1/node_pb.ts";
 import { rules } from "../../gen/edge/v1/rules_pb.ts";
-import { file_edge_v1_runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
 import { Failure, type FailureKind, failure } from "../../src/base/failure.ts";
-import { capabilities, capabilityOf, workloadOf } from "../../src/wire/commands.ts";
+import { capabilities, capabilityOf, nodeServices, workloadOf } from "../../src/wire/commands.ts";
 import {
   failureTable,
   fromConnectError,
@@ -26,10 +24,9 @@ const files = [
   file_edge_v1_control,
   file_edge_v1_enrolment,
   file_edge_v1_fleet,
-  file_edge_v1_invoke,
   file_edge_v1_netmon,
-  file_edge_v1_node,
-  file_edge_v1_runtimes,
+  file_edge_v1_broker,
+  ...nodeServices.map(({ file }) => file),
 ];
 const kinds = Object.keys(failureTable) as FailureKind[];
 
@@ -50,7 +47,7 @@ test("every case of Command is a method of one service, with the same name and n
 
 test("a capability that only reads says so in the contract", () => {
   const reads = capabilities.filter((one) => one.isRead).map((one) => one.method.name);
-  for (const name of reads) assert.match(name, /^(Get|List|Plan)/);
+  for (const name of reads) assert.match(name, /^(Get|List|Plan|Read|Search|Check|Test|Verify)/);
   assert.ok(!reads.includes("CreateRuntime"));
 });
 
@@ -67,6 +64,15 @@ test("commands of one runtime share a workload, whatever they ask", () => {
   assert.equal(workloadOf(named), "runtime/plc1");
   assert.equal(workloadOf(made), "runtime/plc1");
   assert.equal(workloadOf(none), undefined);
+});
+
+test("an agent and a runtime of one name are two workloads, and tasks of one agent do not wait for each other", () => {
+  const agent = create(CommandSchema, {
+    request: { case: "deployAgent", value: { spec: { name: "plc1" } } },
+  });
+  const task = create(CommandSchema, { request: { case: "executeTask", value: { agent: "plc1" } } });
+  assert.equal(workloadOf(agent), "agent/plc1");
+  assert.equal(workloadOf(task), undefined);
 });
 
 test("every pattern of the contract compiles and says what it means", () => {

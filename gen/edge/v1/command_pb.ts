@@ -7,17 +7,35 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { DeployAgentRequest, DeployAgentResponse, GetAgentRequest, GetAgentResponse, ListAgentsRequest, ListAgentsResponse, RemoveAgentRequest, RemoveAgentResponse, RollbackAgentRequest, RollbackAgentResponse } from "./agents_pb.ts";
+import { file_edge_v1_agents } from "./agents_pb.ts";
+import type { ListAuditRequest, ListAuditResponse, VerifyAuditRequest, VerifyAuditResponse } from "./audit_pb.ts";
+import { file_edge_v1_audit } from "./audit_pb.ts";
+import type { GetSealingKeyRequest, GetSealingKeyResponse, ListCredentialsRequest, ListCredentialsResponse, RemoveCredentialRequest, RemoveCredentialResponse, RotateVaultKeyRequest, RotateVaultKeyResponse, SetCredentialRequest, SetCredentialResponse } from "./credentials_pb.ts";
+import { file_edge_v1_credentials } from "./credentials_pb.ts";
 import type { ListEventsRequest, ListEventsResponse } from "./events_pb.ts";
 import { file_edge_v1_events } from "./events_pb.ts";
 import type { Failure } from "./failure_pb.ts";
 import { file_edge_v1_failure } from "./failure_pb.ts";
+import type { GetLlmUsageRequest, GetLlmUsageResponse, ListModelsRequest, ListModelsResponse } from "./gateway_pb.ts";
+import { file_edge_v1_gateway } from "./gateway_pb.ts";
 import type { InvokeRuntimeRequest, InvokeRuntimeResponse } from "./invoke_pb.ts";
 import { file_edge_v1_invoke } from "./invoke_pb.ts";
+import type { ForgetMemoryRequest, ForgetMemoryResponse, ListMemoryGroupsRequest, ListMemoryGroupsResponse, SearchMemoryRequest, SearchMemoryResponse, StoreMemoryRequest, StoreMemoryResponse } from "./memory_pb.ts";
+import { file_edge_v1_memory } from "./memory_pb.ts";
 import type { DecommissionRequest, DecommissionResponse, GetInterfacesRequest, GetInterfacesResponse, GetMetricsRequest, GetMetricsResponse, GetNodeRequest, GetNodeResponse, ListSerialDevicesRequest, ListSerialDevicesResponse, PlanDecommissionRequest, PlanDecommissionResponse } from "./node_pb.ts";
 import { file_edge_v1_node } from "./node_pb.ts";
+import type { CheckPolicyRequest, CheckPolicyResponse, GetPolicyRequest, GetPolicyResponse, TestPolicyRequest, TestPolicyResponse } from "./policy_pb.ts";
+import { file_edge_v1_policy } from "./policy_pb.ts";
 import { file_edge_v1_rules } from "./rules_pb.ts";
 import type { CreateRuntimeRequest, CreateRuntimeResponse, DeleteRuntimeRequest, DeleteRuntimeResponse, GetRuntimeLogsRequest, GetRuntimeLogsResponse, GetRuntimeRequest, GetRuntimeResponse, GetRuntimeStatsRequest, GetRuntimeStatsResponse, ListRuntimesRequest, ListRuntimesResponse, LockRuntimeRequest, LockRuntimeResponse, RestartRuntimeRequest, RestartRuntimeResponse, StartRuntimeRequest, StartRuntimeResponse, StopRuntimeRequest, StopRuntimeResponse, UnlockRuntimeRequest, UnlockRuntimeResponse, UpdateRuntimeRequest, UpdateRuntimeResponse } from "./runtimes_pb.ts";
 import { file_edge_v1_runtimes } from "./runtimes_pb.ts";
+import type { AppendMessagesRequest, AppendMessagesResponse, CloseSessionRequest, CloseSessionResponse, CreateSessionRequest, CreateSessionResponse, DeleteSessionRequest, DeleteSessionResponse, GetSessionRequest, GetSessionResponse, ListSessionsRequest, ListSessionsResponse } from "./sessions_pb.ts";
+import { file_edge_v1_sessions } from "./sessions_pb.ts";
+import type { CancelTaskRequest, CancelTaskResponse, ExecuteTaskRequest, ExecuteTaskResponse, GetTaskLogsRequest, GetTaskLogsResponse, GetTaskRequest, GetTaskResponse, ListTasksRequest, ListTasksResponse } from "./tasks_pb.ts";
+import { file_edge_v1_tasks } from "./tasks_pb.ts";
+import type { ListDeadLettersRequest, ListDeadLettersResponse, ListSubscriptionsRequest, ListSubscriptionsResponse, PublishMessageRequest, PublishMessageResponse, ReadMessagesRequest, ReadMessagesResponse } from "./topics_pb.ts";
+import { file_edge_v1_topics } from "./topics_pb.ts";
 import type { ApplyWishesRequest, ApplyWishesResponse, PlanWishesRequest, PlanWishesResponse } from "./wishes_pb.ts";
 import { file_edge_v1_wishes } from "./wishes_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
@@ -28,7 +46,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file edge/v1/command.proto.
  */
 export const file_edge_v1_command: GenFile = /*@__PURE__*/
-  fileDesc("ChVlZGdlL3YxL2NvbW1hbmQucHJvdG8SB2VkZ2UudjEi4AoKB0NvbW1hbmQSTAoCaWQYASABKAlCQOLHGDwIARITW0EtWmEtejAtOV8tXXsxLDY0fRojMSB0byA2NCBsZXR0ZXJzLCBkaWdpdHMsICctJyBvciAnXycSHAoJYnVkZ2V0X21zGAIgASgNQgnixxgFQIC4mSkSFgoFYWN0b3IYAyABKAlCB+LHGAMggAESNwoOY3JlYXRlX3J1bnRpbWUYECABKAsyHS5lZGdlLnYxLkNyZWF0ZVJ1bnRpbWVSZXF1ZXN0SAASMQoLZ2V0X3J1bnRpbWUYESABKAsyGi5lZGdlLnYxLkdldFJ1bnRpbWVSZXF1ZXN0SAASNQoNbGlzdF9ydW50aW1lcxgSIAEoCzIcLmVkZ2UudjEuTGlzdFJ1bnRpbWVzUmVxdWVzdEgAEjUKDXN0YXJ0X3J1bnRpbWUYEyABKAsyHC5lZGdlLnYxLlN0YXJ0UnVudGltZVJlcXVlc3RIABIzCgxzdG9wX3J1bnRpbWUYFCABKAsyGy5lZGdlLnYxLlN0b3BSdW50aW1lUmVxdWVzdEgAEjkKD3Jlc3RhcnRfcnVudGltZRgVIAEoCzIeLmVkZ2UudjEuUmVzdGFydFJ1bnRpbWVSZXF1ZXN0SAASNwoOZGVsZXRlX3J1bnRpbWUYFiABKAsyHS5lZGdlLnYxLkRlbGV0ZVJ1bnRpbWVSZXF1ZXN0SAASOgoQZ2V0X3J1bnRpbWVfbG9ncxgXIAEoCzIeLmVkZ2UudjEuR2V0UnVudGltZUxvZ3NSZXF1ZXN0SAASPAoRZ2V0X3J1bnRpbWVfc3RhdHMYGCABKAsyHy5lZGdlLnYxLkdldFJ1bnRpbWVTdGF0c1JlcXVlc3RIABI3Cg51cGRhdGVfcnVudGltZRgZIAEoCzIdLmVkZ2UudjEuVXBkYXRlUnVudGltZVJlcXVlc3RIABIzCgxsb2NrX3J1bnRpbWUYGiABKAsyGy5lZGdlLnYxLkxvY2tSdW50aW1lUmVxdWVzdEgAEjcKDnVubG9ja19ydW50aW1lGBsgASgLMh0uZWRnZS52MS5VbmxvY2tSdW50aW1lUmVxdWVzdEgAEisKCGdldF9ub2RlGCAgASgLMhcuZWRnZS52MS5HZXROb2RlUmVxdWVzdEgAEjcKDmdldF9pbnRlcmZhY2VzGCEgASgLMh0uZWRnZS52MS5HZXRJbnRlcmZhY2VzUmVxdWVzdEgAEkAKE2xpc3Rfc2VyaWFsX2RldmljZXMYIiABKAsyIS5lZGdlLnYxLkxpc3RTZXJpYWxEZXZpY2VzUmVxdWVzdEgAEjEKC2dldF9tZXRyaWNzGCMgASgLMhouZWRnZS52MS5HZXRNZXRyaWNzUmVxdWVzdEgAEj0KEXBsYW5fZGVjb21taXNzaW9uGCQgASgLMiAuZWRnZS52MS5QbGFuRGVjb21taXNzaW9uUmVxdWVzdEgAEjQKDGRlY29tbWlzc2lvbhglIAEoCzIcLmVkZ2UudjEuRGVjb21taXNzaW9uUmVxdWVzdEgAEjEKC2xpc3RfZXZlbnRzGCggASgLMhouZWRnZS52MS5MaXN0RXZlbnRzUmVxdWVzdEgAEjcKDmludm9rZV9ydW50aW1lGDAgASgLMh0uZWRnZS52MS5JbnZva2VSdW50aW1lUmVxdWVzdEgAEjEKC3BsYW5fd2lzaGVzGDggASgLMhouZWRnZS52MS5QbGFuV2lzaGVzUmVxdWVzdEgAEjMKDGFwcGx5X3dpc2hlcxg5IAEoCzIbLmVkZ2UudjEuQXBwbHlXaXNoZXNSZXF1ZXN0SABCCQoHcmVxdWVzdCL0CgoGUmVzdWx0EhoKCmNvbW1hbmRfaWQYASABKAlCBuLHGAIgQBIvCgtmaW5pc2hlZF9hdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHdG9va19tcxgDIAEoDRIjCgdmYWlsdXJlGA8gASgLMhAuZWRnZS52MS5GYWlsdXJlSAASOAoOY3JlYXRlX3J1bnRpbWUYECABKAsyHi5lZGdlLnYxLkNyZWF0ZVJ1bnRpbWVSZXNwb25zZUgAEjIKC2dldF9ydW50aW1lGBEgASgLMhsuZWRnZS52MS5HZXRSdW50aW1lUmVzcG9uc2VIABI2Cg1saXN0X3J1bnRpbWVzGBIgASgLMh0uZWRnZS52MS5MaXN0UnVudGltZXNSZXNwb25zZUgAEjYKDXN0YXJ0X3J1bnRpbWUYEyABKAsyHS5lZGdlLnYxLlN0YXJ0UnVudGltZVJlc3BvbnNlSAASNAoMc3RvcF9ydW50aW1lGBQgASgLMhwuZWRnZS52MS5TdG9wUnVudGltZVJlc3BvbnNlSAASOgoPcmVzdGFydF9ydW50aW1lGBUgASgLMh8uZWRnZS52MS5SZXN0YXJ0UnVudGltZVJlc3BvbnNlSAASOAoOZGVsZXRlX3J1bnRpbWUYFiABKAsyHi5lZGdlLnYxLkRlbGV0ZVJ1bnRpbWVSZXNwb25zZUgAEjsKEGdldF9ydW50aW1lX2xvZ3MYFyABKAsyHy5lZGdlLnYxLkdldFJ1bnRpbWVMb2dzUmVzcG9uc2VIABI9ChFnZXRfcnVudGltZV9zdGF0cxgYIAEoCzIgLmVkZ2UudjEuR2V0UnVudGltZVN0YXRzUmVzcG9uc2VIABI4Cg51cGRhdGVfcnVudGltZRgZIAEoCzIeLmVkZ2UudjEuVXBkYXRlUnVudGltZVJlc3BvbnNlSAASNAoMbG9ja19ydW50aW1lGBogASgLMhwuZWRnZS52MS5Mb2NrUnVudGltZVJlc3BvbnNlSAASOAoOdW5sb2NrX3J1bnRpbWUYGyABKAsyHi5lZGdlLnYxLlVubG9ja1J1bnRpbWVSZXNwb25zZUgAEiwKCGdldF9ub2RlGCAgASgLMhguZWRnZS52MS5HZXROb2RlUmVzcG9uc2VIABI4Cg5nZXRfaW50ZXJmYWNlcxghIAEoCzIeLmVkZ2UudjEuR2V0SW50ZXJmYWNlc1Jlc3BvbnNlSAASQQoTbGlzdF9zZXJpYWxfZGV2aWNlcxgiIAEoCzIiLmVkZ2UudjEuTGlzdFNlcmlhbERldmljZXNSZXNwb25zZUgAEjIKC2dldF9tZXRyaWNzGCMgASgLMhsuZWRnZS52MS5HZXRNZXRyaWNzUmVzcG9uc2VIABI+ChFwbGFuX2RlY29tbWlzc2lvbhgkIAEoCzIhLmVkZ2UudjEuUGxhbkRlY29tbWlzc2lvblJlc3BvbnNlSAASNQoMZGVjb21taXNzaW9uGCUgASgLMh0uZWRnZS52MS5EZWNvbW1pc3Npb25SZXNwb25zZUgAEjIKC2xpc3RfZXZlbnRzGCggASgLMhsuZWRnZS52MS5MaXN0RXZlbnRzUmVzcG9uc2VIABI4Cg5pbnZva2VfcnVudGltZRgwIAEoCzIeLmVkZ2UudjEuSW52b2tlUnVudGltZVJlc3BvbnNlSAASMgoLcGxhbl93aXNoZXMYOCABKAsyGy5lZGdlLnYxLlBsYW5XaXNoZXNSZXNwb25zZUgAEjQKDGFwcGx5X3dpc2hlcxg5IAEoCzIcLmVkZ2UudjEuQXBwbHlXaXNoZXNSZXNwb25zZUgAQgkKB291dGNvbWUiggEKCFByb2dyZXNzEhwKCmNvbW1hbmRfaWQYASABKAlCCOLHGAQIASBAEhYKBXBoYXNlGAIgASgJQgfixxgDIIAgEhIKCmRvbmVfYnl0ZXMYAyABKAQSEwoLdG90YWxfYnl0ZXMYBCABKAQSFwoGZGV0YWlsGAUgASgJQgfixxgDIIAgYgZwcm90bzM", [file_edge_v1_events, file_edge_v1_failure, file_edge_v1_invoke, file_edge_v1_node, file_edge_v1_rules, file_edge_v1_runtimes, file_edge_v1_wishes, file_google_protobuf_timestamp]);
+  fileDesc("ChVlZGdlL3YxL2NvbW1hbmQucHJvdG8SB2VkZ2UudjEimBoKB0NvbW1hbmQSTAoCaWQYASABKAlCQOLHGDwIARITW0EtWmEtejAtOV8tXXsxLDY0fRojMSB0byA2NCBsZXR0ZXJzLCBkaWdpdHMsICctJyBvciAnXycSHAoJYnVkZ2V0X21zGAIgASgNQgnixxgFQIC4mSkSFgoFYWN0b3IYAyABKAlCB+LHGAMggAESNwoOY3JlYXRlX3J1bnRpbWUYECABKAsyHS5lZGdlLnYxLkNyZWF0ZVJ1bnRpbWVSZXF1ZXN0SAASMQoLZ2V0X3J1bnRpbWUYESABKAsyGi5lZGdlLnYxLkdldFJ1bnRpbWVSZXF1ZXN0SAASNQoNbGlzdF9ydW50aW1lcxgSIAEoCzIcLmVkZ2UudjEuTGlzdFJ1bnRpbWVzUmVxdWVzdEgAEjUKDXN0YXJ0X3J1bnRpbWUYEyABKAsyHC5lZGdlLnYxLlN0YXJ0UnVudGltZVJlcXVlc3RIABIzCgxzdG9wX3J1bnRpbWUYFCABKAsyGy5lZGdlLnYxLlN0b3BSdW50aW1lUmVxdWVzdEgAEjkKD3Jlc3RhcnRfcnVudGltZRgVIAEoCzIeLmVkZ2UudjEuUmVzdGFydFJ1bnRpbWVSZXF1ZXN0SAASNwoOZGVsZXRlX3J1bnRpbWUYFiABKAsyHS5lZGdlLnYxLkRlbGV0ZVJ1bnRpbWVSZXF1ZXN0SAASOgoQZ2V0X3J1bnRpbWVfbG9ncxgXIAEoCzIeLmVkZ2UudjEuR2V0UnVudGltZUxvZ3NSZXF1ZXN0SAASPAoRZ2V0X3J1bnRpbWVfc3RhdHMYGCABKAsyHy5lZGdlLnYxLkdldFJ1bnRpbWVTdGF0c1JlcXVlc3RIABI3Cg51cGRhdGVfcnVudGltZRgZIAEoCzIdLmVkZ2UudjEuVXBkYXRlUnVudGltZVJlcXVlc3RIABIzCgxsb2NrX3J1bnRpbWUYGiABKAsyGy5lZGdlLnYxLkxvY2tSdW50aW1lUmVxdWVzdEgAEjcKDnVubG9ja19ydW50aW1lGBsgASgLMh0uZWRnZS52MS5VbmxvY2tSdW50aW1lUmVxdWVzdEgAEisKCGdldF9ub2RlGCAgASgLMhcuZWRnZS52MS5HZXROb2RlUmVxdWVzdEgAEjcKDmdldF9pbnRlcmZhY2VzGCEgASgLMh0uZWRnZS52MS5HZXRJbnRlcmZhY2VzUmVxdWVzdEgAEkAKE2xpc3Rfc2VyaWFsX2RldmljZXMYIiABKAsyIS5lZGdlLnYxLkxpc3RTZXJpYWxEZXZpY2VzUmVxdWVzdEgAEjEKC2dldF9tZXRyaWNzGCMgASgLMhouZWRnZS52MS5HZXRNZXRyaWNzUmVxdWVzdEgAEj0KEXBsYW5fZGVjb21taXNzaW9uGCQgASgLMiAuZWRnZS52MS5QbGFuRGVjb21taXNzaW9uUmVxdWVzdEgAEjQKDGRlY29tbWlzc2lvbhglIAEoCzIcLmVkZ2UudjEuRGVjb21taXNzaW9uUmVxdWVzdEgAEjEKC2xpc3RfZXZlbnRzGCggASgLMhouZWRnZS52MS5MaXN0RXZlbnRzUmVxdWVzdEgAEjcKDmludm9rZV9ydW50aW1lGDAgASgLMh0uZWRnZS52MS5JbnZva2VSdW50aW1lUmVxdWVzdEgAEjEKC3BsYW5fd2lzaGVzGDggASgLMhouZWRnZS52MS5QbGFuV2lzaGVzUmVxdWVzdEgAEjMKDGFwcGx5X3dpc2hlcxg5IAEoCzIbLmVkZ2UudjEuQXBwbHlXaXNoZXNSZXF1ZXN0SAASMwoMZGVwbG95X2FnZW50GEAgASgLMhsuZWRnZS52MS5EZXBsb3lBZ2VudFJlcXVlc3RIABItCglnZXRfYWdlbnQYQSABKAsyGC5lZGdlLnYxLkdldEFnZW50UmVxdWVzdEgAEjEKC2xpc3RfYWdlbnRzGEIgASgLMhouZWRnZS52MS5MaXN0QWdlbnRzUmVxdWVzdEgAEjcKDnJvbGxiYWNrX2FnZW50GEMgASgLMh0uZWRnZS52MS5Sb2xsYmFja0FnZW50UmVxdWVzdEgAEjMKDHJlbW92ZV9hZ2VudBhEIAEoCzIbLmVkZ2UudjEuUmVtb3ZlQWdlbnRSZXF1ZXN0SAASMwoMZXhlY3V0ZV90YXNrGEggASgLMhsuZWRnZS52MS5FeGVjdXRlVGFza1JlcXVlc3RIABIrCghnZXRfdGFzaxhJIAEoCzIXLmVkZ2UudjEuR2V0VGFza1JlcXVlc3RIABIvCgpsaXN0X3Rhc2tzGEogASgLMhkuZWRnZS52MS5MaXN0VGFza3NSZXF1ZXN0SAASMQoLY2FuY2VsX3Rhc2sYSyABKAsyGi5lZGdlLnYxLkNhbmNlbFRhc2tSZXF1ZXN0SAASNAoNZ2V0X3Rhc2tfbG9ncxhMIAEoCzIbLmVkZ2UudjEuR2V0VGFza0xvZ3NSZXF1ZXN0SAASMwoMY2hlY2tfcG9saWN5GFAgASgLMhsuZWRnZS52MS5DaGVja1BvbGljeVJlcXVlc3RIABIvCgpnZXRfcG9saWN5GFEgASgLMhkuZWRnZS52MS5HZXRQb2xpY3lSZXF1ZXN0SAASMQoLdGVzdF9wb2xpY3kYUiABKAsyGi5lZGdlLnYxLlRlc3RQb2xpY3lSZXF1ZXN0SAASOAoPZ2V0X3NlYWxpbmdfa2V5GFggASgLMh0uZWRnZS52MS5HZXRTZWFsaW5nS2V5UmVxdWVzdEgAEjcKDnNldF9jcmVkZW50aWFsGFkgASgLMh0uZWRnZS52MS5TZXRDcmVkZW50aWFsUmVxdWVzdEgAEjsKEGxpc3RfY3JlZGVudGlhbHMYWiABKAsyHy5lZGdlLnYxLkxpc3RDcmVkZW50aWFsc1JlcXVlc3RIABI9ChFyZW1vdmVfY3JlZGVudGlhbBhbIAEoCzIgLmVkZ2UudjEuUmVtb3ZlQ3JlZGVudGlhbFJlcXVlc3RIABI6ChByb3RhdGVfdmF1bHRfa2V5GFwgASgLMh4uZWRnZS52MS5Sb3RhdGVWYXVsdEtleVJlcXVlc3RIABIxCgtsaXN0X21vZGVscxhgIAEoCzIaLmVkZ2UudjEuTGlzdE1vZGVsc1JlcXVlc3RIABI0Cg1nZXRfbGxtX3VzYWdlGGEgASgLMhsuZWRnZS52MS5HZXRMbG1Vc2FnZVJlcXVlc3RIABI3Cg5jcmVhdGVfc2Vzc2lvbhhkIAEoCzIdLmVkZ2UudjEuQ3JlYXRlU2Vzc2lvblJlcXVlc3RIABIxCgtnZXRfc2Vzc2lvbhhlIAEoCzIaLmVkZ2UudjEuR2V0U2Vzc2lvblJlcXVlc3RIABI1Cg1saXN0X3Nlc3Npb25zGGYgASgLMhwuZWRnZS52MS5MaXN0U2Vzc2lvbnNSZXF1ZXN0SAASOQoPYXBwZW5kX21lc3NhZ2VzGGcgASgLMh4uZWRnZS52MS5BcHBlbmRNZXNzYWdlc1JlcXVlc3RIABI1Cg1jbG9zZV9zZXNzaW9uGGggASgLMhwuZWRnZS52MS5DbG9zZVNlc3Npb25SZXF1ZXN0SAASNwoOZGVsZXRlX3Nlc3Npb24YaSABKAsyHS5lZGdlLnYxLkRlbGV0ZVNlc3Npb25SZXF1ZXN0SAASOQoPcHVibGlzaF9tZXNzYWdlGHAgASgLMh4uZWRnZS52MS5QdWJsaXNoTWVzc2FnZVJlcXVlc3RIABI1Cg1yZWFkX21lc3NhZ2VzGHEgASgLMhwuZWRnZS52MS5SZWFkTWVzc2FnZXNSZXF1ZXN0SAASPwoSbGlzdF9zdWJzY3JpcHRpb25zGHIgASgLMiEuZWRnZS52MS5MaXN0U3Vic2NyaXB0aW9uc1JlcXVlc3RIABI8ChFsaXN0X2RlYWRfbGV0dGVycxhzIAEoCzIfLmVkZ2UudjEuTGlzdERlYWRMZXR0ZXJzUmVxdWVzdEgAEjMKDHN0b3JlX21lbW9yeRh4IAEoCzIbLmVkZ2UudjEuU3RvcmVNZW1vcnlSZXF1ZXN0SAASNQoNc2VhcmNoX21lbW9yeRh5IAEoCzIcLmVkZ2UudjEuU2VhcmNoTWVtb3J5UmVxdWVzdEgAEjUKDWZvcmdldF9tZW1vcnkYeiABKAsyHC5lZGdlLnYxLkZvcmdldE1lbW9yeVJlcXVlc3RIABI+ChJsaXN0X21lbW9yeV9ncm91cHMYeyABKAsyIC5lZGdlLnYxLkxpc3RNZW1vcnlHcm91cHNSZXF1ZXN0SAASMAoKbGlzdF9hdWRpdBiAASABKAsyGS5lZGdlLnYxLkxpc3RBdWRpdFJlcXVlc3RIABI0Cgx2ZXJpZnlfYXVkaXQYgQEgASgLMhsuZWRnZS52MS5WZXJpZnlBdWRpdFJlcXVlc3RIAEIJCgdyZXF1ZXN0ItAaCgZSZXN1bHQSGgoKY29tbWFuZF9pZBgBIAEoCUIG4scYAiBAEi8KC2ZpbmlzaGVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd0b29rX21zGAMgASgNEiMKB2ZhaWx1cmUYDyABKAsyEC5lZGdlLnYxLkZhaWx1cmVIABI4Cg5jcmVhdGVfcnVudGltZRgQIAEoCzIeLmVkZ2UudjEuQ3JlYXRlUnVudGltZVJlc3BvbnNlSAASMgoLZ2V0X3J1bnRpbWUYESABKAsyGy5lZGdlLnYxLkdldFJ1bnRpbWVSZXNwb25zZUgAEjYKDWxpc3RfcnVudGltZXMYEiABKAsyHS5lZGdlLnYxLkxpc3RSdW50aW1lc1Jlc3BvbnNlSAASNgoNc3RhcnRfcnVudGltZRgTIAEoCzIdLmVkZ2UudjEuU3RhcnRSdW50aW1lUmVzcG9uc2VIABI0CgxzdG9wX3J1bnRpbWUYFCABKAsyHC5lZGdlLnYxLlN0b3BSdW50aW1lUmVzcG9uc2VIABI6Cg9yZXN0YXJ0X3J1bnRpbWUYFSABKAsyHy5lZGdlLnYxLlJlc3RhcnRSdW50aW1lUmVzcG9uc2VIABI4Cg5kZWxldGVfcnVudGltZRgWIAEoCzIeLmVkZ2UudjEuRGVsZXRlUnVudGltZVJlc3BvbnNlSAASOwoQZ2V0X3J1bnRpbWVfbG9ncxgXIAEoCzIfLmVkZ2UudjEuR2V0UnVudGltZUxvZ3NSZXNwb25zZUgAEj0KEWdldF9ydW50aW1lX3N0YXRzGBggASgLMiAuZWRnZS52MS5HZXRSdW50aW1lU3RhdHNSZXNwb25zZUgAEjgKDnVwZGF0ZV9ydW50aW1lGBkgASgLMh4uZWRnZS52MS5VcGRhdGVSdW50aW1lUmVzcG9uc2VIABI0Cgxsb2NrX3J1bnRpbWUYGiABKAsyHC5lZGdlLnYxLkxvY2tSdW50aW1lUmVzcG9uc2VIABI4Cg51bmxvY2tfcnVudGltZRgbIAEoCzIeLmVkZ2UudjEuVW5sb2NrUnVudGltZVJlc3BvbnNlSAASLAoIZ2V0X25vZGUYICABKAsyGC5lZGdlLnYxLkdldE5vZGVSZXNwb25zZUgAEjgKDmdldF9pbnRlcmZhY2VzGCEgASgLMh4uZWRnZS52MS5HZXRJbnRlcmZhY2VzUmVzcG9uc2VIABJBChNsaXN0X3NlcmlhbF9kZXZpY2VzGCIgASgLMiIuZWRnZS52MS5MaXN0U2VyaWFsRGV2aWNlc1Jlc3BvbnNlSAASMgoLZ2V0X21ldHJpY3MYIyABKAsyGy5lZGdlLnYxLkdldE1ldHJpY3NSZXNwb25zZUgAEj4KEXBsYW5fZGVjb21taXNzaW9uGCQgASgLMiEuZWRnZS52MS5QbGFuRGVjb21taXNzaW9uUmVzcG9uc2VIABI1CgxkZWNvbW1pc3Npb24YJSABKAsyHS5lZGdlLnYxLkRlY29tbWlzc2lvblJlc3BvbnNlSAASMgoLbGlzdF9ldmVudHMYKCABKAsyGy5lZGdlLnYxLkxpc3RFdmVudHNSZXNwb25zZUgAEjgKDmludm9rZV9ydW50aW1lGDAgASgLMh4uZWRnZS52MS5JbnZva2VSdW50aW1lUmVzcG9uc2VIABIyCgtwbGFuX3dpc2hlcxg4IAEoCzIbLmVkZ2UudjEuUGxhbldpc2hlc1Jlc3BvbnNlSAASNAoMYXBwbHlfd2lzaGVzGDkgASgLMhwuZWRnZS52MS5BcHBseVdpc2hlc1Jlc3BvbnNlSAASNAoMZGVwbG95X2FnZW50GEAgASgLMhwuZWRnZS52MS5EZXBsb3lBZ2VudFJlc3BvbnNlSAASLgoJZ2V0X2FnZW50GEEgASgLMhkuZWRnZS52MS5HZXRBZ2VudFJlc3BvbnNlSAASMgoLbGlzdF9hZ2VudHMYQiABKAsyGy5lZGdlLnYxLkxpc3RBZ2VudHNSZXNwb25zZUgAEjgKDnJvbGxiYWNrX2FnZW50GEMgASgLMh4uZWRnZS52MS5Sb2xsYmFja0FnZW50UmVzcG9uc2VIABI0CgxyZW1vdmVfYWdlbnQYRCABKAsyHC5lZGdlLnYxLlJlbW92ZUFnZW50UmVzcG9uc2VIABI0CgxleGVjdXRlX3Rhc2sYSCABKAsyHC5lZGdlLnYxLkV4ZWN1dGVUYXNrUmVzcG9uc2VIABIsCghnZXRfdGFzaxhJIAEoCzIYLmVkZ2UudjEuR2V0VGFza1Jlc3BvbnNlSAASMAoKbGlzdF90YXNrcxhKIAEoCzIaLmVkZ2UudjEuTGlzdFRhc2tzUmVzcG9uc2VIABIyCgtjYW5jZWxfdGFzaxhLIAEoCzIbLmVkZ2UudjEuQ2FuY2VsVGFza1Jlc3BvbnNlSAASNQoNZ2V0X3Rhc2tfbG9ncxhMIAEoCzIcLmVkZ2UudjEuR2V0VGFza0xvZ3NSZXNwb25zZUgAEjQKDGNoZWNrX3BvbGljeRhQIAEoCzIcLmVkZ2UudjEuQ2hlY2tQb2xpY3lSZXNwb25zZUgAEjAKCmdldF9wb2xpY3kYUSABKAsyGi5lZGdlLnYxLkdldFBvbGljeVJlc3BvbnNlSAASMgoLdGVzdF9wb2xpY3kYUiABKAsyGy5lZGdlLnYxLlRlc3RQb2xpY3lSZXNwb25zZUgAEjkKD2dldF9zZWFsaW5nX2tleRhYIAEoCzIeLmVkZ2UudjEuR2V0U2VhbGluZ0tleVJlc3BvbnNlSAASOAoOc2V0X2NyZWRlbnRpYWwYWSABKAsyHi5lZGdlLnYxLlNldENyZWRlbnRpYWxSZXNwb25zZUgAEjwKEGxpc3RfY3JlZGVudGlhbHMYWiABKAsyIC5lZGdlLnYxLkxpc3RDcmVkZW50aWFsc1Jlc3BvbnNlSAASPgoRcmVtb3ZlX2NyZWRlbnRpYWwYWyABKAsyIS5lZGdlLnYxLlJlbW92ZUNyZWRlbnRpYWxSZXNwb25zZUgAEjsKEHJvdGF0ZV92YXVsdF9rZXkYXCABKAsyHy5lZGdlLnYxLlJvdGF0ZVZhdWx0S2V5UmVzcG9uc2VIABIyCgtsaXN0X21vZGVscxhgIAEoCzIbLmVkZ2UudjEuTGlzdE1vZGVsc1Jlc3BvbnNlSAASNQoNZ2V0X2xsbV91c2FnZRhhIAEoCzIcLmVkZ2UudjEuR2V0TGxtVXNhZ2VSZXNwb25zZUgAEjgKDmNyZWF0ZV9zZXNzaW9uGGQgASgLMh4uZWRnZS52MS5DcmVhdGVTZXNzaW9uUmVzcG9uc2VIABIyCgtnZXRfc2Vzc2lvbhhlIAEoCzIbLmVkZ2UudjEuR2V0U2Vzc2lvblJlc3BvbnNlSAASNgoNbGlzdF9zZXNzaW9ucxhmIAEoCzIdLmVkZ2UudjEuTGlzdFNlc3Npb25zUmVzcG9uc2VIABI6Cg9hcHBlbmRfbWVzc2FnZXMYZyABKAsyHy5lZGdlLnYxLkFwcGVuZE1lc3NhZ2VzUmVzcG9uc2VIABI2Cg1jbG9zZV9zZXNzaW9uGGggASgLMh0uZWRnZS52MS5DbG9zZVNlc3Npb25SZXNwb25zZUgAEjgKDmRlbGV0ZV9zZXNzaW9uGGkgASgLMh4uZWRnZS52MS5EZWxldGVTZXNzaW9uUmVzcG9uc2VIABI6Cg9wdWJsaXNoX21lc3NhZ2UYcCABKAsyHy5lZGdlLnYxLlB1Ymxpc2hNZXNzYWdlUmVzcG9uc2VIABI2Cg1yZWFkX21lc3NhZ2VzGHEgASgLMh0uZWRnZS52MS5SZWFkTWVzc2FnZXNSZXNwb25zZUgAEkAKEmxpc3Rfc3Vic2NyaXB0aW9ucxhyIAEoCzIiLmVkZ2UudjEuTGlzdFN1YnNjcmlwdGlvbnNSZXNwb25zZUgAEj0KEWxpc3RfZGVhZF9sZXR0ZXJzGHMgASgLMiAuZWRnZS52MS5MaXN0RGVhZExldHRlcnNSZXNwb25zZUgAEjQKDHN0b3JlX21lbW9yeRh4IAEoCzIcLmVkZ2UudjEuU3RvcmVNZW1vcnlSZXNwb25zZUgAEjYKDXNlYXJjaF9tZW1vcnkYeSABKAsyHS5lZGdlLnYxLlNlYXJjaE1lbW9yeVJlc3BvbnNlSAASNgoNZm9yZ2V0X21lbW9yeRh6IAEoCzIdLmVkZ2UudjEuRm9yZ2V0TWVtb3J5UmVzcG9uc2VIABI/ChJsaXN0X21lbW9yeV9ncm91cHMYeyABKAsyIS5lZGdlLnYxLkxpc3RNZW1vcnlHcm91cHNSZXNwb25zZUgAEjEKCmxpc3RfYXVkaXQYgAEgASgLMhouZWRnZS52MS5MaXN0QXVkaXRSZXNwb25zZUgAEjUKDHZlcmlmeV9hdWRpdBiBASABKAsyHC5lZGdlLnYxLlZlcmlmeUF1ZGl0UmVzcG9uc2VIAEIJCgdvdXRjb21lIoIBCghQcm9ncmVzcxIcCgpjb21tYW5kX2lkGAEgASgJQgjixxgECAEgQBIWCgVwaGFzZRgCIAEoCUIH4scYAyCAIBISCgpkb25lX2J5dGVzGAMgASgEEhMKC3RvdGFsX2J5dGVzGAQgASgEEhcKBmRldGFpbBgFIAEoCUIH4scYAyCAIGIGcHJvdG8z", [file_edge_v1_agents, file_edge_v1_audit, file_edge_v1_credentials, file_edge_v1_events, file_edge_v1_failure, file_edge_v1_gateway, file_edge_v1_invoke, file_edge_v1_memory, file_edge_v1_node, file_edge_v1_policy, file_edge_v1_rules, file_edge_v1_runtimes, file_edge_v1_sessions, file_edge_v1_tasks, file_edge_v1_topics, file_edge_v1_wishes, file_google_protobuf_timestamp]);
 
 /**
  * A request to a node, as a value. The same id is carried out once, however often it arrives.
@@ -239,6 +257,294 @@ export type Command = Message<"edge.v1.Command"> & {
      */
     value: ApplyWishesRequest;
     case: "applyWishes";
+  } | {
+    /**
+     * See Agents.DeployAgent.
+     *
+     * @generated from field: edge.v1.DeployAgentRequest deploy_agent = 64;
+     */
+    value: DeployAgentRequest;
+    case: "deployAgent";
+  } | {
+    /**
+     * See Agents.GetAgent.
+     *
+     * @generated from field: edge.v1.GetAgentRequest get_agent = 65;
+     */
+    value: GetAgentRequest;
+    case: "getAgent";
+  } | {
+    /**
+     * See Agents.ListAgents.
+     *
+     * @generated from field: edge.v1.ListAgentsRequest list_agents = 66;
+     */
+    value: ListAgentsRequest;
+    case: "listAgents";
+  } | {
+    /**
+     * See Agents.RollbackAgent.
+     *
+     * @generated from field: edge.v1.RollbackAgentRequest rollback_agent = 67;
+     */
+    value: RollbackAgentRequest;
+    case: "rollbackAgent";
+  } | {
+    /**
+     * See Agents.RemoveAgent.
+     *
+     * @generated from field: edge.v1.RemoveAgentRequest remove_agent = 68;
+     */
+    value: RemoveAgentRequest;
+    case: "removeAgent";
+  } | {
+    /**
+     * See Tasks.ExecuteTask.
+     *
+     * @generated from field: edge.v1.ExecuteTaskRequest execute_task = 72;
+     */
+    value: ExecuteTaskRequest;
+    case: "executeTask";
+  } | {
+    /**
+     * See Tasks.GetTask.
+     *
+     * @generated from field: edge.v1.GetTaskRequest get_task = 73;
+     */
+    value: GetTaskRequest;
+    case: "getTask";
+  } | {
+    /**
+     * See Tasks.ListTasks.
+     *
+     * @generated from field: edge.v1.ListTasksRequest list_tasks = 74;
+     */
+    value: ListTasksRequest;
+    case: "listTasks";
+  } | {
+    /**
+     * See Tasks.CancelTask.
+     *
+     * @generated from field: edge.v1.CancelTaskRequest cancel_task = 75;
+     */
+    value: CancelTaskRequest;
+    case: "cancelTask";
+  } | {
+    /**
+     * See Tasks.GetTaskLogs.
+     *
+     * @generated from field: edge.v1.GetTaskLogsRequest get_task_logs = 76;
+     */
+    value: GetTaskLogsRequest;
+    case: "getTaskLogs";
+  } | {
+    /**
+     * See Policy.CheckPolicy.
+     *
+     * @generated from field: edge.v1.CheckPolicyRequest check_policy = 80;
+     */
+    value: CheckPolicyRequest;
+    case: "checkPolicy";
+  } | {
+    /**
+     * See Policy.GetPolicy.
+     *
+     * @generated from field: edge.v1.GetPolicyRequest get_policy = 81;
+     */
+    value: GetPolicyRequest;
+    case: "getPolicy";
+  } | {
+    /**
+     * See Policy.TestPolicy.
+     *
+     * @generated from field: edge.v1.TestPolicyRequest test_policy = 82;
+     */
+    value: TestPolicyRequest;
+    case: "testPolicy";
+  } | {
+    /**
+     * See Credentials.GetSealingKey.
+     *
+     * @generated from field: edge.v1.GetSealingKeyRequest get_sealing_key = 88;
+     */
+    value: GetSealingKeyRequest;
+    case: "getSealingKey";
+  } | {
+    /**
+     * See Credentials.SetCredential.
+     *
+     * @generated from field: edge.v1.SetCredentialRequest set_credential = 89;
+     */
+    value: SetCredentialRequest;
+    case: "setCredential";
+  } | {
+    /**
+     * See Credentials.ListCredentials.
+     *
+     * @generated from field: edge.v1.ListCredentialsRequest list_credentials = 90;
+     */
+    value: ListCredentialsRequest;
+    case: "listCredentials";
+  } | {
+    /**
+     * See Credentials.RemoveCredential.
+     *
+     * @generated from field: edge.v1.RemoveCredentialRequest remove_credential = 91;
+     */
+    value: RemoveCredentialRequest;
+    case: "removeCredential";
+  } | {
+    /**
+     * See Credentials.RotateVaultKey.
+     *
+     * @generated from field: edge.v1.RotateVaultKeyRequest rotate_vault_key = 92;
+     */
+    value: RotateVaultKeyRequest;
+    case: "rotateVaultKey";
+  } | {
+    /**
+     * See Gateway.ListModels.
+     *
+     * @generated from field: edge.v1.ListModelsRequest list_models = 96;
+     */
+    value: ListModelsRequest;
+    case: "listModels";
+  } | {
+    /**
+     * See Gateway.GetLlmUsage.
+     *
+     * @generated from field: edge.v1.GetLlmUsageRequest get_llm_usage = 97;
+     */
+    value: GetLlmUsageRequest;
+    case: "getLlmUsage";
+  } | {
+    /**
+     * See Sessions.CreateSession.
+     *
+     * @generated from field: edge.v1.CreateSessionRequest create_session = 100;
+     */
+    value: CreateSessionRequest;
+    case: "createSession";
+  } | {
+    /**
+     * See Sessions.GetSession.
+     *
+     * @generated from field: edge.v1.GetSessionRequest get_session = 101;
+     */
+    value: GetSessionRequest;
+    case: "getSession";
+  } | {
+    /**
+     * See Sessions.ListSessions.
+     *
+     * @generated from field: edge.v1.ListSessionsRequest list_sessions = 102;
+     */
+    value: ListSessionsRequest;
+    case: "listSessions";
+  } | {
+    /**
+     * See Sessions.AppendMessages.
+     *
+     * @generated from field: edge.v1.AppendMessagesRequest append_messages = 103;
+     */
+    value: AppendMessagesRequest;
+    case: "appendMessages";
+  } | {
+    /**
+     * See Sessions.CloseSession.
+     *
+     * @generated from field: edge.v1.CloseSessionRequest close_session = 104;
+     */
+    value: CloseSessionRequest;
+    case: "closeSession";
+  } | {
+    /**
+     * See Sessions.DeleteSession.
+     *
+     * @generated from field: edge.v1.DeleteSessionRequest delete_session = 105;
+     */
+    value: DeleteSessionRequest;
+    case: "deleteSession";
+  } | {
+    /**
+     * See Topics.PublishMessage.
+     *
+     * @generated from field: edge.v1.PublishMessageRequest publish_message = 112;
+     */
+    value: PublishMessageRequest;
+    case: "publishMessage";
+  } | {
+    /**
+     * See Topics.ReadMessages.
+     *
+     * @generated from field: edge.v1.ReadMessagesRequest read_messages = 113;
+     */
+    value: ReadMessagesRequest;
+    case: "readMessages";
+  } | {
+    /**
+     * See Topics.ListSubscriptions.
+     *
+     * @generated from field: edge.v1.ListSubscriptionsRequest list_subscriptions = 114;
+     */
+    value: ListSubscriptionsRequest;
+    case: "listSubscriptions";
+  } | {
+    /**
+     * See Topics.ListDeadLetters.
+     *
+     * @generated from field: edge.v1.ListDeadLettersRequest list_dead_letters = 115;
+     */
+    value: ListDeadLettersRequest;
+    case: "listDeadLetters";
+  } | {
+    /**
+     * See Memory.StoreMemory.
+     *
+     * @generated from field: edge.v1.StoreMemoryRequest store_memory = 120;
+     */
+    value: StoreMemoryRequest;
+    case: "storeMemory";
+  } | {
+    /**
+     * See Memory.SearchMemory.
+     *
+     * @generated from field: edge.v1.SearchMemoryRequest search_memory = 121;
+     */
+    value: SearchMemoryRequest;
+    case: "searchMemory";
+  } | {
+    /**
+     * See Memory.ForgetMemory.
+     *
+     * @generated from field: edge.v1.ForgetMemoryRequest forget_memory = 122;
+     */
+    value: ForgetMemoryRequest;
+    case: "forgetMemory";
+  } | {
+    /**
+     * See Memory.ListMemoryGroups.
+     *
+     * @generated from field: edge.v1.ListMemoryGroupsRequest list_memory_groups = 123;
+     */
+    value: ListMemoryGroupsRequest;
+    case: "listMemoryGroups";
+  } | {
+    /**
+     * See Audit.ListAudit.
+     *
+     * @generated from field: edge.v1.ListAuditRequest list_audit = 128;
+     */
+    value: ListAuditRequest;
+    case: "listAudit";
+  } | {
+    /**
+     * See Audit.VerifyAudit.
+     *
+     * @generated from field: edge.v1.VerifyAuditRequest verify_audit = 129;
+     */
+    value: VerifyAuditRequest;
+    case: "verifyAudit";
   } | { case: undefined; value?: undefined };
 };
 
@@ -465,6 +771,294 @@ export type Result = Message<"edge.v1.Result"> & {
      */
     value: ApplyWishesResponse;
     case: "applyWishes";
+  } | {
+    /**
+     * See Agents.DeployAgent.
+     *
+     * @generated from field: edge.v1.DeployAgentResponse deploy_agent = 64;
+     */
+    value: DeployAgentResponse;
+    case: "deployAgent";
+  } | {
+    /**
+     * See Agents.GetAgent.
+     *
+     * @generated from field: edge.v1.GetAgentResponse get_agent = 65;
+     */
+    value: GetAgentResponse;
+    case: "getAgent";
+  } | {
+    /**
+     * See Agents.ListAgents.
+     *
+     * @generated from field: edge.v1.ListAgentsResponse list_agents = 66;
+     */
+    value: ListAgentsResponse;
+    case: "listAgents";
+  } | {
+    /**
+     * See Agents.RollbackAgent.
+     *
+     * @generated from field: edge.v1.RollbackAgentResponse rollback_agent = 67;
+     */
+    value: RollbackAgentResponse;
+    case: "rollbackAgent";
+  } | {
+    /**
+     * See Agents.RemoveAgent.
+     *
+     * @generated from field: edge.v1.RemoveAgentResponse remove_agent = 68;
+     */
+    value: RemoveAgentResponse;
+    case: "removeAgent";
+  } | {
+    /**
+     * See Tasks.ExecuteTask.
+     *
+     * @generated from field: edge.v1.ExecuteTaskResponse execute_task = 72;
+     */
+    value: ExecuteTaskResponse;
+    case: "executeTask";
+  } | {
+    /**
+     * See Tasks.GetTask.
+     *
+     * @generated from field: edge.v1.GetTaskResponse get_task = 73;
+     */
+    value: GetTaskResponse;
+    case: "getTask";
+  } | {
+    /**
+     * See Tasks.ListTasks.
+     *
+     * @generated from field: edge.v1.ListTasksResponse list_tasks = 74;
+     */
+    value: ListTasksResponse;
+    case: "listTasks";
+  } | {
+    /**
+     * See Tasks.CancelTask.
+     *
+     * @generated from field: edge.v1.CancelTaskResponse cancel_task = 75;
+     */
+    value: CancelTaskResponse;
+    case: "cancelTask";
+  } | {
+    /**
+     * See Tasks.GetTaskLogs.
+     *
+     * @generated from field: edge.v1.GetTaskLogsResponse get_task_logs = 76;
+     */
+    value: GetTaskLogsResponse;
+    case: "getTaskLogs";
+  } | {
+    /**
+     * See Policy.CheckPolicy.
+     *
+     * @generated from field: edge.v1.CheckPolicyResponse check_policy = 80;
+     */
+    value: CheckPolicyResponse;
+    case: "checkPolicy";
+  } | {
+    /**
+     * See Policy.GetPolicy.
+     *
+     * @generated from field: edge.v1.GetPolicyResponse get_policy = 81;
+     */
+    value: GetPolicyResponse;
+    case: "getPolicy";
+  } | {
+    /**
+     * See Policy.TestPolicy.
+     *
+     * @generated from field: edge.v1.TestPolicyResponse test_policy = 82;
+     */
+    value: TestPolicyResponse;
+    case: "testPolicy";
+  } | {
+    /**
+     * See Credentials.GetSealingKey.
+     *
+     * @generated from field: edge.v1.GetSealingKeyResponse get_sealing_key = 88;
+     */
+    value: GetSealingKeyResponse;
+    case: "getSealingKey";
+  } | {
+    /**
+     * See Credentials.SetCredential.
+     *
+     * @generated from field: edge.v1.SetCredentialResponse set_credential = 89;
+     */
+    value: SetCredentialResponse;
+    case: "setCredential";
+  } | {
+    /**
+     * See Credentials.ListCredentials.
+     *
+     * @generated from field: edge.v1.ListCredentialsResponse list_credentials = 90;
+     */
+    value: ListCredentialsResponse;
+    case: "listCredentials";
+  } | {
+    /**
+     * See Credentials.RemoveCredential.
+     *
+     * @generated from field: edge.v1.RemoveCredentialResponse remove_credential = 91;
+     */
+    value: RemoveCredentialResponse;
+    case: "removeCredential";
+  } | {
+    /**
+     * See Credentials.RotateVaultKey.
+     *
+     * @generated from field: edge.v1.RotateVaultKeyResponse rotate_vault_key = 92;
+     */
+    value: RotateVaultKeyResponse;
+    case: "rotateVaultKey";
+  } | {
+    /**
+     * See Gateway.ListModels.
+     *
+     * @generated from field: edge.v1.ListModelsResponse list_models = 96;
+     */
+    value: ListModelsResponse;
+    case: "listModels";
+  } | {
+    /**
+     * See Gateway.GetLlmUsage.
+     *
+     * @generated from field: edge.v1.GetLlmUsageResponse get_llm_usage = 97;
+     */
+    value: GetLlmUsageResponse;
+    case: "getLlmUsage";
+  } | {
+    /**
+     * See Sessions.CreateSession.
+     *
+     * @generated from field: edge.v1.CreateSessionResponse create_session = 100;
+     */
+    value: CreateSessionResponse;
+    case: "createSession";
+  } | {
+    /**
+     * See Sessions.GetSession.
+     *
+     * @generated from field: edge.v1.GetSessionResponse get_session = 101;
+     */
+    value: GetSessionResponse;
+    case: "getSession";
+  } | {
+    /**
+     * See Sessions.ListSessions.
+     *
+     * @generated from field: edge.v1.ListSessionsResponse list_sessions = 102;
+     */
+    value: ListSessionsResponse;
+    case: "listSessions";
+  } | {
+    /**
+     * See Sessions.AppendMessages.
+     *
+     * @generated from field: edge.v1.AppendMessagesResponse append_messages = 103;
+     */
+    value: AppendMessagesResponse;
+    case: "appendMessages";
+  } | {
+    /**
+     * See Sessions.CloseSession.
+     *
+     * @generated from field: edge.v1.CloseSessionResponse close_session = 104;
+     */
+    value: CloseSessionResponse;
+    case: "closeSession";
+  } | {
+    /**
+     * See Sessions.DeleteSession.
+     *
+     * @generated from field: edge.v1.DeleteSessionResponse delete_session = 105;
+     */
+    value: DeleteSessionResponse;
+    case: "deleteSession";
+  } | {
+    /**
+     * See Topics.PublishMessage.
+     *
+     * @generated from field: edge.v1.PublishMessageResponse publish_message = 112;
+     */
+    value: PublishMessageResponse;
+    case: "publishMessage";
+  } | {
+    /**
+     * See Topics.ReadMessages.
+     *
+     * @generated from field: edge.v1.ReadMessagesResponse read_messages = 113;
+     */
+    value: ReadMessagesResponse;
+    case: "readMessages";
+  } | {
+    /**
+     * See Topics.ListSubscriptions.
+     *
+     * @generated from field: edge.v1.ListSubscriptionsResponse list_subscriptions = 114;
+     */
+    value: ListSubscriptionsResponse;
+    case: "listSubscriptions";
+  } | {
+    /**
+     * See Topics.ListDeadLetters.
+     *
+     * @generated from field: edge.v1.ListDeadLettersResponse list_dead_letters = 115;
+     */
+    value: ListDeadLettersResponse;
+    case: "listDeadLetters";
+  } | {
+    /**
+     * See Memory.StoreMemory.
+     *
+     * @generated from field: edge.v1.StoreMemoryResponse store_memory = 120;
+     */
+    value: StoreMemoryResponse;
+    case: "storeMemory";
+  } | {
+    /**
+     * See Memory.SearchMemory.
+     *
+     * @generated from field: edge.v1.SearchMemoryResponse search_memory = 121;
+     */
+    value: SearchMemoryResponse;
+    case: "searchMemory";
+  } | {
+    /**
+     * See Memory.ForgetMemory.
+     *
+     * @generated from field: edge.v1.ForgetMemoryResponse forget_memory = 122;
+     */
+    value: ForgetMemoryResponse;
+    case: "forgetMemory";
+  } | {
+    /**
+     * See Memory.ListMemoryGroups.
+     *
+     * @generated from field: edge.v1.ListMemoryGroupsResponse list_memory_groups = 123;
+     */
+    value: ListMemoryGroupsResponse;
+    case: "listMemoryGroups";
+  } | {
+    /**
+     * See Audit.ListAudit.
+     *
+     * @generated from field: edge.v1.ListAuditResponse list_audit = 128;
+     */
+    value: ListAuditResponse;
+    case: "listAudit";
+  } | {
+    /**
+     * See Audit.VerifyAudit.
+     *
+     * @generated from field: edge.v1.VerifyAuditResponse verify_audit = 129;
+     */
+    value: VerifyAuditResponse;
+    case: "verifyAudit";
   } | { case: undefined; value?: undefined };
 };
 

@@ -6,11 +6,19 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { AuditCheckpoint } from "./audit_pb.ts";
+import { file_edge_v1_audit } from "./audit_pb.ts";
 import type { DeviceChange } from "./devices_pb.ts";
 import { file_edge_v1_devices } from "./devices_pb.ts";
 import type { LeftWorkloads } from "./node_pb.ts";
 import { file_edge_v1_node } from "./node_pb.ts";
+import type { Caller, PolicyDenial } from "./policy_pb.ts";
+import { file_edge_v1_policy } from "./policy_pb.ts";
 import { file_edge_v1_rules } from "./rules_pb.ts";
+import type { SessionState } from "./sessions_pb.ts";
+import { file_edge_v1_sessions } from "./sessions_pb.ts";
+import type { TaskState } from "./tasks_pb.ts";
+import { file_edge_v1_tasks } from "./tasks_pb.ts";
 import type { VnicChange } from "./vnics_pb.ts";
 import { file_edge_v1_vnics } from "./vnics_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
@@ -21,7 +29,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file edge/v1/events.proto.
  */
 export const file_edge_v1_events: GenFile = /*@__PURE__*/
-  fileDesc("ChRlZGdlL3YxL2V2ZW50cy5wcm90bxIHZWRnZS52MSJtChFMaXN0RXZlbnRzUmVxdWVzdBIlCg5hZnRlcl9zZXF1ZW5jZRgBIAEoBEIN4scYCUD/////////DxIYCgVsaW1pdBgCIAEoDUIJ4scYBTgBQOgHEhcKB3J1bnRpbWUYAyABKAlCBuLHGAIgPyJSChJMaXN0RXZlbnRzUmVzcG9uc2USJQoGZXZlbnRzGAEgAygLMhUuZWRnZS52MS5Kb3VybmFsRXZlbnQSFQoNbGFzdF9zZXF1ZW5jZRgCIAEoBCI/CgxKb3VybmFsRXZlbnQSEAoIc2VxdWVuY2UYASABKAQSHQoFZXZlbnQYAiABKAsyDi5lZGdlLnYxLkV2ZW50IqMECgVFdmVudBImCgJhdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoGcmVhc29uGAIgASgJQgfixxgDIIAgEhoKCmNvbW1hbmRfaWQYAyABKAlCBuLHGAIgQBIpCgdydW50aW1lGBAgASgLMhYuZWRnZS52MS5SdW50aW1lQ2hhbmdlSAASMAoOZGFlbW9uX3N0YXJ0ZWQYESABKAsyFi5lZGdlLnYxLkRhZW1vblN0YXJ0ZWRIABInCgZlbmdpbmUYEiABKAsyFS5lZGdlLnYxLkVuZ2luZUNoYW5nZUgAEhsKA2dhcBgTIAEoCzIMLmVkZ2UudjEuR2FwSAASMQoPc3RhdGVfc2V0X2FzaWRlGBQgASgLMhYuZWRnZS52MS5TdGF0ZVNldEFzaWRlSAASIwoEdm5pYxgVIAEoCzITLmVkZ2UudjEuVm5pY0NoYW5nZUgAEjEKC2NlcnRpZmljYXRlGBYgASgLMhouZWRnZS52MS5DZXJ0aWZpY2F0ZUNoYW5nZUgAEisKCGlkZW50aXR5GBcgASgLMhcuZWRnZS52MS5JZGVudGl0eUNoYW5nZUgAEicKBmRldmljZRgYIAEoCzIVLmVkZ2UudjEuRGV2aWNlQ2hhbmdlSAASMQoOZGVjb21taXNzaW9uZWQYGSABKAsyFy5lZGdlLnYxLkRlY29tbWlzc2lvbmVkSABCBgoEZmFjdCKrAQoNUnVudGltZUNoYW5nZRIUCgRuYW1lGAEgASgJQgbixxgCID8SKAoEa2luZBgCIAEoDjIaLmVkZ2UudjEuUnVudGltZUNoYW5nZUtpbmQSHQoMY29udGFpbmVyX2lkGAMgASgJQgfixxgDIIABEhYKCWV4aXRfY29kZRgEIAEoBUgAiAEBEhUKDW91dF9vZl9tZW1vcnkYBSABKAhCDAoKX2V4aXRfY29kZSJbCg1EYWVtb25TdGFydGVkEhcKB3ZlcnNpb24YASABKAlCBuLHGAIgQBIXCgdib290X2lkGAIgASgJQgbixxgCIEASGAoQcmVzdW1lZF9jb21tYW5kcxgDIAEoDSI6CgxFbmdpbmVDaGFuZ2USEQoJcmVhY2hhYmxlGAEgASgIEhcKBmRldGFpbBgCIAEoCUIH4scYAyCAICJDCgNHYXASFgoOZmlyc3Rfc2VxdWVuY2UYASABKAQSFQoNbGFzdF9zZXF1ZW5jZRgCIAEoBBINCgVjb3VudBgDIAEoBCJbCg1TdGF0ZVNldEFzaWRlEhUKBHBhdGgYASABKAlCB+LHGAMggCASGQoIbW92ZWRfdG8YAiABKAlCB+LHGAMggCASGAoHcHJvYmxlbRgDIAEoCUIH4scYAyCAICKjAQoRQ2VydGlmaWNhdGVDaGFuZ2USFwoHcnVudGltZRgBIAEoCUIG4scYAiA/EgwKBHBvcnQYAiABKA0SLAoEa2luZBgDIAEoDjIeLmVkZ2UudjEuQ2VydGlmaWNhdGVDaGFuZ2VLaW5kEhcKBnNoYTI1NhgEIAEoCUIH4scYAyCAARIgCg9leHBlY3RlZF9zaGEyNTYYBSABKAlCB+LHGAMggAEigwEKDklkZW50aXR5Q2hhbmdlEikKBGtpbmQYASABKA4yGy5lZGdlLnYxLklkZW50aXR5Q2hhbmdlS2luZBIWCgZzZXJpYWwYAiABKAlCBuLHGAIgQBIuCgpleHBpcmVzX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCI7Cg5EZWNvbW1pc3Npb25lZBIpCgl3b3JrbG9hZHMYASABKA4yFi5lZGdlLnYxLkxlZnRXb3JrbG9hZHMqrgQKEVJ1bnRpbWVDaGFuZ2VLaW5kEiMKH1JVTlRJTUVfQ0hBTkdFX0tJTkRfVU5TUEVDSUZJRUQQABIfChtSVU5USU1FX0NIQU5HRV9LSU5EX0NSRUFURUQQARIfChtSVU5USU1FX0NIQU5HRV9LSU5EX1NUQVJURUQQAhIfChtSVU5USU1FX0NIQU5HRV9LSU5EX1NUT1BQRUQQAxIeChpSVU5USU1FX0NIQU5HRV9LSU5EX0VYSVRFRBAEEiEKHVJVTlRJTUVfQ0hBTkdFX0tJTkRfUkVDUkVBVEVEEAUSHwobUlVOVElNRV9DSEFOR0VfS0lORF9ERUxFVEVEEAYSHgoaUlVOVElNRV9DSEFOR0VfS0lORF9VTkRPTkUQBxIeChpSVU5USU1FX0NIQU5HRV9LSU5EX0ZBSUxFRBAIEh8KG1JVTlRJTUVfQ0hBTkdFX0tJTkRfSEVBTFRIWRAJEiEKHVJVTlRJTUVfQ0hBTkdFX0tJTkRfVU5IRUFMVEhZEAoSHwobUlVOVElNRV9DSEFOR0VfS0lORF9VUERBVEVEEAsSIQodUlVOVElNRV9DSEFOR0VfS0lORF9DT05GSVJNRUQQDBIjCh9SVU5USU1FX0NIQU5HRV9LSU5EX1JPTExFRF9CQUNLEA0SHgoaUlVOVElNRV9DSEFOR0VfS0lORF9MT0NLRUQQDhIgChxSVU5USU1FX0NIQU5HRV9LSU5EX1VOTE9DS0VEEA8qrwEKFUNlcnRpZmljYXRlQ2hhbmdlS2luZBInCiNDRVJUSUZJQ0FURV9DSEFOR0VfS0lORF9VTlNQRUNJRklFRBAAEiIKHkNFUlRJRklDQVRFX0NIQU5HRV9LSU5EX1BJTk5FRBABEiMKH0NFUlRJRklDQVRFX0NIQU5HRV9LSU5EX1JFRlVTRUQQAhIkCiBDRVJUSUZJQ0FURV9DSEFOR0VfS0lORF9SRVBMQUNFRBADKoUBChJJZGVudGl0eUNoYW5nZUtpbmQSJAogSURFTlRJVFlfQ0hBTkdFX0tJTkRfVU5TUEVDSUZJRUQQABIgChxJREVOVElUWV9DSEFOR0VfS0lORF9SRU5FV0VEEAESJwojSURFTlRJVFlfQ0hBTkdFX0tJTkRfUkVORVdBTF9GQUlMRUQQAjJUCgZFdmVudHMSSgoKTGlzdEV2ZW50cxIaLmVkZ2UudjEuTGlzdEV2ZW50c1JlcXVlc3QaGy5lZGdlLnYxLkxpc3RFdmVudHNSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_edge_v1_devices, file_edge_v1_node, file_edge_v1_rules, file_edge_v1_vnics, file_google_protobuf_timestamp]);
+  fileDesc("ChRlZGdlL3YxL2V2ZW50cy5wcm90bxIHZWRnZS52MSJtChFMaXN0RXZlbnRzUmVxdWVzdBIlCg5hZnRlcl9zZXF1ZW5jZRgBIAEoBEIN4scYCUD/////////DxIYCgVsaW1pdBgCIAEoDUIJ4scYBTgBQOgHEhcKB3J1bnRpbWUYAyABKAlCBuLHGAIgPyJSChJMaXN0RXZlbnRzUmVzcG9uc2USJQoGZXZlbnRzGAEgAygLMhUuZWRnZS52MS5Kb3VybmFsRXZlbnQSFQoNbGFzdF9zZXF1ZW5jZRgCIAEoBCI/CgxKb3VybmFsRXZlbnQSEAoIc2VxdWVuY2UYASABKAQSHQoFZXZlbnQYAiABKAsyDi5lZGdlLnYxLkV2ZW50IoQICgVFdmVudBImCgJhdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFwoGcmVhc29uGAIgASgJQgfixxgDIIAgEhoKCmNvbW1hbmRfaWQYAyABKAlCBuLHGAIgQBIpCgdydW50aW1lGBAgASgLMhYuZWRnZS52MS5SdW50aW1lQ2hhbmdlSAASMAoOZGFlbW9uX3N0YXJ0ZWQYESABKAsyFi5lZGdlLnYxLkRhZW1vblN0YXJ0ZWRIABInCgZlbmdpbmUYEiABKAsyFS5lZGdlLnYxLkVuZ2luZUNoYW5nZUgAEhsKA2dhcBgTIAEoCzIMLmVkZ2UudjEuR2FwSAASMQoPc3RhdGVfc2V0X2FzaWRlGBQgASgLMhYuZWRnZS52MS5TdGF0ZVNldEFzaWRlSAASIwoEdm5pYxgVIAEoCzITLmVkZ2UudjEuVm5pY0NoYW5nZUgAEjEKC2NlcnRpZmljYXRlGBYgASgLMhouZWRnZS52MS5DZXJ0aWZpY2F0ZUNoYW5nZUgAEisKCGlkZW50aXR5GBcgASgLMhcuZWRnZS52MS5JZGVudGl0eUNoYW5nZUgAEicKBmRldmljZRgYIAEoCzIVLmVkZ2UudjEuRGV2aWNlQ2hhbmdlSAASMQoOZGVjb21taXNzaW9uZWQYGSABKAsyFy5lZGdlLnYxLkRlY29tbWlzc2lvbmVkSAASIwoEdGFzaxgaIAEoCzITLmVkZ2UudjEuVGFza0NoYW5nZUgAEiUKBWFnZW50GBsgASgLMhQuZWRnZS52MS5BZ2VudENoYW5nZUgAEi4KDWVncmVzc19kZW5pZWQYHCABKAsyFS5lZGdlLnYxLkVncmVzc0RlbmllZEgAEjQKEHNhbmRib3hfaW5jaWRlbnQYHSABKAsyGC5lZGdlLnYxLlNhbmRib3hJbmNpZGVudEgAEi4KDXBvbGljeV9kZW5pZWQYHiABKAsyFS5lZGdlLnYxLlBvbGljeURlbmllZEgAEjUKDWNvbmZpZ3VyYXRpb24YHyABKAsyHC5lZGdlLnYxLkNvbmZpZ3VyYXRpb25DaGFuZ2VIABIvCgpjcmVkZW50aWFsGCAgASgLMhkuZWRnZS52MS5DcmVkZW50aWFsQ2hhbmdlSAASNAoQYXVkaXRfY2hlY2twb2ludBghIAEoCzIYLmVkZ2UudjEuQXVkaXRDaGVja3BvaW50SAASNAoQbWVzc2FnZXNfZHJvcHBlZBgiIAEoCzIYLmVkZ2UudjEuTWVzc2FnZXNEcm9wcGVkSAASKQoHc2Vzc2lvbhgjIAEoCzIWLmVkZ2UudjEuU2Vzc2lvbkNoYW5nZUgAQgYKBGZhY3QiqwEKDVJ1bnRpbWVDaGFuZ2USFAoEbmFtZRgBIAEoCUIG4scYAiA/EigKBGtpbmQYAiABKA4yGi5lZGdlLnYxLlJ1bnRpbWVDaGFuZ2VLaW5kEh0KDGNvbnRhaW5lcl9pZBgDIAEoCUIH4scYAyCAARIWCglleGl0X2NvZGUYBCABKAVIAIgBARIVCg1vdXRfb2ZfbWVtb3J5GAUgASgIQgwKCl9leGl0X2NvZGUiWwoNRGFlbW9uU3RhcnRlZBIXCgd2ZXJzaW9uGAEgASgJQgbixxgCIEASFwoHYm9vdF9pZBgCIAEoCUIG4scYAiBAEhgKEHJlc3VtZWRfY29tbWFuZHMYAyABKA0iOgoMRW5naW5lQ2hhbmdlEhEKCXJlYWNoYWJsZRgBIAEoCBIXCgZkZXRhaWwYAiABKAlCB+LHGAMggCAiQwoDR2FwEhYKDmZpcnN0X3NlcXVlbmNlGAEgASgEEhUKDWxhc3Rfc2VxdWVuY2UYAiABKAQSDQoFY291bnQYAyABKAQiWwoNU3RhdGVTZXRBc2lkZRIVCgRwYXRoGAEgASgJQgfixxgDIIAgEhkKCG1vdmVkX3RvGAIgASgJQgfixxgDIIAgEhgKB3Byb2JsZW0YAyABKAlCB+LHGAMggCAiowEKEUNlcnRpZmljYXRlQ2hhbmdlEhcKB3J1bnRpbWUYASABKAlCBuLHGAIgPxIMCgRwb3J0GAIgASgNEiwKBGtpbmQYAyABKA4yHi5lZGdlLnYxLkNlcnRpZmljYXRlQ2hhbmdlS2luZBIXCgZzaGEyNTYYBCABKAlCB+LHGAMggAESIAoPZXhwZWN0ZWRfc2hhMjU2GAUgASgJQgfixxgDIIABIoMBCg5JZGVudGl0eUNoYW5nZRIpCgRraW5kGAEgASgOMhsuZWRnZS52MS5JZGVudGl0eUNoYW5nZUtpbmQSFgoGc2VyaWFsGAIgASgJQgbixxgCIEASLgoKZXhwaXJlc19hdBgDIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiOwoORGVjb21taXNzaW9uZWQSKQoJd29ya2xvYWRzGAEgASgOMhYuZWRnZS52MS5MZWZ0V29ya2xvYWRzIqgBCgpUYXNrQ2hhbmdlEhIKAmlkGAEgASgJQgbixxgCIEASFQoFYWdlbnQYAiABKAlCBuLHGAIgPxIhCgVzdGF0ZRgDIAEoDjISLmVkZ2UudjEuVGFza1N0YXRlEg8KB2F0dGVtcHQYBCABKA0SFgoJZXhpdF9jb2RlGAUgASgFSACIAQESFQoNb3V0X29mX21lbW9yeRgGIAEoCEIMCgpfZXhpdF9jb2RlIlwKC0FnZW50Q2hhbmdlEhQKBG5hbWUYASABKAlCBuLHGAIgPxImCgRraW5kGAIgASgOMhguZWRnZS52MS5BZ2VudENoYW5nZUtpbmQSDwoHdmVyc2lvbhgDIAEoDSKTAQoMRWdyZXNzRGVuaWVkEhUKBWFnZW50GAEgASgJQgbixxgCID8SFwoHdGFza19pZBgCIAEoCUIG4scYAiBAEhwKC2Rlc3RpbmF0aW9uGAMgASgJQgfixxgDIP0BEgwKBHBvcnQYBCABKA0SGAoIcHJvdG9jb2wYBSABKAlCBuLHGAIgEBINCgVjb3VudBgGIAEoBCJ8Cg9TYW5kYm94SW5jaWRlbnQSFQoFYWdlbnQYASABKAlCBuLHGAIgPxIXCgd0YXNrX2lkGAIgASgJQgbixxgCIEASKgoEa2luZBgDIAEoDjIcLmVkZ2UudjEuU2FuZGJveEluY2lkZW50S2luZBINCgVjb3VudBgEIAEoBCKSAQoMUG9saWN5RGVuaWVkEh8KBmNhbGxlchgBIAEoCzIPLmVkZ2UudjEuQ2FsbGVyEhcKBmFjdGlvbhgCIAEoCUIH4scYAyCAARIYCgdzdWJqZWN0GAMgASgJQgfixxgDIP8BEi4KB2RlbmlhbHMYBCADKAsyFS5lZGdlLnYxLlBvbGljeURlbmlhbEIG4scYAihAIo8BChNDb25maWd1cmF0aW9uQ2hhbmdlEhQKBHdoYXQYASABKAlCBuLHGAIgQBIPCgdhcHBsaWVkGAIgASgIEhgKB2NoYW5nZWQYAyADKAlCB+LHGAMogAISHQoMbmVlZF9yZXN0YXJ0GAQgAygJQgfixxgDKIACEhgKB3Byb2JsZW0YBSABKAlCB+LHGAMggCAiZwoQQ3JlZGVudGlhbENoYW5nZRIUCgRuYW1lGAEgASgJQgbixxgCID8SKwoEa2luZBgCIAEoDjIdLmVkZ2UudjEuQ3JlZGVudGlhbENoYW5nZUtpbmQSEAoIcmV2aXNpb24YAyABKA0iPQoPTWVzc2FnZXNEcm9wcGVkEhsKCnN1YnNjcmliZXIYASABKAlCB+LHGAMggAESDQoFY291bnQYAiABKAQiYAoNU2Vzc2lvbkNoYW5nZRISCgJpZBgBIAEoCUIG4scYAiBAEhUKBWFnZW50GAIgASgJQgbixxgCID8SJAoFc3RhdGUYAyABKA4yFS5lZGdlLnYxLlNlc3Npb25TdGF0ZSquBAoRUnVudGltZUNoYW5nZUtpbmQSIwofUlVOVElNRV9DSEFOR0VfS0lORF9VTlNQRUNJRklFRBAAEh8KG1JVTlRJTUVfQ0hBTkdFX0tJTkRfQ1JFQVRFRBABEh8KG1JVTlRJTUVfQ0hBTkdFX0tJTkRfU1RBUlRFRBACEh8KG1JVTlRJTUVfQ0hBTkdFX0tJTkRfU1RPUFBFRBADEh4KGlJVTlRJTUVfQ0hBTkdFX0tJTkRfRVhJVEVEEAQSIQodUlVOVElNRV9DSEFOR0VfS0lORF9SRUNSRUFURUQQBRIfChtSVU5USU1FX0NIQU5HRV9LSU5EX0RFTEVURUQQBhIeChpSVU5USU1FX0NIQU5HRV9LSU5EX1VORE9ORRAHEh4KGlJVTlRJTUVfQ0hBTkdFX0tJTkRfRkFJTEVEEAgSHwobUlVOVElNRV9DSEFOR0VfS0lORF9IRUFMVEhZEAkSIQodUlVOVElNRV9DSEFOR0VfS0lORF9VTkhFQUxUSFkQChIfChtSVU5USU1FX0NIQU5HRV9LSU5EX1VQREFURUQQCxIhCh1SVU5USU1FX0NIQU5HRV9LSU5EX0NPTkZJUk1FRBAMEiMKH1JVTlRJTUVfQ0hBTkdFX0tJTkRfUk9MTEVEX0JBQ0sQDRIeChpSVU5USU1FX0NIQU5HRV9LSU5EX0xPQ0tFRBAOEiAKHFJVTlRJTUVfQ0hBTkdFX0tJTkRfVU5MT0NLRUQQDyqvAQoVQ2VydGlmaWNhdGVDaGFuZ2VLaW5kEicKI0NFUlRJRklDQVRFX0NIQU5HRV9LSU5EX1VOU1BFQ0lGSUVEEAASIgoeQ0VSVElGSUNBVEVfQ0hBTkdFX0tJTkRfUElOTkVEEAESIwofQ0VSVElGSUNBVEVfQ0hBTkdFX0tJTkRfUkVGVVNFRBACEiQKIENFUlRJRklDQVRFX0NIQU5HRV9LSU5EX1JFUExBQ0VEEAMqhQEKEklkZW50aXR5Q2hhbmdlS2luZBIkCiBJREVOVElUWV9DSEFOR0VfS0lORF9VTlNQRUNJRklFRBAAEiAKHElERU5USVRZX0NIQU5HRV9LSU5EX1JFTkVXRUQQARInCiNJREVOVElUWV9DSEFOR0VfS0lORF9SRU5FV0FMX0ZBSUxFRBACKrkBCg9BZ2VudENoYW5nZUtpbmQSIQodQUdFTlRfQ0hBTkdFX0tJTkRfVU5TUEVDSUZJRUQQABIeChpBR0VOVF9DSEFOR0VfS0lORF9ERVBMT1lFRBABEiEKHUFHRU5UX0NIQU5HRV9LSU5EX1JPTExFRF9CQUNLEAISHQoZQUdFTlRfQ0hBTkdFX0tJTkRfUkVNT1ZFRBADEiEKHUFHRU5UX0NIQU5HRV9LSU5EX1JVTlNfTUlTU0VEEAQq1wIKE1NhbmRib3hJbmNpZGVudEtpbmQSJQohU0FOREJPWF9JTkNJREVOVF9LSU5EX1VOU1BFQ0lGSUVEEAASJwojU0FOREJPWF9JTkNJREVOVF9LSU5EX09VVF9PRl9NRU1PUlkQARIqCiZTQU5EQk9YX0lOQ0lERU5UX0tJTkRfT1VUX09GX1BST0NFU1NFUxACEiUKIVNBTkRCT1hfSU5DSURFTlRfS0lORF9PVVRfT0ZfRElTSxADEiUKIVNBTkRCT1hfSU5DSURFTlRfS0lORF9PVVRfT0ZfVElNRRAEEicKI1NBTkRCT1hfSU5DSURFTlRfS0lORF9PVVRfT0ZfT1VUUFVUEAUSJQohU0FOREJPWF9JTkNJREVOVF9LSU5EX1NZU1RFTV9DQUxMEAYSJgoiU0FOREJPWF9JTkNJREVOVF9LSU5EX0JST0tFUl9MSU1JVBAHKvUBChRDcmVkZW50aWFsQ2hhbmdlS2luZBImCiJDUkVERU5USUFMX0NIQU5HRV9LSU5EX1VOU1BFQ0lGSUVEEAASIgoeQ1JFREVOVElBTF9DSEFOR0VfS0lORF9DUkVBVEVEEAESIwofQ1JFREVOVElBTF9DSEFOR0VfS0lORF9SRVBMQUNFRBACEiIKHkNSRURFTlRJQUxfQ0hBTkdFX0tJTkRfUkVNT1ZFRBADEiQKIENSRURFTlRJQUxfQ0hBTkdFX0tJTkRfVkFVTFRfS0VZEAQSIgoeQ1JFREVOVElBTF9DSEFOR0VfS0lORF9FWFBJUkVEEAUyVAoGRXZlbnRzEkoKCkxpc3RFdmVudHMSGi5lZGdlLnYxLkxpc3RFdmVudHNSZXF1ZXN0GhsuZWRnZS52MS5MaXN0RXZlbnRzUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_edge_v1_audit, file_edge_v1_devices, file_edge_v1_node, file_edge_v1_policy, file_edge_v1_rules, file_edge_v1_sessions, file_edge_v1_tasks, file_edge_v1_vnics, file_google_protobuf_timestamp]);
 
 /**
  * Asks for events. An event must meet all that is asked.
@@ -226,6 +234,86 @@ export type Event = Message<"edge.v1.Event"> & {
      */
     value: Decommissioned;
     case: "decommissioned";
+  } | {
+    /**
+     * A task came into another state.
+     *
+     * @generated from field: edge.v1.TaskChange task = 26;
+     */
+    value: TaskChange;
+    case: "task";
+  } | {
+    /**
+     * An agent was deployed, rolled back or removed.
+     *
+     * @generated from field: edge.v1.AgentChange agent = 27;
+     */
+    value: AgentChange;
+    case: "agent";
+  } | {
+    /**
+     * A sandboxed program tried to connect to where it may not.
+     *
+     * @generated from field: edge.v1.EgressDenied egress_denied = 28;
+     */
+    value: EgressDenied;
+    case: "egressDenied";
+  } | {
+    /**
+     * A sandboxed program tried something else that it may not, or met one of its limits.
+     *
+     * @generated from field: edge.v1.SandboxIncident sandbox_incident = 29;
+     */
+    value: SandboxIncident;
+    case: "sandboxIncident";
+  } | {
+    /**
+     * The node's policy denied a command, a container, or a request of a sandboxed program.
+     *
+     * @generated from field: edge.v1.PolicyDenied policy_denied = 30;
+     */
+    value: PolicyDenied;
+    case: "policyDenied";
+  } | {
+    /**
+     * The policy or a setting changed, or a change was refused.
+     *
+     * @generated from field: edge.v1.ConfigurationChange configuration = 31;
+     */
+    value: ConfigurationChange;
+    case: "configuration";
+  } | {
+    /**
+     * A credential was kept, replaced or removed, or the vault got another key.
+     *
+     * @generated from field: edge.v1.CredentialChange credential = 32;
+     */
+    value: CredentialChange;
+    case: "credential";
+  } | {
+    /**
+     * The head of the audit trail was signed.
+     *
+     * @generated from field: edge.v1.AuditCheckpoint audit_checkpoint = 33;
+     */
+    value: AuditCheckpoint;
+    case: "auditCheckpoint";
+  } | {
+    /**
+     * Messages were dropped of a slow subscriber.
+     *
+     * @generated from field: edge.v1.MessagesDropped messages_dropped = 34;
+     */
+    value: MessagesDropped;
+    case: "messagesDropped";
+  } | {
+    /**
+     * A session came into another state.
+     *
+     * @generated from field: edge.v1.SessionChange session = 35;
+     */
+    value: SessionChange;
+    case: "session";
   } | { case: undefined; value?: undefined };
 };
 
@@ -524,6 +612,384 @@ export const DecommissionedSchema: GenMessage<Decommissioned> = /*@__PURE__*/
   messageDesc(file_edge_v1_events, 11);
 
 /**
+ * Something happened to a task.
+ *
+ * @generated from message edge.v1.TaskChange
+ */
+export type TaskChange = Message<"edge.v1.TaskChange"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Its agent.
+   *
+   * @generated from field: string agent = 2;
+   */
+  agent: string;
+
+  /**
+   * The state that it came into.
+   *
+   * @generated from field: edge.v1.TaskState state = 3;
+   */
+  state: TaskState;
+
+  /**
+   * Which attempt it is; 0 before the first.
+   *
+   * @generated from field: uint32 attempt = 4;
+   */
+  attempt: number;
+
+  /**
+   * Exit code of its program, if it ended.
+   *
+   * @generated from field: optional int32 exit_code = 5;
+   */
+  exitCode?: number | undefined;
+
+  /**
+   * Whether it ended for want of memory.
+   *
+   * @generated from field: bool out_of_memory = 6;
+   */
+  outOfMemory: boolean;
+};
+
+/**
+ * Describes the message edge.v1.TaskChange.
+ * Use `create(TaskChangeSchema)` to create a new message.
+ */
+export const TaskChangeSchema: GenMessage<TaskChange> = /*@__PURE__*/
+  messageDesc(file_edge_v1_events, 12);
+
+/**
+ * Something happened to an agent.
+ *
+ * @generated from message edge.v1.AgentChange
+ */
+export type AgentChange = Message<"edge.v1.AgentChange"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * What happened.
+   *
+   * @generated from field: edge.v1.AgentChangeKind kind = 2;
+   */
+  kind: AgentChangeKind;
+
+  /**
+   * The version that is current now; 0 when it is removed.
+   *
+   * @generated from field: uint32 version = 3;
+   */
+  version: number;
+};
+
+/**
+ * Describes the message edge.v1.AgentChange.
+ * Use `create(AgentChangeSchema)` to create a new message.
+ */
+export const AgentChangeSchema: GenMessage<AgentChange> = /*@__PURE__*/
+  messageDesc(file_edge_v1_events, 13);
+
+/**
+ * A sandboxed program tried to connect to where it may not. Attempts of one second at one destination are one event.
+ *
+ * @generated from message edge.v1.EgressDenied
+ */
+export type EgressDenied = Message<"edge.v1.EgressDenied"> & {
+  /**
+   * The agent.
+   *
+   * @generated from field: string agent = 1;
+   */
+  agent: string;
+
+  /**
+   * The task; empty for a container that waits for one.
+   *
+   * @generated from field: string task_id = 2;
+   */
+  taskId: string;
+
+  /**
+   * Where to: an address, or a name that was not resolved.
+   *
+   * @generated from field: string destination = 3;
+   */
+  destination: string;
+
+  /**
+   * The port; 0 for a name, or a protocol without ports.
+   *
+   * @generated from field: uint32 port = 4;
+   */
+  port: number;
+
+  /**
+   * `tcp`, `udp`, `dns`, `http`, or what else it was.
+   *
+   * @generated from field: string protocol = 5;
+   */
+  protocol: string;
+
+  /**
+   * How many attempts.
+   *
+   * @generated from field: uint64 count = 6;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message edge.v1.EgressDenied.
+ * Use `create(EgressDeniedSchema)` to create a new message.
+ */
+export const EgressDeniedSchema: GenMessage<EgressDenied> = /*@__PURE__*/
+  messageDesc(file_edge_v1_events, 14);
+
+/**
+ * A sandboxed program met one of its limits.
+ *
+ * @generated from message edge.v1.SandboxIncident
+ */
+export type SandboxIncident = Message<"edge.v1.SandboxIncident"> & {
+  /**
+   * The agent.
+   *
+   * @generated from field: string agent = 1;
+   */
+  agent: string;
+
+  /**
+   * The task; empty for a container that waits for one.
+   *
+   * @generated from field: string task_id = 2;
+   */
+  taskId: string;
+
+  /**
+   * What it met.
+   *
+   * @generated from field: edge.v1.SandboxIncidentKind kind = 3;
+   */
+  kind: SandboxIncidentKind;
+
+  /**
+   * How often, as far as that is known; 0 when it is not.
+   *
+   * @generated from field: uint64 count = 4;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message edge.v1.SandboxIncident.
+ * Use `create(SandboxIncidentSchema)` to create a new message.
+ */
+export const SandboxIncidentSchema: GenMessage<SandboxIncident> = /*@__PURE__*/
+  messageDesc(file_edge_v1_events, 15);
+
+/**
+ * The node's policy denied something.
+ *
+ * @generated from message edge.v1.PolicyDenied
+ */
+export type PolicyDenied = Message<"edge.v1.PolicyDenied"> & {
+  /**
+   * Who asked.
+   *
+   * @generated from field: edge.v1.Caller caller = 1;
+   */
+  caller?: Caller | undefined;
+
+  /**
+   * What, as in `deploy_agent`, or `publish`.
+   *
+   * @generated from field: string action = 2;
+   */
+  action: string;
+
+  /**
+   * About what, as in `agent/poet`.
+   *
+   * @generated from field: string subject = 3;
+   */
+  subject: string;
+
+  /**
+   * The rules that denied.
+   *
+   * @generated from field: repeated edge.v1.PolicyDenial denials = 4;
+   */
+  denials: PolicyDenial[];
+};
+
+/**
+ * Describes the message edge.v1.PolicyDenied.
+ * Use `create(PolicyDeniedSchema)` to create a new message.
+ */
+export const PolicyDeniedSchema: GenMessage<PolicyDenied> = /*@__PURE__*/
+  messageDesc(file_edge_v1_events, 16);
+
+/**
+ * The policy or settings changed, or a change was refused.
+ *
+ * @generated from message edge.v1.ConfigurationChange
+ */
+export type ConfigurationChange = Message<"edge.v1.ConfigurationChange"> & {
+  /**
+   * `policy` or `settings`.
+   *
+   * @generated from field: string what = 1;
+   */
+  what: string;
+
+  /**
+   * Whether it is in force. Otherwise what was before still is.
+   *
+   * @generated from field: bool applied = 2;
+   */
+  applied: boolean;
+
+  /**
+   * Keys that are other than before.
+   *
+   * @generated from field: repeated string changed = 3;
+   */
+  changed: string[];
+
+  /**
+   * Keys whose new value counts after a restart only.
+   *
+   * @generated from field: repeated string need_restart = 4;
+   */
+  needRestart: string[];
+
+  /**
+   * What is wrong; empty when nothing is.
+   *
+   * @generated from field: string problem = 5;
+   */
+  problem: string;
+};
+
+/**
+ * Describes the message edge.v1.ConfigurationChange.
+ * Use `create(ConfigurationChangeSchema)` to create a new message.
+ */
+export const ConfigurationChangeSchema: GenMessage<ConfigurationChange> = /*@__PURE__*/
+  messageDesc(file_edge_v1_events, 17);
+
+/**
+ * Something happened to a credential.
+ *
+ * @generated from message edge.v1.CredentialChange
+ */
+export type CredentialChange = Message<"edge.v1.CredentialChange"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * What happened.
+   *
+   * @generated from field: edge.v1.CredentialChangeKind kind = 2;
+   */
+  kind: CredentialChangeKind;
+
+  /**
+   * Its revision.
+   *
+   * @generated from field: uint32 revision = 3;
+   */
+  revision: number;
+};
+
+/**
+ * Describes the message edge.v1.CredentialChange.
+ * Use `create(CredentialChangeSchema)` to create a new message.
+ */
+export const CredentialChangeSchema: GenMessage<CredentialChange> = /*@__PURE__*/
+  messageDesc(file_edge_v1_events, 18);
+
+/**
+ * Messages were dropped of a slow subscriber.
+ *
+ * @generated from message edge.v1.MessagesDropped
+ */
+export type MessagesDropped = Message<"edge.v1.MessagesDropped"> & {
+  /**
+   * Who, as of TopicMessage.publisher.
+   *
+   * @generated from field: string subscriber = 1;
+   */
+  subscriber: string;
+
+  /**
+   * How many since the last such event.
+   *
+   * @generated from field: uint64 count = 2;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message edge.v1.MessagesDropped.
+ * Use `create(MessagesDroppedSchema)` to create a new message.
+ */
+export const MessagesDroppedSchema: GenMessage<MessagesDropped> = /*@__PURE__*/
+  messageDesc(file_edge_v1_events, 19);
+
+/**
+ * A session came into another state.
+ *
+ * @generated from message edge.v1.SessionChange
+ */
+export type SessionChange = Message<"edge.v1.SessionChange"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * Its agent.
+   *
+   * @generated from field: string agent = 2;
+   */
+  agent: string;
+
+  /**
+   * The state that it came into.
+   *
+   * @generated from field: edge.v1.SessionState state = 3;
+   */
+  state: SessionState;
+};
+
+/**
+ * Describes the message edge.v1.SessionChange.
+ * Use `create(SessionChangeSchema)` to create a new message.
+ */
+export const SessionChangeSchema: GenMessage<SessionChange> = /*@__PURE__*/
+  messageDesc(file_edge_v1_events, 20);
+
+/**
  * What can happen to a runtime.
  *
  * @generated from enum edge.v1.RuntimeChangeKind
@@ -743,6 +1209,199 @@ export type IdentityChangeKind = (typeof IdentityChangeKind)[keyof typeof Identi
  */
 export const IdentityChangeKindSchema: GenEnum<IdentityChangeKind> = /*@__PURE__*/
   enumDesc(file_edge_v1_events, 2);
+
+/**
+ * What can happen to an agent.
+ *
+ * @generated from enum edge.v1.AgentChangeKind
+ */
+export const AgentChangeKind = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: AGENT_CHANGE_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * A version of it was deployed.
+   *
+   * @generated from enum value: AGENT_CHANGE_KIND_DEPLOYED = 1;
+   */
+  DEPLOYED: 1,
+
+  /**
+   * An earlier version was made the current one.
+   *
+   * @generated from enum value: AGENT_CHANGE_KIND_ROLLED_BACK = 2;
+   */
+  ROLLED_BACK: 2,
+
+  /**
+   * It was removed.
+   *
+   * @generated from enum value: AGENT_CHANGE_KIND_REMOVED = 3;
+   */
+  REMOVED: 3,
+
+  /**
+   * Times of its schedule passed while the node was off.
+   *
+   * @generated from enum value: AGENT_CHANGE_KIND_RUNS_MISSED = 4;
+   */
+  RUNS_MISSED: 4,
+} as const;
+
+/**
+ * What can happen to an agent.
+ *
+ * @generated from enum edge.v1.AgentChangeKind
+ */
+export type AgentChangeKind = (typeof AgentChangeKind)[keyof typeof AgentChangeKind] | UnknownEnum;
+
+/**
+ * Describes the enum edge.v1.AgentChangeKind.
+ */
+export const AgentChangeKindSchema: GenEnum<AgentChangeKind> = /*@__PURE__*/
+  enumDesc(file_edge_v1_events, 3);
+
+/**
+ * What a sandboxed program met.
+ *
+ * @generated from enum edge.v1.SandboxIncidentKind
+ */
+export const SandboxIncidentKind = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: SANDBOX_INCIDENT_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Its memory limit: a process was killed.
+   *
+   * @generated from enum value: SANDBOX_INCIDENT_KIND_OUT_OF_MEMORY = 1;
+   */
+  OUT_OF_MEMORY: 1,
+
+  /**
+   * Its limit of processes: one could not be made.
+   *
+   * @generated from enum value: SANDBOX_INCIDENT_KIND_OUT_OF_PROCESSES = 2;
+   */
+  OUT_OF_PROCESSES: 2,
+
+  /**
+   * Its limit of disk: a write failed.
+   *
+   * @generated from enum value: SANDBOX_INCIDENT_KIND_OUT_OF_DISK = 3;
+   */
+  OUT_OF_DISK: 3,
+
+  /**
+   * Its limit of time.
+   *
+   * @generated from enum value: SANDBOX_INCIDENT_KIND_OUT_OF_TIME = 4;
+   */
+  OUT_OF_TIME: 4,
+
+  /**
+   * Its limit of output: the rest was dropped.
+   *
+   * @generated from enum value: SANDBOX_INCIDENT_KIND_OUT_OF_OUTPUT = 5;
+   */
+  OUT_OF_OUTPUT: 5,
+
+  /**
+   * A system call that it may not make.
+   *
+   * @generated from enum value: SANDBOX_INCIDENT_KIND_SYSTEM_CALL = 6;
+   */
+  SYSTEM_CALL: 6,
+
+  /**
+   * A limit of its broker: size, rate, depth or total of children.
+   *
+   * @generated from enum value: SANDBOX_INCIDENT_KIND_BROKER_LIMIT = 7;
+   */
+  BROKER_LIMIT: 7,
+} as const;
+
+/**
+ * What a sandboxed program met.
+ *
+ * @generated from enum edge.v1.SandboxIncidentKind
+ */
+export type SandboxIncidentKind = (typeof SandboxIncidentKind)[keyof typeof SandboxIncidentKind] | UnknownEnum;
+
+/**
+ * Describes the enum edge.v1.SandboxIncidentKind.
+ */
+export const SandboxIncidentKindSchema: GenEnum<SandboxIncidentKind> = /*@__PURE__*/
+  enumDesc(file_edge_v1_events, 4);
+
+/**
+ * What can happen to a credential.
+ *
+ * @generated from enum edge.v1.CredentialChangeKind
+ */
+export const CredentialChangeKind = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: CREDENTIAL_CHANGE_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It was kept.
+   *
+   * @generated from enum value: CREDENTIAL_CHANGE_KIND_CREATED = 1;
+   */
+  CREATED: 1,
+
+  /**
+   * Its value was replaced.
+   *
+   * @generated from enum value: CREDENTIAL_CHANGE_KIND_REPLACED = 2;
+   */
+  REPLACED: 2,
+
+  /**
+   * It was removed.
+   *
+   * @generated from enum value: CREDENTIAL_CHANGE_KIND_REMOVED = 3;
+   */
+  REMOVED: 3,
+
+  /**
+   * The vault got another key; it is about no credential.
+   *
+   * @generated from enum value: CREDENTIAL_CHANGE_KIND_VAULT_KEY = 4;
+   */
+  VAULT_KEY: 4,
+
+  /**
+   * It came to its end, and is lent no more.
+   *
+   * @generated from enum value: CREDENTIAL_CHANGE_KIND_EXPIRED = 5;
+   */
+  EXPIRED: 5,
+} as const;
+
+/**
+ * What can happen to a credential.
+ *
+ * @generated from enum edge.v1.CredentialChangeKind
+ */
+export type CredentialChangeKind = (typeof CredentialChangeKind)[keyof typeof CredentialChangeKind] | UnknownEnum;
+
+/**
+ * Describes the enum edge.v1.CredentialChangeKind.
+ */
+export const CredentialChangeKindSchema: GenEnum<CredentialChangeKind> = /*@__PURE__*/
+  enumDesc(file_edge_v1_events, 5);
 
 /**
  * The journal of a node, asked at the node. The hub has its own copy, which outlives the node: see Fleet.WatchEvents.
