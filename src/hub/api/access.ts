@@ -1,4 +1,4 @@
-import type { DescMethod } from "@bufbuild/protobuf";
+import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
 import { Enrolment } from "../../../gen/edge/v1/enrolment_pb.ts";
 import { FailureSchema } from "../../../gen/edge/v1/failure_pb.ts";
@@ -51,15 +51,18 @@ const openServices = [Enrolment, Health, ServerReflection];
 /** What every method of the API needs. A method that is not in it is refused. */
 export const access: ReadonlyMap<string, Role | "open"> = new Map<string, Role | "open">([
   ...openServices.flatMap((service) => service.methods.map((method) => [pathOf(method), "open"] as const)),
-  // The keys of a table are those of its service, as its type says.
-  ...Object.entries(fleetRoles).map(
-    ([name, role]) => [pathOf(Fleet.method[name as keyof typeof fleetRoles]), role] as const,
-  ),
-  ...Object.entries(rolloutRoles).map(
-    ([name, role]) => [pathOf(Rollouts.method[name as keyof typeof rolloutRoles]), role] as const,
-  ),
+  ...rolesOf(Fleet, fleetRoles),
+  ...rolesOf(Rollouts, rolloutRoles),
   ...capabilities.map((one) => [pathOf(one.method), roleOf(one)] as const),
 ]);
+
+/** The methods of a service with their roles. One without a role is left out, and so refused. */
+function rolesOf({ methods }: DescService, roles: Readonly<Record<string, Role>>) {
+  return methods.flatMap((method) => {
+    const role = roles[method.localName];
+    return role === undefined ? [] : [[pathOf(method), role] as const];
+  });
+}
 
 /** What asking a node something needs, through whichever method. To take one out of the fleet is an admin's. */
 export function roleOf(capability: Pick<Capability, "case" | "isRead">): Role {

@@ -4,11 +4,13 @@ import { type DeviceNumber, type Found, findDevice, numberText } from "../../wir
 import { pathInside } from "../../wire/devices.ts";
 import {
   type Container,
+  type DeviceNews,
   type DeviceStanding,
   type DeviceTools,
   deviceGone,
   deviceNews,
   deviceStatusOf,
+  type ToldDevice,
   takeDevicesAway,
   tendDevices,
 } from "../devices/index.ts";
@@ -105,33 +107,33 @@ export function wakeWaiting(tended: Tended, { all, wake }: Tools): void {
 }
 
 function recordDevice(tended: Tended, standing: DeviceStanding, life: string, tools: Tools): void {
-  const { attachment, requestId, devices } = tended;
-  const { owner, runtime } = attachment;
   const { nodePath } = standing.wish;
-  const before = devices.told.get(nodePath);
+  const before = tended.devices.told.get(nodePath);
   const after = { status: deviceStatusOf(standing), life };
   if (before?.life === life && equals(DeviceStatusSchema, before.status, after.status)) return;
-  tools.store.atomically(() => {
-    tools.store.devices.keepTold(owner, nodePath, after);
-    for (const { change, reason } of deviceNews(runtime, before, after)) {
-      tools.events.append({ owner, requestId, reason, device: change });
-    }
-  });
-  devices.told.set(nodePath, after);
-  tools.changed();
+  record(tended, nodePath, after, deviceNews(tended.attachment.runtime, before, after), tools);
 }
 
 function recordGone(tended: Tended, nodePath: string, tools: Tools): void {
-  const { attachment, requestId, devices } = tended;
-  const { owner, runtime } = attachment;
-  const before = devices.told.get(nodePath);
-  if (!before) return;
+  const before = tended.devices.told.get(nodePath);
+  if (before) record(tended, nodePath, undefined, deviceGone(tended.attachment.runtime, before), tools);
+}
+
+/** Keeps what a device is now, undefined when it is no more, and what happened to it, in one commit. */
+function record(
+  { attachment: { owner }, requestId, devices }: Tended,
+  nodePath: string,
+  now: ToldDevice | undefined,
+  news: readonly DeviceNews[],
+  tools: Tools,
+): void {
   tools.store.atomically(() => {
-    tools.store.devices.keepTold(owner, nodePath, undefined);
-    for (const { change, reason } of deviceGone(runtime, before)) {
+    tools.store.devices.keepTold(owner, nodePath, now);
+    for (const { change, reason } of news) {
       tools.events.append({ owner, requestId, reason, device: change });
     }
   });
-  devices.told.delete(nodePath);
+  if (now) devices.told.set(nodePath, now);
+  else devices.told.delete(nodePath);
   tools.changed();
 }

@@ -5,5 +5,5 @@
 
 export type { DeviceStanding, Made } from "./plan.ts";
 export { type Container, type DeviceTools, takeDevicesAway, tendDevices } from "./tend.ts";
-export { deviceGone, deviceNews, deviceStatusOf, type ToldDevice } from "./told.ts";
+export { type DeviceNews, deviceGone, deviceNews, deviceStatusOf, type ToldDevice } from "./told.ts";
 export { FolderWatch } from "./watch.ts";

@@ -59,26 +59,28 @@ export function groupFolders(
   const version = first === undefined ? 2 : 1;
   const parts = (first ?? /^0::(\/.*)$/m.exec(groups)?.[1] ?? "").split("/");
   const own = parts.findIndex((part) => part.includes(containerId));
-  if (own < 0) return { version, folders: [] };
+  const hierarchy = own < 0 ? undefined : hierarchyOf(version, mounts, parts.slice(0, own + 1).join("/"));
+  if (!hierarchy) return { version, folders: [] };
+  const ends = Array.from({ length: parts.length - own }, (_, more) => own + 1 + more);
+  const below = (end: number) => parts.slice(0, end).join("/").slice(hierarchy.root.length);
+  return { version, folders: ends.map((end) => join(hierarchy.at, below(end))) };
+}
+
+/** Where the tree of groups that holds a group is mounted, and which part of it: by a line of mountinfo (proc(5)). */
+function hierarchyOf(
+  version: 1 | 2,
+  mounts: string,
+  group: string,
+): { root: string; at: string } | undefined {
   for (const line of mounts.split("\n")) {
     const [, root = "", at = "", kind = "", options = ""] =
       /^\d+ \d+ \S+ (\S+) (\S+) .* - (cgroup2?) \S+ (\S+)$/.exec(line) ?? [];
-    const isIt =
-      version === 1 ? kind === "cgroup" && options.split(",").includes("devices") : kind === "cgroup2";
+    const hasDevices =
+      version === 2 ? kind === "cgroup2" : kind === "cgroup" && options.split(",").includes("devices");
     const top = root === "/" ? "" : root;
-    if (
-      !isIt ||
-      !parts
-        .slice(0, own + 1)
-        .join("/")
-        .startsWith(`${top}/`)
-    )
-      continue;
-    const ends = Array.from({ length: parts.length - own }, (_, more) => own + 1 + more);
-    const folders = ends.map((end) => join(at, parts.slice(0, end).join("/").slice(top.length)));
-    return { version, folders };
+    if (hasDevices && group.startsWith(`${top}/`)) return { root: top, at };
   }
-  return { version, folders: [] };
+  return undefined;
 }
 
 /** Whether the rules let a device be used like this. */

@@ -51,10 +51,19 @@ describe("the local door", () => {
     const where = ["--unix-socket", door.path, "--protocol", "grpc", "--http2-prior-knowledge"];
     const { stdout: listed } = await run(buf, ["curl", ...where, "--list-services", "http://localhost"]);
     assert.deepEqual(listed.trim().split("\n"), [
+      "edge.v1.Agents",
+      "edge.v1.Audit",
+      "edge.v1.Credentials",
       "edge.v1.Events",
+      "edge.v1.Gateway",
       "edge.v1.Invoke",
+      "edge.v1.Memory",
       "edge.v1.Node",
+      "edge.v1.Policy",
       "edge.v1.Runtimes",
+      "edge.v1.Sessions",
+      "edge.v1.Tasks",
+      "edge.v1.Topics",
       "edge.v1.Wishes",
       "grpc.health.v1.Health",
       "grpc.reflection.v1.ServerReflection",

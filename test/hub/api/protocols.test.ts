@@ -107,13 +107,22 @@ describe("the hub's API on one port", () => {
       (await run(buf, ["curl", "--protocol", "grpc", "--cacert", hub.caFile, ...args])).stdout;
     const services = (await call("--list-services", hub.url)).trim().split("\n");
     assert.deepEqual(services, [
+      "edge.v1.Agents",
+      "edge.v1.Audit",
+      "edge.v1.Credentials",
       "edge.v1.Enrolment",
       "edge.v1.Events",
       "edge.v1.Fleet",
+      "edge.v1.Gateway",
       "edge.v1.Invoke",
+      "edge.v1.Memory",
       "edge.v1.Node",
+      "edge.v1.Policy",
       "edge.v1.Rollouts",
       "edge.v1.Runtimes",
+      "edge.v1.Sessions",
+      "edge.v1.Tasks",
+      "edge.v1.Topics",
       "edge.v1.Wishes",
       "grpc.health.v1.Health",
       "grpc.reflection.v1.ServerReflection",
