@@ -65,6 +65,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     mayImport: [
       "control",
       "decommission",
+      "engine",
       "identity",
       "images",
       "invoke",
@@ -75,6 +76,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
       "network",
       "node",
       "runtimes",
+      "sandbox",
       "wishes",
       "work",
     ].map((room) => `daemon/${room}`),
@@ -112,6 +114,11 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     mayKnow: ["daemon/network"],
     because:
       "what should run is the same whatever runs: it is kept, judged and compared, and changes nothing",
+  },
+  "daemon/sandbox": {
+    mayImport: ["daemon/engine", "daemon/logs"],
+    mayKnow: ["daemon/journal"],
+    because: "it confines and runs what it is told to, and knows no task, policy or secret",
   },
   "daemon/engine": { because: "it knows containers and images, and nothing of what they are for" },
   "daemon/health": {
@@ -203,7 +210,7 @@ export const outside: Readonly<Record<string, { onlyIn: readonly string[]; becau
   },
   pino: { onlyIn: ["src/base/log.ts"], because: "secrets are redacted there" },
   dockerode: {
-    onlyIn: ["engine", "health", "images", "logs", "runtimes", "usage", "wishes"].map(
+    onlyIn: ["engine", "health", "images", "logs", "runtimes", "sandbox", "usage", "wishes"].map(
       (room) => `src/daemon/${room}/`,
     ),
     because: "an engine's errors are translated where they enter",

@@ -1,0 +1,95 @@
+import type { AgentSpec } from "../../../gen/edge/v1/agents_pb.ts";
+import type { LogLine } from "../../../gen/edge/v1/runtimes_pb.ts";
+
+/** Whose cell it is. Its id is made by whoever asks for it, with `newId("cell")`. */
+export interface CellIdentity {
+  id: string;
+  agent: string;
+  /** Of the agent's manifest. */
+  version: number;
+}
+
+/** What a cell is made from. */
+export interface CellAsk extends CellIdentity {
+  spec: AgentSpec;
+  /** The engine's content id of the image. */
+  imageId: string;
+  /** The command that it is made for; empty for one that is made ahead. */
+  commandId: string;
+}
+
+/** A container of an agent: it is claimed by one task at most, and never used twice. */
+export interface Cell extends CellIdentity {
+  /** The engine's. */
+  containerId: string;
+  /** Its address on the node's network of cells; absent when it has no network. */
+  address?: string;
+}
+
+/** The network namespace of a cell, before its program is in it. */
+export interface CellNetwork {
+  /** The engine's id of the container that holds the namespace. */
+  holderId: string;
+  /** Its process, as the engine sees it: the namespace is `/proc/<pid>/ns/net`. */
+  pid: number;
+  /** Its address on the node's network of cells; absent when it has no network but loopback. */
+  address?: string;
+}
+
+/** What other rooms put into a cell before its program starts, and take away when it is gone. */
+export interface Provider {
+  /** Before the container is made; the cell's folder exists. */
+  prepare(ask: CellAsk, folder: string, signal: AbortSignal): Promise<Provision>;
+  /** The network namespace exists, the program does not: what is loaded now binds it from its first instruction on. */
+  guard?(ask: CellAsk, network: CellNetwork, signal: AbortSignal): Promise<void>;
+  /** The container is gone; also for cells of former lives of the daemon. The same again is the same success. */
+  release(cellId: string): Promise<void>;
+}
+
+/** What a provider adds to a cell. */
+export interface Provision {
+  mounts: readonly ProvidedMount[];
+  env: Readonly<Record<string, string>>;
+}
+
+/** A folder or file of ours that a cell sees. */
+export interface ProvidedMount {
+  /** As this program sees it. */
+  source: string;
+  target: string;
+  readOnly: boolean;
+}
+
+/** How a cell's program ended, and what it left. */
+export interface CellEnd {
+  /** Absent when nobody knows: the container is gone. */
+  exitCode?: number;
+  /** Whether the kernel killed one of its processes for want of memory. */
+  outOfMemory: boolean;
+  /** What it wrote to its standard output, at most `max_io_bytes` of it. */
+  output: Uint8Array;
+  /** Whether it wrote more, and the rest was dropped. */
+  outputCut: boolean;
+  usage: CellUsage;
+}
+
+export interface CellUsage {
+  cpuMs: number;
+  /** 0 when it could not be read. */
+  memoryPeakBytes: number;
+}
+
+/** What a cell wrote, for the log of its task. */
+export interface CellLog {
+  /** Oldest first. */
+  lines: LogLine[];
+  /** Whether older lines were left out. */
+  leftOut: boolean;
+}
+
+/** A cell of this daemon that the engine has, after a restart. */
+export interface FoundCell extends Cell {
+  commandId: string;
+  /** Whether its program runs. */
+  isRunning: boolean;
+}

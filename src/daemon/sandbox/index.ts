@@ -1,0 +1,17 @@
+/**
+ * Cells: the containers of agents, each confined by the same one function, started with its program waiting for the input of one
+ * task, and removed after it. What a cell is for is decided elsewhere; what it may is decided here, and is never less than asked.
+ */
+export type {
+  Cell,
+  CellAsk,
+  CellEnd,
+  CellIdentity,
+  CellLog,
+  CellNetwork,
+  CellUsage,
+  FoundCell,
+  ProvidedMount,
+  Provider,
+  Provision,
+} from "./cell.ts";
