@@ -63,6 +63,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
 
   daemon: {
     mayImport: [
+      "audit",
       "control",
       "decommission",
       "engine",
@@ -81,6 +82,13 @@ export const areas: Readonly<Record<string, AreaRule>> = {
       "work",
     ].map((room) => `daemon/${room}`),
     because: "it wires the daemon's rooms, and a node carries no code of the hub",
+  },
+  "daemon/audit": {
+    because: "it keeps what it is told, and whoever tells it can do nothing to what is there",
+  },
+  "daemon/policy": {
+    mayKnow: ["daemon/audit", "daemon/journal", "daemon/work"],
+    because: "what the node's owner allows depends on nobody who is judged by it",
   },
   "daemon/control": {
     mayKnow: ["daemon/work", "daemon/journal", "daemon/identity"],

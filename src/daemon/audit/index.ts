@@ -1,0 +1,7 @@
+/**
+ * The audit trail of this node: who asked for what, what was decided, what came of it, and what secrets were used for. Only
+ * ever added to, each entry bound to the one before by its hash. Nothing of it is dropped: when the disk does not take an
+ * entry, what it is about is not done.
+ */
+export { Audit, type AuditRecord, type Recorder } from "./audit.ts";
+export { schema } from "./trail.ts";

@@ -1,0 +1,5 @@
+/**
+ * What this node's owner allows, whoever asks: one decision, before every command from any door and before every container.
+ * It is made by rules, those of a built-in profile and those of the owner's own file, and no command changes them.
+ */
+export type { Asked, Decider } from "./decider.ts";
