@@ -19,11 +19,6 @@ export function parseSelector(text: string): LabelText[] {
   return text.split(",").map(parseLabel);
 }
 
-/** Whether what has labels has all of a selector's. */
-export function isSelected(labels: readonly LabelText[], selector: readonly LabelText[]): boolean {
-  return selector.every(({ key, value }) => labels.some((one) => one.key === key && one.value === value));
-}
-
 /** Labels for people. */
 export function formatLabels(labels: readonly LabelText[]): string {
   return labels.map(({ key, value }) => `${key}=${value}`).join(",");

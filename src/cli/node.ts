@@ -5,10 +5,11 @@ import {
   GetNodeResponseSchema,
   ListSerialDevicesResponseSchema,
 } from "../../gen/edge/v1/node_pb.ts";
+import { isSelected } from "../wire/selector.ts";
 import { answer } from "./answer.ts";
 import { type Door, withDoor } from "./door.ts";
 import { checked } from "./flags.ts";
-import { formatLabels, isSelected, type LabelText, parseSelector } from "./labels.ts";
+import { formatLabels, type LabelText, parseSelector } from "./labels.ts";
 import { tableOfInterfaces, tableOfRoutes } from "./network-tell.ts";
 import { defineLabel } from "./node-label.ts";
 import { defineLeaving } from "./node-leave.ts";

@@ -1,8 +1,8 @@
 import type { FleetNode } from "../../gen/edge/v1/fleet_pb.ts";
 import { type Failure, failure } from "../base/failure.ts";
 import { fromConnectError } from "../wire/failures.ts";
+import { isSelected } from "../wire/selector.ts";
 import type { Door } from "./door.ts";
-import { isSelected } from "./labels.ts";
 import type { RolloutFlags } from "./rollout-flags.ts";
 import type { Run } from "./run.ts";
 import { printable } from "./table.ts";

@@ -1,17 +1,16 @@
 import { create } from "@bufbuild/protobuf";
 import type { Command } from "commander";
 import { CreateRuntimeRequestSchema, type RuntimeSpec } from "../../gen/edge/v1/runtimes_pb.ts";
-import { invalidFields } from "../base/failure.ts";
 import { change, type WaitFlag, waiting } from "./change.ts";
 import type { Run } from "./run.ts";
 import { describeRuntime, saidOf } from "./runtime-tell.ts";
 import {
   checkDashes,
+  checkRequest,
   fromSpecFlags,
   type SpecFlags,
   specFromFile,
   withSpecFlags,
-  wrongRequest,
 } from "./spec-flags.ts";
 import { withNode } from "./target.ts";
 
@@ -31,8 +30,7 @@ export function defineCreate(noun: Command, run: Run): void {
           ? fromFlags(name, words, flags, command)
           : await specFromFile(flags.file, given, run);
       const request = create(CreateRuntimeRequestSchema, { spec });
-      const violations = wrongRequest(CreateRuntimeRequestSchema, request);
-      if (violations.length > 0) throw invalidFields(violations);
+      checkRequest(CreateRuntimeRequestSchema, request);
       await withNode(run, (door, target) =>
         change(run, door, target, "createRuntime", request, flags.wait, ({ runtime, created }) =>
           created

@@ -3,12 +3,11 @@ import type { Command } from "commander";
 import {
   RuntimePhase,
   type RuntimeSpec,
-  type UpdateRuntimeRequest,
   UpdateRuntimeRequestSchema,
   type UpdateRuntimeResponse,
 } from "../../gen/edge/v1/runtimes_pb.ts";
 import { PlanWishesResponseSchema } from "../../gen/edge/v1/wishes_pb.ts";
-import { failure, invalidFields } from "../base/failure.ts";
+import { failure } from "../base/failure.ts";
 import { answer } from "./answer.ts";
 import { planned } from "./apply-tell.ts";
 import { change, type WaitFlag, waiting } from "./change.ts";
@@ -20,11 +19,11 @@ import type { Run } from "./run.ts";
 import { saidOf } from "./runtime-tell.ts";
 import {
   checkDashes,
+  checkRequest,
   fromSpecFlags,
   type SpecFlags,
   specFromFile,
   withSpecFlags,
-  wrongRequest,
 } from "./spec-flags.ts";
 import { type Target, withNode } from "./target.ts";
 
@@ -82,7 +81,7 @@ async function laidOverThere(given: RuntimeSpec, door: Door, target: Target): Pr
 
 /** Tells what would change. What differs is found as for an apply of this one wish. */
 async function plan(run: Run, spec: RuntimeSpec, door: Door, target: Target): Promise<void> {
-  check(create(UpdateRuntimeRequestSchema, { spec }));
+  checkRequest(UpdateRuntimeRequestSchema, create(UpdateRuntimeRequestSchema, { spec }));
   await door.ask("getRuntime", { name: spec.name }, { nodeId: target?.id }); // It would be planned as a create.
   const response = await door.ask("planWishes", { runtimes: [spec], prune: [] }, { nodeId: target?.id });
   answer(run, PlanWishesResponseSchema, response, () => planned(response, run.terminal));
@@ -96,7 +95,7 @@ async function update(
   target: Target,
 ): Promise<void> {
   const request = create(UpdateRuntimeRequestSchema, { spec, overrideLock, probationMs, pull });
-  check(request);
+  checkRequest(UpdateRuntimeRequestSchema, request);
   await change(
     run,
     door,
@@ -106,12 +105,6 @@ async function update(
     wait,
     (response) => `runtime ${spec.name} ${toldUpdate(response)}\n`,
   );
-}
-
-/** The same rules as at the node, before anything travels. @throws {Failure} invalid: every violation. */
-function check(request: UpdateRuntimeRequest): void {
-  const violations = wrongRequest(UpdateRuntimeRequestSchema, request);
-  if (violations.length > 0) throw invalidFields(violations);
 }
 
 function toldUpdate({ runtime, changes, interrupted }: UpdateRuntimeResponse): string {

@@ -3,10 +3,9 @@ import type { Command } from "commander";
 import { RuntimeProfile, type RuntimeSpec, RuntimeSpecSchema } from "../../gen/edge/v1/runtimes_pb.ts";
 import type { Vnic } from "../../gen/edge/v1/vnics_pb.ts";
 import { evidence } from "../base/evidence.ts";
-import { type FieldViolation, failure } from "../base/failure.ts";
-import { wrongDevices } from "../wire/devices.ts";
+import { failure, invalidFields } from "../base/failure.ts";
+import { beyondRules } from "../wire/runtime-spec.ts";
 import { violationsOf } from "../wire/validation.ts";
-import { wrongVnics } from "../wire/vnics.ts";
 import {
   type ContainerFlags,
   containerFlagNames,
@@ -109,16 +108,14 @@ export async function specFromFile(path: string, given: string | undefined, run:
   return messageFrom(RuntimeSpecSchema, spec, "spec");
 }
 
-/** The same rules as at the node, before anything travels. */
-export function wrongRequest<D extends DescMessage>(
+/** The same rules as at the node, before anything travels. @throws {Failure} invalid: every violation. */
+export function checkRequest<D extends DescMessage>(
   schema: D,
   request: MessageShape<D> & { spec?: RuntimeSpec | undefined },
-): FieldViolation[] {
-  return [
-    ...violationsOf(schema, request),
-    ...wrongVnics(request.spec?.vnics ?? [], "spec.vnics"),
-    ...wrongDevices(request.spec?.devices ?? [], "spec.devices"),
-  ];
+): void {
+  const { spec } = request;
+  const violations = [...violationsOf(schema, request), ...(spec ? beyondRules(spec, "spec") : [])];
+  if (violations.length > 0) throw invalidFields(violations);
 }
 
 /** A value that lost its quotes must not become a command: that stands after `--` alone. */

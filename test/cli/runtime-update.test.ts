@@ -12,7 +12,7 @@ import {
 } from "../../gen/edge/v1/runtimes_pb.ts";
 import { PlannedAction, Wishes } from "../../gen/edge/v1/wishes_pb.ts";
 import { laidOver } from "../../src/cli/laid-over.ts";
-import { wrongRequest } from "../../src/cli/spec-flags.ts";
+import { checkRequest } from "../../src/cli/spec-flags.ts";
 import { tempFolder } from "../fixtures/folder.ts";
 import { ask } from "./ask.ts";
 import { standInDaemon } from "./stand-in.ts";
@@ -49,10 +49,7 @@ test("the first limit of a runtime that had none is a valid wish", () => {
   const plain = create(RuntimeSpecSchema, { name: "press-1", image: "plc:4.0" });
   for (const given of [{ resources: { memoryBytes: 128n << 20n } }, { log: { files: 2 } }]) {
     const spec = laidOver(plain, create(RuntimeSpecSchema, given));
-    assert.deepEqual(
-      wrongRequest(UpdateRuntimeRequestSchema, create(UpdateRuntimeRequestSchema, { spec })),
-      [],
-    );
+    checkRequest(UpdateRuntimeRequestSchema, create(UpdateRuntimeRequestSchema, { spec }));
   }
 });
 

@@ -1,7 +1,6 @@
-import { type RuntimeSpec, RuntimeSpecSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
+import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { Failure, invalidFields } from "../../base/failure.ts";
-import { violationsOf } from "../../wire/validation.ts";
-import { wrongVnics } from "../../wire/vnics.ts";
+import { wrongRuntimeSpec } from "../../wire/runtime-spec.ts";
 
 /** A runtime that a file wishes for. */
 export interface Wished {
@@ -12,10 +11,7 @@ export interface Wished {
 
 /** The same rules as at the node, before anything travels. @throws {Failure} invalid: every violation, with its place. */
 export function checkWish({ spec, place }: Wished): void {
-  const violations = [
-    ...violationsOf(RuntimeSpecSchema, spec, "spec"),
-    ...wrongVnics(spec.vnics, "spec.vnics"),
-  ];
+  const violations = wrongRuntimeSpec(spec, "spec");
   if (violations.length > 0) throw atPlaces(place, invalidFields(violations));
 }
 

@@ -2,15 +2,13 @@ import { type RuntimeSpec, RuntimeSpecSchema } from "../../../gen/edge/v1/runtim
 import { evidence } from "../../base/evidence.ts";
 import { Failure, type FieldViolation, failure, invalidField, invalidFields } from "../../base/failure.ts";
 import { parseYamlDocuments, type YamlDocument } from "../../base/yaml-documents.ts";
+import { runtimeLimit } from "../../wire/runtime-spec.ts";
 import { isCompose, wishesFromCompose } from "./compose.ts";
 import type { Environment } from "./compose-interpolate.ts";
 import { documentFrom } from "./document.ts";
 import { messageFrom } from "./message.ts";
 import { type From, readSources, type SourceText } from "./sources.ts";
 import { atPlaces, checkWish, type Wished } from "./wished.ts";
-
-/** Runtimes of one node: more are refused before anything is sent. */
-const most = 256;
 
 /**
  * All runtimes that files describe: documents of `kind: Runtime`, and services of Compose files.
@@ -33,8 +31,8 @@ export async function readWishes(
   violations.push(...twice(wishes));
   if (violations.length > 0) throw invalidFields(violations);
   if (wishes.length === 0) throw failure("invalid", "the files describe no runtime: nothing was sent");
-  if (wishes.length <= most) return wishes;
-  const sentence = `the files describe ${wishes.length} runtimes, and a node has at most ${most}`;
+  if (wishes.length <= runtimeLimit) return wishes;
+  const sentence = `the files describe ${wishes.length} runtimes, and a node has at most ${runtimeLimit}`;
   throw failure("exhausted", `${sentence}: nothing was sent; leave some out`);
 }
 

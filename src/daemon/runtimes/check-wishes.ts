@@ -1,7 +1,7 @@
 import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { Failure, type FieldViolation, failure, invalidFields, refusedFields } from "../../base/failure.ts";
+import { runtimeLimit } from "../../wire/runtime-spec.ts";
 import { type Admission, admit, desiredOf, type Wish, wrongSpec } from "../wishes/index.ts";
-import { runtimeLimit } from "./commands.ts";
 import { standing } from "./plan-wishes.ts";
 
 /** A runtime as far as others have to do with it. */

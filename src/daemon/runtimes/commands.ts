@@ -1,6 +1,7 @@
 import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import type { Clock } from "../../base/clock.ts";
 import { asFailure, type Failure, failure } from "../../base/failure.ts";
+import { runtimeLimit } from "../../wire/runtime-spec.ts";
 import type { Locks } from "../locks/index.ts";
 import type { Network } from "../network/index.ts";
 import {
@@ -33,9 +34,6 @@ export interface Room extends Books, Admission, Bringing {
   clock: Clock;
   locks: Locks;
 }
-
-/** Runtimes of one node: what all of them are must fit into one frame. */
-export const runtimeLimit = 256;
 
 /** How long a create that is called off waits until it is undone; what is left then is undone without anybody waiting. */
 const undoMs = 60_000;

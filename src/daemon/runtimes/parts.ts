@@ -3,8 +3,8 @@ import type { Failure } from "../../base/failure.ts";
 import { Gate } from "../../base/gate.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
-import { Engine, type EngineTimeouts } from "../engine/index.ts";
-import { type ImageSettings, Images, ImagesStore } from "../images/index.ts";
+import type { Engine } from "../engine/index.ts";
+import type { Images } from "../images/index.ts";
 import type { Journal } from "../journal/index.ts";
 import { Locks } from "../locks/index.ts";
 import type { Network } from "../network/index.ts";
@@ -17,19 +17,18 @@ import { groundOf } from "./situation.ts";
 import { isRestartDue } from "./wellbeing.ts";
 
 export interface RuntimesOptions {
-  /** The daemon's state file, opened with this room's `schema`, and those of images and of locks. */
+  /** The daemon's state file, opened with the schemas of wishes and of locks. */
   sql: Sql;
   journal: Journal;
   clock: Clock;
   log: Logger;
-  /** `docker.host`: where the engine listens, as in `unix:///var/run/docker.sock`. It need not be there yet. */
-  host: string;
+  /** It need not be there yet. */
+  engine: Engine;
+  images: Images;
   /** Who makes vNICs. */
   network: Pick<Network, "netmon" | "changes" | "attach" | "detach" | "macOf">;
   /** `runtimes.trust_after_ms`. */
   trustAfterMs: number;
-  /** `images.*`. */
-  images: ImageSettings;
   /** Where folders are made in which programs say that they are not to be touched. */
   locksFolder: string;
   /** `policy.capabilities`; those that are usual when absent. */
@@ -44,8 +43,6 @@ export interface RuntimesOptions {
   settleMs?: number;
   /** How long a program that nobody checks must run after an update, in milliseconds. 10 000 when absent. */
   provenMs?: number;
-  /** How long the engine may take to answer, in milliseconds. */
-  timeouts?: Partial<EngineTimeouts>;
   /** Uniform in [0, 1), for pauses. */
   random?: () => number;
 }
@@ -55,26 +52,22 @@ const startsAtOnce = 4;
 
 /** What the room consists of. */
 interface Parts {
-  engine: Engine;
   room: Room;
   readers: Readers;
-  images: Images;
 }
 
 /**
  * Makes the parts of the room and shows them to one another. Nothing runs yet.
  * @param closed why no runtime is created or changed now; undefined when it may be.
- * @throws {Failure} invalid: the host is not one.
  */
 export function openParts(
-  { sql, journal, clock, log, host, network, trustAfterMs, ...options }: RuntimesOptions,
+  { sql, journal, clock, log, engine, images, network, trustAfterMs, ...options }: RuntimesOptions,
   closed: () => Failure | undefined,
 ): Parts {
-  const { settleMs = 500, provenMs = 10_000, timeouts = {}, random = Math.random, pace = {} } = options;
+  const { settleMs = 500, provenMs = 10_000, random = Math.random, pace = {} } = options;
   const { allowedCapabilities = usualCapabilities, allowedDevices = usualDevices } = options;
   const { devFolder = "/dev" } = options;
   const store = new Store(sql);
-  const engine = new Engine(host, timeouts);
   const isDue = (name: string) => {
     const wish = store.get(name);
     return wish !== undefined && isRestartDue(wish, loop.tended(name).judged);
@@ -89,14 +82,10 @@ export function openParts(
     pace: { ...usualPace, ...pace },
     ...{ refused: new Set<never>(), stuck: new Set<string>() },
   };
-  const images = new Images({
-    ...{ engine, store: new ImagesStore(sql), clock, log, settings: options.images },
-    wished: () => store.list().map(({ name }) => name),
-  });
   const loop = new Loop({ ...tools, images, starts: new Gate(startsAtOnce) });
   const room: Room = {
     ...{ store, journal, loop, clock, locks, network, allowedCapabilities, random },
     ...{ engine, images, allowedDevices, devFolder, closed },
   };
-  return { engine, room, images, readers: new Readers({ ...tools, loop, ground: groundOf(tools) }) };
+  return { room, readers: new Readers({ ...tools, loop, ground: groundOf(tools) }) };
 }

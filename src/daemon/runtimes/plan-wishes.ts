@@ -2,6 +2,7 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { RuntimeLock } from "../../../gen/edge/v1/locks_pb.ts";
 import type { Label, RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { PlannedAction, type RuntimePlanSchema } from "../../../gen/edge/v1/wishes_pb.ts";
+import { isSelected } from "../../wire/selector.ts";
 import { planUpdate, type Wish } from "../wishes/index.ts";
 
 /** What a node should run, in whole or in part. */
@@ -26,15 +27,11 @@ export function sorted({ runtimes, prune }: Wishes, there: readonly Wish[], comm
     ({ name, desired, actingCommandId }) =>
       !mentioned.has(name) && (desired !== "absent" || actingCommandId === commandId),
   );
-  const isLeaving = ({ spec }: Wish) => prune.length > 0 && prune.every((label) => hasLabel(spec, label));
+  const isLeaving = ({ spec }: Wish) => prune.length > 0 && isSelected(spec.labels, prune);
   return {
     staying: others.filter((wish) => !isLeaving(wish)),
     leaving: others.filter(isLeaving),
   };
-}
-
-function hasLabel({ labels }: RuntimeSpec, { key, value }: Label): boolean {
-  return labels.some((one) => one.key === key && one.value === value);
 }
 
 export type Plan = MessageInitShape<typeof RuntimePlanSchema> & { action: PlannedAction };

@@ -16,7 +16,6 @@ import type { Failure } from "../../base/failure.ts";
 import { runTasks } from "../../base/tasks.ts";
 import { toFailureMessage } from "../../wire/failures.ts";
 import { type Engine, ownObjects } from "../engine/index.ts";
-import type { Images } from "../images/index.ts";
 import type { Ask } from "../work/index.ts";
 import { type Applied, applyWishes, planNow } from "./apply-wishes.ts";
 import * as commands from "./commands.ts";
@@ -33,21 +32,18 @@ export class Runtimes implements AsyncDisposable {
   readonly #engine: Engine;
   readonly #room: commands.Room;
   readonly #readers: Readers;
-  readonly #images: Images;
   readonly #turns = new Turns();
   readonly #purging: PurgeTools;
   #closed: Failure | undefined;
 
   private constructor(options: RuntimesOptions) {
-    const { engine, room, readers, images } = openParts(options, () => this.#closed);
-    this.#engine = engine;
+    const { room, readers } = openParts(options, () => this.#closed);
+    this.#engine = options.engine;
     this.#room = room;
     this.#readers = readers;
-    this.#images = images;
-    this.#purging = { room, engine, clock: options.clock, log: options.log };
+    this.#purging = { room, engine: options.engine, clock: options.clock, log: options.log };
   }
 
-  /** @throws {Failure} invalid: the host is not one. */
   static open(options: RuntimesOptions): Runtimes {
     return new Runtimes(options);
   }
@@ -57,7 +53,6 @@ export class Runtimes implements AsyncDisposable {
     await runTasks(
       signal,
       (all) => this.#room.loop.run(all),
-      (all) => this.#images.run(all),
       (all) => this.#room.locks.run(all, (name) => this.has(name)),
     );
   }
@@ -65,7 +60,6 @@ export class Runtimes implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#room.loop[Symbol.asyncDispose]();
     this.#room.locks[Symbol.dispose]();
-    this.#engine[Symbol.dispose]();
   }
 
   /** Told when `status` may have changed. */

@@ -1,10 +1,8 @@
-import { type RuntimeSpec, RuntimeSpecSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
+import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { RestartMode, StartCondition } from "../../../gen/edge/v1/workloads_pb.ts";
 import { evidence } from "../../base/evidence.ts";
 import { type FieldViolation, invalidFields } from "../../base/failure.ts";
-import { wrongDevices } from "../../wire/devices.ts";
-import { violationsOf } from "../../wire/validation.ts";
-import { wrongVnics } from "../../wire/vnics.ts";
+import { wrongRuntimeSpec } from "../../wire/runtime-spec.ts";
 import { reservedPrefix } from "../engine/index.ts";
 import { wrongHealth } from "../health/index.ts";
 import { wrongMaintenance } from "../locks/index.ts";
@@ -26,14 +24,12 @@ export function checkSpec(spec: RuntimeSpec): void {
 /** Every violation of a spec, whose paths begin with `spec`. */
 export function wrongSpec(spec: RuntimeSpec): FieldViolation[] {
   return [
-    ...violationsOf(RuntimeSpecSchema, spec, "spec"),
+    ...wrongRuntimeSpec(spec, "spec"),
     ...beyondRules(spec),
     ...wrongMounts(spec),
     ...wrongUlimits(spec),
     ...wrongCapabilities(spec),
     ...wrongHealth(spec),
-    ...wrongVnics(spec.vnics, "spec.vnics"),
-    ...wrongDevices(spec.devices, "spec.devices"),
     ...wrongGpus(spec),
     ...wrongMaintenance(spec.maintenance, "spec.maintenance"),
   ];

@@ -5,10 +5,11 @@ import type { Sample } from "../../../gen/edge/v1/node_pb.ts";
 import type { Clock } from "../../base/clock.ts";
 import { failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
+import { isSelected } from "../../wire/selector.ts";
 import type { Store, Tx } from "../store/index.ts";
 import { Feed } from "./feed.ts";
 import { fence, isReplaced, type NodeHello, type Outcast } from "./fence.ts";
-import { changeLabels, type LabelChange, matches, type NodeLabel, toLabels } from "./labels.ts";
+import { changeLabels, type LabelChange, type NodeLabel, toLabels } from "./labels.ts";
 import { pictures } from "./pictures.ts";
 import { type EnrolledNode, insertNode, type NodeRecord, newRecord, toRecord } from "./records.ts";
 import { deleteNode, type Removal, toRemoval } from "./removal.ts";
@@ -156,7 +157,7 @@ export class Fleet {
 
   /** The ids of the nodes that have all of these labels, in order. */
   matching(selector: readonly NodeLabel[]): string[] {
-    const found = [...this.#records.values()].filter(({ labels }) => matches(labels, selector));
+    const found = [...this.#records.values()].filter(({ labels }) => isSelected(labels, selector));
     return found.map(({ id }) => id).sort();
   }
 

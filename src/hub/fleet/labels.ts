@@ -50,11 +50,6 @@ export function changeLabels(tx: Tx, nodeId: string, { set, remove }: LabelChang
   );
 }
 
-/** Whether labels hold all of a selector's, with their values. */
-export function matches(labels: readonly NodeLabel[], selector: readonly NodeLabel[]): boolean {
-  return selector.every(({ key, value }) => labels.some((one) => one.key === key && one.value === value));
-}
-
 function toLabel(row: Row): NodeLabel {
   return { key: String(row.key), value: String(row.value) };
 }
