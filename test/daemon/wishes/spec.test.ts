@@ -245,14 +245,14 @@ test("what the rules of the contract cannot say is refused before anything is ma
         thrown.violations.map(({ field, message }) => `${field}: ${message}`),
         [
           "spec.ports[0].node_port: is 70000; 1 to 65535 is allowed",
+          "spec.vnics[0].parent: is required, or parent_mac",
+          "spec.vnics[1].name: eth1 is kept for the engine's own networks: choose another, as in lan0",
+          "spec.vnics[1].address: is required with a static address, as in 192.168.1.50/24",
           "spec.env[0].value: must not contain a zero byte",
           "spec.profile: 7 is not a profile that this node knows",
           "spec.resources.cpuset: 3-1 is not a range: it ends before it begins",
           'spec.labels[0].key: "edge.instance" must not begin with edge.: these are the daemon\'s own',
           "spec.volume_path: must not contain '.' or '..' as a folder",
-          "spec.vnics[0].parent: is required, or parent_mac",
-          "spec.vnics[1].name: eth1 is kept for the engine's own networks: choose another, as in lan0",
-          "spec.vnics[1].address: is required with a static address, as in 192.168.1.50/24",
         ],
       );
       return thrown.kind === "invalid";
