@@ -14,8 +14,9 @@ import { dispatcher } from "./commands.ts";
 import type { DaemonConfig } from "./config.ts";
 import { schema as controlSchema, Line } from "./control/index.ts";
 import { Decommission, schema as decommissionSchema } from "./decommission/index.ts";
+import { Engine } from "./engine/index.ts";
 import { credentialsIn, expiryOf } from "./identity/index.ts";
-import { imageSettingsOf, imagesSchema } from "./images/index.ts";
+import { Images, ImagesStore, imageSettingsOf, imagesSchema } from "./images/index.ts";
 import { Invoke, schema as invokeSchema } from "./invoke/index.ts";
 import { Journal, schema as journalSchema } from "./journal/index.ts";
 import { openLocalDoor } from "./local/index.ts";
@@ -74,11 +75,15 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
   const network = Network.open({
     ...{ sql, journal, clock, log, random, socket: config["netmon.socket"], instanceId: instanceIdOf(sql) },
   });
+  const engine = opened.use(new Engine(config["docker.host"]));
+  const images = new Images({
+    ...{ engine, store: new ImagesStore(sql), clock, log, settings: imageSettingsOf(config, dataDir) },
+    wished: (): string[] => runtimes.names(),
+  });
   const runtimes = opened.use(
     Runtimes.open({
-      ...{ sql, journal, clock, log, random, network, host: config["docker.host"] },
+      ...{ sql, journal, clock, log, random, network, engine, images },
       trustAfterMs: config["runtimes.trust_after_ms"],
-      images: imageSettingsOf(config, dataDir),
       locksFolder: join(dataDir, "locks"),
       allowedCapabilities: config["policy.capabilities"],
       allowedDevices: config["policy.devices"],
@@ -146,6 +151,7 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
         signal,
         (stop) => network.run(stop),
         (stop) => runtimes.run(stop),
+        (stop) => images.run(stop),
         (stop) => metrics.run(stop),
         (stop) => leaving.run(work, stop),
         (stop) => line.run(stop),

@@ -78,8 +78,9 @@ export class Engine implements Disposable {
     signal: AbortSignal,
   ): Promise<Map<string, Observed>> {
     const names = typeof which === "string" ? new Set([which]) : which;
-    const labels = [`${label.instance}=${instanceId}`];
-    if (names?.size === 1) labels.push(`${label.runtime}=${[...names].join("")}`);
+    // Of runtimes only: cells, which are many and short, are looked after by their own room.
+    const one = names?.size === 1 ? `${label.runtime}=${[...names].join("")}` : label.runtime;
+    const labels = [`${label.instance}=${instanceId}`, one];
     const filters = { label: labels };
     const ask = <T>(doing: string, work: (docker: Docker, abortSignal: AbortSignal) => Promise<T>) =>
       this.call(doing, signal, work, this.#timeouts.ask);

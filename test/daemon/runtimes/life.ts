@@ -6,7 +6,16 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { newId } from "../../../src/base/ids.ts";
 import { openLog } from "../../../src/base/log.ts";
 import { Sql } from "../../../src/base/sql.ts";
-import { imageSettings, imageSettingsOf, imagesSchema } from "../../../src/daemon/images/index.ts";
+import { runTasks } from "../../../src/base/tasks.ts";
+import { Engine, type EngineTimeouts } from "../../../src/daemon/engine/index.ts";
+import {
+  type ImageSettings,
+  Images,
+  ImagesStore,
+  imageSettings,
+  imageSettingsOf,
+  imagesSchema,
+} from "../../../src/daemon/images/index.ts";
 import { Journal, schema as journalSchema } from "../../../src/daemon/journal/index.ts";
 import { schema as locksSchema } from "../../../src/daemon/locks/index.ts";
 import { Network, schema as networkSchema } from "../../../src/daemon/network/index.ts";
@@ -16,15 +25,21 @@ import { type Ask, schema as workSchema } from "../../../src/daemon/work/index.t
 import type { EngineAddress } from "../../fixtures/engine.ts";
 
 /** Options of a life beside those of its runtimes. */
-interface LifeOptions extends Partial<Omit<RuntimesOptions, "images">> {
+interface LifeOptions extends Partial<Omit<RuntimesOptions, "engine" | "images">> {
   /** Those of a daemon when absent, on a disk that may be as full as it likes. */
-  images?: Partial<RuntimesOptions["images"]>;
+  images?: Partial<ImageSettings>;
+  /** How long the engine may take to answer, in milliseconds. */
+  timeouts?: Partial<EngineTimeouts>;
   /** Netmon's socket; nobody is there when none is given. */
   netmon?: string;
 }
 
 /** A life of the daemon's runtimes on the state in a folder: the next one takes up what this one left. */
-export function live(folder: string, socketPath: string, { netmon, images, ...options }: LifeOptions = {}) {
+export function live(
+  folder: string,
+  socketPath: string,
+  { netmon, timeouts, images: settings, ...options }: LifeOptions = {},
+) {
   const schemas = [journalSchema, workSchema, schema, imagesSchema, networkSchema, locksSchema];
   const sql = Sql.open(join(folder, "daemon.db"), schemas, () => Date.now());
   const journal = Journal.open(sql, { now: () => Date.now() });
@@ -34,25 +49,26 @@ export function live(folder: string, socketPath: string, { netmon, images, ...op
   const network = Network.open({
     ...{ sql, journal, clock: systemClock, log, random, socket, instanceId: instanceIdOf(sql) },
   });
+  const engine = new Engine(`unix://${socketPath}`, timeouts);
+  const images = new Images({
+    ...{ engine, store: new ImagesStore(sql), clock: systemClock, log: options.log ?? log },
+    settings: { ...usualImages(folder), ...settings },
+    wished: () => runtimes.names(),
+  });
   const runtimes = Runtimes.open({
-    ...{
-      sql,
-      journal,
-      clock: systemClock,
-      log,
-      random,
-      network,
-      host: `unix://${socketPath}`,
-      settleMs: 150,
-    },
+    ...{ sql, journal, clock: systemClock, log, random, network, engine, images, settleMs: 150 },
     trustAfterMs: 60_000,
     locksFolder: join(folder, "locks"),
     pace: { firstMs: 100 },
-    images: { ...usualImages(folder), ...images },
     ...options,
   });
   const end = new AbortController();
-  const running = Promise.all([network.run(end.signal), runtimes.run(end.signal)]);
+  const running = runTasks(
+    end.signal,
+    (stop) => network.run(stop),
+    (stop) => runtimes.run(stop),
+    (stop) => images.run(stop),
+  );
   const events = (): Event[] =>
     journal.read(0, 1000).flatMap(({ entry }) => (entry.case === "event" ? entry.value : []));
   return {
@@ -64,12 +80,13 @@ export function live(folder: string, socketPath: string, { netmon, images, ...op
       end.abort();
       await running;
       await runtimes[Symbol.asyncDispose]();
+      engine[Symbol.dispose]();
       sql[Symbol.dispose]();
     },
   };
 }
 
-function usualImages(folder: string): RuntimesOptions["images"] {
+function usualImages(folder: string): ImageSettings {
   const entries = Object.entries(imageSettings).map(([key, setting]) => [key, setting.default]);
   const config = Object.fromEntries(entries) as Parameters<typeof imageSettingsOf>[0]; // Each key with its own default.
   return { ...imageSettingsOf(config, folder), cleanAbovePercent: 100, refuseAbovePercent: 100 };
