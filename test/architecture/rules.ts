@@ -63,6 +63,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
 
   daemon: {
     mayImport: [
+      "agents",
       "audit",
       "control",
       "decommission",
@@ -78,10 +79,20 @@ export const areas: Readonly<Record<string, AreaRule>> = {
       "node",
       "runtimes",
       "sandbox",
+      "tasks",
       "wishes",
       "work",
     ].map((room) => `daemon/${room}`),
     because: "it wires the daemon's rooms, and a node carries no code of the hub",
+  },
+  "daemon/agents": {
+    mayImport: ["daemon/images"],
+    mayKnow: ["daemon/engine", "daemon/journal", "daemon/work"],
+    because: "what may be executed is kept and judged the same, whether or not anything is executed",
+  },
+  "daemon/tasks": {
+    mayKnow: ["daemon/agents", "daemon/journal", "daemon/sandbox", "daemon/work"],
+    because: "it decides what runs when, and how a program is confined is not its business",
   },
   "daemon/audit": {
     because: "it keeps what it is told, and whoever tells it can do nothing to what is there",

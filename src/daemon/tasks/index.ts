@@ -1,0 +1,6 @@
+/**
+ * Tasks: executions of agents. Each is kept on disk with its state, waits its turn, is given to a cell once, and ends in exactly
+ * one final state, whatever dies on the way. `plan` decides who is next, an attempt does one execution, and what a former life of
+ * the daemon left is taken up again.
+ */
+export type { TreeTasks } from "./broker-tasks.ts";
