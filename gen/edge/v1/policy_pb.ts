@@ -19,7 +19,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file edge/v1/policy.proto.
  */
 export const file_edge_v1_policy: GenFile = /*@__PURE__*/
-  fileDesc("ChRlZGdlL3YxL3BvbGljeS5wcm90bxIHZWRnZS52MSJUCgZDYWxsZXISGwoEZG9vchgBIAEoDjINLmVkZ2UudjEuRG9vchINCgVhY3RvchgCIAEoCRINCgVhZ2VudBgDIAEoCRIPCgd0YXNrX2lkGAQgASgJIv8CCgxDb250YWluZXJBc2sSDAoEa2luZBgBIAEoCRIMCgRuYW1lGAIgASgJEg4KBnRlbmFudBgDIAEoCRIgCgVpbWFnZRgEIAEoCzIRLmVkZ2UudjEuSW1hZ2VBc2sSFAoMbWVtb3J5X2J5dGVzGAUgASgDEhIKCmNwdV9taWxsaXMYBiABKAMSDAoEcGlkcxgHIAEoAxIiCgZtb3VudHMYCCADKAsyEi5lZGdlLnYxLkhvc3RNb3VudBIPCgdkZXZpY2VzGAkgAygJEhQKDGNhcGFiaWxpdGllcxgKIAMoCRIUCgd1c2VyX2lkGAsgASgNSACIAQESDwoHbmV0d29yaxgMIAEoCRIjCgZlZ3Jlc3MYDSADKAsyEy5lZGdlLnYxLkVncmVzc1J1bGUSEQoJaXNvbGF0aW9uGA4gASgJEh4KBmxhYmVscxgPIAMoCzIOLmVkZ2UudjEuTGFiZWwSEwoLY3JlZGVudGlhbHMYECADKAlCCgoIX3VzZXJfaWQiYAoISW1hZ2VBc2sSEQoJcmVmZXJlbmNlGAEgASgJEhAKCHJlZ2lzdHJ5GAIgASgJEhIKCnJlcG9zaXRvcnkYAyABKAkSCwoDdGFnGAQgASgJEg4KBmRpZ2VzdBgFIAEoCSKcAQoMUG9saWN5VG90YWxzEhIKCmNvbnRhaW5lcnMYASABKAMSFAoMbWVtb3J5X2J5dGVzGAIgASgDEhgKEGFnZW50X2NvbnRhaW5lcnMYAyABKAMSGQoRdGVuYW50X2NvbnRhaW5lcnMYBCABKAMSGwoTdGVuYW50X21lbW9yeV9ieXRlcxgFIAEoAxIQCghydW50aW1lcxgGIAEoAyKhAQoSQ2hlY2tQb2xpY3lSZXF1ZXN0EicKB3J1bnRpbWUYASABKAsyFC5lZGdlLnYxLlJ1bnRpbWVTcGVjSAASIwoFYWdlbnQYAiABKAsyEi5lZGdlLnYxLkFnZW50U3BlY0gAEhEKB2NvbW1hbmQYAyABKAlIABIfCgZjYWxsZXIYBCABKAsyDy5lZGdlLnYxLkNhbGxlckIJCgdzdWJqZWN0Ik4KE0NoZWNrUG9saWN5UmVzcG9uc2USDwoHYWxsb3dlZBgBIAEoCBImCgdkZW5pYWxzGAIgAygLMhUuZWRnZS52MS5Qb2xpY3lEZW5pYWwibwoMUG9saWN5RGVuaWFsEhUKBHJ1bGUYASABKAlCB+LHGAMggAESFgoFZmllbGQYAiABKAlCB+LHGAMggAISFgoFdmFsdWUYAyABKAlCB+LHGAMggAgSGAoHbWVzc2FnZRgEIAEoCUIH4scYAyCACCISChBHZXRQb2xpY3lSZXF1ZXN0IqYBChFHZXRQb2xpY3lSZXNwb25zZRIPCgdwcm9maWxlGAEgASgJEgwKBHBhdGgYAiABKAkSDgoGc2hhMjU2GAMgASgJEi0KCWxvYWRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcHJvYmxlbRgFIAEoCRIiCgVydWxlcxgGIAMoCzITLmVkZ2UudjEuUG9saWN5UnVsZSJuCgpQb2xpY3lSdWxlEgoKAmlkGAEgASgJEg8KB3N1YmplY3QYAiABKAkSEQoJZGVueV93aGVuGAMgASgJEg0KBWZpZWxkGAQgASgJEg8KB21lc3NhZ2UYBSABKAkSEAoIYnVpbHRfaW4YBiABKAgiLQoRVGVzdFBvbGljeVJlcXVlc3QSGAoEdGV4dBgBIAEoCUIK4scYBggBIICAECI/ChJUZXN0UG9saWN5UmVzcG9uc2USKQoFY2FzZXMYASADKAsyGi5lZGdlLnYxLlBvbGljeUNhc2VPdXRjb21lIlgKEVBvbGljeUNhc2VPdXRjb21lEgwKBG5hbWUYASABKAkSDgoGcGFzc2VkGAIgASgIEhIKCmRpZmZlcmVuY2UYAyABKAkSEQoJZGVuaWVkX2J5GAQgAygJKloKBERvb3ISFAoQRE9PUl9VTlNQRUNJRklFRBAAEgwKCERPT1JfSFVCEAESDgoKRE9PUl9MT0NBTBACEg8KC0RPT1JfQlJPS0VSEAMSDQoJRE9PUl9OT0RFEAQy7AEKBlBvbGljeRJNCgtDaGVja1BvbGljeRIbLmVkZ2UudjEuQ2hlY2tQb2xpY3lSZXF1ZXN0GhwuZWRnZS52MS5DaGVja1BvbGljeVJlc3BvbnNlIgOQAgESRwoJR2V0UG9saWN5EhkuZWRnZS52MS5HZXRQb2xpY3lSZXF1ZXN0GhouZWRnZS52MS5HZXRQb2xpY3lSZXNwb25zZSIDkAIBEkoKClRlc3RQb2xpY3kSGi5lZGdlLnYxLlRlc3RQb2xpY3lSZXF1ZXN0GhsuZWRnZS52MS5UZXN0UG9saWN5UmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_edge_v1_agents, file_edge_v1_rules, file_edge_v1_runtimes, file_google_protobuf_timestamp]);
+  fileDesc("ChRlZGdlL3YxL3BvbGljeS5wcm90bxIHZWRnZS52MSJUCgZDYWxsZXISGwoEZG9vchgBIAEoDjINLmVkZ2UudjEuRG9vchINCgVhY3RvchgCIAEoCRINCgVhZ2VudBgDIAEoCRIPCgd0YXNrX2lkGAQgASgJIv8CCgxDb250YWluZXJBc2sSDAoEa2luZBgBIAEoCRIMCgRuYW1lGAIgASgJEg4KBnRlbmFudBgDIAEoCRIgCgVpbWFnZRgEIAEoCzIRLmVkZ2UudjEuSW1hZ2VBc2sSFAoMbWVtb3J5X2J5dGVzGAUgASgDEhIKCmNwdV9taWxsaXMYBiABKAMSDAoEcGlkcxgHIAEoAxIiCgZtb3VudHMYCCADKAsyEi5lZGdlLnYxLkhvc3RNb3VudBIPCgdkZXZpY2VzGAkgAygJEhQKDGNhcGFiaWxpdGllcxgKIAMoCRIUCgd1c2VyX2lkGAsgASgNSACIAQESDwoHbmV0d29yaxgMIAEoCRIjCgZlZ3Jlc3MYDSADKAsyEy5lZGdlLnYxLkVncmVzc1J1bGUSEQoJaXNvbGF0aW9uGA4gASgJEh4KBmxhYmVscxgPIAMoCzIOLmVkZ2UudjEuTGFiZWwSEwoLY3JlZGVudGlhbHMYECADKAlCCgoIX3VzZXJfaWQiYAoISW1hZ2VBc2sSEQoJcmVmZXJlbmNlGAEgASgJEhAKCHJlZ2lzdHJ5GAIgASgJEhIKCnJlcG9zaXRvcnkYAyABKAkSCwoDdGFnGAQgASgJEg4KBmRpZ2VzdBgFIAEoCSKcAQoMUG9saWN5VG90YWxzEhIKCmNvbnRhaW5lcnMYASABKAMSFAoMbWVtb3J5X2J5dGVzGAIgASgDEhgKEGFnZW50X2NvbnRhaW5lcnMYAyABKAMSGQoRdGVuYW50X2NvbnRhaW5lcnMYBCABKAMSGwoTdGVuYW50X21lbW9yeV9ieXRlcxgFIAEoAxIQCghydW50aW1lcxgGIAEoAyKhAQoSQ2hlY2tQb2xpY3lSZXF1ZXN0EicKB3J1bnRpbWUYASABKAsyFC5lZGdlLnYxLlJ1bnRpbWVTcGVjSAASIwoFYWdlbnQYAiABKAsyEi5lZGdlLnYxLkFnZW50U3BlY0gAEhEKB2NvbW1hbmQYAyABKAlIABIfCgZjYWxsZXIYBCABKAsyDy5lZGdlLnYxLkNhbGxlckIJCgdzdWJqZWN0Ik4KE0NoZWNrUG9saWN5UmVzcG9uc2USDwoHYWxsb3dlZBgBIAEoCBImCgdkZW5pYWxzGAIgAygLMhUuZWRnZS52MS5Qb2xpY3lEZW5pYWwibwoMUG9saWN5RGVuaWFsEhUKBHJ1bGUYASABKAlCB+LHGAMggAESFgoFZmllbGQYAiABKAlCB+LHGAMggAISFgoFdmFsdWUYAyABKAlCB+LHGAMggAgSGAoHbWVzc2FnZRgEIAEoCUIH4scYAyCACCISChBHZXRQb2xpY3lSZXF1ZXN0IswBChFHZXRQb2xpY3lSZXNwb25zZRIPCgdwcm9maWxlGAEgASgJEgwKBHBhdGgYAiABKAkSDgoGc2hhMjU2GAMgASgJEi0KCWxvYWRlZF9hdBgEIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHcHJvYmxlbRgFIAEoCRIiCgVydWxlcxgGIAMoCzITLmVkZ2UudjEuUG9saWN5UnVsZRIkCgZ2YWx1ZXMYByADKAsyFC5lZGdlLnYxLlBvbGljeVZhbHVlIn0KClBvbGljeVJ1bGUSCgoCaWQYASABKAkSDwoHc3ViamVjdBgCIAEoCRIRCglkZW55X3doZW4YAyABKAkSDQoFZmllbGQYBCABKAkSDwoHbWVzc2FnZRgFIAEoCRIQCghidWlsdF9pbhgGIAEoCBINCgV2YWx1ZRgHIAEoCSIrCgtQb2xpY3lWYWx1ZRIMCgRuYW1lGAEgASgJEg4KBnZhbHVlcxgCIAMoCSItChFUZXN0UG9saWN5UmVxdWVzdBIYCgR0ZXh0GAEgASgJQgrixxgGCAEggIAQIj8KElRlc3RQb2xpY3lSZXNwb25zZRIpCgVjYXNlcxgBIAMoCzIaLmVkZ2UudjEuUG9saWN5Q2FzZU91dGNvbWUiWAoRUG9saWN5Q2FzZU91dGNvbWUSDAoEbmFtZRgBIAEoCRIOCgZwYXNzZWQYAiABKAgSEgoKZGlmZmVyZW5jZRgDIAEoCRIRCglkZW5pZWRfYnkYBCADKAkqWgoERG9vchIUChBET09SX1VOU1BFQ0lGSUVEEAASDAoIRE9PUl9IVUIQARIOCgpET09SX0xPQ0FMEAISDwoLRE9PUl9CUk9LRVIQAxINCglET09SX05PREUQBDLsAQoGUG9saWN5Ek0KC0NoZWNrUG9saWN5EhsuZWRnZS52MS5DaGVja1BvbGljeVJlcXVlc3QaHC5lZGdlLnYxLkNoZWNrUG9saWN5UmVzcG9uc2UiA5ACARJHCglHZXRQb2xpY3kSGS5lZGdlLnYxLkdldFBvbGljeVJlcXVlc3QaGi5lZGdlLnYxLkdldFBvbGljeVJlc3BvbnNlIgOQAgESSgoKVGVzdFBvbGljeRIaLmVkZ2UudjEuVGVzdFBvbGljeVJlcXVlc3QaGy5lZGdlLnYxLlRlc3RQb2xpY3lSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_edge_v1_agents, file_edge_v1_rules, file_edge_v1_runtimes, file_google_protobuf_timestamp]);
 
 /**
  * Who asks: `caller` in rules.
@@ -478,6 +478,13 @@ export type GetPolicyResponse = Message<"edge.v1.GetPolicyResponse"> & {
    * @generated from field: repeated edge.v1.PolicyRule rules = 6;
    */
   rules: PolicyRule[];
+
+  /**
+   * The lists and quotas that they judge by.
+   *
+   * @generated from field: repeated edge.v1.PolicyValue values = 7;
+   */
+  values: PolicyValue[];
 };
 
 /**
@@ -534,6 +541,13 @@ export type PolicyRule = Message<"edge.v1.PolicyRule"> & {
    * @generated from field: bool built_in = 6;
    */
   builtIn: boolean;
+
+  /**
+   * A CEL expression for the value that a denial tells; empty when it tells none.
+   *
+   * @generated from field: string value = 7;
+   */
+  value: string;
 };
 
 /**
@@ -542,6 +556,34 @@ export type PolicyRule = Message<"edge.v1.PolicyRule"> & {
  */
 export const PolicyRuleSchema: GenMessage<PolicyRule> = /*@__PURE__*/
   messageDesc(file_edge_v1_policy, 9);
+
+/**
+ * A list of what is allowed, or a quota: what rules reach as `allow` and `quotas`.
+ *
+ * @generated from message edge.v1.PolicyValue
+ */
+export type PolicyValue = Message<"edge.v1.PolicyValue"> & {
+  /**
+   * Its name, as in `allow.images` or `quotas.max_containers`.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * What is on the list, or the quota as one number. A quota of 0 is none.
+   *
+   * @generated from field: repeated string values = 2;
+   */
+  values: string[];
+};
+
+/**
+ * Describes the message edge.v1.PolicyValue.
+ * Use `create(PolicyValueSchema)` to create a new message.
+ */
+export const PolicyValueSchema: GenMessage<PolicyValue> = /*@__PURE__*/
+  messageDesc(file_edge_v1_policy, 10);
 
 /**
  * Asks to try a policy file.
@@ -562,7 +604,7 @@ export type TestPolicyRequest = Message<"edge.v1.TestPolicyRequest"> & {
  * Use `create(TestPolicyRequestSchema)` to create a new message.
  */
 export const TestPolicyRequestSchema: GenMessage<TestPolicyRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_policy, 10);
+  messageDesc(file_edge_v1_policy, 11);
 
 /**
  * What its cases came to.
@@ -583,7 +625,7 @@ export type TestPolicyResponse = Message<"edge.v1.TestPolicyResponse"> & {
  * Use `create(TestPolicyResponseSchema)` to create a new message.
  */
 export const TestPolicyResponseSchema: GenMessage<TestPolicyResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_policy, 11);
+  messageDesc(file_edge_v1_policy, 12);
 
 /**
  * What one case came to.
@@ -625,7 +667,7 @@ export type PolicyCaseOutcome = Message<"edge.v1.PolicyCaseOutcome"> & {
  * Use `create(PolicyCaseOutcomeSchema)` to create a new message.
  */
 export const PolicyCaseOutcomeSchema: GenMessage<PolicyCaseOutcome> = /*@__PURE__*/
-  messageDesc(file_edge_v1_policy, 12);
+  messageDesc(file_edge_v1_policy, 13);
 
 /**
  * Which door a command came through.
