@@ -4,7 +4,8 @@ import { parseSizeBytes, sizeAllowed } from "./sizes.ts";
 
 const msOf: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-const durationsAllowed = "a duration such as 250ms, 30s, 5m, 2h or 7d";
+/** What `parseDuration` takes, as a sentence for people. */
+export const durationsAllowed = "a duration such as 250ms, 30s, 5m, 2h or 7d";
 
 /** Bytes of a size as people write it, at least one. @throws {Failure} invalid, saying what is allowed. */
 export function parseSize(text: string): bigint {

@@ -1,4 +1,4 @@
-import type { Document, LineCounter, Node } from "yaml";
+import type { Document, DocumentOptions, LineCounter, Node, ParseOptions, SchemaOptions } from "yaml";
 import { refused, type Source, whyNotYaml } from "./yaml-file.ts";
 
 /** A place in a document: keys and indices from its beginning. */
@@ -13,7 +13,8 @@ export interface YamlDocument {
 }
 
 /**
- * The documents of a YAML or JSON text, which `---` parts; empty ones are left out. `<<` takes over the keys of another map.
+ * The documents of a YAML or JSON text, which `---` parts; empty ones are left out. `<<` takes over the keys of another map,
+ * and `!!binary` makes bytes of base64.
  * @throws {Failure} invalid: it is no YAML; names the line.
  */
 export async function parseYamlDocuments(text: string, source: Source): Promise<YamlDocument[]> {
@@ -26,7 +27,8 @@ export async function parseYamlDocuments(text: string, source: Source): Promise<
     logLevel: "error",
     lineCounter,
     merge: true,
-  } as const;
+    customTags: ["binary"],
+  } satisfies ParseOptions & DocumentOptions & SchemaOptions;
   let documents: ReturnType<typeof yaml.parseAllDocuments>;
   try {
     documents = yaml.parseAllDocuments(text, options);

@@ -14,7 +14,7 @@ import { applied, planned, summary, toAsk } from "./apply-tell.ts";
 import { changed, type WaitFlag, waiting } from "./change.ts";
 import { Spoken } from "./complain.ts";
 import { confirmed } from "./confirm.ts";
-import { readWishes, type Wished } from "./documents/index.ts";
+import { readWishes, type Wishes } from "./documents/index.ts";
 import { type Door, withDoor } from "./door.ts";
 import { collect, duration } from "./flags.ts";
 import { type LabelText, parseSelector } from "./labels.ts";
@@ -112,14 +112,14 @@ interface Asking<F extends FileFlags> {
   run: Run;
   door: Door;
   target: Target;
-  wishes: readonly Wished[];
+  wishes: Wishes;
   flags: F;
 }
 
 /** @throws {Failure} exhausted: all of it together is more than a command carries. */
 function requestOf({ wishes, flags }: Asking<FileFlags>) {
   const request = create(PlanWishesRequestSchema, {
-    runtimes: wishes.map(({ spec }) => spec),
+    runtimes: wishes.runtimes.map(({ spec }) => spec),
     prune: flags.prune.flat(),
   });
   const sizeBytes = toBinary(PlanWishesRequestSchema, request).length + envelopeBytes;
@@ -203,7 +203,7 @@ async function placed<T>({ wishes }: Pick<Asking<FileFlags>, "wishes">, work: ()
     if (told.violations.length === 0) throw thrown;
     const violations = told.violations.map(({ field, message }) => {
       const [, at, rest = ""] = /\bruntimes\[(\d+)\](.*)$/.exec(field) ?? [];
-      return { field: wishes[Number(at)]?.place(`spec${rest}`) ?? field, message };
+      return { field: wishes.runtimes[Number(at)]?.place(`spec${rest}`) ?? field, message };
     });
     throw new Failure(told.kind, told.message, { violations });
   }

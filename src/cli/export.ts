@@ -8,7 +8,7 @@ import {
 } from "../../gen/edge/v1/runtimes_pb.ts";
 import { failure } from "../base/failure.ts";
 import { answer } from "./answer.ts";
-import { treeFrom } from "./documents/index.ts";
+import { apiVersion, treeFrom } from "./documents/index.ts";
 import type { Run } from "./run.ts";
 import { withNode } from "./target.ts";
 
@@ -28,7 +28,9 @@ export function defineExport(program: Command, run: Run): void {
         }
         const { stringify } = (await import("yaml")).default; // Loaded late, because it is large.
         answer(run, ListRuntimesResponseSchema, response, () =>
-          response.runtimes.map((runtime) => stringify(documentOf(runtime), { lineWidth: 0 })).join("---\n"),
+          response.runtimes
+            .map((runtime) => stringify(documentOf(runtime), { lineWidth: 0, customTags: ["binary"] }))
+            .join("---\n"),
         );
       }),
     );
@@ -39,5 +41,5 @@ function documentOf({ spec, phase }: Runtime) {
   if (!spec) throw failure("internal", "the node told a runtime without its wish");
   const isStopped = spec.desired === DesiredState.UNSPECIFIED && phase === RuntimePhase.STOPPED;
   const wish = isStopped ? { ...spec, desired: DesiredState.STOPPED } : spec;
-  return { kind: "Runtime", spec: treeFrom(RuntimeSpecSchema, wish) };
+  return { apiVersion, kind: "Runtime", spec: treeFrom(RuntimeSpecSchema, wish) };
 }

@@ -104,7 +104,13 @@ export async function specFromFile(path: string, given: string | undefined, run:
   if (given !== undefined) {
     throw failure("invalid", `the file ${path} names the runtime: leave out ${evidence(given)}`);
   }
-  const { spec } = await readDocument(path, run);
+  const { kind, spec } = await readDocument(path, run);
+  if (kind !== "Runtime") {
+    throw failure(
+      "invalid",
+      `${path} describes an agent: deploy it with \`orchestrator agent deploy -f ${path}\``,
+    );
+  }
   return messageFrom(RuntimeSpecSchema, spec, "spec");
 }
 

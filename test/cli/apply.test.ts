@@ -233,8 +233,8 @@ test("files, folders and pipes are read; whatever is wrong with any is told at o
       /wrong\.yaml:8: document 1: spec\.vnics\[0\]\.vlan_id: is "ten"; a whole number is needed\n {2}wrong\.yaml:10: document 2: kind: "Runtme" is not known; did you mean Runtime\?/,
     ],
     ["-f line -f twice.yaml", 3, /twice\.yaml:3: spec\.name: "b" is already described in line\/b\.yaml:3\n/],
-    ["-f empty.yaml", 3, /empty\.yaml: is empty: a document with kind: Runtime/],
-    ["-f many.yaml", 10, /describe 500 runtimes, and a node has at most 256: nothing was sent/],
+    ["-f empty.yaml", 3, /empty\.yaml: is empty: a document with kind: Runtime or kind: Agent/],
+    ["-f many.yaml", 10, /describe 500 runtimes, and at most 256 go to a node at once: nothing was sent/],
     ["-f bomb.yaml", 3, /has aliases that lead nowhere or to too much/],
     ["-f open.yaml", 3, /is not valid YAML or JSON \(line \d\)/],
     ["-f large.yaml", 3, /is 983\d+ bytes long; at most 983040 are read/],
@@ -274,7 +274,7 @@ test("what export prints is the same wish when it is applied again, whatever it 
   assert.ok(again && equals(RuntimeSpecSchema, again, spec), out);
   assert.match(
     out,
-    /^kind: Runtime\nspec:\n {2}name: press-1\n {2}image: plc:4\n {2}env:\n[\s\S]*profile: plain\n/,
+    /^apiVersion: edge.v1\nkind: Runtime\nspec:\n {2}name: press-1\n {2}image: plc:4\n {2}env:\n[\s\S]*profile: plain\n/,
   );
   const stopped = await roundTrip(spec, RuntimePhase.STOPPED);
   assert.equal(stopped.again?.desired, DesiredState.STOPPED);

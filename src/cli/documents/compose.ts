@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import { RuntimeProfile, RuntimeSpecSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
+import { RuntimeProfile, type RuntimeSpec, RuntimeSpecSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { evidence } from "../../base/evidence.ts";
 import { type FieldViolation, invalidFields } from "../../base/failure.ts";
 import { nearest } from "../../base/nearest.ts";
@@ -10,7 +10,7 @@ import { refusedAtTop } from "./compose-refused.ts";
 import { type Project, specFrom } from "./compose-service.ts";
 import { declaredVolumes } from "./compose-storage.ts";
 import { below, type Refuse, textOf, textsOf } from "./compose-values.ts";
-import { checkWish, type Wished } from "./wished.ts";
+import { checkRuntime, type Wished } from "./wished.ts";
 
 /** Whether a document is a Compose file. */
 export function isCompose(value: unknown): boolean {
@@ -32,7 +32,10 @@ const silent: readonly string[] = ["services", "volumes", "networks", "version",
  * name: what somebody relies on must not be left out in silence.
  * @throws {Failure} invalid: all that is refused, each with its line and what to do instead.
  */
-export function wishesFromCompose({ value: raw }: YamlDocument, { env, placeOf }: Reading): Wished[] {
+export function wishesFromCompose(
+  { value: raw }: YamlDocument,
+  { env, placeOf }: Reading,
+): Wished<RuntimeSpec>[] {
   const violations: FieldViolation[] = [];
   const refuseAt = (path: Path, message: string) => {
     violations.push({ field: placeOf(path, path.join(".")), message });
@@ -49,7 +52,7 @@ export function wishesFromCompose({ value: raw }: YamlDocument, { env, placeOf }
     networks: declaredNetworks(top.get("networks"), below(refuse, "networks")),
     runtimeOf: (service) => services.get(service)?.runtime,
   };
-  const wishes = [...services].map(([service, { value }]): Wished => {
+  const wishes = [...services].map(([service, { value }]): Wished<RuntimeSpec> => {
     const init = specFrom(service, value, project, below(refuse, "services", service));
     const spec = create(RuntimeSpecSchema, { ...init, profile: RuntimeProfile.PLAIN });
     const at = ["services", service];
@@ -59,7 +62,7 @@ export function wishesFromCompose({ value: raw }: YamlDocument, { env, placeOf }
   });
   refuseShared(services, below(refuse, "services"));
   if (violations.length > 0) throw invalidFields(violations);
-  for (const wish of wishes) checkWish(wish);
+  for (const wish of wishes) checkRuntime(wish);
   return wishes;
 }
 

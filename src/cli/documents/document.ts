@@ -4,12 +4,18 @@ import { type FieldViolation, invalidFields } from "../../base/failure.ts";
 import { nearest } from "../../base/nearest.ts";
 import { readYamlFile } from "../../base/yaml-file.ts";
 
-/** The kinds of things that a file can describe. */
-const kinds = ["Runtime"] as const;
+/** The version of the contract that documents are written for. A document need not say it. */
+export const apiVersion = "edge.v1";
 
-/** What a file says should be: `kind: Runtime`, and its `spec` as it stands there. */
+/** The kinds of things that a file can describe. */
+const kinds = ["Runtime", "Agent"] as const;
+export type Kind = (typeof kinds)[number];
+
+const keys = ["apiVersion", "kind", "spec"];
+
+/** What a file says should be: `kind: Runtime` or `kind: Agent`, and its `spec` as it stands there. */
 export interface Document {
-  kind: (typeof kinds)[number];
+  kind: Kind;
   spec: unknown;
 }
 
@@ -25,17 +31,22 @@ export async function readDocument(path: string, { cwd }: { cwd: string }): Prom
 export function documentFrom(tree: ReadonlyMap<unknown, unknown>): Document {
   const violations: FieldViolation[] = [];
   for (const key of tree.keys()) {
-    if (key === "kind" || key === "spec") continue;
-    const meant = nearest(String(key), ["kind", "spec"]);
-    const hint = meant === undefined ? "there are kind and spec" : `did you mean ${meant}?`;
+    if (keys.includes(String(key))) continue;
+    const meant = nearest(String(key), keys);
+    const hint = meant === undefined ? "there are apiVersion, kind and spec" : `did you mean ${meant}?`;
     violations.push({ field: String(key), message: `is not known; ${hint}` });
+  }
+  const version = tree.get("apiVersion");
+  if (tree.has("apiVersion") && version !== apiVersion) {
+    const message = `is ${evidence(version)}; ${apiVersion} is what this program reads`;
+    violations.push({ field: "apiVersion", message });
   }
   const given = tree.get("kind");
   const kind = kinds.find((one) => one === given);
-  if (given === undefined) violations.push({ field: "kind", message: `is required: ${kinds.join(", ")}` });
+  if (given === undefined) violations.push({ field: "kind", message: `is required: ${kinds.join(" or ")}` });
   else if (kind === undefined) {
     const meant = typeof given === "string" ? nearest(given, kinds) : undefined;
-    const hint = meant === undefined ? `there is ${kinds.join(", ")}` : `did you mean ${meant}?`;
+    const hint = meant === undefined ? `there are ${kinds.join(" and ")}` : `did you mean ${meant}?`;
     violations.push({ field: "kind", message: `${evidence(given)} is not known; ${hint}` });
   }
   if (!tree.has("spec")) violations.push({ field: "spec", message: "is required" });

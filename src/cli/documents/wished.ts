@@ -1,22 +1,40 @@
-import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
-import { Failure, invalidFields } from "../../base/failure.ts";
-import { wrongRuntimeSpec } from "../../wire/runtime-spec.ts";
+import { type AgentSpec, AgentSpecSchema } from "../../../gen/edge/v1/agents_pb.ts";
+import { type RuntimeSpec, RuntimeSpecSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
+import { Failure, type FieldViolation, invalidFields } from "../../base/failure.ts";
+import { violationsOf } from "../../wire/validation.ts";
+import { wrongVnics } from "../../wire/vnics.ts";
 
-/** A runtime that a file wishes for. */
-export interface Wished {
-  spec: RuntimeSpec;
+/** One thing that a file wishes for. */
+export interface Wished<Spec> {
+  spec: Spec;
   /** Where a field of it stands, for people: `plant.yaml:14: spec.image`. */
-  place: (field: string) => string;
+  place: Place;
+}
+
+export type Place = (field: string) => string;
+
+/** All that files wish for. */
+export interface Wishes {
+  runtimes: Wished<RuntimeSpec>[];
+  agents: Wished<AgentSpec>[];
 }
 
 /** The same rules as at the node, before anything travels. @throws {Failure} invalid: every violation, with its place. */
-export function checkWish({ spec, place }: Wished): void {
-  const violations = wrongRuntimeSpec(spec, "spec");
+export function checkRuntime({ spec, place }: Wished<RuntimeSpec>): void {
+  refuse(place, [...violationsOf(RuntimeSpecSchema, spec, "spec"), ...wrongVnics(spec.vnics, "spec.vnics")]);
+}
+
+/** Likewise for an agent. */
+export function checkAgent({ spec, place }: Wished<AgentSpec>): void {
+  refuse(place, violationsOf(AgentSpecSchema, spec, "spec"));
+}
+
+function refuse(place: Place, violations: readonly FieldViolation[]): void {
   if (violations.length > 0) throw atPlaces(place, invalidFields(violations));
 }
 
 /** A failure whose violations are said with the place where each stands; any other as it is. */
-export function atPlaces(place: (field: string) => string, thrown: unknown): unknown {
+export function atPlaces(place: Place, thrown: unknown): unknown {
   if (!(thrown instanceof Failure) || thrown.violations.length === 0) return thrown;
   return invalidFields(thrown.violations.map(({ field, message }) => ({ field: place(field), message })));
 }

@@ -1,61 +1,77 @@
+import { type AgentSpec, AgentSpecSchema } from "../../../gen/edge/v1/agents_pb.ts";
 import { type RuntimeSpec, RuntimeSpecSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { evidence } from "../../base/evidence.ts";
 import { Failure, type FieldViolation, failure, invalidField, invalidFields } from "../../base/failure.ts";
 import { parseYamlDocuments, type YamlDocument } from "../../base/yaml-documents.ts";
-import { runtimeLimit } from "../../wire/runtime-spec.ts";
 import { isCompose, wishesFromCompose } from "./compose.ts";
 import type { Environment } from "./compose-interpolate.ts";
 import { documentFrom } from "./document.ts";
 import { messageFrom } from "./message.ts";
 import { type From, readSources, type SourceText } from "./sources.ts";
-import { atPlaces, checkWish, type Wished } from "./wished.ts";
+import { keysFor } from "./spelling.ts";
+import { atPlaces, checkAgent, checkRuntime, type Wished, type Wishes } from "./wished.ts";
+
+/** Of each kind for one node: more are refused before anything is sent. */
+const most = 256;
 
 /**
- * All runtimes that files describe: documents of `kind: Runtime`, and services of Compose files.
+ * All that files describe: documents of ours, and services of Compose files.
  * @throws {Failure} invalid: what is wrong with any of them, each with its file, line and field. exhausted: there are too many.
  */
 export async function readWishes(
   paths: readonly string[],
   from: From & { env: Environment },
   { compose = false }: { compose?: boolean } = {},
-): Promise<Wished[]> {
+): Promise<Wishes> {
   const violations: FieldViolation[] = [];
-  const wishes: Wished[] = [];
+  const wishes: Wishes = { runtimes: [], agents: [] };
   for (const source of await readSources(paths, from)) {
     try {
-      wishes.push(...(await wishesIn(source, { compose, env: from.env })));
+      const { runtimes, agents } = await wishesIn(source, { compose, env: from.env });
+      wishes.runtimes.push(...runtimes);
+      wishes.agents.push(...agents);
     } catch (thrown) {
       violations.push(...violationsBehind(thrown));
     }
   }
-  violations.push(...twice(wishes));
+  violations.push(...twice(wishes.runtimes), ...twice(wishes.agents));
   if (violations.length > 0) throw invalidFields(violations);
-  if (wishes.length === 0) throw failure("invalid", "the files describe no runtime: nothing was sent");
-  if (wishes.length <= runtimeLimit) return wishes;
-  const sentence = `the files describe ${wishes.length} runtimes, and a node has at most ${runtimeLimit}`;
+  const { runtimes, agents } = wishes;
+  if (runtimes.length + agents.length === 0) {
+    throw failure("invalid", "the files describe nothing: nothing was sent");
+  }
+  refuseMany(runtimes, "runtimes");
+  refuseMany(agents, "agents");
+  return wishes;
+}
+
+function refuseMany({ length }: readonly unknown[], what: string): void {
+  if (length <= most) return;
+  const sentence = `the files describe ${length} ${what}, and at most ${most} go to a node at once`;
   throw failure("exhausted", `${sentence}: nothing was sent; leave some out`);
 }
 
 async function wishesIn(
   { label, text }: SourceText,
   { compose, env }: { compose: boolean; env: Environment },
-): Promise<Wished[]> {
+): Promise<Wishes> {
   const documents = await parseYamlDocuments(text, { path: label, what: "the file" });
   if (documents.length === 0) {
-    const message = "is empty: a document with kind: Runtime, or a Compose file with services, is needed";
-    throw invalidFields([{ field: label, message }]);
+    const kinds = "a document with kind: Runtime or kind: Agent, or a Compose file with services";
+    throw invalidFields([{ field: label, message: `is empty: ${kinds}, is needed` }]);
   }
   const violations: FieldViolation[] = [];
-  const wishes = documents.flatMap((document, index): Wished[] => {
+  const wishes: Wishes = { runtimes: [], agents: [] };
+  for (const [index, document] of documents.entries()) {
     const placeOf = placer(label, document, documents.length > 1 ? index + 1 : 0);
+    const isOfCompose = compose || isCompose(document.value);
     try {
-      if (compose || isCompose(document.value)) return wishesFromCompose(document, { env, placeOf });
-      return [wishFrom(document, placeOf)];
+      if (isOfCompose) wishes.runtimes.push(...wishesFromCompose(document, { env, placeOf }));
+      else addWish(wishes, document, placeOf);
     } catch (thrown) {
       violations.push(...violationsBehind(thrown));
-      return [];
     }
-  });
+  }
   if (violations.length > 0) throw invalidFields(violations);
   return wishes;
 }
@@ -67,16 +83,35 @@ function placer(label: string, { lineOf }: YamlDocument, number: number) {
     `${label}:${lineOf(path)}:${document} ${field}`;
 }
 
-function wishFrom({ value }: YamlDocument, placeOf: ReturnType<typeof placer>): Wished {
+/** Adds what a document of ours wishes for. */
+function addWish(to: Wishes, { value }: YamlDocument, placeOf: ReturnType<typeof placer>): void {
   const place = (field: string) => placeOf(stepsOf(field, value), field);
-  let spec: RuntimeSpec;
+  const wish = placed(place, () => wishFrom(value));
+  if (wish.kind === "Agent") {
+    checkAgent({ spec: wish.spec, place });
+    to.agents.push({ spec: wish.spec, place });
+  } else {
+    checkRuntime({ spec: wish.spec, place });
+    to.runtimes.push({ spec: wish.spec, place });
+  }
+}
+
+type Wish = { kind: "Runtime"; spec: RuntimeSpec } | { kind: "Agent"; spec: AgentSpec };
+
+function wishFrom(value: unknown): Wish {
+  const { kind, spec } = documentFrom(treeOf(value));
+  return kind === "Agent"
+    ? { kind, spec: messageFrom(AgentSpecSchema, spec, "spec") }
+    : { kind, spec: messageFrom(RuntimeSpecSchema, spec, "spec") };
+}
+
+/** Does something; what is wrong with a field is told with its place. */
+function placed<T>(place: (field: string) => string, work: () => T): T {
   try {
-    spec = messageFrom(RuntimeSpecSchema, documentFrom(treeOf(value)).spec, "spec");
+    return work();
   } catch (thrown) {
     throw atPlaces(place, thrown);
   }
-  checkWish({ spec, place });
-  return { spec, place };
 }
 
 function treeOf(value: unknown): Map<unknown, unknown> {
@@ -94,16 +129,16 @@ function stepsOf(field: string, tree: unknown): (string | number)[] {
       return [Number(word)];
     }
     if (!(at instanceof Map)) return [word];
-    const camel = word.replace(/_([a-z])/g, (_, letter: string) => letter.toUpperCase());
-    const key = at.has(word) ? word : camel;
+    const tree = at;
+    const key = keysFor(word).find((one) => tree.has(one)) ?? word;
     at = at.get(key) as unknown;
     return [key];
   });
 }
 
-/** Names must differ: of two wishes for one runtime, nobody can know which is meant. */
-function twice(wishes: readonly Wished[]): FieldViolation[] {
-  const first = new Map<string, Wished>();
+/** Names must differ: of two wishes for one thing, nobody can know which is meant. */
+function twice(wishes: readonly Wished<{ name: string }>[]): FieldViolation[] {
+  const first = new Map<string, Wished<{ name: string }>>();
   return wishes.flatMap((wish): FieldViolation[] => {
     const { name } = wish.spec;
     const before = first.get(name);

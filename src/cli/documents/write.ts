@@ -1,10 +1,4 @@
-import {
-  type DescEnum,
-  type DescField,
-  type DescMessage,
-  type MessageShape,
-  ScalarType,
-} from "@bufbuild/protobuf";
+import type { DescEnum, DescField, DescMessage, MessageShape } from "@bufbuild/protobuf";
 import { type ReflectMessage, reflect } from "@bufbuild/protobuf/reflect";
 
 /** A message as a document has it, by the contract's names: what `messageFrom` reads. What is not set is left out. */
@@ -29,10 +23,19 @@ function valueIn(message: ReflectMessage, field: DescField): unknown {
 function oneValue(field: Exclude<DescField, { fieldKind: "map" }>, value: unknown): unknown {
   if (field.message) return treeOf(value as ReflectMessage); // So reflection gives them.
   if (field.enum) return wordOf(field.enum, Number(value));
-  if (field.scalar === ScalarType.BYTES) throw new Error(`${field.name}: no document has bytes yet`);
+  if (value instanceof Uint8Array) return textOf(value) ?? value; // Which YAML writes as `!!binary`.
   if (typeof value !== "bigint") return value;
   // A number that JavaScript cannot hold is written as protobuf's JSON does.
   return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);
+}
+
+/** Bytes as the text that they are; undefined for others. */
+function textOf(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
 }
 
 /** A value of an enum without what all have in common. */

@@ -114,8 +114,8 @@ test("all that a file has wrong is told at once, by its path", async () => {
   };
   assert.deepEqual(await wrong("knd: Runtime\nmetadata: {}\n"), [
     "knd: is not known; did you mean kind?",
-    "metadata: is not known; there are kind and spec",
-    "kind: is required: Runtime",
+    "metadata: is not known; there are apiVersion, kind and spec",
+    "kind: is required: Runtime or Agent",
     "spec: is required",
   ]);
   assert.deepEqual(await wrong("kind: runtime\nspec: {}\n"), [
@@ -138,7 +138,7 @@ test("all that a file has wrong is told at once, by its path", async () => {
     "spec.image: is 4; a text is needed: put it in quotes",
     'spec.profile: "soft" is not known; there are openplc, plain',
     "spec.stop_grace_ms: is -1; a whole number is needed",
-    "spec.stop_grace_ms: is given twice, under both of its names",
+    "spec.stop_grace_ms: is given twice, under two of its names",
     "spec.env: is a map; a list is needed",
     "spec.vnics[0].adress: is not known; did you mean address?",
     'spec.vnics[0].vlan_id: is "10"; a whole number is needed',
