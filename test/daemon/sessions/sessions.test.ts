@@ -134,8 +134,8 @@ test("where a session is follows from its times, and closing comes to its end wh
 test("session.timeout is applied: by the loop, over restarts, and whatever the wall clock is set to", async () => {
   using machine = new Machine();
   let sessions = machine.start();
-  const { id } = begin(sessions);
-  const other = begin(sessions, { timeoutMs: 20n * BigInt(minute) });
+  const { id } = begin(sessions, {}, alice, "cmd-1");
+  const other = begin(sessions, { timeoutMs: 20n * BigInt(minute) }, alice, "cmd-2");
   machine.pass(11 * minute);
   assert.equal(say(sessions, other.id, ["still here"]).state, ACTIVE);
   assert.equal(read(sessions, id).session.state, IDLE);
