@@ -67,8 +67,11 @@ function fieldNamed(key: string, schema: DescMessage): Named | undefined {
 
 function hintFor(key: string, schema: DescMessage): string {
   const { fields } = schema;
-  const names = fields.flatMap((field) => Object.values(spellingOf(field, schema)).flat());
-  const meant = nearest(key, names);
+  const names = fields.map((field) => spellingOf(field, schema));
+  const meant = nearest(
+    key,
+    names.flatMap(({ full, short }) => [...full, ...short]),
+  );
   return meant === undefined
     ? `there are ${fields.map(({ name }) => name).join(", ")}`
     : `did you mean ${meant}?`;
