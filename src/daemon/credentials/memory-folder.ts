@@ -1,0 +1,62 @@
+import { execFile } from "node:child_process";
+import { chmod, statfs } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { failure } from "../../base/failure.ts";
+import { makeFolder } from "../../base/files.ts";
+
+const run = promisify(execFile);
+
+/** File systems that keep nothing on a disk, by the numbers that statfs(2) has for them. */
+const memoryTypes = new Map([
+  [0x01021994, "tmpfs"],
+  [0x858458f6, "ramfs"],
+]);
+
+/** What is mounted where there is no memory yet: the first that the kernel knows. A tmpfs may be swapped out unless told not to. */
+const mounts = [
+  ["-t", "tmpfs", "-o", "noswap,size=8m,mode=0711,nosuid,nodev,noexec"],
+  ["-t", "ramfs", "-o", "mode=0711,nosuid,nodev,noexec"],
+];
+
+/**
+ * A folder of this daemon on a memory file system, mode 0700, below `path`: made, and mounted if need be and allowed.
+ * @throws {Failure} unavailable: there is none, and what to do. A secret is never written to a disk.
+ */
+export async function memoryFolder(path: string, instanceId: string): Promise<string> {
+  try {
+    makeFolder(path, 0o711);
+    if (!(await isMemory(path))) await mountMemory(path);
+    const own = join(path, instanceId);
+    makeFolder(own, 0o700);
+    await chmod(own, 0o700);
+    return own;
+  } catch (cause) {
+    throw failure("unavailable", `secrets cannot be lent: ${path} is not in memory. ${next(path)}`, {
+      cause,
+    });
+  }
+}
+
+/** Whether what is written below a path stays in memory. */
+async function isMemory(path: string): Promise<boolean> {
+  return memoryTypes.has((await statfs(path)).type);
+}
+
+async function mountMemory(path: string): Promise<void> {
+  const problems: unknown[] = [];
+  for (const how of mounts) {
+    try {
+      await run("mount", [...how, "orchestrator-secrets", path], { timeout: 5_000 });
+      if (await isMemory(path)) return;
+    } catch (thrown) {
+      problems.push(thrown);
+    }
+  }
+  throw new AggregateError(problems, `no memory file system can be mounted at ${path}`);
+}
+
+function next(path: string): string {
+  const how = `mount -t tmpfs -o noswap,size=8m,mode=0711 tmpfs ${path}`;
+  return `Mount it as root (${how}), or name a folder on a tmpfs with credentials.lent_folder`;
+}
