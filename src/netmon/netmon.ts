@@ -9,6 +9,7 @@ import { runTasks } from "../base/tasks.ts";
 import { HealthBoard } from "../wire/health.ts";
 import { Attachments, schema as attachmentsSchema } from "./attachments/index.ts";
 import type { NetmonConfig } from "./config.ts";
+import { Egress } from "./egress/index.ts";
 import { look, machineRoots, Network, watchKernel } from "./picture/index.ts";
 import { openDoor } from "./server.ts";
 
@@ -59,7 +60,8 @@ export async function openNetmon(options: NetmonOptions, signal: AbortSignal): P
     network.notice();
     attachments.notice();
   };
-  opened.use(await openDoor(socket, { network, attachments, clock, random }, health));
+  const egress = opened.use(new Egress({ clock, log }));
+  opened.use(await openDoor(socket, { network, attachments, egress, clock, random }, health));
   const owned = opened.move();
   return {
     run: (stop) =>

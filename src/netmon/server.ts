@@ -1,14 +1,22 @@
 import { create } from "@bufbuild/protobuf";
 import {
+  type AllowEgressRequest,
+  AllowEgressResponseSchema,
   AttachmentSchema,
   type AttachRequest,
   AttachResponseSchema,
+  DeniedEgressSchema,
   type DetachRequest,
   DetachRequestSchema,
   DetachResponseSchema,
   GetNetworkResponseSchema,
+  type GuardEgressRequest,
+  GuardEgressResponseSchema,
   NetMon,
   type ProbeParentRequest,
+  type ReadDeniedEgressRequest,
+  ReadDeniedEgressRequestSchema,
+  ReadDeniedEgressResponseSchema,
   type WatchAttachmentsRequest,
   type WatchAttachmentsResponse,
   WatchAttachmentsResponseSchema,
@@ -22,6 +30,7 @@ import { openSocketServer } from "../wire/socket-server.ts";
 import { validate } from "../wire/validation.ts";
 import { version } from "../wire/version.ts";
 import type { Attachments } from "./attachments/index.ts";
+import type { Egress } from "./egress/index.ts";
 import { type Network, type Picture, pictureMessage, toldSince } from "./picture/index.ts";
 import { probeParent } from "./probe-parent.ts";
 
@@ -31,6 +40,7 @@ type Watched = Pick<Network, "picture" | "changes" | "runId">;
 export interface Rooms {
   network: Watched;
   attachments: Attachments;
+  egress: Egress;
   clock: Clock;
   /** Uniform in [0, 1). */
   random: () => number;
@@ -41,7 +51,7 @@ const socketMode = 0o660;
 
 /** Serves `edge.v1.NetMon`. @throws {Failure} as `openSocketServer` does. */
 export function openDoor(path: string, rooms: Rooms, health: HealthBoard): Promise<AsyncDisposable> {
-  const { network, attachments, clock, random } = rooms;
+  const { network, attachments, egress, clock, random } = rooms;
   const methods = {
     getNetwork: unaryHandler(() =>
       create(GetNetworkResponseSchema, { picture: pictureMessage(network.picture, network.runId), version }),
@@ -65,8 +75,32 @@ export function openDoor(path: string, rooms: Rooms, health: HealthBoard): Promi
     probeParent: unaryHandler(({ parent }: ProbeParentRequest, { signal }: CallContext) =>
       probeParent(parent, { picture: network.picture, random }, signal),
     ),
+    guardEgress: unaryHandler(async (request: GuardEgressRequest, { signal }: CallContext) => {
+      await egress.guard(request, signal);
+      return create(GuardEgressResponseSchema);
+    }),
+    allowEgress: unaryHandler(async (request: AllowEgressRequest, { signal }: CallContext) => {
+      await egress.allow(request, signal);
+      return create(AllowEgressResponseSchema);
+    }),
+    readDeniedEgress: unaryHandler((request: ReadDeniedEgressRequest, { signal }: CallContext) =>
+      readDenied(egress, request, signal),
+    ),
   };
   return openSocketServer({ path, mode: socketMode, services: [{ service: NetMon, methods }], health });
+}
+
+/** What is read is cleared: nothing may be lost on the way out. */
+async function readDenied(egress: Egress, request: ReadDeniedEgressRequest, signal: AbortSignal) {
+  validate(ReadDeniedEgressRequestSchema, request);
+  const answer = create(ReadDeniedEgressResponseSchema);
+  for (const containerId of request.containerIds) {
+    const { denied, hasEnded } = await egress.read(containerId, signal);
+    if (hasEnded) answer.ended.push(containerId);
+    const told = denied.map(({ count, ...one }) => ({ ...one, containerId, count: BigInt(count) }));
+    answer.denied.push(...told.map((one) => create(DeniedEgressSchema, one)));
+  }
+  return answer;
 }
 
 /** What a watcher that was here before says it has. */

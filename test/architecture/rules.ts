@@ -32,7 +32,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
   "cli/doctor": { because: "it looks at a machine and judges; the doors of our programs are handed in" },
   "cli/documents": { because: "what a file says is the same wherever it is sent" },
   netmon: {
-    mayImport: ["attachments", "lease", "namespaces", "parents", "picture"].map((room) => `netmon/${room}`),
+    mayImport: ["attachments", "egress", "lease", "namespaces", "parents", "picture"].map((room) => `netmon/${room}`),
     because: "it wires the rooms of the privileged program, which carries no code of another",
   },
   "netmon/ip": { because: "it reads what ip(8) wrote, whoever asked" },
@@ -54,6 +54,10 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     mayImport: ["netmon/namespaces"],
     because: "a device is given to one container, whoever wants it",
   },
+  "netmon/egress": {
+    mayImport: ["netmon/namespaces"],
+    because: "it closes and opens the namespace that it is told, and knows no agent",
+  },
   "netmon/attachments": {
     mayImport: ["netmon/devices", "netmon/lease", "netmon/namespaces", "netmon/parents"],
     mayKnow: ["netmon/picture"],
@@ -67,6 +71,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
       "audit",
       "control",
       "decommission",
+      "egress",
       "engine",
       "identity",
       "images",
@@ -120,6 +125,11 @@ export const areas: Readonly<Record<string, AreaRule>> = {
   "daemon/network": {
     mayKnow: ["daemon/journal"],
     because: "it speaks with netmon for whoever has vNICs, and knows no runtime",
+  },
+  "daemon/egress": {
+    mayImport: ["daemon/engine", "daemon/network"],
+    mayKnow: ["daemon/audit", "daemon/journal", "daemon/sandbox"],
+    because: "where an agent may connect to is the same whatever task it carries out",
   },
   "daemon/runtimes": {
     mayImport: ["engine", "health", "images", "locks", "logs", "usage", "wishes"].map(

@@ -723,7 +723,7 @@ export type EgressDenied = Message<"edge.v1.EgressDenied"> & {
   taskId: string;
 
   /**
-   * Where to: an address, or a name that was not resolved.
+   * Where to: an address, or a name that was not resolved; `others` for all beyond 16 within one second.
    *
    * @generated from field: string destination = 3;
    */

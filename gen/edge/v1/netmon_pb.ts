@@ -22,7 +22,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file edge/v1/netmon.proto.
  */
 export const file_edge_v1_netmon: GenFile = /*@__PURE__*/
-  fileDesc("ChRlZGdlL3YxL25ldG1vbi5wcm90bxIHZWRnZS52MSK2AwoKQXR0YWNobWVudBJSCgVvd25lchgBIAEoCUJD4scYPwgBEhBbQS1aYS16MC05Ll8vLV0rGiZsZXR0ZXJzLCBkaWdpdHMsICcuJywgJ18nLCAnLycgYW5kICctJyCAARJZCgxjb250YWluZXJfaWQYAiABKAlCQ+LHGD8IARIMWzAtOWEtZl17NjR9Gi10aGUgNjQgaGV4YWRlY2ltYWwgZGlnaXRzIG9mIGEgY29udGFpbmVyJ3MgaWQSlwEKB3J1bnRpbWUYAyABKAlChQHixxiAAQgBEiJbYS16MC05XShbYS16MC05LV17MCw2MX1bYS16MC05XSk/GlYxIHRvIDYzIGxvd2VyLWNhc2UgbGV0dGVycywgZGlnaXRzIG9yICctJywgYmVnaW5uaW5nIGFuZCBlbmRpbmcgd2l0aCBhIGxldHRlciBvciBkaWdpdCA/EioKBXZuaWNzGAQgAygLMg0uZWRnZS52MS5WbmljQgzixxgIKBAyBG5hbWUSMwoHZGV2aWNlcxgFIAMoCzIPLmVkZ2UudjEuRGV2aWNlQhHixxgNKCAyCW5vZGVfcGF0aCJcCg1BdHRhY2hSZXF1ZXN0EhoKCnJlcXVlc3RfaWQYASABKAlCBuLHGAIgQBIvCgphdHRhY2htZW50GAIgASgLMhMuZWRnZS52MS5BdHRhY2htZW50QgbixxgCCAEiXAoOQXR0YWNoUmVzcG9uc2USIgoFdm5pY3MYASADKAsyEy5lZGdlLnYxLlZuaWNTdGF0dXMSJgoHZGV2aWNlcxgCIAMoCzIVLmVkZ2UudjEuRGV2aWNlU3RhdHVzIkUKDURldGFjaFJlcXVlc3QSGgoKcmVxdWVzdF9pZBgBIAEoCUIG4scYAiBAEhgKBW93bmVyGAIgASgJQgnixxgFCAEggAEiIgoORGV0YWNoUmVzcG9uc2USEAoIZGV0YWNoZWQYASABKAgiSQoXV2F0Y2hBdHRhY2htZW50c1JlcXVlc3QSGwoOYWZ0ZXJfc2VxdWVuY2UYASABKARIAIgBAUIRCg9fYWZ0ZXJfc2VxdWVuY2UiiwEKGFdhdGNoQXR0YWNobWVudHNSZXNwb25zZRIuCgthdHRhY2htZW50cxgBIAMoCzIZLmVkZ2UudjEuQXR0YWNobWVudFN0YXR1cxIoCgZldmVudHMYAiADKAsyGC5lZGdlLnYxLkF0dGFjaG1lbnRFdmVudBIVCg1sYXN0X3NlcXVlbmNlGAMgASgEIoMBChBBdHRhY2htZW50U3RhdHVzEg0KBW93bmVyGAEgASgJEhQKDGNvbnRhaW5lcl9pZBgCIAEoCRIiCgV2bmljcxgDIAMoCzITLmVkZ2UudjEuVm5pY1N0YXR1cxImCgdkZXZpY2VzGAQgAygLMhUuZWRnZS52MS5EZXZpY2VTdGF0dXMiygEKD0F0dGFjaG1lbnRFdmVudBIQCghzZXF1ZW5jZRgBIAEoBBImCgJhdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFb3duZXIYAyABKAkSIwoGY2hhbmdlGAQgASgLMhMuZWRnZS52MS5WbmljQ2hhbmdlEg4KBnJlYXNvbhgFIAEoCRISCgpyZXF1ZXN0X2lkGAYgASgJEiUKBmRldmljZRgHIAEoCzIVLmVkZ2UudjEuRGV2aWNlQ2hhbmdlIi4KElByb2JlUGFyZW50UmVxdWVzdBIYCgZwYXJlbnQYASABKAlCCOLHGAQIASAPIloKE1Byb2JlUGFyZW50UmVzcG9uc2USFwoPYW5zd2Vyc19vd25fbWFjGAEgASgIEhkKEWFuc3dlcnNfb3RoZXJfbWFjGAIgASgIEg8KB2dhdGV3YXkYAyABKAkipgEKDk5ldHdvcmtQaWN0dXJlEhIKCmdlbmVyYXRpb24YASABKAQSLAoIdGFrZW5fYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCmludGVyZmFjZXMYAyADKAsyGS5lZGdlLnYxLk5ldHdvcmtJbnRlcmZhY2USEwoLZG5zX3NlcnZlcnMYBCADKAkSDgoGcnVuX2lkGAUgASgJIsEBChFOZXR3b3JrRGlmZmVyZW5jZRISCgpnZW5lcmF0aW9uGAEgASgEEiwKCHRha2VuX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCgppbnRlcmZhY2VzGAMgAygLMhkuZWRnZS52MS5OZXR3b3JrSW50ZXJmYWNlEg8KB3JlbW92ZWQYBCADKAkSKgoMbmFtZV9zZXJ2ZXJzGAUgASgLMhQuZWRnZS52MS5OYW1lU2VydmVycyIgCgtOYW1lU2VydmVycxIRCglhZGRyZXNzZXMYASADKAkiRQoTV2F0Y2hOZXR3b3JrUmVxdWVzdBIUCgxrbm93bl9ydW5faWQYASABKAkSGAoQa25vd25fZ2VuZXJhdGlvbhgCIAEoBCKBAQoUV2F0Y2hOZXR3b3JrUmVzcG9uc2USKAoHcGljdHVyZRgBIAEoCzIXLmVkZ2UudjEuTmV0d29ya1BpY3R1cmUSDwoHY2hhbmdlZBgCIAMoCRIuCgpkaWZmZXJlbmNlGAMgASgLMhouZWRnZS52MS5OZXR3b3JrRGlmZmVyZW5jZSITChFHZXROZXR3b3JrUmVxdWVzdCJPChJHZXROZXR3b3JrUmVzcG9uc2USKAoHcGljdHVyZRgBIAEoCzIXLmVkZ2UudjEuTmV0d29ya1BpY3R1cmUSDwoHdmVyc2lvbhgCIAEoCTK+AwoGTmV0TW9uEk0KDFdhdGNoTmV0d29yaxIcLmVkZ2UudjEuV2F0Y2hOZXR3b3JrUmVxdWVzdBodLmVkZ2UudjEuV2F0Y2hOZXR3b3JrUmVzcG9uc2UwARJKCgpHZXROZXR3b3JrEhouZWRnZS52MS5HZXROZXR3b3JrUmVxdWVzdBobLmVkZ2UudjEuR2V0TmV0d29ya1Jlc3BvbnNlIgOQAgESOQoGQXR0YWNoEhYuZWRnZS52MS5BdHRhY2hSZXF1ZXN0GhcuZWRnZS52MS5BdHRhY2hSZXNwb25zZRI5CgZEZXRhY2gSFi5lZGdlLnYxLkRldGFjaFJlcXVlc3QaFy5lZGdlLnYxLkRldGFjaFJlc3BvbnNlElkKEFdhdGNoQXR0YWNobWVudHMSIC5lZGdlLnYxLldhdGNoQXR0YWNobWVudHNSZXF1ZXN0GiEuZWRnZS52MS5XYXRjaEF0dGFjaG1lbnRzUmVzcG9uc2UwARJICgtQcm9iZVBhcmVudBIbLmVkZ2UudjEuUHJvYmVQYXJlbnRSZXF1ZXN0GhwuZWRnZS52MS5Qcm9iZVBhcmVudFJlc3BvbnNlYgZwcm90bzM", [file_edge_v1_devices, file_edge_v1_node, file_edge_v1_rules, file_edge_v1_vnics, file_google_protobuf_timestamp]);
+  fileDesc("ChRlZGdlL3YxL25ldG1vbi5wcm90bxIHZWRnZS52MSK2AwoKQXR0YWNobWVudBJSCgVvd25lchgBIAEoCUJD4scYPwgBEhBbQS1aYS16MC05Ll8vLV0rGiZsZXR0ZXJzLCBkaWdpdHMsICcuJywgJ18nLCAnLycgYW5kICctJyCAARJZCgxjb250YWluZXJfaWQYAiABKAlCQ+LHGD8IARIMWzAtOWEtZl17NjR9Gi10aGUgNjQgaGV4YWRlY2ltYWwgZGlnaXRzIG9mIGEgY29udGFpbmVyJ3MgaWQSlwEKB3J1bnRpbWUYAyABKAlChQHixxiAAQgBEiJbYS16MC05XShbYS16MC05LV17MCw2MX1bYS16MC05XSk/GlYxIHRvIDYzIGxvd2VyLWNhc2UgbGV0dGVycywgZGlnaXRzIG9yICctJywgYmVnaW5uaW5nIGFuZCBlbmRpbmcgd2l0aCBhIGxldHRlciBvciBkaWdpdCA/EioKBXZuaWNzGAQgAygLMg0uZWRnZS52MS5WbmljQgzixxgIKBAyBG5hbWUSMwoHZGV2aWNlcxgFIAMoCzIPLmVkZ2UudjEuRGV2aWNlQhHixxgNKCAyCW5vZGVfcGF0aCJcCg1BdHRhY2hSZXF1ZXN0EhoKCnJlcXVlc3RfaWQYASABKAlCBuLHGAIgQBIvCgphdHRhY2htZW50GAIgASgLMhMuZWRnZS52MS5BdHRhY2htZW50QgbixxgCCAEiXAoOQXR0YWNoUmVzcG9uc2USIgoFdm5pY3MYASADKAsyEy5lZGdlLnYxLlZuaWNTdGF0dXMSJgoHZGV2aWNlcxgCIAMoCzIVLmVkZ2UudjEuRGV2aWNlU3RhdHVzIkUKDURldGFjaFJlcXVlc3QSGgoKcmVxdWVzdF9pZBgBIAEoCUIG4scYAiBAEhgKBW93bmVyGAIgASgJQgnixxgFCAEggAEiIgoORGV0YWNoUmVzcG9uc2USEAoIZGV0YWNoZWQYASABKAgiSQoXV2F0Y2hBdHRhY2htZW50c1JlcXVlc3QSGwoOYWZ0ZXJfc2VxdWVuY2UYASABKARIAIgBAUIRCg9fYWZ0ZXJfc2VxdWVuY2UiiwEKGFdhdGNoQXR0YWNobWVudHNSZXNwb25zZRIuCgthdHRhY2htZW50cxgBIAMoCzIZLmVkZ2UudjEuQXR0YWNobWVudFN0YXR1cxIoCgZldmVudHMYAiADKAsyGC5lZGdlLnYxLkF0dGFjaG1lbnRFdmVudBIVCg1sYXN0X3NlcXVlbmNlGAMgASgEIoMBChBBdHRhY2htZW50U3RhdHVzEg0KBW93bmVyGAEgASgJEhQKDGNvbnRhaW5lcl9pZBgCIAEoCRIiCgV2bmljcxgDIAMoCzITLmVkZ2UudjEuVm5pY1N0YXR1cxImCgdkZXZpY2VzGAQgAygLMhUuZWRnZS52MS5EZXZpY2VTdGF0dXMiygEKD0F0dGFjaG1lbnRFdmVudBIQCghzZXF1ZW5jZRgBIAEoBBImCgJhdBgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDQoFb3duZXIYAyABKAkSIwoGY2hhbmdlGAQgASgLMhMuZWRnZS52MS5WbmljQ2hhbmdlEg4KBnJlYXNvbhgFIAEoCRISCgpyZXF1ZXN0X2lkGAYgASgJEiUKBmRldmljZRgHIAEoCzIVLmVkZ2UudjEuRGV2aWNlQ2hhbmdlIi4KElByb2JlUGFyZW50UmVxdWVzdBIYCgZwYXJlbnQYASABKAlCCOLHGAQIASAPIloKE1Byb2JlUGFyZW50UmVzcG9uc2USFwoPYW5zd2Vyc19vd25fbWFjGAEgASgIEhkKEWFuc3dlcnNfb3RoZXJfbWFjGAIgASgIEg8KB2dhdGV3YXkYAyABKAkipgEKDk5ldHdvcmtQaWN0dXJlEhIKCmdlbmVyYXRpb24YASABKAQSLAoIdGFrZW5fYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi0KCmludGVyZmFjZXMYAyADKAsyGS5lZGdlLnYxLk5ldHdvcmtJbnRlcmZhY2USEwoLZG5zX3NlcnZlcnMYBCADKAkSDgoGcnVuX2lkGAUgASgJIsEBChFOZXR3b3JrRGlmZmVyZW5jZRISCgpnZW5lcmF0aW9uGAEgASgEEiwKCHRha2VuX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBItCgppbnRlcmZhY2VzGAMgAygLMhkuZWRnZS52MS5OZXR3b3JrSW50ZXJmYWNlEg8KB3JlbW92ZWQYBCADKAkSKgoMbmFtZV9zZXJ2ZXJzGAUgASgLMhQuZWRnZS52MS5OYW1lU2VydmVycyIgCgtOYW1lU2VydmVycxIRCglhZGRyZXNzZXMYASADKAkiRQoTV2F0Y2hOZXR3b3JrUmVxdWVzdBIUCgxrbm93bl9ydW5faWQYASABKAkSGAoQa25vd25fZ2VuZXJhdGlvbhgCIAEoBCKBAQoUV2F0Y2hOZXR3b3JrUmVzcG9uc2USKAoHcGljdHVyZRgBIAEoCzIXLmVkZ2UudjEuTmV0d29ya1BpY3R1cmUSDwoHY2hhbmdlZBgCIAMoCRIuCgpkaWZmZXJlbmNlGAMgASgLMhouZWRnZS52MS5OZXR3b3JrRGlmZmVyZW5jZSITChFHZXROZXR3b3JrUmVxdWVzdCJPChJHZXROZXR3b3JrUmVzcG9uc2USKAoHcGljdHVyZRgBIAEoCzIXLmVkZ2UudjEuTmV0d29ya1BpY3R1cmUSDwoHdmVyc2lvbhgCIAEoCSLqAQoSR3VhcmRFZ3Jlc3NSZXF1ZXN0ElkKDGNvbnRhaW5lcl9pZBgBIAEoCUJD4scYPwgBEgxbMC05YS1mXXs2NH0aLXRoZSA2NCBoZXhhZGVjaW1hbCBkaWdpdHMgb2YgYSBjb250YWluZXIncyBpZBIxCghyZXNvbHZlchgCIAEoCzIXLmVkZ2UudjEuRWdyZXNzUmVzb2x2ZXJCBuLHGAIIARIsCgZyYW5nZXMYAyADKAsyFC5lZGdlLnYxLkVncmVzc1JhbmdlQgbixxgCKEASGAoGY2xvc2VkGAQgAygJQgjixxgEIEAoECJFCg5FZ3Jlc3NSZXNvbHZlchIZCgdhZGRyZXNzGAEgASgJQgjixxgECAEgDxIYCgRwb3J0GAIgASgNQgrixxgGOAFA//8DImcKC0VncmVzc1JhbmdlEhYKBGNpZHIYASABKAlCCOLHGAQIASBAEh8KCXRjcF9wb3J0cxgCIAMoDUIM4scYCCggOAFA//8DEh8KCXVkcF9wb3J0cxgDIAMoDUIM4scYCCggOAFA//8DIhUKE0d1YXJkRWdyZXNzUmVzcG9uc2Ui6wEKEkFsbG93RWdyZXNzUmVxdWVzdBJZCgxjb250YWluZXJfaWQYASABKAlCQ+LHGD8IARIMWzAtOWEtZl17NjR9Gi10aGUgNjQgaGV4YWRlY2ltYWwgZGlnaXRzIG9mIGEgY29udGFpbmVyJ3MgaWQSGwoJYWRkcmVzc2VzGAIgAygJQgjixxgEIC0oQBIfCgl0Y3BfcG9ydHMYAyADKA1CDOLHGAgoQDgBQP//AxIfCgl1ZHBfcG9ydHMYBCADKA1CDOLHGAgoQDgBQP//AxIbCgdzZWNvbmRzGAUgASgNQgrixxgGOAFAgKMFIhUKE0FsbG93RWdyZXNzUmVzcG9uc2UidgoXUmVhZERlbmllZEVncmVzc1JlcXVlc3QSWwoNY29udGFpbmVyX2lkcxgBIAMoCUJE4scYQBIMWzAtOWEtZl17NjR9Gi10aGUgNjQgaGV4YWRlY2ltYWwgZGlnaXRzIG9mIGEgY29udGFpbmVyJ3MgaWQo6AciUAoYUmVhZERlbmllZEVncmVzc1Jlc3BvbnNlEiUKBmRlbmllZBgBIAMoCzIVLmVkZ2UudjEuRGVuaWVkRWdyZXNzEg0KBWVuZGVkGAIgAygJImgKDERlbmllZEVncmVzcxIUCgxjb250YWluZXJfaWQYASABKAkSEwoLZGVzdGluYXRpb24YAiABKAkSDAoEcG9ydBgDIAEoDRIQCghwcm90b2NvbBgEIAEoCRINCgVjb3VudBgFIAEoBDKrBQoGTmV0TW9uEk0KDFdhdGNoTmV0d29yaxIcLmVkZ2UudjEuV2F0Y2hOZXR3b3JrUmVxdWVzdBodLmVkZ2UudjEuV2F0Y2hOZXR3b3JrUmVzcG9uc2UwARJKCgpHZXROZXR3b3JrEhouZWRnZS52MS5HZXROZXR3b3JrUmVxdWVzdBobLmVkZ2UudjEuR2V0TmV0d29ya1Jlc3BvbnNlIgOQAgESOQoGQXR0YWNoEhYuZWRnZS52MS5BdHRhY2hSZXF1ZXN0GhcuZWRnZS52MS5BdHRhY2hSZXNwb25zZRI5CgZEZXRhY2gSFi5lZGdlLnYxLkRldGFjaFJlcXVlc3QaFy5lZGdlLnYxLkRldGFjaFJlc3BvbnNlElkKEFdhdGNoQXR0YWNobWVudHMSIC5lZGdlLnYxLldhdGNoQXR0YWNobWVudHNSZXF1ZXN0GiEuZWRnZS52MS5XYXRjaEF0dGFjaG1lbnRzUmVzcG9uc2UwARJICgtQcm9iZVBhcmVudBIbLmVkZ2UudjEuUHJvYmVQYXJlbnRSZXF1ZXN0GhwuZWRnZS52MS5Qcm9iZVBhcmVudFJlc3BvbnNlEkgKC0d1YXJkRWdyZXNzEhsuZWRnZS52MS5HdWFyZEVncmVzc1JlcXVlc3QaHC5lZGdlLnYxLkd1YXJkRWdyZXNzUmVzcG9uc2USSAoLQWxsb3dFZ3Jlc3MSGy5lZGdlLnYxLkFsbG93RWdyZXNzUmVxdWVzdBocLmVkZ2UudjEuQWxsb3dFZ3Jlc3NSZXNwb25zZRJXChBSZWFkRGVuaWVkRWdyZXNzEiAuZWRnZS52MS5SZWFkRGVuaWVkRWdyZXNzUmVxdWVzdBohLmVkZ2UudjEuUmVhZERlbmllZEVncmVzc1Jlc3BvbnNlYgZwcm90bzM", [file_edge_v1_devices, file_edge_v1_node, file_edge_v1_rules, file_edge_v1_vnics, file_google_protobuf_timestamp]);
 
 /**
  * What one runtime has of the node: its vNICs and its devices.
@@ -622,9 +622,292 @@ export const GetNetworkResponseSchema: GenMessage<GetNetworkResponse> = /*@__PUR
   messageDesc(file_edge_v1_netmon, 17);
 
 /**
+ * Asks to close a network namespace.
+ *
+ * @generated from message edge.v1.GuardEgressRequest
+ */
+export type GuardEgressRequest = Message<"edge.v1.GuardEgressRequest"> & {
+  /**
+   * The engine's id of the container that holds it, in full.
+   *
+   * @generated from field: string container_id = 1;
+   */
+  containerId: string;
+
+  /**
+   * Where names are asked, which is always reached.
+   *
+   * @generated from field: edge.v1.EgressResolver resolver = 2;
+   */
+  resolver?: EgressResolver | undefined;
+
+  /**
+   * What may be reached. Of ranges here and in `closed` that hold an address, the narrowest decides.
+   *
+   * @generated from field: repeated edge.v1.EgressRange ranges = 3;
+   */
+  ranges: EgressRange[];
+
+  /**
+   * Ranges that no wider range opens: the namespaces' own network, and where clouds keep their metadata.
+   *
+   * @generated from field: repeated string closed = 4;
+   */
+  closed: string[];
+};
+
+/**
+ * Describes the message edge.v1.GuardEgressRequest.
+ * Use `create(GuardEgressRequestSchema)` to create a new message.
+ */
+export const GuardEgressRequestSchema: GenMessage<GuardEgressRequest> = /*@__PURE__*/
+  messageDesc(file_edge_v1_netmon, 18);
+
+/**
+ * Who answers for names. What a namespace sends to port 53 of this address gets to `port`.
+ *
+ * @generated from message edge.v1.EgressResolver
+ */
+export type EgressResolver = Message<"edge.v1.EgressResolver"> & {
+  /**
+   * An IPv4 address of the node.
+   *
+   * @generated from field: string address = 1;
+   */
+  address: string;
+
+  /**
+   * The port, of UDP and of TCP.
+   *
+   * @generated from field: uint32 port = 2;
+   */
+  port: number;
+};
+
+/**
+ * Describes the message edge.v1.EgressResolver.
+ * Use `create(EgressResolverSchema)` to create a new message.
+ */
+export const EgressResolverSchema: GenMessage<EgressResolver> = /*@__PURE__*/
+  messageDesc(file_edge_v1_netmon, 19);
+
+/**
+ * Ports of a range of addresses.
+ *
+ * @generated from message edge.v1.EgressRange
+ */
+export type EgressRange = Message<"edge.v1.EgressRange"> & {
+  /**
+   * An IPv4 or IPv6 range, as in `10.20.0.0/16`.
+   *
+   * @generated from field: string cidr = 1;
+   */
+  cidr: string;
+
+  /**
+   * Ports of TCP.
+   *
+   * @generated from field: repeated uint32 tcp_ports = 2;
+   */
+  tcpPorts: number[];
+
+  /**
+   * Ports of UDP.
+   *
+   * @generated from field: repeated uint32 udp_ports = 3;
+   */
+  udpPorts: number[];
+};
+
+/**
+ * Describes the message edge.v1.EgressRange.
+ * Use `create(EgressRangeSchema)` to create a new message.
+ */
+export const EgressRangeSchema: GenMessage<EgressRange> = /*@__PURE__*/
+  messageDesc(file_edge_v1_netmon, 20);
+
+/**
+ * It is closed.
+ *
+ * @generated from message edge.v1.GuardEgressResponse
+ */
+export type GuardEgressResponse = Message<"edge.v1.GuardEgressResponse"> & {
+};
+
+/**
+ * Describes the message edge.v1.GuardEgressResponse.
+ * Use `create(GuardEgressResponseSchema)` to create a new message.
+ */
+export const GuardEgressResponseSchema: GenMessage<GuardEgressResponse> = /*@__PURE__*/
+  messageDesc(file_edge_v1_netmon, 21);
+
+/**
+ * Asks to open a guarded namespace to addresses.
+ *
+ * @generated from message edge.v1.AllowEgressRequest
+ */
+export type AllowEgressRequest = Message<"edge.v1.AllowEgressRequest"> & {
+  /**
+   * As of GuardEgressRequest.
+   *
+   * @generated from field: string container_id = 1;
+   */
+  containerId: string;
+
+  /**
+   * IPv4 or IPv6 addresses.
+   *
+   * @generated from field: repeated string addresses = 2;
+   */
+  addresses: string[];
+
+  /**
+   * Ports of TCP.
+   *
+   * @generated from field: repeated uint32 tcp_ports = 3;
+   */
+  tcpPorts: number[];
+
+  /**
+   * Ports of UDP.
+   *
+   * @generated from field: repeated uint32 udp_ports = 4;
+   */
+  udpPorts: number[];
+
+  /**
+   * For how long from now on, in seconds.
+   *
+   * @generated from field: uint32 seconds = 5;
+   */
+  seconds: number;
+};
+
+/**
+ * Describes the message edge.v1.AllowEgressRequest.
+ * Use `create(AllowEgressRequestSchema)` to create a new message.
+ */
+export const AllowEgressRequestSchema: GenMessage<AllowEgressRequest> = /*@__PURE__*/
+  messageDesc(file_edge_v1_netmon, 22);
+
+/**
+ * It is open to them.
+ *
+ * @generated from message edge.v1.AllowEgressResponse
+ */
+export type AllowEgressResponse = Message<"edge.v1.AllowEgressResponse"> & {
+};
+
+/**
+ * Describes the message edge.v1.AllowEgressResponse.
+ * Use `create(AllowEgressResponseSchema)` to create a new message.
+ */
+export const AllowEgressResponseSchema: GenMessage<AllowEgressResponse> = /*@__PURE__*/
+  messageDesc(file_edge_v1_netmon, 23);
+
+/**
+ * Asks what was denied.
+ *
+ * @generated from message edge.v1.ReadDeniedEgressRequest
+ */
+export type ReadDeniedEgressRequest = Message<"edge.v1.ReadDeniedEgressRequest"> & {
+  /**
+   * The containers that hold the namespaces.
+   *
+   * @generated from field: repeated string container_ids = 1;
+   */
+  containerIds: string[];
+};
+
+/**
+ * Describes the message edge.v1.ReadDeniedEgressRequest.
+ * Use `create(ReadDeniedEgressRequestSchema)` to create a new message.
+ */
+export const ReadDeniedEgressRequestSchema: GenMessage<ReadDeniedEgressRequest> = /*@__PURE__*/
+  messageDesc(file_edge_v1_netmon, 24);
+
+/**
+ * What was denied.
+ *
+ * @generated from message edge.v1.ReadDeniedEgressResponse
+ */
+export type ReadDeniedEgressResponse = Message<"edge.v1.ReadDeniedEgressResponse"> & {
+  /**
+   * By container and destination, each once.
+   *
+   * @generated from field: repeated edge.v1.DeniedEgress denied = 1;
+   */
+  denied: DeniedEgress[];
+
+  /**
+   * Those of the containers that run no more, or are not guarded: nothing further will be told of them.
+   *
+   * @generated from field: repeated string ended = 2;
+   */
+  ended: string[];
+};
+
+/**
+ * Describes the message edge.v1.ReadDeniedEgressResponse.
+ * Use `create(ReadDeniedEgressResponseSchema)` to create a new message.
+ */
+export const ReadDeniedEgressResponseSchema: GenMessage<ReadDeniedEgressResponse> = /*@__PURE__*/
+  messageDesc(file_edge_v1_netmon, 25);
+
+/**
+ * Packets of one namespace to one destination that were denied.
+ *
+ * @generated from message edge.v1.DeniedEgress
+ */
+export type DeniedEgress = Message<"edge.v1.DeniedEgress"> & {
+  /**
+   * The container that holds the namespace.
+   *
+   * @generated from field: string container_id = 1;
+   */
+  containerId: string;
+
+  /**
+   * An address; empty for all destinations beyond the 1,024 of which the kernel keeps count.
+   *
+   * @generated from field: string destination = 2;
+   */
+  destination: string;
+
+  /**
+   * The port; 0 where there is none.
+   *
+   * @generated from field: uint32 port = 3;
+   */
+  port: number;
+
+  /**
+   * `tcp`, `udp`, `icmp`, or what else it was; empty as `destination`.
+   *
+   * @generated from field: string protocol = 4;
+   */
+  protocol: string;
+
+  /**
+   * How many packets.
+   *
+   * @generated from field: uint64 count = 5;
+   */
+  count: bigint;
+};
+
+/**
+ * Describes the message edge.v1.DeniedEgress.
+ * Use `create(DeniedEgressSchema)` to create a new message.
+ */
+export const DeniedEgressSchema: GenMessage<DeniedEgress> = /*@__PURE__*/
+  messageDesc(file_edge_v1_netmon, 26);
+
+/**
  * The node's network as it is, and the vNICs of its runtimes as they should be. That is the whole short list of what netmon changes:
  * MACVLAN, IPVLAN and VLAN links, veth pairs with proxy ARP, dedicated NICs and shim interfaces that an attachment asks for, and
- * addresses, routes, leases and name servers of vNICs, and nodes of devices in containers with the right to use them. A call's deadline is its gRPC deadline.
+ * addresses, routes, leases and name servers of vNICs, nodes of devices in containers with the right to use them, and what may leave
+ * the network namespaces of agents. A call's deadline is its gRPC deadline.
  *
  * @generated from service edge.v1.NetMon
  */
@@ -698,6 +981,42 @@ export const NetMon: GenService<{
     methodKind: "unary";
     input: typeof ProbeParentRequestSchema;
     output: typeof ProbeParentResponseSchema;
+  },
+  /**
+   * Closes the network namespace of a container but for what is listed, by rules of the kernel's packet filter in that namespace: it
+   * needs nobody to keep them, and a program without NET_ADMIN cannot change them. All at once: there is no moment in which less is
+   * closed than before or after. Called again, it replaces what was said before, and forgets addresses of names.
+   * Fails, with nothing changed, with NOT_FOUND (the container does not run), CONFLICT (it has no network namespace of its own),
+   * INVALID, UNAVAILABLE (nft is not here) or UNSUPPORTED (this kernel cannot do it).
+   *
+   * @generated from rpc edge.v1.NetMon.GuardEgress
+   */
+  guardEgress: {
+    methodKind: "unary";
+    input: typeof GuardEgressRequestSchema;
+    output: typeof GuardEgressResponseSchema;
+  },
+  /**
+   * Opens a guarded namespace to addresses that a name means, for a time. Connections that are made within that time go on after it.
+   * Fails with NOT_FOUND (it is not guarded), and as GuardEgress.
+   *
+   * @generated from rpc edge.v1.NetMon.AllowEgress
+   */
+  allowEgress: {
+    methodKind: "unary";
+    input: typeof AllowEgressRequestSchema;
+    output: typeof AllowEgressResponseSchema;
+  },
+  /**
+   * What was denied since it was read last, which is kept in the namespace until then, also while netmon does not run. What is denied
+   * between the kernel's answer and its being cleared may be missing in a count, and never a destination.
+   *
+   * @generated from rpc edge.v1.NetMon.ReadDeniedEgress
+   */
+  readDeniedEgress: {
+    methodKind: "unary";
+    input: typeof ReadDeniedEgressRequestSchema;
+    output: typeof ReadDeniedEgressResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_edge_v1_netmon, 0);

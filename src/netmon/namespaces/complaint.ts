@@ -22,6 +22,7 @@ const packages: Readonly<Record<string, string>> = {
   bridge: "iproute2",
   busybox: "busybox",
   ip: "iproute2",
+  nft: "nftables",
   nsenter: "util-linux",
   unshare: "util-linux",
 };
@@ -29,11 +30,16 @@ const packages: Readonly<Record<string, string>> = {
 /** The kernel's words, as ip(8), busybox and a shell repeat them, and what a caller can do about each. */
 const words: readonly (readonly [RegExp, FailureKind, string?])[] = [
   [/IPv6 is disabled/, "conflict"],
-  [/Operation not supported|Unknown device type|Unsupported/, "unsupported", "this kernel cannot do it"],
+  [
+    /Operation not supported|Unknown device type|Unsupported|Protocol not supported/,
+    "unsupported",
+    "this kernel cannot do it",
+  ],
   [/Address already in use/, "conflict", "another link on the same parent has this MAC"],
   [/Device or resource busy/, "conflict", "it is in use by something else, such as a bridge"],
   [/File exists/, "conflict"],
   [/Cannot find device|No such device|does not exist|Address not found|No such process/, "not_found"],
+  [/No such file or directory/, "not_found"],
   [/Cannot assign requested address|interface \S+ not found/, "not_found"],
   [/Operation not permitted|Permission denied/, "denied", "netmon needs NET_ADMIN, SYS_ADMIN and SYS_PTRACE"],
   [
