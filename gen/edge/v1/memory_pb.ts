@@ -194,7 +194,7 @@ export type SearchMemoryRequest = Message<"edge.v1.SearchMemoryRequest"> & {
   attributes: Label[];
 
   /**
-   * Only as near as this, or nearer.
+   * Only as near as this, or nearer. 0 means however far.
    *
    * @generated from field: float min_similarity = 5;
    */
