@@ -23,7 +23,6 @@ const entry = v.object({
 });
 
 const content = v.object({
-  format: v.literal(1),
   key: keyNote,
   /** The data key, encrypted with the key that `key` tells of. */
   dataKey: v.string(),
@@ -32,12 +31,10 @@ const content = v.object({
   entries: v.array(entry),
 });
 
-const signed = v.object({ ...content.entries, signature: v.string() });
-
 export type VaultEntry = v.InferOutput<typeof entry>;
 export type VaultContent = v.InferOutput<typeof content>;
 
-/** A vault that was read: what it says, the text that its signature is about, and which file it was. */
+/** A vault that was read: what it says, the very text that its signature is about, and which file it was. */
 export interface VaultText {
   content: VaultContent;
   text: string;
@@ -48,14 +45,17 @@ export interface VaultText {
 /** More than a full vault; what is larger is something else. */
 const maxBytes = 16 << 20;
 
-/** The text that is signed: what the vault says, always in the same order. */
-export function textOf({ format, key, dataKey, sealingKey, entries }: VaultContent): string {
-  return JSON.stringify({ format, key, dataKey, sealingKey, entries });
+/** The first line: the format and the signature of the second line, which is all the rest. */
+const shape = /^edge-vault 1 (\S+)\n(.+)\n$/;
+
+/** The text of a vault, as it is signed. */
+export function textOf(vault: VaultContent): string {
+  return JSON.stringify(vault);
 }
 
 /** Writes it whole. @returns the mark of the file. */
-export async function writeVault(path: string, vault: VaultContent, signature: string): Promise<string> {
-  await writeWhole(path, `${JSON.stringify({ ...vault, signature }, null, 1)}\n`, 0o600);
+export async function writeVault(path: string, text: string, signature: string): Promise<string> {
+  await writeWhole(path, `edge-vault 1 ${signature}\n${text}\n`, 0o600);
   return (await markOf(path)) ?? "";
 }
 
@@ -65,10 +65,10 @@ export async function readVault(path: string): Promise<VaultText | string | unde
     const mark = (await markOf(path)) ?? "";
     const { size } = await stat(path);
     if (size > maxBytes) return "it is too long";
-    const read = v.safeParse(signed, JSON.parse(await readFile(path, "utf8")));
-    if (!read.success) return "it is not in the format of this version";
-    const { signature, ...found } = read.output;
-    return { content: found, text: textOf(found), signature, mark };
+    const [, signature, text] = shape.exec(await readFile(path, "utf8")) ?? [];
+    if (signature === undefined || text === undefined) return "it is damaged, or of a newer version";
+    const read = v.safeParse(content, JSON.parse(text));
+    return read.success ? { content: read.output, text, signature, mark } : "it is damaged";
   } catch (thrown) {
     if (systemCode(thrown) === "ENOENT") return undefined;
     return thrown instanceof SyntaxError ? "it is damaged" : `it cannot be read (${systemCode(thrown)})`;

@@ -47,7 +47,7 @@ export class Vault implements Disposable {
 
   constructor(options: VaultOptions) {
     this.#options = options;
-    this.#path = join(options.folder, "vault.json");
+    this.#path = join(options.folder, "secrets");
   }
 
   /** All secrets, by name. @throws {Failure} unavailable, as all of these: it is locked or cannot be read, and what to do. */
@@ -183,15 +183,15 @@ export class Vault implements Disposable {
     const { key, note } = await source.make(isFirst);
     const wrapped = encrypt(key, dataKey, about.dataKey);
     key.fill(0);
-    const opened = await this.#write({ format: 1, key: note, dataKey: wrapped, ...rest }, dataKey);
+    const opened = await this.#write({ key: note, dataKey: wrapped, ...rest }, dataKey);
     await source.settle(note);
     return opened;
   }
 
   async #write(content: VaultContent, dataKey: Buffer): Promise<Opened> {
-    const signed = signature(dataKey, textOf(content));
+    const text = textOf(content);
     this.#opened = undefined; // Whatever happens now, the disk is asked.
-    const mark = await writeVault(this.#path, content, signed).catch((cause: unknown) => {
+    const mark = await writeVault(this.#path, text, signature(dataKey, text)).catch((cause: unknown) => {
       throw failure(
         "unavailable",
         `the vault ${this.#path} cannot be written: is its disk full or read-only?`,
