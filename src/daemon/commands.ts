@@ -22,6 +22,13 @@ import {
   unlockRuntime,
   updateRuntime,
 } from "./runtimes/index.ts";
+import {
+  listDeadLetters,
+  listSubscriptions,
+  publishMessage,
+  readMessages,
+  type Topics,
+} from "./topics/index.ts";
 import type { Dispatch, Handler, Table } from "./work/index.ts";
 
 /** What handlers reach. */
@@ -31,6 +38,7 @@ export interface Rooms {
   metrics: Metrics;
   invoke: Invoke;
   journal: Journal;
+  topics: Topics;
   /** The node's way out of service. */
   leaving: Decommission;
 }
@@ -88,10 +96,10 @@ const commands: Table<Rooms> = {
   appendMessages: notYet,
   closeSession: notYet,
   deleteSession: notYet,
-  publishMessage: notYet,
-  readMessages: notYet,
-  listSubscriptions: notYet,
-  listDeadLetters: notYet,
+  publishMessage,
+  readMessages,
+  listSubscriptions,
+  listDeadLetters,
   storeMemory: notYet,
   searchMemory: notYet,
   forgetMemory: notYet,

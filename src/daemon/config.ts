@@ -4,6 +4,7 @@ import type { Setting, Settings, SettingValues } from "../base/settings.ts";
 import { defaultNetmonSocket, defaultStateFolder, logSettings } from "../wire/settings.ts";
 import { imageSettings } from "./images/index.ts";
 import { allowSetting } from "./invoke/index.ts";
+import { topicSettings } from "./topics/index.ts";
 import { capabilitiesSetting, devicesSetting, usualCapabilities, usualDevices } from "./wishes/index.ts";
 
 /** Who runs the daemon decides where it keeps its state when nobody says. */
@@ -56,6 +57,7 @@ export function daemonSettings({ env, uid, home }: Surroundings) {
       max: 300_000,
       doc: "Time between two samples of the node and its runtimes, in milliseconds.",
     }),
+    ...topicSettings,
     ...logSettings,
   } satisfies Settings;
 }

@@ -25,6 +25,7 @@ import { Metrics, schema as metricsSchema } from "./metrics/index.ts";
 import { Network, schema as networkSchema } from "./network/index.ts";
 import { machineRoots, type NodeRoom, readInventory, trafficInterfaces } from "./node/index.ts";
 import { Runtimes } from "./runtimes/index.ts";
+import { publishFacts, Topics, topicsKeptOf, schema as topicsSchema } from "./topics/index.ts";
 import { instanceIdOf, schema as wishesSchema } from "./wishes/index.ts";
 import { Work, schema as workSchema } from "./work/index.ts";
 
@@ -64,6 +65,7 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
     invokeSchema,
     locksSchema,
     decommissionSchema,
+    topicsSchema,
   ];
   const sql = opened.use(Sql.open(join(dataDir, "daemon.db"), schemas, clock.now));
   const journal = Journal.open(sql, { now: clock.now });
@@ -126,7 +128,8 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
   };
   const invoke = opened.use(Invoke.open({ sql, journal, allow: config["invoke.allow"], runtimes }));
   const leaving = Decommission.open({ sql, journal, log, credentials, runtimes, network });
-  const dispatch = dispatcher({ leaving, runtimes, node, metrics, invoke, journal });
+  const topics = opened.use(Topics.open({ sql, journal, clock, kept: topicsKeptOf(config) }));
+  const dispatch = dispatcher({ leaving, runtimes, node, metrics, invoke, journal, topics });
   const work = opened.use(new Work({ sql, journal, clock, log, dispatch }));
   const line = new Line({
     ...{ sql, journal, work, clock, log, random },
@@ -153,6 +156,7 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
         (stop) => runtimes.run(stop),
         (stop) => images.run(stop),
         (stop) => metrics.run(stop),
+        (stop) => publishFacts({ topics, journal, sql, clock, log }, stop),
         (stop) => leaving.run(work, stop),
         (stop) => line.run(stop),
       ),

@@ -32,7 +32,9 @@ export const areas: Readonly<Record<string, AreaRule>> = {
   "cli/doctor": { because: "it looks at a machine and judges; the doors of our programs are handed in" },
   "cli/documents": { because: "what a file says is the same wherever it is sent" },
   netmon: {
-    mayImport: ["attachments", "egress", "lease", "namespaces", "parents", "picture"].map((room) => `netmon/${room}`),
+    mayImport: ["attachments", "egress", "lease", "namespaces", "parents", "picture"].map(
+      (room) => `netmon/${room}`,
+    ),
     because: "it wires the rooms of the privileged program, which carries no code of another",
   },
   "netmon/ip": { because: "it reads what ip(8) wrote, whoever asked" },
@@ -85,6 +87,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
       "runtimes",
       "sandbox",
       "tasks",
+      "topics",
       "wishes",
       "work",
     ].map((room) => `daemon/${room}`),
@@ -178,6 +181,10 @@ export const areas: Readonly<Record<string, AreaRule>> = {
   "daemon/node": {
     mayKnow: ["daemon/metrics", "daemon/work"],
     because: "it only reads the machine; the engine's version is handed in",
+  },
+  "daemon/topics": {
+    mayKnow: ["daemon/journal", "daemon/work"],
+    because: "it carries what anybody publishes, and who may publish what is decided before",
   },
   "daemon/journal": { because: "everybody writes to it, so it can depend on nobody" },
   "daemon/identity": { because: "a node must know who it is before anything else works" },
