@@ -391,7 +391,7 @@ export type MemoryGroup = Message<"edge.v1.MemoryGroup"> & {
   dimension: number;
 
   /**
-   * How long its texts are, in bytes.
+   * What they take in bytes: texts, attributes and embeddings.
    *
    * @generated from field: uint64 size_bytes = 4;
    */
