@@ -253,7 +253,13 @@ export const outside: Readonly<Record<string, { onlyIn: readonly string[]; becau
   },
   commander: { onlyIn: ["src/cli/"], because: "programs get settings, not a command line" },
   "@connectrpc/connect-node": {
-    onlyIn: ["src/hub/api/", "src/cli/", "src/daemon/identity/"],
+    onlyIn: [
+      "src/wire/answering.ts",
+      "src/hub/api/",
+      "src/cli/",
+      "src/daemon/broker/",
+      "src/daemon/identity/",
+    ],
     because: "the line and the sockets are grpc-js (docs/decisions/0002-two-grpc-libraries.md)",
   },
 };

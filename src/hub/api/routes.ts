@@ -3,12 +3,13 @@ import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
 import { Enrolment } from "../../../gen/edge/v1/enrolment_pb.ts";
 import { Fleet } from "../../../gen/edge/v1/fleet_pb.ts";
 import { Rollouts } from "../../../gen/edge/v1/rollouts_pb.ts";
+import { aroundCalls } from "../../wire/around-calls.ts";
 import { nodeServices } from "../../wire/commands.ts";
 import { Health, HealthBoard, healthService } from "../../wire/health.ts";
 import { maxFrameBytes } from "../../wire/limits.ts";
 import { reflectionOf, reflectionService, ServerReflection } from "../../wire/reflection.ts";
 import { gate } from "./access.ts";
-import { aroundCalls } from "./calls.ts";
+import { whileAllowed } from "./caller.ts";
 import { enrolmentService } from "./enrolment.ts";
 import { fleetService } from "./fleet.ts";
 import { serveNodes } from "./node-door.ts";
@@ -28,7 +29,7 @@ export function routesOf(rooms: Rooms, stopping: AbortSignal): ConnectRouter {
   const health = new HealthBoard(services.map((service) => service.typeName));
   const router = createConnectRouter({
     requestGate: gate(rooms.operators),
-    interceptors: [aroundCalls(rooms.log)],
+    interceptors: [aroundCalls(rooms.log, whileAllowed)],
     shutdownSignal: stopping,
     acceptCompression: [compressionGzip, compressionBrotli],
     compressMinBytes,

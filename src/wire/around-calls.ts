@@ -1,22 +1,26 @@
-import { ConnectError, type Interceptor } from "@connectrpc/connect";
-import { asFailure, Failure, failure } from "../../base/failure.ts";
-import type { Logger } from "../../base/log.ts";
-import { toConnectError } from "../../wire/failures.ts";
-import { validate } from "../../wire/validation.ts";
-import { pathOf } from "./access.ts";
-import { whileAllowed } from "./caller.ts";
+import { ConnectError, type ContextValues, type Interceptor } from "@connectrpc/connect";
+import { asFailure, Failure, failure } from "../base/failure.ts";
+import type { Logger } from "../base/log.ts";
+import { toConnectError } from "./failures.ts";
+import { validate } from "./validation.ts";
 
 /**
- * Around every call: its request is checked by the rules of the contract before a handler sees it, it ends when its caller's
- * token does, and what it throws leaves as a failure. A defect is logged whole; the caller learns only that there was one.
+ * Around every call: its request is checked by the rules of the contract before a handler sees it, it ends when its caller may
+ * call no more, and what it throws leaves as a failure. A defect is logged whole; the caller learns only that there was one.
  */
-export function aroundCalls(log: Logger): Interceptor {
+export function aroundCalls(
+  log: Logger,
+  whileAllowed: (values: ContextValues, signal: AbortSignal) => AbortSignal,
+): Interceptor {
   return (next) => async (request) => {
     const signal = whileAllowed(request.contextValues, request.signal);
     const told = (thrown: unknown): ConnectError => {
       const failed = asFailure(thrown);
       if (!(thrown instanceof ConnectError) && failed !== thrown && failed.kind === "internal") {
-        log.error({ method: pathOf(request.method), error: thrown }, "call failed");
+        log.error(
+          { method: `/${request.method.parent.typeName}/${request.method.name}`, error: thrown },
+          "call failed",
+        );
       }
       return toConnectError(thrown);
     };
