@@ -9,12 +9,11 @@ export {
   isEngineAway,
   isHalfStarted,
   isNotFound,
-  isOutOfRanges,
-  isTakenRange,
   saidInStream,
   translated,
 } from "./engine-failures.ts";
 export { followEvents } from "./events.ts";
+export { makeNetwork } from "./make-network.ts";
 export { fullReference, objectName, reservedPrefix } from "./names.ts";
 export { nothing, type Observed, type ObservedContainer } from "./observed.ts";
 export { type OwnObject, ownObjects } from "./own.ts";

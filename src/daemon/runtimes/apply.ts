@@ -2,7 +2,7 @@ import type { Clock } from "../../base/clock.ts";
 import { failure } from "../../base/failure.ts";
 import type { Gate } from "../../base/gate.ts";
 import { label } from "../../wire/labels.ts";
-import { type Engine, EngineFailure, objectName, type Rlimit } from "../engine/index.ts";
+import { type Engine, EngineFailure, makeNetwork, objectName, type Rlimit } from "../engine/index.ts";
 import type { Images } from "../images/index.ts";
 import type { Locks } from "../locks/index.ts";
 import type { Network } from "../network/index.ts";
@@ -18,7 +18,6 @@ import {
 } from "../wishes/index.ts";
 import { ensureImage, keepImage, keptReference } from "./image.ts";
 import { plugsOf } from "./lan.ts";
-import { makeNetwork } from "./make-network.ts";
 import { hasDoneAll } from "./pace.ts";
 import type { Step } from "./plan.ts";
 import { type RemovingHands, remove } from "./remove.ts";

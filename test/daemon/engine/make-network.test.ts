@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { freeSubnet } from "../../../src/daemon/runtimes/make-network.ts";
+import { freeSubnet } from "../../../src/daemon/engine/make-network.ts";
 
 test("an address range of our own choice is free, and there is one as long as any is", () => {
   assert.equal(
@@ -23,5 +23,9 @@ test("an address range of our own choice is free, and there is one as long as an
   assert.equal(
     freeSubnet(["198.18.0.0/15"], () => 0.5),
     undefined,
+  );
+  assert.equal(
+    freeSubnet(["198.18.0.0/16"], () => 0, 24),
+    "198.19.0.0/24",
   );
 });
