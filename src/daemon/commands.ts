@@ -3,8 +3,10 @@ import type { CommandCase } from "../wire/commands.ts";
 import { type Decommission, decommission, planDecommission } from "./decommission/index.ts";
 import { type Invoke, invokeRuntime } from "./invoke/index.ts";
 import { type Journal, listEvents } from "./journal/index.ts";
+import { forgetMemory, listMemoryGroups, type Memory, searchMemory, storeMemory } from "./memory/index.ts";
 import type { Metrics } from "./metrics/index.ts";
 import { getInterfaces, getMetrics, getNode, listSerialDevices, type NodeRoom } from "./node/index.ts";
+import { checkPolicy, getPolicy, type Policy, testPolicy } from "./policy/index.ts";
 import {
   applyWishes,
   createRuntime,
@@ -23,6 +25,15 @@ import {
   updateRuntime,
 } from "./runtimes/index.ts";
 import {
+  appendMessages,
+  closeSession,
+  createSession,
+  deleteSession,
+  getSession,
+  listSessions,
+  type Sessions,
+} from "./sessions/index.ts";
+import {
   listDeadLetters,
   listSubscriptions,
   publishMessage,
@@ -38,6 +49,9 @@ export interface Rooms {
   metrics: Metrics;
   invoke: Invoke;
   journal: Journal;
+  policy: Policy;
+  sessions: Sessions;
+  memory: Memory;
   topics: Topics;
   /** The node's way out of service. */
   leaving: Decommission;
@@ -80,9 +94,9 @@ const commands: Table<Rooms> = {
   listTasks: notYet,
   cancelTask: notYet,
   getTaskLogs: notYet,
-  checkPolicy: notYet,
-  getPolicy: notYet,
-  testPolicy: notYet,
+  checkPolicy,
+  getPolicy,
+  testPolicy,
   getSealingKey: notYet,
   setCredential: notYet,
   listCredentials: notYet,
@@ -90,20 +104,20 @@ const commands: Table<Rooms> = {
   rotateVaultKey: notYet,
   listModels: notYet,
   getLlmUsage: notYet,
-  createSession: notYet,
-  getSession: notYet,
-  listSessions: notYet,
-  appendMessages: notYet,
-  closeSession: notYet,
-  deleteSession: notYet,
+  createSession,
+  getSession,
+  listSessions,
+  appendMessages,
+  closeSession,
+  deleteSession,
   publishMessage,
   readMessages,
   listSubscriptions,
   listDeadLetters,
-  storeMemory: notYet,
-  searchMemory: notYet,
-  forgetMemory: notYet,
-  listMemoryGroups: notYet,
+  storeMemory,
+  searchMemory,
+  forgetMemory,
+  listMemoryGroups,
   listAudit: notYet,
   verifyAudit: notYet,
 };

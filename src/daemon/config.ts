@@ -4,6 +4,9 @@ import type { Setting, Settings, SettingValues } from "../base/settings.ts";
 import { defaultNetmonSocket, defaultStateFolder, logSettings } from "../wire/settings.ts";
 import { imageSettings } from "./images/index.ts";
 import { allowSetting } from "./invoke/index.ts";
+import { memorySettings } from "./memory/index.ts";
+import { policySettings } from "./policy/index.ts";
+import { sessionSettings } from "./sessions/index.ts";
 import { topicSettings } from "./topics/index.ts";
 import { capabilitiesSetting, devicesSetting, usualCapabilities, usualDevices } from "./wishes/index.ts";
 
@@ -39,6 +42,7 @@ export function daemonSettings({ env, uid, home }: Surroundings) {
       doc: "How long a runtime's program must have run until the engine may start it again without the daemon, in milliseconds.",
     }),
     ...imageSettings,
+    ...policySettings,
     "policy.capabilities": capabilitiesSetting({
       default: usualCapabilities,
       doc: "Capabilities that a runtime may ask for beside those of its profile. One that runs already keeps what it has.",
@@ -58,6 +62,8 @@ export function daemonSettings({ env, uid, home }: Surroundings) {
       doc: "Time between two samples of the node and its runtimes, in milliseconds.",
     }),
     ...topicSettings,
+    ...sessionSettings,
+    ...memorySettings,
     ...logSettings,
   } satisfies Settings;
 }

@@ -5,11 +5,13 @@ import { create } from "@bufbuild/protobuf";
 import { StatusSchema } from "../../gen/edge/v1/control_pb.ts";
 import { DaemonStartedSchema, StateSetAsideSchema } from "../../gen/edge/v1/events_pb.ts";
 import type { Clock } from "../base/clock.ts";
+import { failure } from "../base/failure.ts";
 import { newId } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
 import { Sql } from "../base/sql.ts";
 import { runTasks } from "../base/tasks.ts";
 import { version } from "../wire/version.ts";
+import { Audit, schema as auditSchema } from "./audit/index.ts";
 import { dispatcher } from "./commands.ts";
 import type { DaemonConfig } from "./config.ts";
 import { schema as controlSchema, Line } from "./control/index.ts";
@@ -21,10 +23,13 @@ import { Invoke, schema as invokeSchema } from "./invoke/index.ts";
 import { Journal, schema as journalSchema } from "./journal/index.ts";
 import { openLocalDoor } from "./local/index.ts";
 import { schema as locksSchema } from "./locks/index.ts";
+import { Memory, memorySettingsOf } from "./memory/index.ts";
 import { Metrics, schema as metricsSchema } from "./metrics/index.ts";
 import { Network, schema as networkSchema } from "./network/index.ts";
 import { machineRoots, type NodeRoom, readInventory, trafficInterfaces } from "./node/index.ts";
+import { guardOf, Policy, policySettingsOf } from "./policy/index.ts";
 import { Runtimes } from "./runtimes/index.ts";
+import { Sessions, sessionSettingsOf, schema as sessionsSchema } from "./sessions/index.ts";
 import { publishFacts, Topics, topicsKeptOf, schema as topicsSchema } from "./topics/index.ts";
 import { instanceIdOf, schema as wishesSchema } from "./wishes/index.ts";
 import { Work, schema as workSchema } from "./work/index.ts";
@@ -66,6 +71,8 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
     locksSchema,
     decommissionSchema,
     topicsSchema,
+    auditSchema,
+    sessionsSchema,
   ];
   const sql = opened.use(Sql.open(join(dataDir, "daemon.db"), schemas, clock.now));
   const journal = Journal.open(sql, { now: clock.now });
@@ -74,6 +81,13 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
     const value = create(StateSetAsideSchema, sql.setAside);
     journal.record({ case: "stateSetAside", value }, { reason: "the state file could not be read" });
   }
+  const audit = Audit.open({ sql, now: clock.now });
+  const policy = await Policy.open({
+    ...{ sql, journal, audit, clock, log },
+    settings: () => policySettingsOf(config),
+    cells: () => [],
+    runtimes: () => runtimes.names().length,
+  });
   const network = Network.open({
     ...{ sql, journal, clock, log, random, socket: config["netmon.socket"], instanceId: instanceIdOf(sql) },
   });
@@ -87,6 +101,7 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
       ...{ sql, journal, clock, log, random, network, engine, images },
       trustAfterMs: config["runtimes.trust_after_ms"],
       locksFolder: join(dataDir, "locks"),
+      decide: (...asked) => policy.decideRuntime(...asked),
       allowedCapabilities: config["policy.capabilities"],
       allowedDevices: config["policy.devices"],
     }),
@@ -129,8 +144,30 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
   const invoke = opened.use(Invoke.open({ sql, journal, allow: config["invoke.allow"], runtimes }));
   const leaving = Decommission.open({ sql, journal, log, credentials, runtimes, network });
   const topics = opened.use(Topics.open({ sql, journal, clock, kept: topicsKeptOf(config) }));
-  const dispatch = dispatcher({ leaving, runtimes, node, metrics, invoke, journal, topics });
-  const work = opened.use(new Work({ sql, journal, clock, log, dispatch }));
+  const sessions = Sessions.open({
+    ...{ sql, journal, clock, log, settings: sessionSettingsOf(config) },
+    hasAgent: () => true,
+    isRunning: () => false,
+  });
+  const memory = opened.use(
+    Memory.open({
+      ...{ path: join(dataDir, "memory.db"), journal, clock, log, settings: memorySettingsOf(config) },
+      embed: () => Promise.reject(failure("unsupported", "this daemon cannot do that yet")),
+    }),
+  );
+  const dispatch = dispatcher({
+    leaving,
+    runtimes,
+    node,
+    metrics,
+    invoke,
+    journal,
+    topics,
+    policy,
+    sessions,
+    memory,
+  });
+  const work = opened.use(new Work({ sql, journal, clock, log, dispatch, guard: guardOf(policy, audit) }));
   const line = new Line({
     ...{ sql, journal, work, clock, log, random },
     ...{ credentials, identity: held?.identity, leaving },
@@ -154,10 +191,12 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
         signal,
         (stop) => network.run(stop),
         (stop) => runtimes.run(stop),
+        (stop) => policy.run(stop),
         (stop) => images.run(stop),
         (stop) => metrics.run(stop),
         (stop) => publishFacts({ topics, journal, sql, clock, log }, stop),
         (stop) => leaving.run(work, stop),
+        (stop) => sessions.run(stop),
         (stop) => line.run(stop),
       ),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),

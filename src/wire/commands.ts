@@ -80,6 +80,11 @@ export function capabilityOf(command: Command): Capability | undefined {
   return command.request.case && byCase.get(command.request.case);
 }
 
+/** The command's name in the contract, as in `deploy_agent`, or undefined when this program does not know what is asked. */
+export function commandNameOf({ request }: Pick<Command, "request">): string | undefined {
+  return request.case && CommandSchema.field[request.case]?.name;
+}
+
 /**
  * The workload that a command is about, as in `runtime/plc1`: commands of one workload run in order. Undefined when it is
  * about none.

@@ -1,13 +1,12 @@
 import { createHash } from "node:crypto";
-import { create, createRegistry, type Message, toBinary } from "@bufbuild/protobuf";
+import { create, type Message, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { AuditEntrySchema, type AuditKind } from "../../../gen/edge/v1/audit_pb.ts";
-import { file_edge_v1_broker } from "../../../gen/edge/v1/broker_pb.ts";
-import { CommandSchema } from "../../../gen/edge/v1/command_pb.ts";
 import type { Caller } from "../../../gen/edge/v1/policy_pb.ts";
 import { Changes } from "../../base/changes.ts";
 import { asFailure, failure } from "../../base/failure.ts";
 import type { Sql } from "../../base/sql.ts";
+import { contract } from "../../wire/contract.ts";
 import { append } from "./trail.ts";
 
 /** What is noted. No field of it may hold a secret: they are read by whoever may read the trail. */
@@ -35,9 +34,6 @@ export interface Recorder {
    */
   record(entry: AuditRecord): void;
 }
-
-/** The messages whose bytes can be hashed: all that commands are made of, and those of the broker. */
-const messages = createRegistry(CommandSchema.file, ...CommandSchema.file.dependencies, file_edge_v1_broker);
 
 export class Audit implements Recorder {
   /** Told when something was added. */
@@ -72,8 +68,8 @@ export class Audit implements Recorder {
 }
 
 function sha256Of(request: Message): Uint8Array {
-  const schema = messages.getMessage(request.$typeName);
-  if (!schema) throw new Error(`${request.$typeName} is not among the messages that the trail knows`);
+  const schema = contract.getMessage(request.$typeName);
+  if (!schema) throw new Error(`${request.$typeName} is no message of the contract`);
   return new Uint8Array(createHash("sha256").update(toBinary(schema, request)).digest());
 }
 

@@ -12,6 +12,7 @@ import {
   type RenewalAnswer,
   type Welcome,
 } from "../../../gen/edge/v1/control_pb.ts";
+import { CallerSchema, Door } from "../../../gen/edge/v1/policy_pb.ts";
 import type { Changes } from "../../base/changes.ts";
 import { Failure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
@@ -252,7 +253,7 @@ class Session {
     }
     this.#reading++;
     work
-      .read(command, signal)
+      .read(command, create(CallerSchema, { door: Door.HUB, actor: command.actor }), signal)
       .then((result) => outbox.answer(result))
       .catch((error: unknown) => log.error({ command: command.id, error }, "a read could not be answered"))
       .finally(() => {

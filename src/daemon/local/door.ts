@@ -1,5 +1,6 @@
-import type { Message } from "@bufbuild/protobuf";
+import { create, type Message } from "@bufbuild/protobuf";
 import type { handleUnaryCall } from "@grpc/grpc-js";
+import { CallerSchema, Door } from "../../../gen/edge/v1/policy_pb.ts";
 import { newId } from "../../base/ids.ts";
 import { type Capability, capabilities, nodeServices } from "../../wire/commands.ts";
 import { metadata as keys, toCommand, toResponse } from "../../wire/doors.ts";
@@ -46,6 +47,9 @@ function budgetOf(remainingMs: number): number {
   return Math.min(maxBudgetMs, Math.round(Math.max(remainingMs - answerMs, remainingMs / 2)));
 }
 
+/** Whoever can connect: the socket's mode says who that is. */
+const caller = create(CallerSchema, { door: Door.LOCAL, actor: "local" });
+
 /** A caller's deadline is the command's budget; a caller that leaves ends its waiting, not the command. */
 function handlerOf(capability: Capability, work: Work): handleUnaryCall<Message, Message> {
   return unaryHandler(async (request: Message, { metadata, signal, remainingMs = 0 }: CallContext) => {
@@ -53,9 +57,10 @@ function handlerOf(capability: Capability, work: Work): handleUnaryCall<Message,
     const command = toCommand(capability, request, {
       id: named === undefined ? newId("local") : String(named),
       budgetMs: budgetOf(remainingMs),
-      actor: "local",
+      actor: caller.actor,
     });
-    const result = await (capability.isRead ? work.read(command, signal) : work.call(command, signal));
+    const ask = [command, caller, signal] as const;
+    const result = await (capability.isRead ? work.read(...ask) : work.call(...ask));
     return toResponse(capability, result);
   });
 }

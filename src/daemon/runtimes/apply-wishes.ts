@@ -7,23 +7,15 @@ import {
 } from "../../../gen/edge/v1/wishes_pb.ts";
 import { asFailure } from "../../base/failure.ts";
 import { Gate } from "../../base/gate.ts";
-import type { Logger } from "../../base/log.ts";
 import { toFailureMessage } from "../../wire/failures.ts";
-import type { Wish } from "../wishes/index.ts";
+import type { Asker, Wish } from "../wishes/index.ts";
 import type { Ask } from "../work/index.ts";
 import { checkWishes } from "./check-wishes.ts";
 import { create, type Room, remove } from "./commands.ts";
 import { locksNow } from "./locked.ts";
 import { type Plan, planWishes, sorted, type Wishes } from "./plan-wishes.ts";
-import type { Turns } from "./turns.ts";
 import { update } from "./update.ts";
 import { calledOff } from "./wait.ts";
-
-/** What applying needs beside the room. */
-interface Applying extends Room {
-  log: Logger;
-  turns: Turns;
-}
 
 /** What is asked of all of them. */
 type How = Pick<ApplyWishesRequest, "overrideLock" | "probationMs" | "pull">;
@@ -31,11 +23,11 @@ type How = Pick<ApplyWishesRequest, "overrideLock" | "probationMs" | "pull">;
 export type Applied = MessageInitShape<typeof AppliedRuntimeSchema> & { action: PlannedAction };
 
 /** What applying would do now, and which locks would refuse it. @throws {Failure} as `applyWishes`. */
-export function planNow(room: Room, wishes: Wishes): Plan[] {
+export function planNow(room: Room, wishes: Wishes, asker?: Asker): Plan[] {
   const { store, locks, loop } = room;
   const there = store.list();
   const { staying } = sorted(wishes, there);
-  checkWishes(room, wishes.runtimes, { staying, there });
+  checkWishes(room, wishes.runtimes, { staying, there, asker });
   return planWishes(wishes, there, (wish) => locksNow(locks, wish, loop.tended(wish.name).seen));
 }
 
@@ -51,14 +43,14 @@ const beginning = { atOnce: 16, heldMs: 5_000 };
  * @throws {Failure} invalid, denied, exhausted: then nothing is done.
  */
 export async function applyWishes(
-  room: Applying,
+  room: Room,
   { runtimes, prune, ...how }: ApplyWishesRequest,
   ask: Ask,
 ): Promise<Applied[]> {
   const { store } = room;
   const there = store.list();
   const { staying, leaving } = sorted({ runtimes, prune }, there, ask.id);
-  checkWishes(room, runtimes, { staying, there });
+  checkWishes(room, runtimes, { staying, there, asker: ask });
   const gone = store
     .deletedBy(ask.id)
     .filter(
@@ -103,7 +95,7 @@ function teller({ progress, ...ask }: Ask, total: number) {
   };
 }
 
-function making(room: Applying, spec: RuntimeSpec, how: How): Deed {
+function making(room: Room, spec: RuntimeSpec, how: How): Deed {
   const { name } = spec;
   const action = (ask: Ask) => actionFor(room, spec, ask);
   return {
@@ -129,7 +121,7 @@ function actionFor({ store }: Pick<Room, "store">, { name }: RuntimeSpec, { id }
   return isCreate ? PlannedAction.CREATE : PlannedAction.UPDATE;
 }
 
-function deleting(room: Applying, { name, desired }: Wish, { overrideLock }: How): Deed {
+function deleting(room: Room, { name, desired }: Wish, { overrideLock }: How): Deed {
   const action = PlannedAction.DELETE;
   return {
     name,
@@ -145,7 +137,7 @@ function deleting(room: Applying, { name, desired }: Wish, { overrideLock }: How
  * What became of one runtime. What went wrong with it stands in its place, and is no failure of the command. When the command's
  * time runs out that is told at once: what is to be undone then is undone while nobody waits.
  */
-async function told(room: Applying, { name, action, work }: Deed, gate: Gate, ask: Ask): Promise<Applied> {
+async function told(room: Room, { name, action, work }: Deed, gate: Gate, ask: Ask): Promise<Applied> {
   const tried = { name, action: action(ask) };
   try {
     const done = begun(room, gate, ask, () => room.turns.run(name, ask, work));

@@ -1,7 +1,7 @@
 import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { Failure, type FieldViolation, failure, invalidFields, refusedFields } from "../../base/failure.ts";
 import { runtimeLimit } from "../../wire/runtime-spec.ts";
-import { type Admission, admit, desiredOf, type Wish, wrongSpec } from "../wishes/index.ts";
+import { type Admission, type Asker, admit, desiredOf, type Wish, wrongSpec } from "../wishes/index.ts";
 import { standing } from "./plan-wishes.ts";
 
 /** A runtime as far as others have to do with it. */
@@ -14,7 +14,7 @@ type Neighbour = Pick<Wish, "name" | "spec" | "desired">;
 export function checkWishes(
   admission: Admission,
   runtimes: readonly RuntimeSpec[],
-  { staying, there }: { staying: readonly Wish[]; there: readonly Wish[] },
+  { staying, there, asker }: { staying: readonly Wish[]; there: readonly Wish[]; asker?: Asker | undefined },
 ): void {
   const wrong = runtimes.flatMap((spec, at) => placed(wrongSpec(spec), at));
   if (wrong.length > 0) throw invalidFields(wrong);
@@ -30,7 +30,7 @@ export function checkWishes(
   const refusals = wished.flatMap((one, at) => {
     const others = all.filter((other) => other !== one);
     const refused = [
-      refusalOf(() => admit(admission, one.spec, others)),
+      refusalOf(() => admit(admission, one.spec, others, asker)),
       refusalOf(() => refuseTakenPorts(one, others)),
     ];
     return refused.flatMap((why) => (why ? { ...why, violations: placed(why.violations, at) } : []));

@@ -1,6 +1,7 @@
 import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import type { Clock } from "../../base/clock.ts";
 import { asFailure, type Failure, failure } from "../../base/failure.ts";
+import type { Logger } from "../../base/log.ts";
 import { runtimeLimit } from "../../wire/runtime-spec.ts";
 import type { Locks } from "../locks/index.ts";
 import type { Network } from "../network/index.ts";
@@ -22,6 +23,7 @@ import type { Loop } from "./loop.ts";
 import type { Books } from "./record.ts";
 import { recordRolledBack } from "./record-update.ts";
 import { undo } from "./trouble.ts";
+import type { Turns } from "./turns.ts";
 import { isSettled, settled, waitFor } from "./wait.ts";
 
 /**
@@ -32,7 +34,9 @@ export interface Room extends Books, Admission, Bringing {
   network: Pick<Network, "macOf" | "netmon" | "changes">;
   loop: Loop;
   clock: Clock;
+  log: Logger;
   locks: Locks;
+  turns: Turns;
 }
 
 /** How long a create that is called off waits until it is undone; what is left then is undone without anybody waiting. */
@@ -158,7 +162,7 @@ function addWish(room: Room, spec: RuntimeSpec, ask: Ask): void {
       `this node has ${runtimeLimit} runtimes, which is its limit: delete one first`,
     );
   }
-  admit(room, spec, store.list());
+  admit(room, spec, store.list(), ask);
   const wish = { name, spec: keptForm(spec), specHash: hashOf(spec), desired: desiredOf(spec, "running") };
   store.add({ ...wish, commandId: ask.id, createdAt: clock.now() });
   loop.tended(name).isTouched = false;

@@ -66,8 +66,8 @@ export const updateRuntime: Handles<"updateRuntime"> = async ({ runtimes }, { sp
   return create(UpdateRuntimeResponseSchema, await runtimes.update(spec, how, ask));
 };
 
-export const planWishes: Handles<"planWishes"> = async ({ runtimes }, wishes) =>
-  create(PlanWishesResponseSchema, { runtimes: runtimes.planWishes(wishes) });
+export const planWishes: Handles<"planWishes"> = async ({ runtimes }, wishes, ask) =>
+  create(PlanWishesResponseSchema, { runtimes: runtimes.planWishes(wishes, ask) });
 
 export const applyWishes: Handles<"applyWishes"> = async ({ runtimes }, wishes, ask) =>
   create(ApplyWishesResponseSchema, { runtimes: await runtimes.applyWishes(wishes, ask) });

@@ -8,12 +8,13 @@ import type { Images } from "../images/index.ts";
 import type { Journal } from "../journal/index.ts";
 import { Locks } from "../locks/index.ts";
 import type { Network } from "../network/index.ts";
-import { Store, usualCapabilities, usualDevices } from "../wishes/index.ts";
+import { type Admission, Store, usualCapabilities, usualDevices } from "../wishes/index.ts";
 import type { Room } from "./commands.ts";
 import { Loop } from "./loop.ts";
 import { type Pace, usualPace } from "./pace.ts";
 import { Readers } from "./readers.ts";
 import { groundOf } from "./situation.ts";
+import { Turns } from "./turns.ts";
 import { isRestartDue } from "./wellbeing.ts";
 
 export interface RuntimesOptions {
@@ -31,6 +32,8 @@ export interface RuntimesOptions {
   trustAfterMs: number;
   /** Where folders are made in which programs say that they are not to be touched. */
   locksFolder: string;
+  /** The node's policy; see `Admission`. */
+  decide?: Admission["decide"];
   /** `policy.capabilities`; those that are usual when absent. */
   allowedCapabilities?: readonly string[];
   /** `policy.devices`; those that are usual when absent. */
@@ -84,8 +87,9 @@ export function openParts(
   };
   const loop = new Loop({ ...tools, images, starts: new Gate(startsAtOnce) });
   const room: Room = {
-    ...{ store, journal, loop, clock, locks, network, allowedCapabilities, random },
+    ...{ store, journal, loop, clock, log, locks, turns: new Turns(), network, allowedCapabilities, random },
     ...{ engine, images, allowedDevices, devFolder, closed },
+    ...(options.decide && { decide: options.decide }),
   };
   return { room, readers: new Readers({ ...tools, loop, ground: groundOf(tools) }) };
 }

@@ -15,33 +15,28 @@ import type { Changes } from "../../base/changes.ts";
 import type { Failure } from "../../base/failure.ts";
 import { runTasks } from "../../base/tasks.ts";
 import { toFailureMessage } from "../../wire/failures.ts";
-import { type Engine, ownObjects } from "../engine/index.ts";
+import { ownObjects } from "../engine/index.ts";
+import type { Asker } from "../wishes/index.ts";
 import type { Ask } from "../work/index.ts";
 import { type Applied, applyWishes, planNow } from "./apply-wishes.ts";
 import * as commands from "./commands.ts";
 import type { Override } from "./locked.ts";
 import { openParts, type RuntimesOptions } from "./parts.ts";
 import type { Plan, Wishes } from "./plan-wishes.ts";
-import { nameOf, type PurgeTools, purge } from "./purge.ts";
+import { nameOf, purge } from "./purge.ts";
 import type { Readers } from "./readers.ts";
-import { Turns } from "./turns.ts";
 import { type UpdateOptions, update } from "./update.ts";
 
 /** What should run on this node, what runs, and the loop that closes the gap. */
 export class Runtimes implements AsyncDisposable {
-  readonly #engine: Engine;
   readonly #room: commands.Room;
   readonly #readers: Readers;
-  readonly #turns = new Turns();
-  readonly #purging: PurgeTools;
   #closed: Failure | undefined;
 
   private constructor(options: RuntimesOptions) {
     const { room, readers } = openParts(options, () => this.#closed);
-    this.#engine = options.engine;
     this.#room = room;
     this.#readers = readers;
-    this.#purging = { room, engine: options.engine, clock: options.clock, log: options.log };
   }
 
   static open(options: RuntimesOptions): Runtimes {
@@ -69,23 +64,25 @@ export class Runtimes implements AsyncDisposable {
 
   /** Creates a runtime and waits until it runs; see the contract. @returns whether this command made it. */
   async create(spec: RuntimeSpec, ask: Ask): Promise<{ runtime: Runtime; created: boolean }> {
-    const { created } = await this.#turns.run(spec.name, ask, () => commands.create(this.#room, spec, ask));
+    const { created } = await this.#room.turns.run(spec.name, ask, () =>
+      commands.create(this.#room, spec, ask),
+    );
     return { runtime: this.#readers.known(spec.name), created };
   }
 
   /** Starts a runtime and waits until it runs; see the contract, as for all that follow. */
   async start(name: string, ask: Ask): Promise<Runtime> {
-    await this.#turns.run(name, ask, () => commands.start(this.#room, name, ask));
+    await this.#room.turns.run(name, ask, () => commands.start(this.#room, name, ask));
     return this.#readers.known(name);
   }
 
   async stop(name: string, ask: Ask, override: Override = {}): Promise<Runtime> {
-    await this.#turns.run(name, ask, () => commands.stop(this.#room, name, override, ask));
+    await this.#room.turns.run(name, ask, () => commands.stop(this.#room, name, override, ask));
     return this.#readers.known(name);
   }
 
   async restart(name: string, ask: Ask, override: Override = {}): Promise<Runtime> {
-    await this.#turns.run(name, ask, () => commands.restart(this.#room, name, override, ask));
+    await this.#room.turns.run(name, ask, () => commands.restart(this.#room, name, override, ask));
     return this.#readers.known(name);
   }
 
@@ -95,18 +92,18 @@ export class Runtimes implements AsyncDisposable {
     how: UpdateOptions,
     ask: Ask,
   ): Promise<{ runtime: Runtime; changes: FieldChange[]; interrupted: boolean }> {
-    const updated = await this.#turns.run(spec.name, ask, (own) => update(this.#room, spec, how, own));
+    const updated = await this.#room.turns.run(spec.name, ask, (own) => update(this.#room, spec, how, own));
     return { runtime: this.#readers.known(spec.name), ...updated };
   }
 
   /** What `applyWishes` would do: see the contract. */
-  planWishes(wishes: Wishes): Plan[] {
-    return planNow(this.#room, wishes);
+  planWishes(wishes: Wishes, asker?: Asker): Plan[] {
+    return planNow(this.#room, wishes, asker);
   }
 
   /** Makes the runtimes what the wishes say, and tells what became of each: see the contract. */
   async applyWishes(request: ApplyWishesRequest, ask: Ask): Promise<Applied[]> {
-    return await applyWishes({ ...this.#room, log: this.#purging.log, turns: this.#turns }, request, ask);
+    return await applyWishes(this.#room, request, ask);
   }
 
   async lock(
@@ -114,18 +111,18 @@ export class Runtimes implements AsyncDisposable {
     { reason = "", forMs = 0 }: { reason?: string; forMs?: number },
     ask: Ask,
   ): Promise<Runtime> {
-    await this.#turns.run(name, ask, () => commands.lock(this.#room, { name, reason, forMs }, ask));
+    await this.#room.turns.run(name, ask, () => commands.lock(this.#room, { name, reason, forMs }, ask));
     return this.#readers.known(name);
   }
 
   async unlock(name: string, ask: Ask): Promise<Runtime> {
-    await this.#turns.run(name, ask, () => commands.unlock(this.#room, name, ask));
+    await this.#room.turns.run(name, ask, () => commands.unlock(this.#room, name, ask));
     return this.#readers.known(name);
   }
 
   /** @returns the names of the engine's objects that were removed. */
   async delete(name: string, how: Override & { keepVolume: boolean }, ask: Ask): Promise<readonly string[]> {
-    return await this.#turns.run(name, ask, () => commands.remove(this.#room, { name, ...how }, ask));
+    return await this.#room.turns.run(name, ask, () => commands.remove(this.#room, { name, ...how }, ask));
   }
 
   /** One runtime, as the engine tells now. @throws {Failure} not_found. */
@@ -155,13 +152,13 @@ export class Runtimes implements AsyncDisposable {
 
   /** What of the engine's objects is this daemon's, as `container/...`. @throws {Failure} unavailable. */
   async objects(signal: AbortSignal): Promise<string[]> {
-    const found = await ownObjects(this.#engine, this.#room.store.instanceId, signal);
+    const found = await ownObjects(this.#room.engine, this.#room.store.instanceId, signal);
     return found.map(nameOf);
   }
 
   /** Removes every runtime and whatever else on the engine is this daemon's: see `purge`. */
   async purge(ask: Ask, onFound: (names: readonly string[]) => void): Promise<void> {
-    await purge(this.#purging, ask, onFound);
+    await purge(this.#room, ask, onFound);
   }
 
   /** What is, as it was seen last. Asks nobody. */

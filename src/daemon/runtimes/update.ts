@@ -59,7 +59,7 @@ export async function update(
     if (wanted.changes.length === 0 && !pull) return nothing;
     if (wanted.changes.length > 0) mayChange(before);
     const others = store.list().filter((one) => one.name !== name);
-    admit(room, spec, others);
+    admit(room, spec, others, ask);
     const image = wanted.isSwap || pull ? await bring(room, before, { spec, pull }, ask) : before;
     if (pull || needsNetmon(wanted)) await untilPluggable(room, [before.spec, spec], ask);
     if (pull || wanted.isSwap) await untilStartable(room, spec, wanted, ask);

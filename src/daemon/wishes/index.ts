@@ -3,7 +3,7 @@
  * whether the node takes it beside its others, and where it is kept. Nothing here asks the engine or changes it: that is for
  * whoever closes the gap.
  */
-export { type Admission, admit } from "./admission.ts";
+export { type Admission, type Asker, admit } from "./admission.ts";
 export { capabilitiesSetting, usualCapabilities } from "./capabilities.ts";
 export { checkSpec, wrongSpec } from "./check.ts";
 export { containerOptions, labelsOf, limitsOf, networkOptions } from "./container.ts";

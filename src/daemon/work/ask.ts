@@ -1,3 +1,4 @@
+import type { Caller } from "../../../gen/edge/v1/policy_pb.ts";
 import type { CommandCase, RequestOf, ResponseOf } from "../../wire/commands.ts";
 
 /** Who asks, and how to tell them: what a handler knows of the command beside its request. */
@@ -6,6 +7,8 @@ export interface Ask {
   id: string;
   /** Who asked, for people. */
   actor: string;
+  /** Who asked, for policy. Absent when it is the node itself. */
+  caller?: Caller;
   /** Aborted with a failure as its reason: `deadline` when the budget is used up, `cancelled` when it was called off. */
   signal: AbortSignal;
   /** Tells how far it is. Only the newest counts, and it may be told as often as it changes. */

@@ -1,5 +1,6 @@
-import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type Command, CommandSchema, type Result, ResultSchema } from "../../../gen/edge/v1/command_pb.ts";
+import { type Caller, CallerSchema, Door } from "../../../gen/edge/v1/policy_pb.ts";
 import type { Row, Schema, Sql } from "../../base/sql.ts";
 
 export const schema: Schema = {
@@ -18,12 +19,15 @@ export const schema: Schema = {
      CREATE INDEX commands_unfinished ON commands (arrival) WHERE result IS NULL;
      CREATE TABLE commands_cursor (one INTEGER PRIMARY KEY CHECK (one = 1), last_sequence INTEGER NOT NULL) STRICT;
      INSERT INTO commands_cursor VALUES (1, 0);`,
+    "ALTER TABLE commands ADD COLUMN caller BLOB;",
   ],
 };
 
 /** A command that was accepted. */
 export interface Accepted {
   command: Command;
+  /** Who asked first. */
+  caller: Caller;
   /** Whether the hub sent it, and so gets its result through the journal. */
   fromHub: boolean;
   /** Part of its budget that earlier lives of the daemon used, in milliseconds, give or take ten seconds. */
@@ -57,13 +61,13 @@ export class CommandStore {
     return this.#sql.all("SELECT * FROM commands WHERE result IS NULL ORDER BY arrival").map(toAccepted);
   }
 
-  add(command: Command, fromHub: boolean): void {
-    const bytes = toBinary(CommandSchema, command);
+  add(command: Command, fromHub: boolean, caller: Caller): void {
     this.#sql.run(
-      "INSERT INTO commands (id, from_hub, command) VALUES (?, ?, ?)",
+      "INSERT INTO commands (id, from_hub, command, caller) VALUES (?, ?, ?, ?)",
       command.id,
       fromHub ? 1 : 0,
-      bytes,
+      toBinary(CommandSchema, command),
+      toBinary(CallerSchema, caller),
     );
   }
 
@@ -124,11 +128,21 @@ export class CommandStore {
   }
 }
 
+/** Who asks at a door, as the command says. */
+export function callerOf(door: Door, { actor }: Pick<Command, "actor">): Caller {
+  return create(CallerSchema, { door, actor });
+}
+
 function toAccepted(row: Row): Accepted {
-  const { command, result, from_hub, used_ms, report_sequence } = row;
+  const { result, caller, from_hub, used_ms, report_sequence } = row;
+  const command = fromBinary(CommandSchema, row.command as Uint8Array); // BLOB NOT NULL in a STRICT table.
+  const fromHub = from_hub === 1;
   return {
-    command: fromBinary(CommandSchema, command as Uint8Array), // BLOB NOT NULL in a STRICT table.
-    fromHub: from_hub === 1,
+    ...{ command, fromHub },
+    caller:
+      caller instanceof Uint8Array
+        ? fromBinary(CallerSchema, caller)
+        : callerOf(fromHub ? Door.HUB : Door.LOCAL, command), // An earlier version kept it.
     usedMs: Number(used_ms),
     result: result instanceof Uint8Array ? fromBinary(ResultSchema, result) : undefined,
     reportSequence: Number(report_sequence),

@@ -1,4 +1,5 @@
 import type { Command, Result } from "../../../gen/edge/v1/command_pb.ts";
+import { type Caller, Door } from "../../../gen/edge/v1/policy_pb.ts";
 import { Changes } from "../../base/changes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { type Failure, failure } from "../../base/failure.ts";
@@ -9,10 +10,11 @@ import { checkCommand, isSameAsk, workloadOf } from "../../wire/commands.ts";
 import { usualBudgetMs } from "../../wire/limits.ts";
 import type { Journal } from "../journal/index.ts";
 import type { Ask } from "./ask.ts";
-import { type Dispatch, failed, outcomeOf, resultOf } from "./carry-out.ts";
+import { type Dispatch, failed, outcomeOf, outcomeOfAbort, rejection, resultOf } from "./carry-out.ts";
+import type { Guard } from "./guard.ts";
 import { ProgressBoard } from "./progress.ts";
 import { Reads } from "./reads.ts";
-import { CommandStore } from "./store.ts";
+import { type Accepted, CommandStore, callerOf } from "./store.ts";
 
 export interface WorkOptions {
   sql: Sql;
@@ -20,11 +22,13 @@ export interface WorkOptions {
   clock: Clock;
   log: Logger;
   dispatch: Dispatch;
+  guard: Guard;
 }
 
 /** A command between its acceptance and its result. */
 interface Running {
   command: Command;
+  caller: Caller;
   fromHub: boolean;
   /** Aborts it: its deadline came, or it was called off. */
   abort: AbortController;
@@ -33,6 +37,9 @@ interface Running {
   usedBeforeMs: number;
   result: PromiseWithResolvers<Result>;
 }
+
+/** What is to be carried out. */
+type Pending = Omit<Accepted, "result" | "reportSequence">;
 
 /** Commands that may wait for one workload. */
 const laneLimit = 100;
@@ -55,6 +62,7 @@ export class Work implements Disposable {
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #dispatch: Dispatch;
+  readonly #guard: Guard;
   readonly #reads: Reads;
   readonly #lanes = new Lanes(laneLimit);
   readonly #running = new Map<string, Running>();
@@ -62,14 +70,15 @@ export class Work implements Disposable {
   #finished = 0;
   #stopping = false;
 
-  constructor({ sql, journal, clock, log, dispatch }: WorkOptions) {
+  constructor({ sql, journal, clock, log, dispatch, guard }: WorkOptions) {
     this.#sql = sql;
     this.#store = new CommandStore(sql);
     this.#journal = journal;
     this.#clock = clock;
     this.#log = log;
     this.#dispatch = dispatch;
-    this.#reads = new Reads({ clock, log, dispatch });
+    this.#guard = guard;
+    this.#reads = new Reads({ clock, log, dispatch, guard });
     this.#noting = setInterval(() => this.#noteUsed(), noteUsedMs).unref();
   }
 
@@ -90,9 +99,12 @@ export class Work implements Disposable {
    */
   accept(sequence: number, command: Command): void {
     const known = this.#store.get(command.id);
+    const caller = callerOf(Door.HUB, command);
+    const verdict = known ? undefined : this.#guard.judge(command, caller);
     this.#sql.transaction(() => {
       if (sequence > this.#store.lastSequence) this.#store.lastSequence = sequence;
-      if (!known) this.#store.add(command, true);
+      verdict?.note();
+      if (!known) this.#store.add(command, true, caller);
       else if (!known.fromHub) this.#store.nowFromHub(command.id);
       if (known?.result && !this.#journal.holds(known.reportSequence)) {
         const again = this.#journal.append({ case: "result", value: known.result });
@@ -101,15 +113,15 @@ export class Work implements Disposable {
     });
     const running = this.#running.get(command.id);
     if (running) running.fromHub = true;
-    else if (!known) this.#start(command, true, 0);
+    else if (!known) this.#start({ command, caller, fromHub: true, usedMs: 0 }, verdict?.why);
   }
 
   /**
-   * Carries out a command of a local caller and waits for its result. The same id again gets the same result. The signal ends
+   * Carries out a command of a caller at this node and waits for its result. The same id again gets the same result. The signal ends
    * the waiting, not the command.
    * @throws {Failure} conflict: the id belongs to another command. exhausted: too many are unfinished.
    */
-  async call(command: Command, signal: AbortSignal): Promise<Result> {
+  async call(command: Command, caller: Caller, signal: AbortSignal): Promise<Result> {
     checkCommand(command, "this node");
     const known = this.#store.get(command.id);
     if (known && !isSameAsk(known.command, command)) {
@@ -118,8 +130,12 @@ export class Work implements Disposable {
     if (known?.result) return known.result;
     if (!known) {
       if (this.#running.size >= unfinishedLimit) throw tooMany();
-      this.#store.add(command, false);
-      this.#start(command, false, 0);
+      const { why, note } = this.#guard.judge(command, caller);
+      this.#sql.transaction(() => {
+        note();
+        this.#store.add(command, false, caller);
+      });
+      this.#start({ command, caller, fromHub: false, usedMs: 0 }, why);
     }
     const running = this.#running.get(command.id);
     if (!running) throw failure("unavailable", "the daemon stops: ask again when it is back");
@@ -127,8 +143,8 @@ export class Work implements Disposable {
   }
 
   /** Answers a read. Nothing of it is kept. */
-  read(command: Command, signal: AbortSignal): Promise<Result> {
-    return this.#reads.answer(command, signal);
+  read(command: Command, caller: Caller, signal: AbortSignal): Promise<Result> {
+    return this.#reads.answer(command, caller, signal);
   }
 
   /** Whether whoever asked has its result: the caller at the local door got it, or it is on the hub's disk. */
@@ -143,10 +159,17 @@ export class Work implements Disposable {
     this.#running.get(id)?.abort.abort(failure("cancelled", "the command was called off"));
   }
 
-  /** Takes up what earlier lives of the daemon accepted and did not finish, in order. @returns how many. */
+  /**
+   * Takes up what earlier lives of the daemon accepted and did not finish, in order. What is not allowed any more is answered
+   * so. @returns how many.
+   */
   resume(): number {
     const unfinished = this.#store.unfinished();
-    for (const { command, fromHub, usedMs } of unfinished) this.#start(command, fromHub, usedMs);
+    for (const accepted of unfinished) {
+      const { why, note } = this.#guard.judge(accepted.command, accepted.caller);
+      if (why) note(); // What is still allowed was noted when it came.
+      this.#start(accepted, why);
+    }
     return unfinished.length;
   }
 
@@ -165,18 +188,18 @@ export class Work implements Disposable {
     this.#running.clear();
   }
 
-  #start(command: Command, fromHub: boolean, usedBeforeMs: number): void {
-    const isOneTooMany = this.#running.size >= unfinishedLimit;
+  #start({ command, caller, fromHub, usedMs }: Pending, denied: Failure | undefined): void {
+    const refused = denied ?? (this.#running.size >= unfinishedLimit ? tooMany() : undefined);
     const running: Running = {
-      ...{ command, fromHub, usedBeforeMs },
+      ...{ command, caller, fromHub, usedBeforeMs: usedMs },
       abort: new AbortController(),
       startedAt: this.#clock.elapsed(),
       result: Promise.withResolvers(),
     };
     running.result.promise.catch(() => {}); // Nobody need wait for it.
     this.#running.set(command.id, running);
-    const settled = isOneTooMany
-      ? this.#answer(running, resultOf(command, failed(tooMany()), 0, this.#clock))
+    const settled = refused
+      ? this.#answer(running, resultOf(command, failed(refused), 0, this.#clock))
       : this.#carryOut(running);
     settled.catch((error: unknown) => {
       this.#log.fatal({ command: command.id, error }, "a command's result could not be told");
@@ -184,7 +207,7 @@ export class Work implements Disposable {
   }
 
   async #carryOut(running: Running): Promise<void> {
-    const { command, abort } = running;
+    const { command, caller, abort } = running;
     const said = command.budgetMs || usualBudgetMs(command.request.value);
     const budgetMs = Math.max(0, said - running.usedBeforeMs);
     running.deadline = setTimeout(() => {
@@ -193,6 +216,7 @@ export class Work implements Disposable {
     const ask: Ask = {
       id: command.id,
       actor: command.actor,
+      caller,
       signal: abort.signal,
       progress: (...told) => this.progress.put(command.id, ...told),
     };
@@ -202,7 +226,7 @@ export class Work implements Disposable {
     // The race ends a command that still waits for its turn, too; its turn then passes at once.
     const outcome = await Promise.race([
       workload === undefined ? attempt() : this.#lanes.run(workload, attempt).catch(failed),
-      rejection(abort.signal).catch((thrown: unknown) => afterTurn(failed(thrown))),
+      outcomeOfAbort(abort.signal),
     ]);
     clearTimeout(running.deadline);
     if (this.#stopping) return;
@@ -238,8 +262,10 @@ export class Work implements Disposable {
   }
 
   #keep(running: Running, result: Result): void {
-    const { id } = running.command;
+    const { command, caller } = running;
+    const { id } = command;
     this.#sql.transaction(() => {
+      this.#guard.ended(command, caller, result);
       const sequence = running.fromHub ? this.#journal.append({ case: "result", value: result }) : 0;
       this.#store.finish(id, result, sequence, this.#clock.now());
       if (++this.#finished % pruneEvery === 0) this.#store.prune(this.#clock.now());
@@ -262,16 +288,4 @@ function tooMany(): Failure {
     "exhausted",
     `${unfinishedLimit} commands of this node are unfinished: try again when some are done`,
   );
-}
-
-/** Lets what is about to settle settle first: a handler's own words for an abort are better than ours. */
-function afterTurn<T>(value: T): Promise<T> {
-  return new Promise((resolve) => setImmediate(() => setImmediate(() => resolve(value))));
-}
-
-function rejection(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
 }

@@ -13,6 +13,7 @@ import { writeIdentity } from "../../../src/daemon/identity/identity.ts";
 import { credentialsIn, type Identity } from "../../../src/daemon/identity/index.ts";
 import { Journal, schema as journalSchema } from "../../../src/daemon/journal/index.ts";
 import { type Dispatch, Work, schema as workSchema } from "../../../src/daemon/work/index.ts";
+import { unguarded } from "../../fakes/unguarded.ts";
 
 const log = openLog({ program: "test", level: "silent", format: "json" });
 
@@ -28,7 +29,7 @@ export async function openNode(
   if (candidate) await credentials.propose(identity, candidate.keyPem, candidate.certificatePem);
   const sql = Sql.open(join(folder, "daemon.db"), [controlSchema, journalSchema, workSchema], Date.now);
   const journal = Journal.open(sql, { now: Date.now });
-  const work = new Work({ sql, journal, clock: systemClock, log, dispatch: handle });
+  const work = new Work({ sql, journal, clock: systemClock, log, dispatch: handle, guard: unguarded });
   const line = new Line({
     ...{ sql, journal, work, log, clock: systemClock },
     random: () => 0, // No pauses: what they are is decided by `pauseMs`, which has tests of its own.

@@ -18,6 +18,7 @@ import { Journal, schema as journalSchema } from "../../../src/daemon/journal/in
 import { openLocalDoor } from "../../../src/daemon/local/index.ts";
 import { type Dispatch, Work, schema as workSchema } from "../../../src/daemon/work/index.ts";
 import { fromConnectError } from "../../../src/wire/failures.ts";
+import { unguarded } from "../../fakes/unguarded.ts";
 import { flood } from "../../fixtures/flood.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { socketTransport } from "../../journeys/world.ts";
@@ -32,7 +33,9 @@ async function opened(handle: Dispatch) {
   const sql = stack.use(Sql.open(join(folder.path, "daemon.db"), [journalSchema, workSchema], Date.now));
   const journal = Journal.open(sql, { now: Date.now });
   const log = openLog({ program: "test", level: "silent", format: "json" });
-  const work = stack.use(new Work({ sql, journal, clock: systemClock, log, dispatch: handle }));
+  const work = stack.use(
+    new Work({ sql, journal, clock: systemClock, log, dispatch: handle, guard: unguarded }),
+  );
   const path = join(folder.path, "daemon.sock");
   stack.use(await openLocalDoor({ path, work }));
   const owned = stack.move();

@@ -12,6 +12,7 @@ import { failure } from "../../../src/base/failure.ts";
 import { createRuntime } from "../../../src/daemon/runtimes/index.ts";
 import { Work } from "../../../src/daemon/work/index.ts";
 import { type Decide, engineProxy, type Fate } from "../../fakes/engine-proxy.ts";
+import { localCaller, unguarded } from "../../fakes/unguarded.ts";
 import { startEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { idleImage, scriptImage } from "../../fixtures/images.ts";
@@ -188,12 +189,12 @@ test("through the doors, too, the answer at the deadline says what was missing",
     const value = await createRuntime({ runtimes }, create(CreateRuntimeRequestSchema, request.value), ask);
     return { case: "createRuntime", value };
   };
-  using work = new Work({ sql, journal, clock, log, dispatch });
+  using work = new Work({ sql, journal, clock, log, dispatch, guard: unguarded });
   const command = create(CommandSchema, {
     ...{ id: "c1", budgetMs: 300 },
     request: { case: "createRuntime", value: { spec: spec(idle, { name: newName() }) } },
   });
-  const { outcome } = await work.call(command, ask().signal);
+  const { outcome } = await work.call(command, localCaller, ask().signal);
   assert.ok(outcome.case === "failure");
   assert.equal(outcome.value.kind, FailureKind.UNAVAILABLE);
   assert.match(outcome.value.message, /is not there: .*; it stayed so until the command's time ran out$/);

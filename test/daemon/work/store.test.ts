@@ -5,6 +5,7 @@ import { create } from "@bufbuild/protobuf";
 import { CommandSchema, ResultSchema } from "../../../gen/edge/v1/command_pb.ts";
 import { Sql } from "../../../src/base/sql.ts";
 import { CommandStore, schema } from "../../../src/daemon/work/store.ts";
+import { localCaller } from "../../fakes/unguarded.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 
 const dayMs = 24 * 3_600_000;
@@ -14,7 +15,7 @@ function tenCommands(path: string) {
   const sql = Sql.open(path, [schema], Date.now);
   const store = new CommandStore(sql);
   for (let at = 1; at <= 10; at++) {
-    store.add(create(CommandSchema, { id: `c${at}` }), true);
+    store.add(create(CommandSchema, { id: `c${at}` }), true, localCaller);
     const value = { message: "x".repeat(1_000) };
     const result = create(ResultSchema, { commandId: `c${at}`, outcome: { case: "failure", value } });
     if (at !== 2) store.finish(`c${at}`, result, at, at * dayMs);

@@ -11,6 +11,7 @@ import { openLog } from "../../../src/base/log.ts";
 import { Sql } from "../../../src/base/sql.ts";
 import { Journal, schema as journalSchema } from "../../../src/daemon/journal/index.ts";
 import { type Ask, schema, Work } from "../../../src/daemon/work/index.ts";
+import { localCaller, unguarded } from "../../fakes/unguarded.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { until } from "../../journeys/until.ts";
 
@@ -22,7 +23,7 @@ function live(path: string, does: Does) {
   const journal = Journal.open(sql, { now: () => Date.now() });
   const log = openLog({ program: "test", level: "silent", format: "json" });
   const work = new Work({
-    ...{ sql, journal, clock: systemClock, log },
+    ...{ sql, journal, clock: systemClock, log, guard: unguarded },
     dispatch: async (request, ask) => {
       assert.equal(request.case, "stopRuntime");
       if (request.case === "stopRuntime") await does(request.value.name, ask);
@@ -56,7 +57,7 @@ test("more commands than a node may have unfinished are answered at once, from e
   for (let at = 1; at <= 1_001; at++) life.work.accept(at, stop(`c${at}`, `plc${at}`));
   const [only] = await life.reported(1);
   assert.deepEqual([only?.commandId, kindOf(only)], ["c1001", FailureKind.EXHAUSTED]);
-  await assert.rejects(life.work.call(stop("local"), AbortSignal.timeout(5_000)), {
+  await assert.rejects(life.work.call(stop("local"), localCaller, AbortSignal.timeout(5_000)), {
     kind: "exhausted",
     message: "1000 commands of this node are unfinished: try again when some are done",
   });
@@ -211,14 +212,14 @@ test("a result that does not fit into a frame becomes exhausted", async () => {
   const journal = Journal.open(sql, { now: () => 0 });
   const log = openLog({ program: "test", level: "silent", format: "json" });
   using work = new Work({
-    ...{ sql, journal, clock: systemClock, log },
+    ...{ sql, journal, clock: systemClock, log, guard: unguarded },
     dispatch: () =>
       Promise.resolve({
         case: "stopRuntime",
         value: create(StopRuntimeResponseSchema, { runtime: { reason: "x".repeat(2 << 20) } }),
       }),
   });
-  const result = await work.call(stop("a"), AbortSignal.timeout(5000));
+  const result = await work.call(stop("a"), localCaller, AbortSignal.timeout(5000));
   assert.equal(kindOf(result), FailureKind.EXHAUSTED);
 });
 
@@ -227,11 +228,11 @@ test("a local caller gets the stored result for the same id, a conflict for anot
   let times = 0;
   await using life = live(join(folder.path, "db"), async () => void times++);
   const soon = () => AbortSignal.timeout(5000);
-  const first = await life.work.call(stop("mine"), soon());
-  assert.deepEqual(await life.work.call(stop("mine"), soon()), first);
+  const first = await life.work.call(stop("mine"), localCaller, soon());
+  assert.deepEqual(await life.work.call(stop("mine"), localCaller, soon()), first);
   assert.equal(times, 1);
   await assert.rejects(
-    life.work.call(stop("mine", "other"), soon()),
+    life.work.call(stop("mine", "other"), localCaller, soon()),
     (thrown) => thrown instanceof Failure && thrown.kind === "conflict",
   );
   assert.deepEqual(life.results(), []);
@@ -242,11 +243,11 @@ test("a caller that leaves does not end its command", async () => {
   const gate = Promise.withResolvers<void>();
   await using life = live(join(folder.path, "db"), () => gate.promise);
   const leaves = new AbortController();
-  const waiting = life.work.call(stop("mine"), leaves.signal);
+  const waiting = life.work.call(stop("mine"), localCaller, leaves.signal);
   leaves.abort(failure("cancelled", "gone"));
   await assert.rejects(waiting, /gone/);
   gate.resolve();
-  const result = await life.work.call(stop("mine"), AbortSignal.timeout(5000));
+  const result = await life.work.call(stop("mine"), localCaller, AbortSignal.timeout(5000));
   assert.equal(result.outcome.case, "stopRuntime");
 });
 
@@ -255,7 +256,7 @@ test("reads are answered at once, bounded in number, and never kept", async () =
   const gate = Promise.withResolvers<void>();
   await using life = live(join(folder.path, "db"), () => gate.promise);
   const soon = AbortSignal.timeout(5000);
-  const reads = Array.from({ length: 65 }, (_, i) => life.work.read(stop(`r${i}`), soon));
+  const reads = Array.from({ length: 65 }, (_, i) => life.work.read(stop(`r${i}`), localCaller, soon));
   const refused = await Promise.race(reads);
   assert.equal(kindOf(refused), FailureKind.EXHAUSTED);
   gate.resolve();

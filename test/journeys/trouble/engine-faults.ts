@@ -15,6 +15,7 @@ import {
 import { type Dispatch, Work } from "../../../src/daemon/work/index.ts";
 import { ask, live, spec } from "../../daemon/runtimes/life.ts";
 import { engineProxy } from "../../fakes/engine-proxy.ts";
+import { localCaller, unguarded } from "../../fakes/unguarded.ts";
 import { type Chance, chanceOf } from "../../fixtures/chance.ts";
 import { startEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
@@ -62,7 +63,7 @@ export async function engineFaults(
     // Each gets its own request, which a type cannot follow through a variable.
     return { case: request.case, value: await handle({ runtimes }, request.value as never, how) } as never;
   };
-  using work = new Work({ sql, journal, clock, log, dispatch });
+  using work = new Work({ sql, journal, clock, log, dispatch, guard: unguarded });
   for (const name of bystanders) await runtimes.create(spec(idle, { name }), ask());
   const before = (await lookAt(engine.docker)).starts;
 
@@ -132,7 +133,7 @@ async function traffic({ name, work, script, good, chance, signal }: Lane, absen
     const kind: Kind = again ?? chance.oneOf(kindsFor(should));
     const id = `${results.length}-${kind.replaceAll(" ", "-")}-${name}`;
     const command = create(CommandSchema, { id, budgetMs, request: requestOf(kind, name, should, script) });
-    const result = await work.call(command, AbortSignal.timeout(60_000));
+    const result = await work.call(command, localCaller, AbortSignal.timeout(60_000));
     results.push(result);
     const isGood = result.outcome.case !== "failure";
     if (isGood) good.count++;
@@ -140,7 +141,7 @@ async function traffic({ name, work, script, good, chance, signal }: Lane, absen
     again = kind === "update" && !isGood ? kind : undefined;
     if (!again) should = afterResult(kind, should, result);
     assert.ok(isGood || isExcused(kind, result), `${id}: ${inWords(result)}`);
-    const asked = await work.call(command, AbortSignal.timeout(1000));
+    const asked = await work.call(command, localCaller, AbortSignal.timeout(1000));
     assert.deepEqual(asked, result, "asked again, the same answer");
   }
   return { name, should, results };
