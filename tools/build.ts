@@ -5,6 +5,7 @@
 import { existsSync } from "node:fs";
 import { copyFile, rm } from "node:fs/promises";
 import { type BuildOptions, build, type Plugin } from "esbuild";
+import { getLoadablePath } from "sqlite-vec";
 
 const root = new URL("..", import.meta.url).pathname;
 
@@ -73,10 +74,9 @@ export async function buildAll(): Promise<void> {
       splitting: true,
       chunkNames: "parts/[name]-[hash]",
     });
-    // What udhcpc runs is a file beside the code that says so.
+    // What udhcpc runs and what SQLite loads are files beside the parts that say so.
     await copyFile(`${root}src/netmon/lease/tell.sh`, `${root}dist/parts/tell.sh`);
-    // Run by udhcpc, and found beside the part that starts that.
-    await copyFile(`${root}src/netmon/lease/tell.sh`, `${root}dist/parts/tell.sh`);
+    await copyFile(getLoadablePath(), `${root}dist/parts/vec0.so`);
   }
   await build({ ...shared, entryPoints: { "openplc-sample": "samples/openplc/main.ts" }, outdir: "dist" });
 }

@@ -41,13 +41,14 @@ export class Sql implements Disposable {
    * Opens the file, making it when it is not there. State is never overwritten: a file that is not a readable database is
    * renamed to `<path>.unreadable-<time>` and a new one begun, or, with `refuse`, left where it is.
    * @throws {Failure} conflict: another program has it open. unavailable: the folder cannot be written, or the disk is
-   * full; with `refuse`, the file cannot be read. unsupported: it was written by a newer version.
+   * full; with `refuse`, the file cannot be read. unsupported: it was written by a newer version, or the extension of SQLite
+   * (the path of a shared library) does not load.
    */
   static open(
     path: string,
     schemas: readonly Schema[],
     now: () => number,
-    { unreadable = "set aside" }: { unreadable?: "set aside" | "refuse" } = {},
+    { unreadable = "set aside", extension }: { unreadable?: "set aside" | "refuse"; extension?: string } = {},
   ): Sql {
     try {
       makeFolder(dirname(path), 0o700);
@@ -68,6 +69,7 @@ export class Sql implements Disposable {
     }
     try {
       const sql = new Sql(path, database, setAside);
+      if (extension !== undefined) load(database, extension);
       for (const schema of schemas) sql.#migrate(schema);
       return sql;
     } catch (thrown) {
@@ -167,8 +169,23 @@ export class Sql implements Disposable {
   }
 }
 
+/** Loads one extension, and lets nothing load another. */
+function load(database: DatabaseSync, extension: string): void {
+  try {
+    database.enableLoadExtension(true);
+    database.loadExtension(extension);
+  } catch (cause) {
+    throw failure("unsupported", `${extension} is no extension of SQLite that this machine can load`, {
+      cause,
+    });
+  } finally {
+    database.enableLoadExtension(false);
+  }
+}
+
 function connect(path: string): DatabaseSync {
-  const database = new DatabaseSync(path);
+  const database = new DatabaseSync(path, { allowExtension: true });
+  database.enableLoadExtension(false);
   try {
     // EXCLUSIVE before WAL: the lock is then taken by the first read and kept, and there is no shared-memory file.
     database.exec("PRAGMA locking_mode = EXCLUSIVE");

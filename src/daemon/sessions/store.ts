@@ -1,4 +1,4 @@
-import type { SessionState } from "../../../gen/edge/v1/sessions_pb.ts";
+import type { MessageRole, SessionState } from "../../../gen/edge/v1/sessions_pb.ts";
 import type { Row, Schema, Sql } from "../../base/sql.ts";
 
 /** Sessions, their messages, and where kept time stood. `..._at` is wall time for people, `..._ms` is kept time, by which is decided. */
@@ -67,7 +67,7 @@ export interface Kept {
 export interface KeptMessage {
   sequence: number;
   at: number;
-  role: number;
+  role: MessageRole;
   content: string;
   tool: string;
   toolCallId: string;
@@ -193,7 +193,7 @@ function toMessage(row: Row): KeptMessage {
   return {
     sequence: Number(row.sequence),
     at: Number(row.at),
-    role: Number(row.role),
+    role: Number(row.role) as MessageRole, // Likewise.
     content: String(row.content),
     tool: String(row.tool),
     toolCallId: String(row.tool_call_id),

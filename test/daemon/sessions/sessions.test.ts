@@ -15,6 +15,7 @@ import {
 import type { Clock } from "../../../src/base/clock.ts";
 import type { Failure } from "../../../src/base/failure.ts";
 import { newId } from "../../../src/base/ids.ts";
+import { openLog } from "../../../src/base/log.ts";
 import { Sql } from "../../../src/base/sql.ts";
 import { Journal, schema as journalSchema } from "../../../src/daemon/journal/index.ts";
 import { type SessionSettings, Sessions, schema, type Who } from "../../../src/daemon/sessions/index.ts";
@@ -67,7 +68,7 @@ class Machine implements Disposable {
     this.#journal = Journal.open(this.#sql, { now: this.clock.now });
     return Sessions.open({
       ...{ sql: this.#sql, journal: this.#journal, clock: this.clock, settings: { ...usual, ...settings } },
-      log: { error: (...said: unknown[]) => assert.fail(String(said)) } as never,
+      log: openLog({ program: "test", level: "silent", format: "json" }),
       hasAgent: (name) => name !== "nobody",
       isRunning: (task) => this.running.has(task),
     });
@@ -90,24 +91,24 @@ class Machine implements Disposable {
 const begin = (
   sessions: Sessions,
   init: MessageInitShape<typeof CreateSessionRequestSchema> = {},
-  who = alice,
+  who: Who = alice,
   id = newId("cmd"),
 ) => sessions.create(who, create(CreateSessionRequestSchema, { agent: "poet", ...init }), id);
 const say = (
   sessions: Sessions,
   sessionId: string,
   texts: string[],
-  who = alice,
+  who: Who = alice,
   commandId = newId("cmd"),
 ) => {
   const messages = texts.map((content) => ({ role: MessageRole.USER, content }));
   return sessions.append(who, create(AppendMessagesRequestSchema, { sessionId, messages }), commandId);
 };
-const read = (sessions: Sessions, id: string, init = {}, who = alice) =>
+const read = (sessions: Sessions, id: string, init = {}, who: Who = alice) =>
   sessions.get(who, create(GetSessionRequestSchema, { id, ...init }));
-const close = (sessions: Sessions, id: string, who = alice) =>
+const close = (sessions: Sessions, id: string, who: Who = alice) =>
   sessions.close(who, create(CloseSessionRequestSchema, { id }), newId("cmd"));
-const list = (sessions: Sessions, init = {}, who = alice) =>
+const list = (sessions: Sessions, init = {}, who: Who = alice) =>
   sessions.list(who, create(ListSessionsRequestSchema, init)).map(({ id }) => id);
 const fails = (kind: string, sentence: RegExp) => (thrown: Failure) => {
   assert.equal(thrown.kind, kind, thrown.message);
