@@ -81,11 +81,13 @@ export const areas: Readonly<Record<string, AreaRule>> = {
       "journal",
       "local",
       "locks",
+      "memory",
       "metrics",
       "network",
       "node",
       "runtimes",
       "sandbox",
+      "sessions",
       "tasks",
       "topics",
       "wishes",
@@ -101,6 +103,14 @@ export const areas: Readonly<Record<string, AreaRule>> = {
   "daemon/tasks": {
     mayKnow: ["daemon/agents", "daemon/journal", "daemon/sandbox", "daemon/work"],
     because: "it decides what runs when, and how a program is confined is not its business",
+  },
+  "daemon/sessions": {
+    mayKnow: ["daemon/journal", "daemon/work"],
+    because: "what was said is kept, whoever says it and whatever runs",
+  },
+  "daemon/memory": {
+    mayKnow: ["daemon/journal", "daemon/work"],
+    because: "what is remembered is kept in a file of its own, and who makes embeddings is handed in",
   },
   "daemon/audit": {
     because: "it keeps what it is told, and whoever tells it can do nothing to what is there",
