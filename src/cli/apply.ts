@@ -5,16 +5,16 @@ import {
   PlanWishesRequestSchema,
   PlanWishesResponseSchema,
 } from "../../gen/edge/v1/wishes_pb.ts";
-import { Failure, failure } from "../base/failure.ts";
+import { failure } from "../base/failure.ts";
 import { formatBytes } from "../base/quantity.ts";
-import { fromConnectError, fromFailureMessage } from "../wire/failures.ts";
+import { fromFailureMessage } from "../wire/failures.ts";
 import { maxFrameBytes } from "../wire/limits.ts";
 import { answer } from "./answer.ts";
 import { applied, planned, summary, toAsk } from "./apply-tell.ts";
 import { changed, type WaitFlag, waiting } from "./change.ts";
 import { Spoken } from "./complain.ts";
 import { confirmed } from "./confirm.ts";
-import { readWishes, type Wishes } from "./documents/index.ts";
+import { readWishes, toldByPlace, type Wishes } from "./documents/index.ts";
 import { type Door, withDoor } from "./door.ts";
 import { collect, duration } from "./flags.ts";
 import { type LabelText, parseSelector } from "./labels.ts";
@@ -195,16 +195,9 @@ async function confirm(asking: Asking<ApplyFlags>): Promise<void> {
 }
 
 /** What a node finds wrong with a wish is told with the place where it stands in a file. */
-async function placed<T>({ wishes }: Pick<Asking<FileFlags>, "wishes">, work: () => Promise<T>): Promise<T> {
-  try {
-    return await work();
-  } catch (thrown) {
-    const told = fromConnectError(thrown);
-    if (told.violations.length === 0) throw thrown;
-    const violations = told.violations.map(({ field, message }) => {
-      const [, at, rest = ""] = /\bruntimes\[(\d+)\](.*)$/.exec(field) ?? [];
-      return { field: wishes.runtimes[Number(at)]?.place(`spec${rest}`) ?? field, message };
-    });
-    throw new Failure(told.kind, told.message, { violations });
-  }
+function placed<T>({ wishes }: Pick<Asking<FileFlags>, "wishes">, work: () => Promise<T>): Promise<T> {
+  return toldByPlace((field) => {
+    const [, at, rest = ""] = /\bruntimes\[(\d+)\](.*)$/.exec(field) ?? [];
+    return wishes.runtimes[Number(at)]?.place(`spec${rest}`);
+  }, work);
 }

@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import type { Command } from "commander";
+import type { Command as CommandMessage } from "../../gen/edge/v1/command_pb.ts";
 import { SubmitCommandResponseSchema } from "../../gen/edge/v1/fleet_pb.ts";
 import type { CommandCase, RequestOf, ResponseOf } from "../wire/commands.ts";
 import { answer } from "./answer.ts";
@@ -36,11 +37,13 @@ export async function changed<C extends CommandCase>(
   tell: (response: ResponseOf<C>) => string,
 ): Promise<Outcome<C>> {
   const outcome = await carryOut(run, door, target, name, request, { wait });
-  if (outcome.is === "submitted") {
-    const submitted = create(SubmitCommandResponseSchema, {
-      command: { command: outcome.command, nodeId: target?.id ?? "" },
-    });
-    answer(run, SubmitCommandResponseSchema, submitted, () => `${outcome.command.id}\n`);
-  } else answer(run, capabilityNamed(name).method.output, outcome.response, () => tell(outcome.response));
+  if (outcome.is === "submitted") tellSubmitted(run, target, outcome.command);
+  else answer(run, capabilityNamed(name).method.output, outcome.response, () => tell(outcome.response));
   return outcome;
+}
+
+/** Prints the id of a command that was left in a node's queue. */
+export function tellSubmitted(run: Run, target: Target, command: CommandMessage): void {
+  const submitted = create(SubmitCommandResponseSchema, { command: { command, nodeId: target?.id ?? "" } });
+  answer(run, SubmitCommandResponseSchema, submitted, () => `${command.id}\n`);
 }

@@ -9,7 +9,14 @@ export const usageExit = 2;
 export const interruptedExit = 130;
 
 /** What is wrong has been told already: only the exit code is left. */
-export class Spoken extends Error {}
+export class Spoken extends Error {
+  readonly exit: number;
+
+  constructor(exit = 1) {
+    super();
+    this.exit = exit;
+  }
+}
 
 /** What to do next where the sentence of a failure does not say so itself. */
 const nextStep: Partial<Record<FailureKind, string>> = {
@@ -26,7 +33,7 @@ const nextForToken = "an admin of the hub makes tokens with: orchestrator hub op
  */
 export function complain(thrown: unknown, write: (text: string) => void): number {
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : usageExit; // It has spoken already.
-  if (thrown instanceof Spoken) return 1;
+  if (thrown instanceof Spoken) return thrown.exit;
   const { kind, message, violations } = asFailure(thrown);
   if (violations.length > 0) {
     write(`error: this is not ${kind === "denied" ? "allowed" : "valid"}:\n`);

@@ -1,6 +1,7 @@
 import { Argument, type Command } from "commander";
 import { RolloutState } from "../../gen/edge/v1/rollouts_pb.ts";
 import { RuntimePhase } from "../../gen/edge/v1/runtimes_pb.ts";
+import { TaskState } from "../../gen/edge/v1/tasks_pb.ts";
 import { word } from "./answer.ts";
 import { type Candidate, known, nextOf, rejoined } from "./candidates.ts";
 import { type Door, withDoor } from "./door.ts";
@@ -63,6 +64,20 @@ const named: Record<string, (run: Run, door: Door, begun: string) => Promise<Can
     return runtimes.map(({ spec, phase }) => ({
       word: spec?.name ?? "",
       description: word(RuntimePhase, phase),
+    }));
+  },
+  async agent(run, door) {
+    const target = await findTarget(run, door);
+    const { agents } = await door.ask("listAgents", {}, { nodeId: target?.id, timeoutMs: patienceMs });
+    return agents.map(({ name, current }) => ({ word: name, description: current?.spec?.description ?? "" }));
+  },
+  async task(run, door) {
+    const target = await findTarget(run, door);
+    const newest = { agent: "", states: [], parentId: "", limit: 50, beforeId: "" };
+    const { tasks } = await door.ask("listTasks", newest, { nodeId: target?.id, timeoutMs: patienceMs });
+    return tasks.map(({ id, agent, state }) => ({
+      word: id,
+      description: `${agent} ${word(TaskState, state)}`,
     }));
   },
   async vnic(run, door, begun) {

@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { version } from "../wire/version.ts";
+import { defineAgent } from "./agent.ts";
 import { defineApply, defineDiff } from "./apply.ts";
 import { defineCommand } from "./command.ts";
 import { defineCompletion } from "./completion.ts";
@@ -17,6 +18,7 @@ import { defineRollout } from "./rollout.ts";
 import type { Run } from "./run.ts";
 import { defineRuntime } from "./runtime.ts";
 import { defineSupportBundle } from "./support-bundle.ts";
+import { defineTask } from "./task.ts";
 import { defineWhy } from "./why.ts";
 
 /** Every noun, what it is, and who defines its verbs. */
@@ -27,6 +29,8 @@ const nouns = [
   ["network", "the network of this machine, as netmon sees it", defineNetwork],
   ["runtime", "long-lived containers on a node, such as a soft PLC", defineRuntime],
   ["plc", "the program in an OpenPLC runtime: upload, start, stop", definePlc],
+  ["agent", "sandboxed programs, deployed from a manifest", defineAgent],
+  ["task", "executions of agents", defineTask],
   ["rollout", "wishes on their way to many nodes, a batch at a time", defineRollout],
   ["command", "what was asked of a node, and what became of it", defineCommand],
   ["events", "what happened, whoever caused it", defineEvents],

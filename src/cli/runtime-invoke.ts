@@ -9,6 +9,7 @@ import {
 import { evidence } from "../base/evidence.ts";
 import { type FailureKind, failure } from "../base/failure.ts";
 import { answer } from "./answer.ts";
+import { printBytes, textIn } from "./bytes.ts";
 import { collect, whole } from "./flags.ts";
 import { invoke } from "./invoke.ts";
 import { readPayload } from "./payload.ts";
@@ -75,23 +76,7 @@ async function tell(run: Run, response: InvokeRuntimeResponse, flags: InvokeFlag
   }
   if (flags.output !== undefined) await writeFile(resolve(cwd, flags.output), body);
   if (run.flags.json) answer(run, InvokeRuntimeResponseSchema, response, () => "");
-  else if (flags.output === undefined && body.length > 0) {
-    if (terminal.columns === undefined) terminal.bytes(body);
-    else terminal.out(forPerson(body));
-  }
-}
-
-/** A body on a terminal: its text, with nothing in it that could steer the terminal. */
-function forPerson(body: Uint8Array): string {
-  const text = textOf(body);
-  if (text === undefined) {
-    throw failure(
-      "invalid",
-      `the answer is ${body.length} bytes that are no text: put them into a file with --output`,
-    );
-  }
-  const lines = text.replaceAll("\t", "    ").split(/\r?\n/).map(printable);
-  return `${lines.join("\n")}${text.endsWith("\n") ? "" : "\n"}`;
+  else if (flags.output === undefined) printBytes(terminal, body, "put them into a file with --output");
 }
 
 async function bodyOf(data: string | undefined, cwd: string): Promise<Uint8Array> {
@@ -102,18 +87,10 @@ async function bodyOf(data: string | undefined, cwd: string): Promise<Uint8Array
 /** JSON is what runtimes speak; anything else is bytes, unless a header says what they are. */
 function typeOf(body: Uint8Array): string {
   try {
-    JSON.parse(textOf(body) ?? "");
+    JSON.parse(textIn(body) ?? "");
     return "application/json";
   } catch {
     return "application/octet-stream";
-  }
-}
-
-function textOf(body: Uint8Array): string | undefined {
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(body);
-  } catch {
-    return undefined;
   }
 }
 

@@ -1,16 +1,11 @@
-import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
+import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Command } from "commander";
-import {
-  type GetRuntimeLogsResponse,
-  GetRuntimeLogsResponseSchema,
-  type LogLine,
-  LogStream,
-} from "../../gen/edge/v1/runtimes_pb.ts";
+import { type GetRuntimeLogsResponse, GetRuntimeLogsResponseSchema } from "../../gen/edge/v1/runtimes_pb.ts";
 import { parseWhen } from "../base/quantity.ts";
 import { answer, moment } from "./answer.ts";
 import { checked, whole } from "./flags.ts";
+import { linesForPeople, streamOf } from "./log-lines.ts";
 import type { Run } from "./run.ts";
-import { printable } from "./table.ts";
 import { withNode } from "./target.ts";
 
 interface LogFlags {
@@ -46,31 +41,10 @@ export function defineLogs(noun: Command, run: Run): void {
           ...(until !== undefined && { until: timestampFromMs(until) }),
         };
         const response = await door.ask("getRuntimeLogs", request, { nodeId: target?.id });
-        answer(run, GetRuntimeLogsResponseSchema, response, () => textOf(response.lines, timestamps));
+        answer(run, GetRuntimeLogsResponseSchema, response, () => linesForPeople(response.lines, timestamps));
         if (!run.flags.json) run.terminal.err(remark(response, tail));
       }),
     );
-}
-
-function streamOf({ stdout, stderr }: LogFlags): LogStream {
-  if (stdout === stderr) return LogStream.UNSPECIFIED;
-  return stdout ? LogStream.STDOUT : LogStream.STDERR;
-}
-
-/** Lines for people, with nothing in them that could steer the terminal. What the engine cut is put together again. */
-function textOf(lines: readonly LogLine[], timestamps: boolean): string {
-  let text = "";
-  let open: LogStream | undefined;
-  for (const { stream, at, cut, text: said } of lines) {
-    if (open !== stream) {
-      if (open !== undefined) text += "\n";
-      if (timestamps && at) text += `${new Date(timestampMs(at)).toISOString()}  `;
-    }
-    text += printable(said.replace(/\r$/, "").replaceAll("\t", "    "));
-    open = cut ? stream : undefined;
-    if (!cut) text += "\n";
-  }
-  return open === undefined ? text : `${text}\n`;
 }
 
 /** What a reader would otherwise take for the whole. */

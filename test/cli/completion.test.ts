@@ -4,8 +4,10 @@ import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { promisify } from "node:util";
+import { Agents } from "../../gen/edge/v1/agents_pb.ts";
 import { Node } from "../../gen/edge/v1/node_pb.ts";
 import { RuntimePhase, Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
+import { Tasks } from "../../gen/edge/v1/tasks_pb.ts";
 import { tempFolder } from "../fixtures/folder.ts";
 import { ask } from "./ask.ts";
 import { standInDaemon } from "./stand-in.ts";
@@ -31,6 +33,8 @@ test("bash completes nouns, verbs, flags, choices, and the names that a node kno
         runtimes: ["plc1", "plc2", "other"].map((name) => ({ spec: { name }, phase: RuntimePhase.RUNNING })),
       }),
     });
+    router.service(Agents, { listAgents: () => ({ agents: [{ name: "poet" }, { name: "echo" }] }) });
+    router.service(Tasks, { listTasks: () => ({ tasks: [{ id: "cmd-1" }] }) });
     const interfaces = [{ name: "eth0" }, { name: "eth10" }, { name: "wlan0" }];
     router.service(Node, { getInterfaces: () => ({ interfaces }) });
   });
@@ -44,6 +48,8 @@ test("bash completes nouns, verbs, flags, choices, and the names that a node kno
     [["runtime", "create", "x", "--profile", "o"], "openplc"],
     [["--socket", "d.sock", "runtime", "stop", "pl"], "plc1 plc2"],
     [["runtime", "create", "pl"], ""],
+    [["--socket", "d.sock", "task", "execute", "po"], "poet"],
+    [["--socket", "d.sock", "task", "list", "--parent", "cmd-"], "cmd-1"],
     [["node", "$(touch broken)"], ""],
     [[...vnic, "lan0,h"], "lan0,host-access"],
     [[...vnic, "lan0,par"], "lan0,parent="],

@@ -4,6 +4,6 @@
  */
 export { apiVersion, readDocument } from "./document.ts";
 export { messageFrom } from "./message.ts";
-export type { Wished, Wishes } from "./wished.ts";
+export { toldByPlace, type Wished, type Wishes } from "./wished.ts";
 export { readWishes } from "./wishes.ts";
 export { treeFrom } from "./write.ts";

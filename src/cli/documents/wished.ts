@@ -1,6 +1,7 @@
 import { type AgentSpec, AgentSpecSchema } from "../../../gen/edge/v1/agents_pb.ts";
 import { type RuntimeSpec, RuntimeSpecSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { Failure, type FieldViolation, invalidFields } from "../../base/failure.ts";
+import { fromConnectError } from "../../wire/failures.ts";
 import { violationsOf } from "../../wire/validation.ts";
 import { wrongVnics } from "../../wire/vnics.ts";
 
@@ -37,4 +38,25 @@ function refuse(place: Place, violations: readonly FieldViolation[]): void {
 export function atPlaces(place: Place, thrown: unknown): unknown {
   if (!(thrown instanceof Failure) || thrown.violations.length === 0) return thrown;
   return invalidFields(thrown.violations.map(({ field, message }) => ({ field: place(field), message })));
+}
+
+/**
+ * Asks a node something about wishes; what it finds wrong with one is told with the place where that stands, which `placeOf` finds
+ * by the field as the node calls it.
+ */
+export async function toldByPlace<T>(
+  placeOf: (field: string) => string | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  try {
+    return await work();
+  } catch (thrown) {
+    const told = fromConnectError(thrown);
+    if (told.violations.length === 0) throw thrown;
+    const violations = told.violations.map(({ field, message }) => ({
+      field: placeOf(field) ?? field,
+      message,
+    }));
+    throw new Failure(told.kind, told.message, { violations });
+  }
 }
