@@ -1,5 +1,6 @@
 import { failure } from "../base/failure.ts";
 import type { CommandCase } from "../wire/commands.ts";
+import { type Audit, listAudit, verifyAudit } from "./audit/index.ts";
 import { type Decommission, decommission, planDecommission } from "./decommission/index.ts";
 import { type Invoke, invokeRuntime } from "./invoke/index.ts";
 import { type Journal, listEvents } from "./journal/index.ts";
@@ -50,6 +51,7 @@ export interface Rooms {
   invoke: Invoke;
   journal: Journal;
   policy: Policy;
+  audit: Audit;
   sessions: Sessions;
   memory: Memory;
   topics: Topics;
@@ -118,8 +120,8 @@ const commands: Table<Rooms> = {
   searchMemory,
   forgetMemory,
   listMemoryGroups,
-  listAudit: notYet,
-  verifyAudit: notYet,
+  listAudit,
+  verifyAudit,
 };
 
 /** Calls the handler of whatever is asked. */

@@ -81,7 +81,8 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
     const value = create(StateSetAsideSchema, sql.setAside);
     journal.record({ case: "stateSetAside", value }, { reason: "the state file could not be read" });
   }
-  const audit = Audit.open({ sql, now: clock.now });
+  const keyPem = (): string | undefined => line.identity?.keyPem;
+  const audit = Audit.open({ sql, journal, clock, log, keyPem });
   const policy = await Policy.open({
     ...{ sql, journal, audit, clock, log },
     settings: () => policySettingsOf(config),
@@ -164,6 +165,7 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
     journal,
     topics,
     policy,
+    audit,
     sessions,
     memory,
   });
@@ -178,6 +180,7 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
     about: { version, hostName: hostname(), bootId, instanceId: newId("daemon") },
   });
 
+  opened.use(audit); // It signs with the identity of the line.
   const resumedCommands = work.resume();
   const value = create(DaemonStartedSchema, { version, bootId, resumedCommands });
   journal.record({ case: "daemonStarted", value }, { reason: "the daemon started" });
@@ -192,6 +195,7 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
         (stop) => network.run(stop),
         (stop) => runtimes.run(stop),
         (stop) => policy.run(stop),
+        (stop) => audit.run(stop),
         (stop) => images.run(stop),
         (stop) => metrics.run(stop),
         (stop) => publishFacts({ topics, journal, sql, clock, log }, stop),

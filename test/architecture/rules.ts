@@ -96,12 +96,13 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     because: "it wires the daemon's rooms, and a node carries no code of the hub",
   },
   "daemon/agents": {
-    mayImport: ["daemon/images"],
+    mayImport: ["daemon/images", "daemon/sandbox"],
     mayKnow: ["daemon/engine", "daemon/journal", "daemon/work"],
     because: "what may be executed is kept and judged the same, whether or not anything is executed",
   },
   "daemon/tasks": {
-    mayKnow: ["daemon/agents", "daemon/journal", "daemon/sandbox", "daemon/work"],
+    mayImport: ["daemon/sandbox"],
+    mayKnow: ["daemon/agents", "daemon/journal", "daemon/work"],
     because: "it decides what runs when, and how a program is confined is not its business",
   },
   "daemon/sessions": {
@@ -113,6 +114,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     because: "what is remembered is kept in a file of its own, and who makes embeddings is handed in",
   },
   "daemon/audit": {
+    mayKnow: ["daemon/journal", "daemon/work"],
     because: "it keeps what it is told, and whoever tells it can do nothing to what is there",
   },
   "daemon/policy": {

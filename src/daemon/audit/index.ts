@@ -4,4 +4,5 @@
  * entry, what it is about is not done.
  */
 export { Audit, type AuditRecord, type Recorder } from "./audit.ts";
+export { listAudit, verifyAudit } from "./handlers.ts";
 export { schema } from "./trail.ts";
