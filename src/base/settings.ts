@@ -15,6 +15,8 @@ export interface Setting<T> {
   allowed: string;
   /** A secret is never printed, neither as a value nor as evidence of a mistake. */
   secret?: boolean;
+  /** Of a value with parts: each mistake by its place, as in `llm_providers[0].url`. */
+  explain?: (given: unknown) => FieldViolation[];
 }
 
 /** Settings by key: lower-case words joined by dots, as in `hub.line.port`; `_` within a word. */
@@ -91,7 +93,10 @@ export async function loadSettings<D extends Settings>(
       origin[key] = from;
     } else {
       const seen = setting.secret ? "the value" : evidence(value);
-      violations.push({ field: key, message: `${seen} (${from}) is refused: must be ${setting.allowed}` });
+      const whole = { field: key, message: `${seen} (${from}) is refused: must be ${setting.allowed}` };
+      const parts = setting.explain?.(value) ?? [];
+      const told = parts.map((one) => ({ ...one, message: `${one.message} (${from})` }));
+      violations.push(...(told.length > 0 ? told : [whole]));
     }
   }
   if (violations.length > 0) throw invalidFields(violations);

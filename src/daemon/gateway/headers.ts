@@ -1,0 +1,39 @@
+import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
+
+/** Headers that are about one connection, and go no further (RFC 9110, 7.6.1). */
+const ofConnection = new Set([
+  ...["connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "proxy-connection"],
+  ...["te", "trailer", "transfer-encoding", "upgrade", "http2-settings", "expect"],
+]);
+
+/** Headers of an agent's request as an upstream gets them: without those of the connection, and with the secret in its header. */
+export function requestHeaders(
+  given: IncomingHttpHeaders,
+  { host, header, value }: { host: string; header: string; value: string },
+): OutgoingHttpHeaders {
+  const secretHeader = header.toLowerCase();
+  const kept = withoutConnection(given).filter(
+    // What is compressed could carry the secret back unseen, so nothing compressed is asked for.
+    ([name]) => name !== secretHeader && name !== "host" && name !== "accept-encoding",
+  );
+  return { ...Object.fromEntries(kept), host, "accept-encoding": "identity", [secretHeader]: value };
+}
+
+/** Headers of an upstream's answer as an agent gets them; `cut` takes the secret out of a value. */
+export function responseHeaders(
+  given: IncomingHttpHeaders,
+  { cut, isDecoded }: { cut: (text: string) => string; isDecoded: boolean },
+): OutgoingHttpHeaders {
+  const gone = isDecoded ? ["content-encoding", "content-length"] : [];
+  const kept = withoutConnection(given).filter(([name]) => !gone.includes(name));
+  return Object.fromEntries(
+    kept.map(([name, value]) => [name, Array.isArray(value) ? value.map(cut) : cut(value ?? "")]),
+  );
+}
+
+function withoutConnection(given: IncomingHttpHeaders) {
+  const named = (given.connection ?? "").split(",").map((one) => one.trim().toLowerCase());
+  return Object.entries(given).filter(
+    ([name]) => !ofConnection.has(name) && !named.includes(name) && !name.startsWith(":"),
+  );
+}
