@@ -1,4 +1,5 @@
 import type { AgentSpec } from "../../../gen/edge/v1/agents_pb.ts";
+import type { SandboxIncidentKind } from "../../../gen/edge/v1/events_pb.ts";
 import type { LogLine } from "../../../gen/edge/v1/runtimes_pb.ts";
 
 /** Whose cell it is. Its id is made by whoever asks for it, with `newId("cell")`. */
@@ -26,14 +27,24 @@ export interface Cell extends CellIdentity {
   address?: string;
 }
 
-/** The network namespace of a cell, before its program is in it. */
+/**
+ * The network namespace of a cell, before its program is in it. That of an agent whose manifest lists nothing has loopback only; that
+ * of others is on the node's network of cells, a bridge of the engine on which no cell reaches another.
+ */
 export interface CellNetwork {
-  /** The engine's id of the container that holds the namespace. */
+  /** The engine's id of the container that holds the namespace, in full. */
   holderId: string;
   /** Its process, as the engine sees it: the namespace is `/proc/<pid>/ns/net`. */
   pid: number;
-  /** Its address on the node's network of cells; absent when it has no network but loopback. */
-  address?: string;
+  /** On the node's network of cells. */
+  onBridge?: {
+    /** IPv4, as all of these. */
+    address: string;
+    /** The node's own address there: what listens on it, cells can be let through to. */
+    gateway: string;
+    /** As in `172.18.0.0/16`. */
+    subnet: string;
+  };
 }
 
 /** What other rooms put into a cell before its program starts, and take away when it is gone. */
@@ -71,6 +82,15 @@ export interface CellEnd {
   /** Whether it wrote more, and the rest was dropped. */
   outputCut: boolean;
   usage: CellUsage;
+  /** The limits that it met, as far as they can be known. */
+  incidents: readonly CellIncident[];
+}
+
+/** A limit that a cell's programs met. */
+export interface CellIncident {
+  kind: SandboxIncidentKind;
+  /** How often; 0 when it is not known. */
+  count: number;
 }
 
 export interface CellUsage {

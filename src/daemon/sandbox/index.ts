@@ -7,6 +7,7 @@ export type {
   CellAsk,
   CellEnd,
   CellIdentity,
+  CellIncident,
   CellLog,
   CellNetwork,
   CellUsage,
@@ -15,3 +16,6 @@ export type {
   Provider,
   Provision,
 } from "./cell.ts";
+export { confinementViolations } from "./check.ts";
+export { Sandboxes, type SandboxesOptions } from "./sandboxes.ts";
+export { noInputCode, noInputLine } from "./first-process.ts";

@@ -1,0 +1,74 @@
+import type { Clock } from "../../base/clock.ts";
+import { type Engine, isEngineAway, isNotFound } from "../engine/index.ts";
+
+/** Between two tries to ask an engine that is away, in milliseconds. */
+const againMs = 500;
+/** The longest that one question for an end is open; then it is asked again. */
+const waitMs = 3_600_000;
+
+/** What the engine tells of a container that has ended. */
+export interface ContainerEnd {
+  /** Undefined when it is gone. */
+  exitCode: number | undefined;
+  outOfMemory: boolean;
+  /** Whether the engine was there all the time. */
+  isSeen: boolean;
+}
+
+/** Waits until a container does not run; for as long as the signal lets it for an engine that is away. */
+export async function endedContainer(
+  engine: Engine,
+  containerId: string,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<ContainerEnd> {
+  let isSeen = true;
+  for (;;) {
+    try {
+      await engine.call(
+        "wait for the end of a cell",
+        signal,
+        (docker, abortSignal) => docker.getContainer(containerId).wait({ abortSignal }),
+        waitMs,
+      );
+      const found = await engine.container(containerId, signal);
+      return { exitCode: found?.exitCode, outOfMemory: found?.outOfMemory ?? false, isSeen };
+    } catch (thrown) {
+      signal.throwIfAborted();
+      if (isNotFound(thrown)) return { exitCode: undefined, outOfMemory: false, isSeen };
+      if (!isEngineAway(thrown)) throw thrown;
+      isSeen = false;
+      await clock.sleep(againMs, signal);
+    }
+  }
+}
+
+/** Kills and removes a container. One that is gone, or on its way, is the same success. */
+export async function removeContainer(
+  engine: Engine,
+  containerId: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const removed = engine.call("remove a cell", signal, (docker, abortSignal) =>
+    docker.getContainer(containerId).remove({ force: true, v: true, abortSignal }),
+  );
+  await removed.catch((thrown: unknown) => {
+    const isOnItsWay = thrown instanceof Error && thrown.message.includes("already in progress");
+    if (!isNotFound(thrown) && !isOnItsWay) throw thrown;
+  });
+}
+
+/** The container in whose network namespace a cell is; undefined when it has one of its own, or is gone. */
+export async function holderOf(
+  engine: Engine,
+  containerId: string,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const looked = engine.call("look at a cell", signal, (docker, abortSignal) =>
+    docker.getContainer(containerId).inspect({ abortSignal }),
+  );
+  const found = await looked.catch((thrown: unknown) => {
+    if (!isNotFound(thrown)) throw thrown;
+  });
+  return /^container:(.*)$/.exec(found?.HostConfig.NetworkMode ?? "")?.[1];
+}

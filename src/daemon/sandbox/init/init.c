@@ -1,0 +1,172 @@
+/*
+ * The first process of every cell, and the only one of a container that holds a network namespace. It uses no library.
+ *
+ *   init FOLDERS PROGRAM [ARGUMENT...]
+ *
+ * It starts the program at once, with a pipe as its standard input, and itself reads the input of one task: "cell", four bytes of
+ * length (little-endian), and that many bytes. Only when all of it has come does the program get it, and then its end. When
+ * whoever gives it goes away before that, be it the daemon or the engine, the program never sees an end that nobody meant: all
+ * ends, with exit code 125. It hands TERM and its like on to every process of the cell, buries orphans, and ends with the
+ * program's exit code, or 128 and the signal that ended it. FOLDERS is a list, with colons, of file systems in memory: of one that
+ * is full at the end it says so. It cannot be traced by the program.
+ *
+ * Without arguments it waits for ever.
+ */
+typedef unsigned long word;
+
+#define READ_MORE 65536
+#define MOST_INPUT (16u << 20)
+
+#if defined(__x86_64__)
+enum { READ = 0, WRITE = 1, CLOSE = 3, MMAP = 9, SIGPROCMASK = 14, PAUSE_POLL = 271, CLONE = 56, EXECVE = 59, EXIT = 231, WAIT4 = 61,
+       KILL = 62, FCNTL = 72, STATFS = 137, PRCTL = 157, SIGNALFD = 289, DUP3 = 292, PIPE2 = 293 };
+static long call(long n, word a, word b, word c, word d, word e, word f) {
+  long result;
+  register word r10 __asm__("r10") = d;
+  register word r8 __asm__("r8") = e;
+  register word r9 __asm__("r9") = f;
+  __asm__ volatile("syscall" : "=a"(result) : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
+  return result;
+}
+__asm__(".globl _start\n_start: mov %rsp, %rdi\n and $-16, %rsp\n call begin\n");
+#elif defined(__aarch64__)
+enum { READ = 63, WRITE = 64, CLOSE = 57, MMAP = 222, SIGPROCMASK = 135, PAUSE_POLL = 73, CLONE = 220, EXECVE = 221, EXIT = 94,
+       WAIT4 = 260, KILL = 129, FCNTL = 25, STATFS = 43, PRCTL = 167, SIGNALFD = 74, DUP3 = 24, PIPE2 = 59 };
+static long call(long n, word a, word b, word c, word d, word e, word f) {
+  register long x8 __asm__("x8") = n;
+  register word x0 __asm__("x0") = a;
+  register word x1 __asm__("x1") = b;
+  register word x2 __asm__("x2") = c;
+  register word x3 __asm__("x3") = d;
+  register word x4 __asm__("x4") = e;
+  register word x5 __asm__("x5") = f;
+  __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
+  return (long)x0;
+}
+__asm__(".globl _start\n_start: mov x0, sp\n bl begin\n");
+#else
+#error "another machine needs its numbers of system calls here"
+#endif
+
+#define CALL(n, a, b, c, d) call(n, (word)(a), (word)(b), (word)(c), (word)(d), 0, 0)
+
+enum { EINTR = 4, EAGAIN = 11, EACCES = 13, IN = 1, OUT = 4, SIG_KILL = 9, SIG_PIPE = 13, SIG_CHLD = 17, CANNOT_RUN = 126, NO_PROGRAM = 127, NO_INPUT = 125 };
+
+struct watched { int fd; short wanted, got; };
+
+static word length(const char *text) { word n = 0; while (text[n]) n++; return n; }
+static void quit(int code) { for (;;) CALL(EXIT, code, 0, 0, 0); }
+static void say(const char *one, const char *two, word twoLength, const char *three) {
+  CALL(WRITE, 2, one, length(one), 0);
+  CALL(WRITE, 2, two, twoLength, 0);
+  CALL(WRITE, 2, three, length(three), 0);
+}
+
+/* Becomes the program, which is looked for as execvp(3) does. */
+static void become(char **program, char **env) {
+  const char *name = program[0], *path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+  char full[4096];
+  long error = -2;
+  for (const char *at = name; *at; at++) if (*at == '/') { error = CALL(EXECVE, name, program, env, 0); goto failed; }
+  for (char **one = env; *one; one++)
+    if ((*one)[0] == 'P' && (*one)[1] == 'A' && (*one)[2] == 'T' && (*one)[3] == 'H' && (*one)[4] == '=') path = *one + 5;
+  while (*path) {
+    word n = 0, m = 0;
+    while (path[n] && path[n] != ':') n++;
+    if (n > 0 && n + length(name) + 2 <= sizeof full) {
+      for (word i = 0; i < n; i++) full[m++] = path[i];
+      full[m++] = '/';
+      for (word i = 0; i <= length(name); i++) full[m + i] = name[i];
+      long now = CALL(EXECVE, full, program, env, 0);
+      if (now != -2 && now != -20) error = now;
+    }
+    path += path[n] ? n + 1 : n;
+  }
+failed:
+  say("orchestrator: ", name, length(name), error == -2 ? " is not there to be run\n" : " cannot be run\n");
+  quit(error == -2 ? NO_PROGRAM : CANNOT_RUN);
+}
+
+/* Says of which folders, "/tmp:/data", nothing is left. */
+static void sayFull(const char *folders) {
+  struct { long type, size; word blocks, free, available, files, freeFiles; long rest[16]; } about;
+  char one[256];
+  while (*folders) {
+    word n = 0;
+    while (folders[n] && folders[n] != ':') { if (n < 255) one[n] = folders[n]; n++; }
+    one[n < 255 ? n : 255] = 0;
+    if (n > 0 && CALL(STATFS, one, &about, 0, 0) == 0 && about.blocks > 0 && (about.free == 0 || about.freeFiles == 0))
+      say("orchestrator: ", one, length(one), " was full\n");
+    folders += folders[n] ? n + 1 : n;
+  }
+}
+
+/* Ends as the program did, if it has ended; buries whoever else has. */
+static void bury(long program, const char *folders) {
+  int status;
+  for (long pid; (pid = CALL(WAIT4, -1, &status, 1, 0)) > 0;) {
+    if (pid != program) continue;
+    sayFull(folders);
+    quit((status & 127) == 0 ? (status >> 8) & 255 : 128 + (status & 127));
+  }
+}
+
+__attribute__((used, noreturn)) void begin(word *stack) {
+  word count = stack[0];
+  char **arguments = (char **)(stack + 1), **env = arguments + count + 1;
+  word all = ~0UL, none = 0;
+  CALL(PRCTL, 4 /* PR_SET_DUMPABLE */, 0, 0, 0);
+  CALL(SIGPROCMASK, 0, &all, 0, 8);
+  while (count < 3) CALL(PAUSE_POLL, 0, 0, 0, 0);
+
+  int ends[2];
+  if (CALL(PIPE2, ends, 02000000 /* O_CLOEXEC */, 0, 0) < 0) quit(CANNOT_RUN);
+  long program = CALL(CLONE, SIG_CHLD, 0, 0, 0);
+  if (program < 0) quit(CANNOT_RUN);
+  if (program == 0) {
+    CALL(DUP3, ends[0], 0, 0, 0);
+    CALL(SIGPROCMASK, 2, &none, 0, 8);
+    become(arguments + 2, env);
+  }
+  CALL(CLOSE, ends[0], 0, 0, 0);
+  CALL(FCNTL, ends[1], 4 /* F_SETFL */, 04000 /* O_NONBLOCK */, 0);
+  int signals = CALL(SIGNALFD, -1, &all, 8, 02004000 /* SFD_CLOEXEC | SFD_NONBLOCK */);
+
+  unsigned char head[8], *input = 0;
+  word have = 0, size = 0, given = 0;
+  enum { HEAD, BODY, GIVING, GIVEN } at = HEAD;
+  for (;;) {
+    struct watched watched[2] = {{signals, IN, 0}, {at < GIVING ? 0 : at == GIVING ? ends[1] : -1, at < GIVING ? IN : OUT, 0}};
+    CALL(PAUSE_POLL, watched, 2, 0, 0);
+    unsigned int signal[32];
+    while (CALL(READ, signals, signal, sizeof signal, 0) == sizeof signal) {
+      if (signal[0] == SIG_CHLD) bury(program, arguments[1]);
+      else if (signal[0] != SIG_PIPE) CALL(KILL, -1, signal[0], 0, 0);
+    }
+    if (!watched[1].got) continue;
+    if (at == GIVING) {
+      long n = CALL(WRITE, ends[1], input + given, size - given, 0);
+      if (n > 0) given += n;
+      /* A program that does not want its input is none the worse for it. */
+      if (given == size || (n < 0 && n != -EAGAIN && n != -EINTR)) { CALL(CLOSE, ends[1], 0, 0, 0); at = GIVEN; }
+      continue;
+    }
+    long n = at == HEAD ? CALL(READ, 0, head + have, 8 - have, 0) : CALL(READ, 0, input + have, size - have < READ_MORE ? size - have : READ_MORE, 0);
+    if (n == -EAGAIN || n == -EINTR) continue;
+    if (n > 0) have += n;
+    if (n > 0 && at == HEAD && have == 8) {
+      size = head[4] | head[5] << 8 | head[6] << 16 | (word)head[7] << 24;
+      int isOurs = head[0] == 'c' && head[1] == 'e' && head[2] == 'l' && head[3] == 'l' && size <= MOST_INPUT;
+      long made = isOurs ? call(MMAP, 0, size + 1, 3, 0x22 /* MAP_PRIVATE | MAP_ANONYMOUS */, (word)-1, 0) : -1;
+      if (made < 0 && made > -4096) n = -1;
+      input = (unsigned char *)made;
+      have = 0;
+      at = BODY;
+    }
+    if (n <= 0) {
+      say("orchestrator: ", "", 0, "its input did not come whole: it is ended without having had any of it\n");
+      quit(NO_INPUT);
+    }
+    if (at == BODY && have == size) at = GIVING;
+  }
+}

@@ -1,0 +1,212 @@
+import { join } from "node:path";
+import { create } from "@bufbuild/protobuf";
+import {
+  GetRuntimeLogsRequestSchema,
+  GetRuntimeLogsResponseSchema,
+} from "../../../gen/edge/v1/runtimes_pb.ts";
+import type { Clock } from "../../base/clock.ts";
+import { failure } from "../../base/failure.ts";
+import { Gate } from "../../base/gate.ts";
+import type { Logger } from "../../base/log.ts";
+import { aborted } from "../../base/tasks.ts";
+import { type Engine, isNotFound } from "../engine/index.ts";
+import { Logs } from "../logs/index.ts";
+import { abilitiesOf } from "./abilities.ts";
+import type { Cell, CellAsk, CellEnd, CellLog, FoundCell, Provider } from "./cell.ts";
+import { ControlGroups } from "./cgroup.ts";
+import { endedContainer, holderOf, removeContainer } from "./container-end.ts";
+import { Facts } from "./facts.ts";
+import { framed } from "./first-process.ts";
+import { cellFolders, removeCellFolder } from "./folders.ts";
+import { Holders } from "./holders.ts";
+import { CellImages } from "./image.ts";
+import { listOwn } from "./listing.ts";
+import { endOf, type LiveCell } from "./live-cell.ts";
+import { loggedOutput } from "./logged-output.ts";
+import { type Hands, isLostHolder, startCell } from "./start.ts";
+
+export interface SandboxesOptions {
+  engine: Engine;
+  instanceId: string;
+  /** Where each cell has a folder, as this program sees it. */
+  folder: string;
+  /** What other rooms put into cells, in this order. */
+  providers: readonly Provider[];
+  /** Folders of the node that no cell may see: ours, and those of other programs' sockets. */
+  keptFolders: readonly string[];
+  clock: Clock;
+  log: Logger;
+  /** How many network namespaces are kept ahead. 4 when absent. */
+  ahead?: number;
+}
+
+/** Starts at once on a small machine: more are slower in total. */
+const startsAtOnce = 3;
+/** What a cell of a former life may have answered: its manifest is not known here. */
+const mostIoBytes = 16 * 2 ** 20;
+
+/** The cells of a node: made, handed their input, ended, removed. */
+export class Sandboxes implements AsyncDisposable {
+  readonly #hands: Hands;
+  readonly #clock: Clock;
+  readonly #log: Logger;
+  readonly #logs: Logs;
+  readonly #live = new Map<string, LiveCell>();
+  readonly #starts = new Gate(startsAtOnce);
+  readonly #stop = new AbortController();
+  #filling: Promise<void> | undefined;
+
+  private constructor({ engine, instanceId, clock, log, ahead = 4, ...options }: SandboxesOptions) {
+    const groups = new ControlGroups();
+    const holders = new Holders({ engine, instanceId, groups, ahead });
+    const images = new CellImages(engine);
+    const facts = new Facts({ engine, clock, folder: options.folder });
+    this.#hands = { ...options, engine, instanceId, holders, images, groups, facts, log };
+    this.#clock = clock;
+    this.#log = log;
+    this.#logs = new Logs(engine);
+  }
+
+  static open(options: SandboxesOptions): Sandboxes {
+    return new Sandboxes(options);
+  }
+
+  /** Cells go on without us, or end by themselves when they still wait for their input. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort(failure("cancelled", "the daemon stops"));
+    for (const { streams } of this.#live.values()) streams.close();
+    await this.#filling;
+  }
+
+  /** Levels of isolation that this node has, as a manifest names them. @throws {Failure} unavailable. */
+  async isolations(signal: AbortSignal): Promise<readonly string[]> {
+    return abilitiesOf((await this.#hands.facts.get(signal, { isAnew: true })).info).isolations;
+  }
+
+  /** Makes ready what can be made ahead, for a node that has agents. Nothing depends on it but how soon the first cells are there. */
+  expect(): void {
+    if (this.#filling || this.#stop.signal.aborted) return;
+    const filled = this.#hands.holders.fill(this.#stop.signal).catch((error: unknown) => {
+      if (!this.#stop.signal.aborted) this.#log.warn({ error }, "no network namespace could be made ahead");
+    });
+    this.#filling = filled.then(() => {
+      this.#filling = undefined;
+    });
+  }
+
+  /**
+   * Makes a cell and starts it; its program waits for its input. Of one that could not be made nothing is left.
+   * @throws {Failure} unsupported: this node cannot confine it so. denied: a folder of the node that no agent may see. not_found: the
+   * engine does not have its image. invalid, unavailable, exhausted.
+   */
+  async start(ask: CellAsk, signal: AbortSignal): Promise<Cell> {
+    return await this.#starts.run(signal, async () => {
+      const live = await startCell(this.#hands, ask, signal).catch(async (thrown: unknown) => {
+        if (!isLostHolder(thrown)) throw thrown;
+        await this.#hands.holders.dropAll(signal);
+        return await startCell(this.#hands, ask, signal);
+      });
+      this.#live.set(ask.id, live);
+      this.expect();
+      return live.cell;
+    });
+  }
+
+  /**
+   * Gives a cell the input of its task, and its end. Its program gets all of it or nothing: of what does not come whole, its first
+   * process ends it.
+   * @throws {Failure} unavailable: the engine does not take it. not_found: it is no cell of this life of the daemon.
+   */
+  async give({ id }: Cell, input: Uint8Array, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    const live = this.#live.get(id);
+    if (!live) throw failure("not_found", `cell ${id} is not one that waits for input`);
+    await live.streams.write(framed(input));
+  }
+
+  /** Waits for the end of a cell's program; of a cell of a former life of the daemon, too. An engine that is away is waited for. */
+  async ended(cell: Cell, signal: AbortSignal): Promise<CellEnd> {
+    const { engine } = this.#hands;
+    const live = this.#live.get(cell.id);
+    if (live) await before(live.streams.ended, signal);
+    const end = await endedContainer(engine, cell.containerId, this.#clock, signal);
+    // An engine that went away meanwhile did not hand all of it on.
+    if (!live || !end.isSeen) {
+      const ioBytes = live?.ioBytes ?? mostIoBytes;
+      return endOf(end, undefined, await loggedOutput(engine, cell.containerId, ioBytes, signal));
+    }
+    const { output, dropped, full } = live.streams;
+    return endOf(end, await live.counted, { output, dropped, full: full.size });
+  }
+
+  /** TERM to all of its processes, the grace, KILL. Returns when it does not run; one that is gone is the same success. */
+  async stop({ containerId }: Cell, graceMs: number, signal: AbortSignal): Promise<void> {
+    await this.#hands.engine.stop(containerId, graceMs, signal).catch((thrown: unknown) => {
+      if (!isNotFound(thrown)) throw thrown;
+    });
+  }
+
+  /** Removes a cell, and all that others put into it. One that is gone is the same success. */
+  async remove(cell: Cell, signal: AbortSignal): Promise<void> {
+    const { engine, holders } = this.#hands;
+    const live = this.#live.get(cell.id);
+    // That of a former life serves nobody else.
+    const formerHolder = live ? undefined : await holderOf(engine, cell.containerId, signal);
+    await removeContainer(engine, cell.containerId, signal);
+    await this.#release(cell.id);
+    this.#live.delete(cell.id);
+    live?.streams.close();
+    if (live?.network && !live.network.onBridge) await holders.giveBack(cell.agent, live.network, signal);
+    const gone = live?.network?.onBridge ? live.network.holderId : formerHolder;
+    if (gone !== undefined) await holders.remove(gone, signal);
+    if (live) this.expect();
+  }
+
+  /** The newest lines that a cell wrote. */
+  async logs(cell: Cell, signal: AbortSignal): Promise<CellLog> {
+    const container = await this.#hands.engine.container(cell.containerId, signal);
+    if (!container) return { lines: [], leftOut: true };
+    const request = create(GetRuntimeLogsRequestSchema, { name: cell.agent, tailLines: 1000 });
+    const { lines, leftOut } = create(
+      GetRuntimeLogsResponseSchema,
+      await this.#logs.read(container, request, signal),
+    );
+    return { lines, leftOut };
+  }
+
+  /** The cells that the engine has; what former lives left beside them is removed. To be asked once, before the first start. */
+  async found(signal: AbortSignal): Promise<FoundCell[]> {
+    const { engine, instanceId, holders, folder } = this.#hands;
+    const listing = await listOwn(engine, instanceId, signal);
+    const inUse = new Set(listing.cells.map(({ holderId }) => holderId));
+    for (const { id, life } of listing.holders) {
+      if (life !== holders.life && !inUse.has(id)) await holders.remove(id, signal);
+    }
+    const known = new Set([...listing.cells.map(({ id }) => id), ...this.#live.keys()]);
+    for (const id of await cellFolders(folder)) if (!known.has(id)) await this.#release(id);
+    return listing.cells;
+  }
+
+  /** The cells that the engine has now. */
+  async list(signal: AbortSignal): Promise<FoundCell[]> {
+    const { engine, instanceId } = this.#hands;
+    return (await listOwn(engine, instanceId, signal)).cells;
+  }
+
+  async #release(cellId: string): Promise<void> {
+    for (const provider of this.#hands.providers.toReversed()) await provider.release(cellId);
+    await removeCellFolder(join(this.#hands.folder, cellId));
+  }
+}
+
+/** Waits for something, and no longer than the signal lets it. */
+async function before(wanted: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  const over = new AbortController();
+  try {
+    await Promise.race([wanted, aborted(AbortSignal.any([signal, over.signal]))]);
+  } finally {
+    over.abort();
+  }
+  signal.throwIfAborted();
+}

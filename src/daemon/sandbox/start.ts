@@ -1,0 +1,137 @@
+import { join } from "node:path";
+import type Docker from "dockerode";
+import { invalidFields } from "../../base/failure.ts";
+import type { Logger } from "../../base/log.ts";
+import { type Engine, EngineFailure, pathAtEngine } from "../engine/index.ts";
+import { makingOf } from "./abilities.ts";
+import { cellBridge } from "./bridge.ts";
+import type { CellAsk, CellNetwork, ProvidedMount, Provider } from "./cell.ts";
+import type { ControlGroups } from "./cgroup.ts";
+import { confinementViolations } from "./check.ts";
+import { removeContainer } from "./container-end.ts";
+import type { Facts } from "./facts.ts";
+import { makeCellFolder, makePlaces, removeCellFolder } from "./folders.ts";
+import type { Holders } from "./holders.ts";
+import { checkHostMounts } from "./host-mounts.ts";
+import type { CellImages } from "./image.ts";
+import type { LiveCell } from "./live-cell.ts";
+import { cellOptions, userOf } from "./plan.ts";
+import { limitsOf } from "./resources.ts";
+import { attach } from "./streams.ts";
+
+/** What starting a cell works with. */
+export interface Hands {
+  engine: Engine;
+  instanceId: string;
+  /** Where each cell has a folder, as this program sees it. */
+  folder: string;
+  providers: readonly Provider[];
+  /** Folders of the node that no cell may see. */
+  keptFolders: readonly string[];
+  holders: Holders;
+  images: CellImages;
+  groups: ControlGroups;
+  facts: Facts;
+  log: Logger;
+}
+
+/** What is undone of a cell that could not be made has so long for it, in milliseconds, whoever gave up. */
+const undoMs = 30_000;
+
+/** Makes a cell and starts it. Of one that could not be made nothing is left. */
+export async function startCell(hands: Hands, ask: CellAsk, signal: AbortSignal): Promise<LiveCell> {
+  const { spec } = ask;
+  const { facts, images, keptFolders, providers } = hands;
+  const hasNetwork = (spec.network?.allow.length ?? 0) > 0;
+  const { info, folder: folders } = await facts.get(signal);
+  const making = makingOf({ isolation: spec.isolation, hasNetwork }, info);
+  const image = await images.get(ask.imageId, signal);
+  const violations = confinementViolations(spec, image.volumes);
+  if (violations.length > 0) throw invalidFields(violations);
+  const kept = [...keptFolders, hands.folder, info.DockerRootDir ?? "/var/lib/docker"];
+  await checkHostMounts(spec, { userId: userOf(spec), kept });
+
+  await using undo = new AsyncDisposableStack();
+  const stop = AbortSignal.timeout(undoMs);
+  const folder = join(hands.folder, ask.id);
+  undo.defer(() => removeCellFolder(folder));
+  await makeCellFolder(folder, spec);
+  for (const provider of providers) undo.defer(() => provider.release(ask.id));
+  const provided = await provisionOf(hands, ask, folder, signal);
+  const network = making.joins ? await networkFor(hands, ask, hasNetwork, signal) : undefined;
+  if (network) undo.defer(() => hands.holders.remove(network.holderId, stop));
+  if (network) for (const provider of providers) await provider.guard?.(ask, network, signal);
+
+  const options = cellOptions({
+    ...{ ask, image, instanceId: hands.instanceId, folder: join(folders, ask.id), ...provided },
+    ...{ holderId: network?.holderId, runtime: making.runtime, isDebug: hands.log.isLevelEnabled("debug") },
+  });
+  const live = await run(hands, ask, { options, network }, undo, signal);
+  undo.move();
+  return live;
+}
+
+/** What providers add to a cell, as the engine sees it. */
+async function provisionOf(
+  { providers, engine }: Hands,
+  ask: CellAsk,
+  folder: string,
+  signal: AbortSignal,
+): Promise<{ mounts: ProvidedMount[]; env: Record<string, string> }> {
+  const mounts: ProvidedMount[] = [];
+  const env: Record<string, string> = {};
+  for (const provider of providers) {
+    const provision = await provider.prepare(ask, folder, signal);
+    for (const mount of provision.mounts) {
+      mounts.push({ ...mount, source: await pathAtEngine(engine, mount.source, signal) });
+    }
+    Object.assign(env, provision.env);
+  }
+  await makePlaces(folder, mounts);
+  return { mounts, env };
+}
+
+async function networkFor(
+  { engine, instanceId, holders }: Hands,
+  { agent }: CellAsk,
+  hasNetwork: boolean,
+  signal: AbortSignal,
+): Promise<CellNetwork> {
+  if (!hasNetwork) return await holders.take(agent, signal);
+  return await holders.make(await cellBridge(engine, instanceId, signal), signal);
+}
+
+async function run(
+  { engine, groups, log }: Hands,
+  { id, agent, version, spec }: CellAsk,
+  { options, network }: { options: Docker.ContainerCreateOptions; network: CellNetwork | undefined },
+  undo: AsyncDisposableStack,
+  signal: AbortSignal,
+): Promise<LiveCell> {
+  const { ioBytes } = limitsOf(spec);
+  const { id: containerId } = await engine.call("make a cell", signal, (docker, abortSignal) =>
+    docker.createContainer({ ...options, abortSignal }),
+  );
+  undo.defer(() => removeContainer(engine, containerId, AbortSignal.timeout(undoMs)));
+  const onLine = log.isLevelEnabled("debug")
+    ? (stream: string, line: string) =>
+        log.debug({ agent, cell: id, stream, line }, "an agent's program wrote")
+    : undefined;
+  const streams = await attach(engine, containerId, { ioBytes, onLine }, signal);
+  undo.defer(() => streams.close());
+  await engine.start(containerId, signal);
+  const address = network?.onBridge?.address;
+  const cell = { id, agent, version, containerId, ...(address !== undefined && { address }) };
+  const counted = streams.ended.then(() => groups.read(containerId));
+  return { cell, network, streams, ioBytes, counted };
+}
+
+/** Whether a start failed because the holder of its network namespace is gone, as after a restart of the engine. */
+export function isLostHolder(thrown: unknown): boolean {
+  return (
+    thrown instanceof EngineFailure &&
+    /non[- ]running container|no such container|joining network namespace|cannot join network/i.test(
+      thrown.message,
+    )
+  );
+}
