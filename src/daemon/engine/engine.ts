@@ -81,24 +81,29 @@ export class Engine implements Disposable {
     // Of runtimes only: cells, which are many and short, are looked after by their own room.
     const one = names?.size === 1 ? `${label.runtime}=${[...names].join("")}` : label.runtime;
     const labels = [`${label.instance}=${instanceId}`, one];
-    const filters = { label: labels };
+    const { containers, networks, volumes } = await this.labelled(labels, signal);
+    const wanted = containers.filter(({ Labels }) => names?.has(Labels[label.runtime] ?? "") ?? true);
+    const inspected = await inBatches(wanted, ({ Id }) => this.#inspect(Id, signal));
+    const found = byRuntime({
+      containers: inspected.filter((one) => one !== undefined),
+      ...{ networks, volumes },
+    });
+    return names ? new Map([...found].filter(([name]) => names.has(name))) : found;
+  }
+
+  /** Everything that carries all of some labels. */
+  async labelled(labels: readonly string[], signal: AbortSignal) {
+    const filters = { label: [...labels] };
     const ask = <T>(doing: string, work: (docker: Docker, abortSignal: AbortSignal) => Promise<T>) =>
       this.call(doing, signal, work, this.#timeouts.ask);
-    const [containers, networks, volumes] = await Promise.all([
+    const [containers, networks, { Volumes }] = await Promise.all([
       ask("list containers", (docker, abortSignal) =>
         docker.listContainers({ all: true, filters, abortSignal }),
       ),
       ask("list networks", (docker, abortSignal) => docker.listNetworks({ filters, abortSignal })),
       ask("list volumes", (docker, abortSignal) => docker.listVolumes({ filters, abortSignal })),
     ]);
-    const wanted = containers.filter(({ Labels }) => names?.has(Labels[label.runtime] ?? "") ?? true);
-    const inspected = await inBatches(wanted, ({ Id }) => this.#inspect(Id, signal));
-    const found = byRuntime({
-      containers: inspected.filter((one) => one !== undefined),
-      networks,
-      volumes: volumes.Volumes,
-    });
-    return names ? new Map([...found].filter(([name]) => names.has(name))) : found;
+    return { containers, networks, volumes: Volumes ?? [] }; // Some engines say null for none.
   }
 
   /** One container; undefined when there is none. */

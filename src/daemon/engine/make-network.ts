@@ -17,7 +17,7 @@ export async function makeNetwork(
   options: Docker.NetworkCreateOptions,
   { random, signal, length = 28 }: { random: () => number; signal: AbortSignal; length?: number },
 ): Promise<void> {
-  const make = (ranges: Docker.IPAMConfig[]) =>
+  const make = (ranges: { Subnet: string }[]) =>
     engine.call("create the network", signal, (docker, abortSignal) => {
       const Config = [...(options.IPAM?.Config ?? []), ...ranges];
       return docker.createNetwork({ ...options, IPAM: { Driver: "default", Config }, abortSignal });

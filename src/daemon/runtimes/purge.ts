@@ -1,19 +1,9 @@
-import type { Clock } from "../../base/clock.ts";
 import { asFailure, failure } from "../../base/failure.ts";
-import type { Logger } from "../../base/log.ts";
-import { type Engine, type OwnObject, ownObjects } from "../engine/index.ts";
+import { type OwnObject, ownObjects } from "../engine/index.ts";
 import type { Ask } from "../work/index.ts";
 import * as commands from "./commands.ts";
 import type { Removal } from "./plan.ts";
 import { type RemovingHands, remove } from "./remove.ts";
-
-/** What a purge needs. */
-export interface PurgeTools {
-  room: commands.Room;
-  engine: Engine;
-  clock: Clock;
-  log: Logger;
-}
 
 /** Looks that a purge takes at most: with more, somebody else makes what it removes. */
 const maxTurns = 5;
@@ -31,18 +21,17 @@ export function nameOf({ kind, name }: OwnObject): string {
  * @throws {Failure} unavailable: the engine is away, or went away. What was begun goes on when it is back.
  */
 export async function purge(
-  tools: PurgeTools,
+  room: commands.Room,
   ask: Ask,
   onFound: (names: readonly string[]) => void,
 ): Promise<void> {
-  const { room, engine } = tools;
-  const look = () => ownObjects(engine, room.store.instanceId, ask.signal);
+  const look = () => ownObjects(room.engine, room.store.instanceId, ask.signal);
   for (let turn = 0; turn < maxTurns; turn++) {
     const found = await look();
     if (found.length === 0 && room.store.count === 0) return;
     onFound(found.map(nameOf));
-    await whileThere(tools, ask, (stop) => endAll(room, { ...ask, signal: stop }));
-    for (const object of await look()) await removeOne(tools, object, ask);
+    await whileThere(room, ask, (stop) => endAll(room, { ...ask, signal: stop }));
+    for (const object of await look()) await removeOne(room, object, ask);
   }
   throw failure("conflict", "something else keeps making objects with this daemon's label on the engine");
 }
@@ -60,7 +49,7 @@ async function endAll(room: commands.Room, ask: Ask): Promise<void> {
 
 /** Waits for work, but not for an engine that is away: whoever takes a node out of service is told, and asks again. */
 async function whileThere(
-  { room, engine, clock }: PurgeTools,
+  { store, engine, clock }: commands.Room,
   { signal }: Ask,
   work: (signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
@@ -69,7 +58,7 @@ async function whileThere(
   const watch = async () => {
     for (;;) {
       await clock.sleep(lookMs, stop);
-      await ownObjects(engine, room.store.instanceId, stop);
+      await ownObjects(engine, store.instanceId, stop);
     }
   };
   try {
@@ -80,7 +69,7 @@ async function whileThere(
 }
 
 async function removeOne(
-  { engine, log }: PurgeTools,
+  { engine, log }: commands.Room,
   { kind, id, name }: OwnObject,
   ask: Ask,
 ): Promise<void> {
