@@ -35,8 +35,8 @@ export function withRolloutFlags(command: Command): Command {
 /** Refuses what would say nothing where one node is meant. @throws {Failure} invalid. */
 export function refuseLoneFlags(flags: RolloutFlags): void {
   const { batch, nodeTimeout, rolloutId, maxFailures, skipOffline } = flags;
-  const isLone = batch ?? nodeTimeout ?? rolloutId ?? (maxFailures > 0 || skipOffline);
-  if (isLone === false) return;
+  const isAnyGiven = [batch, nodeTimeout, rolloutId].some((one) => one !== undefined);
+  if (!isAnyGiven && maxFailures === 0 && !skipOffline) return;
   throw failure("invalid", "this is for many nodes: say which with --selector or --nodes");
 }
 

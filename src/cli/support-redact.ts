@@ -54,7 +54,10 @@ function afterFlag(before: unknown, one: unknown): unknown {
   return isFlag && typeof one === "string" && !one.startsWith("-") ? redacted : redact(one);
 }
 
-/** What secrets look like, and what is left of them. Every repetition before a match is bounded: a long line costs no more than its length. */
+/**
+ * What secrets look like, and what is left of them. Every repetition before a match is bounded: a long line costs no more than
+ * its length.
+ */
 const shapes: readonly [RegExp, string][] = [
   [/-----BEGIN [^-]{1,64}-----[\s\S]*?(?:-----END [^-]{1,64}-----|$)/g, redacted],
   [/([a-z][a-z0-9+.-]{0,20}:\/\/)[^\s/"']{1,500}@/gi, `$1${redacted}@`],

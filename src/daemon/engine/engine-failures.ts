@@ -111,10 +111,10 @@ interface Rule {
   sentence: (said: string, doing: string) => string;
 }
 
-/** What engines say, whatever status they put to it; the first that matches counts. */
 const outOfRanges =
   "the engine has no address range left for another network: add default-address-pools to it";
 
+/** What engines say, whatever status they put to it; the first that matches counts. */
 const rules: readonly Rule[] = [
   {
     says: /no space left on device|disk quota exceeded/i,

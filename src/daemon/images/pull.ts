@@ -17,8 +17,9 @@ export interface PullOptions {
 }
 
 /**
- * Pulls an image. Cancelling ends it in the engine too, which may notice only with the next bytes of the registry. A layer whose connection breaks is taken up again by the engine where
- * it broke; of a pull that is given up, engines with the containerd image store keep the layers that are complete.
+ * Pulls an image. Cancelling ends it in the engine too, which may notice only with the next bytes of the registry. A layer
+ * whose connection breaks is taken up again by the engine where it broke; of a pull that is given up, engines with the
+ * containerd image store keep the layers that are complete.
  * @throws {Failure} not_found, denied, unavailable: as the registry or the way to it says, and who it was asked as.
  */
 export async function pull(engine: Engine, image: string, options: PullOptions): Promise<void> {
