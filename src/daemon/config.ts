@@ -2,6 +2,8 @@ import * as v from "valibot";
 import { milliseconds, optional, path } from "../base/setting-kinds.ts";
 import type { Setting, Settings, SettingValues } from "../base/settings.ts";
 import { defaultNetmonSocket, defaultStateFolder, logSettings } from "../wire/settings.ts";
+import { credentialSettings } from "./credentials/index.ts";
+import { llmSettings } from "./gateway/index.ts";
 import { imageSettings } from "./images/index.ts";
 import { allowSetting } from "./invoke/index.ts";
 import { memorySettings } from "./memory/index.ts";
@@ -64,11 +66,17 @@ export function daemonSettings({ env, uid, home }: Surroundings) {
     ...topicSettings,
     ...sessionSettings,
     ...memorySettings,
+    ...credentialSettings(env),
+    ...llmSettings,
     ...logSettings,
   } satisfies Settings;
 }
 
-export type DaemonConfig = SettingValues<ReturnType<typeof daemonSettings>>;
+export type DaemonSettings = ReturnType<typeof daemonSettings>;
+export type DaemonConfig = SettingValues<DaemonSettings>;
+
+/** What a running daemon takes when its settings are read again; the rest counts after a restart. */
+export const liveSettings = ["policy.*", "session.*", "log.level"];
 
 /** Only local engines and engines over TCP within a machine's own networks: an engine is root on its machine. */
 function engineHost({ default: byDefault, doc }: { default: string; doc: string }): Setting<string> {

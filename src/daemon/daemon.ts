@@ -5,18 +5,19 @@ import { create } from "@bufbuild/protobuf";
 import { StatusSchema } from "../../gen/edge/v1/control_pb.ts";
 import { DaemonStartedSchema, StateSetAsideSchema } from "../../gen/edge/v1/events_pb.ts";
 import type { Clock } from "../base/clock.ts";
-import { failure } from "../base/failure.ts";
 import { newId } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
 import { Sql } from "../base/sql.ts";
 import { runTasks } from "../base/tasks.ts";
 import { version } from "../wire/version.ts";
-import { Audit, schema as auditSchema } from "./audit/index.ts";
+import { schema as auditSchema } from "./audit/index.ts";
 import { dispatcher } from "./commands.ts";
-import type { DaemonConfig } from "./config.ts";
+import type { DaemonConfig, DaemonSettings } from "./config.ts";
 import { schema as controlSchema, Line } from "./control/index.ts";
+import { credentialsSchema } from "./credentials/index.ts";
 import { Decommission, schema as decommissionSchema } from "./decommission/index.ts";
 import { Engine } from "./engine/index.ts";
+import { gatewaySchema } from "./gateway/index.ts";
 import { credentialsIn, expiryOf } from "./identity/index.ts";
 import { Images, ImagesStore, imageSettingsOf, imagesSchema } from "./images/index.ts";
 import { Invoke, schema as invokeSchema } from "./invoke/index.ts";
@@ -27,15 +28,19 @@ import { Memory, memorySettingsOf } from "./memory/index.ts";
 import { Metrics, schema as metricsSchema } from "./metrics/index.ts";
 import { Network, schema as networkSchema } from "./network/index.ts";
 import { machineRoots, type NodeRoom, readInventory, trafficInterfaces } from "./node/index.ts";
-import { guardOf, Policy, policySettingsOf } from "./policy/index.ts";
+import { openOversight } from "./oversight.ts";
 import { Runtimes } from "./runtimes/index.ts";
+import { openSecrets } from "./secrets.ts";
 import { Sessions, sessionSettingsOf, schema as sessionsSchema } from "./sessions/index.ts";
+import type { SettingsSource } from "./settings/index.ts";
 import { publishFacts, Topics, topicsKeptOf, schema as topicsSchema } from "./topics/index.ts";
 import { instanceIdOf, schema as wishesSchema } from "./wishes/index.ts";
 import { Work, schema as workSchema } from "./work/index.ts";
 
 export interface DaemonOptions {
   config: DaemonConfig;
+  /** Where the settings are read again; absent where they were given once and for all. */
+  source?: SettingsSource<DaemonSettings>;
   clock: Clock;
   log: Logger;
   /** Uniform in [0, 1). */
@@ -47,16 +52,24 @@ export interface Daemon extends AsyncDisposable {
   readonly socket: string;
   /** Keeps runtimes as wished, measures, and holds the line, until the signal is aborted. */
   run(signal: AbortSignal): Promise<void>;
+  /** Reads settings and policy again; what is wrong in them changes nothing. */
+  reload(): Promise<void>;
 }
 
 /**
  * Makes every room of the daemon, in order, and takes them down in reverse. Wiring only.
  * @throws {Failure} conflict: another daemon runs on this data directory. unavailable, exhausted: it cannot be written.
  */
-export async function openDaemon({ config, clock, log, random }: DaemonOptions): Promise<Daemon> {
+export async function openDaemon({
+  config: started,
+  source,
+  clock,
+  log,
+  random,
+}: DaemonOptions): Promise<Daemon> {
   await using opened = new AsyncDisposableStack();
-  const dataDir = config["daemon.data_dir"];
-  const socket = config["daemon.socket"] ?? join(dataDir, "daemon.sock");
+  const dataDir = started["daemon.data_dir"];
+  const socket = started["daemon.socket"] ?? join(dataDir, "daemon.sock");
   const bootId = (await readFile(join(machineRoots.proc, "sys/kernel/random/boot_id"), "utf8")).trim();
 
   const schemas = [
@@ -72,6 +85,8 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
     decommissionSchema,
     topicsSchema,
     auditSchema,
+    credentialsSchema,
+    gatewaySchema,
     sessionsSchema,
   ];
   const sql = opened.use(Sql.open(join(dataDir, "daemon.db"), schemas, clock.now));
@@ -81,14 +96,14 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
     const value = create(StateSetAsideSchema, sql.setAside);
     journal.record({ case: "stateSetAside", value }, { reason: "the state file could not be read" });
   }
-  const keyPem = (): string | undefined => line.identity?.keyPem;
-  const audit = Audit.open({ sql, journal, clock, log, keyPem });
-  const policy = await Policy.open({
-    ...{ sql, journal, audit, clock, log },
-    settings: () => policySettingsOf(config),
+  const oversight = await openOversight({
+    ...{ config: started, source, sql, journal, clock, log },
+    keyPem: (): string | undefined => line.identity?.keyPem,
     cells: () => [],
     runtimes: () => runtimes.names().length,
   });
+  const { audit, policy, settings } = oversight;
+  const { config } = settings;
   const network = Network.open({
     ...{ sql, journal, clock, log, random, socket: config["netmon.socket"], instanceId: instanceIdOf(sql) },
   });
@@ -103,8 +118,8 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
       trustAfterMs: config["runtimes.trust_after_ms"],
       locksFolder: join(dataDir, "locks"),
       decide: (...asked) => policy.decideRuntime(...asked),
-      allowedCapabilities: config["policy.capabilities"],
-      allowedDevices: config["policy.devices"],
+      allowedCapabilities: () => config["policy.capabilities"],
+      allowedDevices: () => config["policy.devices"],
     }),
   );
   const metrics = Metrics.open({
@@ -142,6 +157,12 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
     picture: () => network.picture,
     hasRuntime: (name) => runtimes.has(name),
   };
+  const secrets = opened.use(
+    await openSecrets({
+      ...{ config, sql, journal, audit, clock, log },
+      agents: { naming: () => [], specOf: () => undefined },
+    }),
+  );
   const invoke = opened.use(Invoke.open({ sql, journal, allow: config["invoke.allow"], runtimes }));
   const leaving = Decommission.open({ sql, journal, log, credentials, runtimes, network });
   const topics = opened.use(Topics.open({ sql, journal, clock, kept: topicsKeptOf(config) }));
@@ -150,10 +171,13 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
     hasAgent: () => true,
     isRunning: () => false,
   });
+  settings.whenChanged(() => {
+    sessions.settings = sessionSettingsOf(config);
+  });
   const memory = opened.use(
     Memory.open({
       ...{ path: join(dataDir, "memory.db"), journal, clock, log, settings: memorySettingsOf(config) },
-      embed: () => Promise.reject(failure("unsupported", "this daemon cannot do that yet")),
+      embed: (ask, signal) => secrets.embed(ask, signal),
     }),
   );
   const dispatch = dispatcher({
@@ -166,10 +190,12 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
     topics,
     policy,
     audit,
+    credentials: secrets.credentials,
+    gateway: secrets.gateway,
     sessions,
     memory,
   });
-  const work = opened.use(new Work({ sql, journal, clock, log, dispatch, guard: guardOf(policy, audit) }));
+  const work = opened.use(new Work({ sql, journal, clock, log, dispatch, guard: oversight.guard }));
   const line = new Line({
     ...{ sql, journal, work, clock, log, random },
     ...{ credentials, identity: held?.identity, leaving },
@@ -194,8 +220,8 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
         signal,
         (stop) => network.run(stop),
         (stop) => runtimes.run(stop),
-        (stop) => policy.run(stop),
-        (stop) => audit.run(stop),
+        (stop) => oversight.run(stop),
+        (stop) => secrets.run(stop),
         (stop) => images.run(stop),
         (stop) => metrics.run(stop),
         (stop) => publishFacts({ topics, journal, sql, clock, log }, stop),
@@ -203,6 +229,7 @@ export async function openDaemon({ config, clock, log, random }: DaemonOptions):
         (stop) => sessions.run(stop),
         (stop) => line.run(stop),
       ),
+    reload: () => oversight.reload(),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

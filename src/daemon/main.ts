@@ -1,7 +1,8 @@
 import { homedir } from "node:os";
 import { systemClock } from "../base/clock.ts";
-import { begin } from "../wire/begin.ts";
+import { begin, programSettings } from "../wire/begin.ts";
 import type { ProgramOptions } from "../wire/program.ts";
+import { settingsFile } from "../wire/settings.ts";
 import { version } from "../wire/version.ts";
 import { daemonSettings } from "./config.ts";
 import { openDaemon } from "./daemon.ts";
@@ -15,9 +16,20 @@ export async function run(options: ProgramOptions): Promise<number> {
   const begun = await begin("daemon", definitions, options);
   if (!begun) return 0;
   const { config, log } = begun;
-  await using daemon = await openDaemon({ config, clock: systemClock, log, random: Math.random });
+  const source = {
+    load: async () => (await programSettings(definitions, options)).values,
+    file: settingsFile(options.file, env),
+  };
+  await using daemon = await openDaemon({ config, source, clock: systemClock, log, random: Math.random });
+  const reload = () => {
+    daemon
+      .reload()
+      .catch((error: unknown) => log.error({ error }, "settings and policy could not be read again"));
+  };
+  process.on("SIGHUP", reload);
   log.info({ version, socket: daemon.socket, engine: config["docker.host"] }, "the daemon is up");
   await daemon.run(signal);
+  process.off("SIGHUP", reload);
   log.info("the daemon stops; its runtimes go on");
   return 0;
 }

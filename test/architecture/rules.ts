@@ -72,9 +72,11 @@ export const areas: Readonly<Record<string, AreaRule>> = {
       "agents",
       "audit",
       "control",
+      "credentials",
       "decommission",
       "egress",
       "engine",
+      "gateway",
       "identity",
       "images",
       "invoke",
@@ -89,6 +91,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
       "sandbox",
       "sessions",
       "tasks",
+      "settings",
       "topics",
       "wishes",
       "work",
@@ -96,8 +99,8 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     because: "it wires the daemon's rooms, and a node carries no code of the hub",
   },
   "daemon/agents": {
-    mayImport: ["daemon/images", "daemon/sandbox"],
-    mayKnow: ["daemon/engine", "daemon/journal", "daemon/work"],
+    mayImport: ["daemon/engine", "daemon/images", "daemon/sandbox"],
+    mayKnow: ["daemon/journal", "daemon/work"],
     because: "what may be executed is kept and judged the same, whether or not anything is executed",
   },
   "daemon/tasks": {
@@ -116,6 +119,10 @@ export const areas: Readonly<Record<string, AreaRule>> = {
   "daemon/audit": {
     mayKnow: ["daemon/journal", "daemon/work"],
     because: "it keeps what it is told, and whoever tells it can do nothing to what is there",
+  },
+  "daemon/settings": {
+    mayKnow: ["daemon/audit", "daemon/journal"],
+    because: "what a setting means is known where it is used",
   },
   "daemon/policy": {
     mayKnow: ["daemon/audit", "daemon/journal", "daemon/work"],
@@ -185,6 +192,14 @@ export const areas: Readonly<Record<string, AreaRule>> = {
   "daemon/usage": {
     mayImport: ["daemon/engine"],
     because: "it measures containers, and knows no wish",
+  },
+  "daemon/credentials": {
+    mayKnow: ["daemon/audit", "daemon/journal", "daemon/sandbox", "daemon/work"],
+    because: "a secret leaves it for a cell or for a header, and for nobody who asks",
+  },
+  "daemon/gateway": {
+    mayKnow: ["audit", "credentials", "journal", "sandbox", "work"].map((room) => `daemon/${room}`),
+    because: "it sends what an agent's manifest allows; values are handed to it for one request each",
   },
   "daemon/invoke": {
     mayKnow: ["daemon/journal", "daemon/work"],

@@ -4,6 +4,7 @@
  */
 export { containerAskOf } from "./container-ask.ts";
 export type { Asked, Decider } from "./decider.ts";
+export { deniedFailure } from "./denied.ts";
 export { guardOf } from "./guard.ts";
 export { checkPolicy, getPolicy, testPolicy } from "./handlers.ts";
 export { Policy } from "./policy.ts";

@@ -120,10 +120,11 @@ export class Policy implements Decider {
       this.#refuse(thrown, "what was in force before still is");
       return;
     }
-    const before = this.#now;
+    const changed = differences(this.#now.ruleset, next.ruleset);
+    const isSame = changed.length === 0 && next.sha256 === this.#now.sha256 && this.#problem === "";
     this.#problem = "";
     this.#now = next;
-    const changed = differences(before.ruleset, next.ruleset);
+    if (isSame) return;
     log.info({ path: next.path, changed }, "the policy was read again");
     this.#tell({ applied: true, changed, problem: "" }, "the policy was read again");
   }
@@ -196,10 +197,12 @@ export class Policy implements Decider {
 
   #refuse(thrown: unknown, still: string): void {
     const { log } = this.#options;
-    this.#problem = asFailure(thrown).message;
+    const problem = asFailure(thrown).message;
+    if (problem === this.#problem) return; // It was told.
+    this.#problem = problem;
     const sentence = `the policy cannot be read, and ${still}`;
-    log.error({ problem: this.#problem, path: this.#now.path }, sentence);
-    this.#tell({ applied: false, changed: [], problem: this.#problem }, sentence);
+    log.error({ problem, path: this.#now.path }, sentence);
+    this.#tell({ applied: false, changed: [], problem }, sentence);
   }
 
   #tell(change: { applied: boolean; changed: string[]; problem: string }, reason: string): void {

@@ -35,9 +35,9 @@ export interface RuntimesOptions {
   /** The node's policy; see `Admission`. */
   decide?: Admission["decide"];
   /** `policy.capabilities`; those that are usual when absent. */
-  allowedCapabilities?: readonly string[];
+  allowedCapabilities?: () => readonly string[];
   /** `policy.devices`; those that are usual when absent. */
-  allowedDevices?: readonly string[];
+  allowedDevices?: () => readonly string[];
   /** Where the node's /dev is; /dev when absent. */
   devFolder?: string;
   /** How soon what ended is started again; see `usualPace`. */
@@ -68,7 +68,7 @@ export function openParts(
   closed: () => Failure | undefined,
 ): Parts {
   const { settleMs = 500, provenMs = 10_000, random = Math.random, pace = {} } = options;
-  const { allowedCapabilities = usualCapabilities, allowedDevices = usualDevices } = options;
+  const { allowedCapabilities = () => usualCapabilities, allowedDevices = () => usualDevices } = options;
   const { devFolder = "/dev" } = options;
   const store = new Store(sql);
   const isDue = (name: string) => {

@@ -21,9 +21,9 @@ export interface Admission {
   /** The node's policy, beside so many other runtimes; absent where there is none. @throws {Failure} denied. */
   decide?: (spec: RuntimeSpec, others: number, asker: Asker | undefined) => void;
   /** `policy.capabilities` */
-  allowedCapabilities: readonly string[];
+  allowedCapabilities: () => readonly string[];
   /** `policy.devices` */
-  allowedDevices: readonly string[];
+  allowedDevices: () => readonly string[];
   /** Where the node's /dev is. */
   devFolder: string;
   /** Why the node takes nothing at all now; undefined when it does. */
@@ -43,8 +43,8 @@ export function admit(
 ): void {
   const why = closed?.();
   if (why) throw why;
-  checkAllowed(spec, allowedCapabilities);
-  checkDevicesAllowed(spec, allowedDevices);
+  checkAllowed(spec, allowedCapabilities());
+  checkDevicesAllowed(spec, allowedDevices());
   decide?.(spec, others.length, asker);
   checkOrder(spec, others);
   checkAgainstOthers(spec, others, (runtime, vnic) => network.macOf(runtime, vnic));

@@ -111,7 +111,7 @@ test("a runtime a with a volume b and a runtime a-b have nothing in common", asy
 
 test("what the node does not allow, and what its engine cannot give to who asks by name, fails a create in a sentence", async () => {
   using folder = tempFolder();
-  await using life = live(folder.path, engine.socketPath, { allowedCapabilities: ["NET_RAW"] });
+  await using life = live(folder.path, engine.socketPath, { allowedCapabilities: () => ["NET_RAW"] });
   const create = (init: Partial<Parameters<typeof spec>[1]>) => {
     const name = newName();
     return assertGone(life.runtimes.create(spec(idle, { ...init, name }), ask()), name);
