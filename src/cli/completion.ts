@@ -48,8 +48,31 @@ complete -c orchestrator -f -a '(orchestrator complete -- (commandline -opc)[2..
 `,
 } as const;
 
+type Ask = (run: Run, door: Door, begun: string) => Promise<Candidate[]>;
+
+const runtime: Ask = async (run, door) => {
+  const target = await findTarget(run, door);
+  const { runtimes } = await door.ask("listRuntimes", {}, { nodeId: target?.id, timeoutMs: patienceMs });
+  return runtimes.map(({ spec, phase }) => ({
+    word: spec?.name ?? "",
+    description: word(RuntimePhase, phase),
+  }));
+};
+
+const agent: Ask = async (run, door) => {
+  const target = await findTarget(run, door);
+  const { agents } = await door.ask("listAgents", {}, { nodeId: target?.id, timeoutMs: patienceMs });
+  return agents.map(({ name, current }) => ({ word: name, description: current?.spec?.description ?? "" }));
+};
+
 /** What only a hub or a node knows, by the word that stands for it in the help. */
-const named: Record<string, (run: Run, door: Door, begun: string) => Promise<Candidate[]>> = {
+const named: Record<string, Ask> = {
+  runtime,
+  agent,
+  async workload(...asked) {
+    const all = await Promise.all([runtime, agent].map((ask) => ask(...asked).catch(() => [])));
+    return all.flat();
+  },
   async node({ signal }, door) {
     const { nodes } = await door.fleet.listNodes({}, { signal, timeoutMs: patienceMs });
     return nodes.map(({ id, hostName }) => ({ word: id, description: hostName }));
@@ -57,19 +80,6 @@ const named: Record<string, (run: Run, door: Door, begun: string) => Promise<Can
   async rollout({ signal }, door) {
     const { rollouts } = await door.rollouts.listRollouts({}, { signal, timeoutMs: patienceMs });
     return rollouts.map(({ id, state }) => ({ word: id, description: word(RolloutState, state) }));
-  },
-  async runtime(run, door) {
-    const target = await findTarget(run, door);
-    const { runtimes } = await door.ask("listRuntimes", {}, { nodeId: target?.id, timeoutMs: patienceMs });
-    return runtimes.map(({ spec, phase }) => ({
-      word: spec?.name ?? "",
-      description: word(RuntimePhase, phase),
-    }));
-  },
-  async agent(run, door) {
-    const target = await findTarget(run, door);
-    const { agents } = await door.ask("listAgents", {}, { nodeId: target?.id, timeoutMs: patienceMs });
-    return agents.map(({ name, current }) => ({ word: name, description: current?.spec?.description ?? "" }));
   },
   async task(run, door) {
     const target = await findTarget(run, door);
@@ -79,6 +89,20 @@ const named: Record<string, (run: Run, door: Door, begun: string) => Promise<Can
       word: id,
       description: `${agent} ${word(TaskState, state)}`,
     }));
+  },
+  async session(run, door) {
+    const target = await findTarget(run, door);
+    const newest = { agent: "", owner: "", states: [], limit: 50 };
+    const { sessions } = await door.ask("listSessions", newest, {
+      nodeId: target?.id,
+      timeoutMs: patienceMs,
+    });
+    return sessions.map(({ id, agent, title }) => ({ word: id, description: `${agent} ${title}` }));
+  },
+  async group(run, door) {
+    const target = await findTarget(run, door);
+    const { groups } = await door.ask("listMemoryGroups", {}, { nodeId: target?.id, timeoutMs: patienceMs });
+    return groups.map(({ name, entries }) => ({ word: name, description: `${entries} memories` }));
   },
   async vnic(run, door, begun) {
     const [, before, part = ""] = /^(.*,)([^,]*)$/.exec(begun) ?? [];

@@ -7,6 +7,7 @@ import {
 import { LeftWorkloads } from "../../gen/edge/v1/node_pb.ts";
 import { moment, word } from "./answer.ts";
 import { deviceChangeInWords } from "./device-tell.ts";
+import { agentFactOf } from "./events-agents-tell.ts";
 import { printable } from "./table.ts";
 import { vnicChangeInWords } from "./vnic-change-tell.ts";
 
@@ -52,6 +53,6 @@ function factOf({ fact }: Event): string {
     case "stateSetAside":
       return `state file ${fact.value.path} was set aside as ${fact.value.movedTo}`;
     default:
-      return "something that this version does not know: update orchestrator";
+      return agentFactOf(fact) ?? "something that this version does not know: update orchestrator";
   }
 }

@@ -23,6 +23,7 @@ interface ListFlags {
   last: number;
   after?: number;
   runtime?: string;
+  agent?: string;
 }
 
 /** As many digits as anybody types. */
@@ -48,7 +49,8 @@ export function defineEvents(noun: Command, run: Run): void {
       "the first this many after this place in the journal",
       whole(1, maxSequence),
     )
-    .option("--runtime <name>", "only what happened to this runtime, its vNICs and devices")
+    .option("--runtime <runtime>", "only what happened to this runtime, its vNICs and devices")
+    .option("--agent <agent>", "only what happened to this agent, its tasks, sandboxes and sessions")
     .action((flags: ListFlags) => withNode(run, (door, target) => list(run, door, target, flags)));
 }
 
@@ -56,9 +58,9 @@ async function list(
   run: Run,
   door: Door,
   target: Target,
-  { last, after, runtime }: ListFlags,
+  { last, after, runtime = "", agent = "" }: ListFlags,
 ): Promise<void> {
-  const request = { afterSequence: BigInt(after ?? 0), limit: last, runtime: runtime ?? "" };
+  const request = { afterSequence: BigInt(after ?? 0), limit: last, runtime, agent };
   const response = await door.ask("listEvents", request, { nodeId: target?.id });
   answer(run, ListEventsResponseSchema, response, () =>
     response.events.length === 0

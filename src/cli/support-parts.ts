@@ -60,7 +60,7 @@ export function supportParts(
     { name: "network.json", collect: (signal) => askNetwork(run, netmonSocket, signal) },
     { name: "vnics.json", collect: (signal) => askAttachments(run, netmonSocket, signal) },
     local("events.json", async (door) => {
-      const request = { afterSequence: 0n, limit: lastEvents, runtime: "" };
+      const request = { afterSequence: 0n, limit: lastEvents, runtime: "", agent: "" };
       return asJson(ListEventsResponseSchema, await door.ask("listEvents", request));
     }),
     { name: "engine.json", collect: (signal) => askEngineInfo(run, signal) },

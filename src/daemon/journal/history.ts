@@ -1,11 +1,13 @@
 import { create, fromBinary } from "@bufbuild/protobuf";
 import {
+  type Event,
   EventSchema,
   type JournalEvent,
   JournalEventSchema,
   type ListEventsRequest,
 } from "../../../gen/edge/v1/events_pb.ts";
 import type { Row, Sql } from "../../base/sql.ts";
+import { agentOfEvent, runtimeOfEvent } from "../../wire/events.ts";
 
 /** Events in one answer when nobody says how many. */
 const usualLimit = 100;
@@ -18,15 +20,21 @@ const answerBytes = 768 << 10;
  */
 export function readHistory(
   sql: Sql,
-  { afterSequence, limit, runtime }: Pick<ListEventsRequest, "afterSequence" | "limit" | "runtime">,
+  {
+    afterSequence,
+    limit,
+    ...about
+  }: Pick<ListEventsRequest, "afterSequence" | "limit" | "runtime" | "agent">,
 ): JournalEvent[] {
+  const subject = subjectOf(about);
+  if (subject === undefined) return [];
   const isNewest = afterSequence === 0n;
   const rows = sql.all(
     `SELECT sequence, entry FROM journal_entries
-       WHERE kind <> 'result' AND sequence > ? ${runtime === "" ? "" : "AND runtime = ? AND runtime <> ''"}
+       WHERE kind <> 'result' AND sequence > ? ${subject === "" ? "" : "AND runtime = ? AND runtime <> ''"}
        ORDER BY sequence ${isNewest ? "DESC" : "ASC"} LIMIT ?`,
     Number(afterSequence),
-    ...(runtime === "" ? [] : [runtime]),
+    ...(subject === "" ? [] : [subject]),
     limit || usualLimit,
   );
   const fitting = rows.slice(0, howManyFit(rows)).map(({ sequence, entry }) =>
@@ -36,6 +44,22 @@ export function readHistory(
     }),
   );
   return isNewest ? fitting.reverse() : fitting;
+}
+
+/** What events are kept under: their runtime's name, or their agent's, which no runtime can have; empty for those of the node. */
+export function subjectOfEvent(event: Event): string {
+  const agent = agentOfEvent(event);
+  return runtimeOfEvent(event) ?? (agent === undefined ? "" : agentSubject(agent));
+}
+
+/** The subject that is asked for; empty for all, undefined when it is two, which no event is about. */
+function subjectOf({ runtime, agent }: Pick<ListEventsRequest, "runtime" | "agent">): string | undefined {
+  if (agent === "") return runtime;
+  return runtime === "" ? agentSubject(agent) : undefined;
+}
+
+function agentSubject(agent: string): string {
+  return `agent/${agent}`;
 }
 
 function howManyFit(rows: readonly Row[]): number {

@@ -7,10 +7,9 @@ import { beginning } from "../../base/evidence.ts";
 import { failure } from "../../base/failure.ts";
 import { newId } from "../../base/ids.ts";
 import type { Schema, Sql } from "../../base/sql.ts";
-import { runtimeOfEvent } from "../../wire/events.ts";
 import { maxReasonBytes } from "../../wire/limits.ts";
 import { makeRoom } from "./bound.ts";
-import { readHistory } from "./history.ts";
+import { readHistory, subjectOfEvent } from "./history.ts";
 
 /** The journal's tables. `gap` is an event that stands for entries that were dropped. */
 export const schema: Schema = {
@@ -128,12 +127,12 @@ export class Journal {
       entry.case === "result" ? toBinary(ResultSchema, entry.value) : toBinary(EventSchema, entry.value);
     const needsRoom =
       this.#atMost.entries + 1 > this.#limit.entries || this.#atMost.bytes + bytes.length > this.#limit.bytes;
-    const runtime = entry.case === "event" ? (runtimeOfEvent(entry.value) ?? "") : "";
+    const subject = entry.case === "event" ? subjectOfEvent(entry.value) : "";
     const sequence =
       !needsRoom && this.#removed === this.#acknowledged
-        ? this.#insert(entry.case, bytes, runtime)
+        ? this.#insert(entry.case, bytes, subject)
         : this.#sql.atomically(() => {
-            const inserted = this.#insert(entry.case, bytes, runtime);
+            const inserted = this.#insert(entry.case, bytes, subject);
             // The history is the first to go.
             this.#forget(needsRoom ? 0 : this.#history);
             if (needsRoom) {
@@ -236,13 +235,13 @@ export class Journal {
     return Number(this.#sql.get("SELECT MAX(sequence) AS last FROM journal_entries")?.last ?? 0);
   }
 
-  #insert(kind: Entry["case"], bytes: Uint8Array, runtime: string): number {
+  #insert(kind: Entry["case"], bytes: Uint8Array, subject: string): number {
     const { lastId } = this.#sql.run(
       `INSERT INTO journal_entries (sequence, kind, entry, runtime)
          VALUES ((SELECT COALESCE(MAX(sequence), 0) + 1 FROM journal_entries), ?, ?, ?)`,
       kind,
       bytes,
-      runtime,
+      subject,
     );
     this.#atMost = { entries: this.#atMost.entries + 1, bytes: this.#atMost.bytes + bytes.length };
     return lastId;

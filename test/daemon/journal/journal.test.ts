@@ -5,7 +5,12 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { ResultSchema } from "../../../gen/edge/v1/command_pb.ts";
-import { type Event, RuntimeChangeKind, RuntimeChangeSchema } from "../../../gen/edge/v1/events_pb.ts";
+import {
+  type Event,
+  RuntimeChangeKind,
+  RuntimeChangeSchema,
+  TaskChangeSchema,
+} from "../../../gen/edge/v1/events_pb.ts";
 import { Sql } from "../../../src/base/sql.ts";
 import { type Entry, Journal, type JournalLimit, schema } from "../../../src/daemon/journal/index.ts";
 
@@ -31,13 +36,16 @@ const reachable: Event["fact"] = {
 };
 
 function started(name: string): Event["fact"] {
-  return { case: "runtime", value: create(RuntimeChangeSchema, { name, kind: RuntimeChangeKind.STARTED }) };
+  return {
+    case: "runtime",
+    value: create(RuntimeChangeSchema, { name, kind: RuntimeChangeKind.STARTED }),
+  };
 }
 
 /** The sequence numbers that a reader at the node gets. */
-function events(journal: Journal, { after = 0, limit = 0, runtime = "" }): number[] {
+function events(journal: Journal, { after = 0, limit = 0, runtime = "", agent = "" }): number[] {
   return journal
-    .history({ afterSequence: BigInt(after), limit, runtime })
+    .history({ afterSequence: BigInt(after), limit, runtime, agent })
     .map(({ sequence }) => Number(sequence));
 }
 
@@ -101,12 +109,17 @@ test("of what was acknowledged only the newest events stay, for readers at the n
   assert.deepEqual(events(journal, { limit: 2 }), [9, 10], "the newest");
   assert.deepEqual(events(journal, { after: 1, limit: 2 }), [7, 9], "the next");
   assert.deepEqual(events(journal, { runtime: "press" }), [7]);
+  const task = create(TaskChangeSchema, { id: "cmd-1", agent: "press" });
+  journal.record({ case: "task", value: task }, { reason: "11" });
+  assert.deepEqual(events(journal, { agent: "press" }), [11], "an agent may have a runtime's name");
+  assert.deepEqual(events(journal, { runtime: "press" }), [7]);
+  assert.deepEqual(events(journal, { runtime: "press", agent: "press" }), [], "no event is about both");
   assert.equal(sql.get("SELECT COUNT(*) AS n FROM journal_entries WHERE kind = 'result'")?.n, 0);
   sql[Symbol.dispose]();
 
   const again = Journal.open(openFile(t, path).sql, { now: () => 0 });
-  assert.deepEqual(told(again), ["9 9", "10 10"], "what the hub has is not sent again");
-  assert.deepEqual(events(again, {}), [7, 9, 10]);
+  assert.deepEqual(told(again), ["9 9", "10 10", "11 11"], "what the hub has is not sent again");
+  assert.deepEqual(events(again, {}), [7, 9, 10, 11]);
 });
 
 test("what the hub has goes before anything that it does not have", (t) => {
