@@ -1,4 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
+import { asFailure } from "../../base/failure.ts";
 import { type Engine, isEngineAway, isNotFound } from "../engine/index.ts";
 
 /** Between two tries to ask an engine that is away, in milliseconds. */
@@ -40,6 +41,24 @@ export async function endedContainer(
       isSeen = false;
       await clock.sleep(againMs, signal);
     }
+  }
+}
+
+/** Sends a signal to a container's first process. @returns whether it ran. */
+export async function signalContainer(
+  engine: Engine,
+  containerId: string,
+  kill: "SIGTERM" | "SIGPWR",
+  signal: AbortSignal,
+): Promise<boolean> {
+  try {
+    await engine.call("signal a cell", signal, (docker, abortSignal) =>
+      docker.getContainer(containerId).kill({ signal: kill, abortSignal }),
+    );
+    return true;
+  } catch (thrown) {
+    if (isNotFound(thrown) || asFailure(thrown).kind === "conflict") return false; // It does not run.
+    throw thrown;
   }
 }
 

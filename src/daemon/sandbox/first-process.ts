@@ -9,10 +9,18 @@ export function firstProcess(machine: string = process.arch): Buffer {
   throw failure("unsupported", `agents cannot run on ${machine} machines: there are cells for ${known} only`);
 }
 
-/** A task's input, as the first process of its cell takes it: nothing of it counts before all of it has come. */
+/** How many bytes a secret between us and the first process of one cell has. */
+export const secretBytes = 8;
+
+/** What the first process waits for before it starts the program, which never learns the secret. */
+export function opening(secret: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from("cell"), secret]);
+}
+
+/** A task's input, as the first process takes it: nothing of it counts before all of it has come. */
 export function framed(input: Uint8Array): Buffer {
-  const head = Buffer.from("cell\0\0\0\0");
-  head.writeUInt32LE(input.length, 4);
+  const head = Buffer.alloc(4);
+  head.writeUInt32LE(input.length);
   return Buffer.concat([head, input]);
 }
 
@@ -21,7 +29,40 @@ export const noInputCode = 125;
 export const noInputLine =
   "orchestrator: its input did not come whole: it is ended without having had any of it";
 
-/** Which folder in memory was full at the end, if that is what a line of the first process says. */
-export function fullFolder(line: string): string | undefined {
-  return /^orchestrator: (\/\S+) was full$/.exec(line)?.[1];
+/** How the first process begins what it says in the end. */
+const endMark = "orchestrator-end ";
+
+/** Whether a line is of the first process, and for us only. */
+export function isEndLine(line: string): boolean {
+  return line.startsWith(endMark);
+}
+
+/** What the kernel counted of a cell in all, and what was full in the end. */
+export interface Counted {
+  cpuMs: number;
+  memoryPeakBytes: number;
+  /** Times that a process was killed for want of memory. */
+  oomKills: number;
+  /** Times that a process could not be made. */
+  pidsRefused: number;
+  /** File systems in memory. */
+  full: string[];
+}
+
+/** What the first process said in the end, of all lines that the cell wrote to its standard error. */
+export function countedIn(lines: readonly string[], secret: Uint8Array): Counted {
+  const counted: Counted = { cpuMs: 0, memoryPeakBytes: 0, oomKills: 0, pidsRefused: 0, full: [] };
+  const head = `${endMark}${Buffer.from(secret).toString("hex")} `;
+  for (const line of lines.filter((one) => one.startsWith(head))) {
+    const [what = "", ...words] = line.slice(head.length).trim().split(" ");
+    const [first = ""] = words;
+    const figure = (name: string) => Number(words[words.indexOf(name) + 1] ?? 0);
+    if (what === "full") counted.full.push(first);
+    else if (what.endsWith("/cpuacct.usage")) counted.cpuMs = Math.round(Number(first) / 1e6);
+    else if (what.endsWith("/cpu.stat")) counted.cpuMs = Math.round(figure("usage_usec") / 1e3);
+    else if (what.endsWith("/pids.events")) counted.pidsRefused = figure("max");
+    else if (/memory\.(oom_control|events)$/.test(what)) counted.oomKills = figure("oom_kill");
+    else if (/memory\.(peak|max_usage_in_bytes)$/.test(what)) counted.memoryPeakBytes = Number(first);
+  }
+  return counted;
 }

@@ -4,7 +4,6 @@ import { label } from "../../wire/labels.ts";
 import { type Engine, isNotFound } from "../engine/index.ts";
 import type { Bridge } from "./bridge.ts";
 import type { CellNetwork } from "./cell.ts";
-import type { ControlGroups } from "./cgroup.ts";
 import { holderImage } from "./holder-image.ts";
 
 export interface HoldersOptions {
@@ -12,7 +11,6 @@ export interface HoldersOptions {
   instanceId: string;
   /** How many are kept ahead. */
   ahead: number;
-  groups: ControlGroups;
 }
 
 /**
@@ -68,7 +66,7 @@ export class Holders {
 
   /** Makes one, on the network of cells if it is given. */
   async make(bridge: Bridge | undefined, signal: AbortSignal): Promise<CellNetwork> {
-    const { engine, groups } = this.#options;
+    const { engine } = this.#options;
     this.#image ??= holderImage(engine, signal);
     const image = await this.#image.catch((thrown: unknown) => {
       this.#image = undefined;
@@ -81,7 +79,6 @@ export class Holders {
       await engine.start(id, signal);
       const found = await engine.container(id, signal);
       const { pid } = found ?? { pid: 0 };
-      groups.learn(id, pid);
       if (!bridge) return { holderId: id, pid };
       const { gateway, subnet } = bridge;
       return { holderId: id, pid, onBridge: { address: found?.networks[0]?.address ?? "", gateway, subnet } };

@@ -17,5 +17,5 @@ export type {
   Provision,
 } from "./cell.ts";
 export { confinementViolations } from "./check.ts";
-export { Sandboxes, type SandboxesOptions } from "./sandboxes.ts";
 export { noInputCode, noInputLine } from "./first-process.ts";
+export { Sandboxes, type SandboxesOptions } from "./sandboxes.ts";

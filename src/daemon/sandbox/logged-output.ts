@@ -11,7 +11,7 @@ export async function loggedOutput(
   containerId: string,
   ioBytes: number,
   signal: AbortSignal,
-): Promise<{ output: Uint8Array; dropped: number; full: number }> {
+): Promise<{ output: Uint8Array; dropped: number }> {
   try {
     const log: unknown = await engine.call("tell what a cell wrote", signal, async (docker) => {
       // With `follow` it is a stream, which ends at once for what has ended; without, the library holds all of it in memory.
@@ -20,9 +20,9 @@ export async function loggedOutput(
     });
     const streams = new Streams(log as Duplex, { ioBytes }); // Nothing is written to it, so it need not take anything.
     await streams.ended;
-    return { output: streams.output, dropped: streams.dropped, full: streams.full.size };
+    return { output: streams.output, dropped: streams.dropped };
   } catch (thrown) {
     if (!isNotFound(thrown)) throw thrown;
-    return { output: new Uint8Array(), dropped: 0, full: 0 };
+    return { output: new Uint8Array(), dropped: 0 };
   }
 }

@@ -13,10 +13,9 @@ import { type Engine, isNotFound } from "../engine/index.ts";
 import { Logs } from "../logs/index.ts";
 import { abilitiesOf } from "./abilities.ts";
 import type { Cell, CellAsk, CellEnd, CellLog, FoundCell, Provider } from "./cell.ts";
-import { ControlGroups } from "./cgroup.ts";
-import { endedContainer, holderOf, removeContainer } from "./container-end.ts";
+import { endedContainer, holderOf, removeContainer, signalContainer } from "./container-end.ts";
 import { Facts } from "./facts.ts";
-import { framed } from "./first-process.ts";
+import { framed, isEndLine } from "./first-process.ts";
 import { cellFolders, removeCellFolder } from "./folders.ts";
 import { Holders } from "./holders.ts";
 import { CellImages } from "./image.ts";
@@ -42,6 +41,8 @@ export interface SandboxesOptions {
 
 /** Starts at once on a small machine: more are slower in total. */
 const startsAtOnce = 3;
+/** How long a first process may take to kill all others and to say what it knows, in milliseconds. */
+const reportMs = 2_000;
 /** What a cell of a former life may have answered: its manifest is not known here. */
 const mostIoBytes = 16 * 2 ** 20;
 
@@ -57,11 +58,10 @@ export class Sandboxes implements AsyncDisposable {
   #filling: Promise<void> | undefined;
 
   private constructor({ engine, instanceId, clock, log, ahead = 4, ...options }: SandboxesOptions) {
-    const groups = new ControlGroups();
-    const holders = new Holders({ engine, instanceId, groups, ahead });
+    const holders = new Holders({ engine, instanceId, ahead });
     const images = new CellImages(engine);
     const facts = new Facts({ engine, clock, folder: options.folder });
-    this.#hands = { ...options, engine, instanceId, holders, images, groups, facts, log };
+    this.#hands = { ...options, engine, instanceId, holders, images, facts, log };
     this.#clock = clock;
     this.#log = log;
     this.#logs = new Logs(engine);
@@ -135,13 +135,23 @@ export class Sandboxes implements AsyncDisposable {
       const ioBytes = live?.ioBytes ?? mostIoBytes;
       return endOf(end, undefined, await loggedOutput(engine, cell.containerId, ioBytes, signal));
     }
-    const { output, dropped, full } = live.streams;
-    return endOf(end, await live.counted, { output, dropped, full: full.size });
+    return endOf(end, live.streams.counted, live.streams);
   }
 
-  /** TERM to all of its processes, the grace, KILL. Returns when it does not run; one that is gone is the same success. */
+  /**
+   * TERM to all of its processes, the grace, then all are killed. Returns when it does not run; one that is gone is the same success.
+   * Its first process does the killing while it can: what it knows of the end would be lost with it.
+   */
   async stop({ containerId }: Cell, graceMs: number, signal: AbortSignal): Promise<void> {
-    await this.#hands.engine.stop(containerId, graceMs, signal).catch((thrown: unknown) => {
+    const { engine } = this.#hands;
+    for (const [kill, waitMs] of [
+      ["SIGTERM", graceMs],
+      ["SIGPWR", reportMs],
+    ] as const) {
+      if (!(await signalContainer(engine, containerId, kill, signal))) return;
+      if (await this.#endsWithin(containerId, waitMs, signal)) return;
+    }
+    await engine.stop(containerId, 0, signal).catch((thrown: unknown) => {
       if (!isNotFound(thrown)) throw thrown;
     });
   }
@@ -171,7 +181,7 @@ export class Sandboxes implements AsyncDisposable {
       GetRuntimeLogsResponseSchema,
       await this.#logs.read(container, request, signal),
     );
-    return { lines, leftOut };
+    return { lines: lines.filter(({ text }) => !isEndLine(text)), leftOut };
   }
 
   /** The cells that the engine has; what former lives left beside them is removed. To be asked once, before the first start. */
@@ -191,6 +201,17 @@ export class Sandboxes implements AsyncDisposable {
   async list(signal: AbortSignal): Promise<FoundCell[]> {
     const { engine, instanceId } = this.#hands;
     return (await listOwn(engine, instanceId, signal)).cells;
+  }
+
+  async #endsWithin(containerId: string, ms: number, signal: AbortSignal): Promise<boolean> {
+    const over = new AbortController();
+    const stop = AbortSignal.any([signal, over.signal]);
+    try {
+      const ended = endedContainer(this.#hands.engine, containerId, this.#clock, stop).then(() => true);
+      return await Promise.race([ended, this.#clock.sleep(ms, stop).then(() => false)]);
+    } finally {
+      over.abort();
+    }
   }
 
   async #release(cellId: string): Promise<void> {

@@ -6,7 +6,6 @@ import { type Engine, EngineFailure, pathAtEngine } from "../engine/index.ts";
 import { makingOf } from "./abilities.ts";
 import { cellBridge } from "./bridge.ts";
 import type { CellAsk, CellNetwork, ProvidedMount, Provider } from "./cell.ts";
-import type { ControlGroups } from "./cgroup.ts";
 import { confinementViolations } from "./check.ts";
 import { removeContainer } from "./container-end.ts";
 import type { Facts } from "./facts.ts";
@@ -30,7 +29,6 @@ export interface Hands {
   keptFolders: readonly string[];
   holders: Holders;
   images: CellImages;
-  groups: ControlGroups;
   facts: Facts;
   log: Logger;
 }
@@ -102,7 +100,7 @@ async function networkFor(
 }
 
 async function run(
-  { engine, groups, log }: Hands,
+  { engine, log }: Hands,
   { id, agent, version, spec }: CellAsk,
   { options, network }: { options: Docker.ContainerCreateOptions; network: CellNetwork | undefined },
   undo: AsyncDisposableStack,
@@ -122,8 +120,7 @@ async function run(
   await engine.start(containerId, signal);
   const address = network?.onBridge?.address;
   const cell = { id, agent, version, containerId, ...(address !== undefined && { address }) };
-  const counted = streams.ended.then(() => groups.read(containerId));
-  return { cell, network, streams, ioBytes, counted };
+  return { cell, network, streams, ioBytes };
 }
 
 /** Whether a start failed because the holder of its network namespace is gone, as after a restart of the engine. */

@@ -1,9 +1,12 @@
+import { randomBytes } from "node:crypto";
 import type { Duplex } from "node:stream";
 import type { Engine } from "../engine/index.ts";
-import { fullFolder } from "./first-process.ts";
+import { type Counted, countedIn, isEndLine, opening, secretBytes } from "./first-process.ts";
 
 /** A line that is longer is told in pieces of this size. */
 const longestLine = 4096;
+/** More than the first process says; others may say the like. */
+const mostEndLines = 64;
 /** The engine puts eight bytes before each piece: which stream, and how long it is. */
 const headBytes = 8;
 
@@ -23,13 +26,14 @@ export class Streams {
   readonly ended: Promise<void>;
   /** Bytes of output that were dropped. */
   dropped = 0;
-  /** Folders that the first process found full at the end. */
-  readonly full = new Set<string>();
+  /** Known to us and to the first process. */
+  readonly secret = randomBytes(secretBytes);
   readonly #stream: Duplex;
   readonly #limits: StreamsOptions;
   readonly #output: Buffer[] = [];
   #outputBytes = 0;
   readonly #lines = { stdout: "", stderr: "" };
+  readonly #endLines: string[] = [];
 
   constructor(stream: Duplex, limits: StreamsOptions) {
     this.#stream = stream;
@@ -40,6 +44,11 @@ export class Streams {
 
   get output(): Buffer {
     return Buffer.concat(this.#output);
+  }
+
+  /** What the first process said in the end. */
+  get counted(): Counted {
+    return countedIn(this.#endLines, this.secret);
   }
 
   /** Hands bytes on to standard input; resolves when the engine has taken them. */
@@ -95,9 +104,12 @@ export class Streams {
   }
 
   #tell(stream: "stdout" | "stderr", line: string): void {
-    const full = stream === "stderr" ? fullFolder(line) : undefined;
-    if (full !== undefined) this.full.add(full);
-    this.#limits.onLine?.(stream, line);
+    if (stream === "stdout" || !isEndLine(line)) {
+      this.#limits.onLine?.(stream, line);
+      return;
+    }
+    this.#endLines.push(line);
+    if (this.#endLines.length > mostEndLines) this.#endLines.shift();
   }
 }
 
@@ -113,5 +125,7 @@ export async function attach(
       .getContainer(containerId)
       .attach({ stream: true, hijack: true, stdin: true, stdout: true, stderr: true }),
   );
-  return new Streams(stream as Duplex, options); // What `hijack` asks for.
+  const streams = new Streams(stream as Duplex, options); // What `hijack` asks for.
+  await streams.write(opening(streams.secret));
+  return streams;
 }

@@ -2,6 +2,5 @@
  * What runtimes use: measured by the kernel's own figures, or the engine's.
  */
 
-export { parseGroups } from "./kernel-usage.ts";
 export { Stats } from "./stats.ts";
 export type { Measured } from "./usage.ts";
