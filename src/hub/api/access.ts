@@ -5,7 +5,7 @@ import { FailureSchema } from "../../../gen/edge/v1/failure_pb.ts";
 import { Fleet } from "../../../gen/edge/v1/fleet_pb.ts";
 import { Rollouts } from "../../../gen/edge/v1/rollouts_pb.ts";
 import { Failure, failure } from "../../base/failure.ts";
-import { type Capability, capabilities } from "../../wire/commands.ts";
+import { type Capability, type CommandCase, capabilities } from "../../wire/commands.ts";
 import { toConnectError, toFailureMessage } from "../../wire/failures.ts";
 import { Health } from "../../wire/health.ts";
 import { ServerReflection } from "../../wire/reflection.ts";
@@ -64,10 +64,22 @@ function rolesOf({ methods }: DescService, roles: Readonly<Record<string, Role>>
   });
 }
 
-/** What asking a node something needs, through whichever method. To take one out of the fleet is an admin's. */
+/** What needs another role than reads (viewer) and changes (operator) do. */
+const otherRoles: Partial<Record<CommandCase, Role>> = {
+  // The node as a whole.
+  ...{ decommission: "admin", rotateVaultKey: "admin" },
+  // What was said to agents, and what they keep, may be about people.
+  ...{
+    getSession: "operator",
+    searchMemory: "operator",
+    readMessages: "operator",
+    listDeadLetters: "operator",
+  },
+};
+
+/** What asking a node something needs, through whichever method. */
 export function roleOf(capability: Pick<Capability, "case" | "isRead">): Role {
-  if (capability.isRead) return "viewer";
-  return capability.case === "decommission" ? "admin" : "operator";
+  return otherRoles[capability.case] ?? (capability.isRead ? "viewer" : "operator");
 }
 
 /** The method's place in a URL, which is also its name in the logs. */

@@ -5,7 +5,7 @@ import { Code, ConnectError } from "@connectrpc/connect";
 import { Enrolment } from "../../../gen/edge/v1/enrolment_pb.ts";
 import { Fleet, Role } from "../../../gen/edge/v1/fleet_pb.ts";
 import { Rollouts } from "../../../gen/edge/v1/rollouts_pb.ts";
-import { access, pathOf } from "../../../src/hub/api/access.ts";
+import { access, pathOf, roleOf } from "../../../src/hub/api/access.ts";
 import { capabilities } from "../../../src/wire/commands.ts";
 import { fromConnectError } from "../../../src/wire/failures.ts";
 import { startHub, type TestHub } from "../../fixtures/hub.ts";
@@ -37,6 +37,40 @@ describe("access to the hub's API", () => {
     ];
     const served = [...access.keys()].filter((path) => !path.startsWith("grpc."));
     assert.deepEqual(served.sort(), methods.map(pathOf).sort());
+  });
+
+  it("a node is asked by viewers and changed by operators, but for what is about people or the whole node", () => {
+    const needed = (name: string) => capabilities.flatMap((one) => (one.case === name ? roleOf(one) : []))[0];
+    const viewers = [
+      "getTask",
+      "getTaskLogs",
+      "listAgents",
+      "listCredentials",
+      "listAudit",
+      "verifyAudit",
+      "checkPolicy",
+    ];
+    const operators = [
+      "deployAgent",
+      "executeTask",
+      "setCredential",
+      "removeCredential",
+      "getSession",
+      "searchMemory",
+    ];
+    const admins = ["decommission", "rotateVaultKey"];
+    assert.deepEqual(
+      viewers.map(needed),
+      viewers.map(() => "viewer"),
+    );
+    assert.deepEqual(
+      operators.map(needed),
+      operators.map(() => "operator"),
+    );
+    assert.deepEqual(
+      admins.map(needed),
+      admins.map(() => "admin"),
+    );
   });
 
   it("each role may do what it says, and no more", async () => {
