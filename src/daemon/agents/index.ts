@@ -2,4 +2,8 @@
  * Agents: programs that may be executed, each with what it is and may. Every version of a manifest is kept as it was deployed,
  * with the very image that it meant then; what is executed is one version, and no other.
  */
-export {};
+
+export { Agents, type AgentsOptions, type TasksOfAgents } from "./agents.ts";
+export type { Deployed } from "./deployed.ts";
+export { deployAgent, getAgent, listAgents, removeAgent, rollbackAgent } from "./handlers.ts";
+export { schema as agentsSchema } from "./store.ts";

@@ -6,3 +6,4 @@ export { imageSettings, imageSettingsOf } from "./image-settings.ts";
 export { type ImageSettings, Images } from "./images.ts";
 export { ImagesStore, imagesSchema } from "./images-store.ts";
 export { farOf } from "./pull-progress.ts";
+export { digestFor, pinned } from "./reference.ts";

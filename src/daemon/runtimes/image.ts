@@ -1,29 +1,11 @@
 import { asFailure, failure } from "../../base/failure.ts";
 import { fullReference } from "../engine/index.ts";
+import { digestFor, pinned } from "../images/index.ts";
 import type { Wish } from "../wishes/index.ts";
 import type { Hands } from "./apply.ts";
 
 /** What an image's tag meant when its runtime was created: this is what runs, whatever the tag means later. */
 export type Resolved = Pick<Wish, "imageId" | "imageDigest">;
-
-/** The name of an image without tag and digest, as engines shorten it in their lists. */
-function nameOf(reference: string): string {
-  const bare = reference.replace(/@.*$/, "").replace(/:[^/:]*$/, "");
-  return bare.replace(/^(?:index\.)?docker\.io\//, "").replace(/^library\//, "");
-}
-
-/** The digest under which a registry has an image, out of what the engine says of it; empty when it came from none. */
-export function digestFor(reference: string, repoDigests: readonly string[]): string {
-  const name = nameOf(reference);
-  const said = repoDigests.filter((one) => nameOf(one) === name).map((one) => one.replace(/^.*@/, ""));
-  const asked = /@(.*)$/.exec(reference)?.[1];
-  return asked !== undefined && said.includes(asked) ? asked : (said[0] ?? "");
-}
-
-/** The reference by which an image is found by its digest; the tag stays in it for people, and means nothing. */
-function pinned(image: string, digest: string): string {
-  return `${fullReference(image).replace(/@.*$/, "")}@${digest}`;
-}
 
 /** A reference of the very image that a runtime was created with; undefined when the engine no longer has it. */
 export async function keptReference(

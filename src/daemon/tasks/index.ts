@@ -4,3 +4,7 @@
  * the daemon left is taken up again.
  */
 export type { TreeTasks } from "./broker-tasks.ts";
+export { cancelTask, executeTask, getTask, getTaskLogs, listTasks } from "./handlers.ts";
+export { taskSettings, usualSlots } from "./slots.ts";
+export { schema as tasksSchema } from "./store.ts";
+export { Tasks } from "./tasks.ts";

@@ -34,15 +34,15 @@ export interface TaskRecord {
 
   queuedAt: number;
   /** When its last attempt got its input. */
-  startedAt?: number;
-  finishedAt?: number;
+  startedAt?: number | undefined;
+  finishedAt?: number | undefined;
   /** When it is tried again, and how long that was ahead when it was decided: by this a clock that was set is known. */
-  nextAttemptAt?: number;
-  pauseMs?: number;
+  nextAttemptAt?: number | undefined;
+  pauseMs?: number | undefined;
 
   /** Attempts that were begun. */
   attempts: number;
-  exitCode?: number;
+  exitCode?: number | undefined;
   outOfMemory: boolean;
   warm: boolean;
   cpuMs: number;
@@ -58,9 +58,9 @@ export interface TaskRecord {
   /** Whether the program of the current attempt has all of its input. */
   given: boolean;
   /** When the current attempt began, by the machine's own clock of this boot, which nobody sets. */
-  beganAt?: MachineTime;
+  beganAt?: MachineTime | undefined;
   /** Why its attempt is being ended. */
-  ending?: "cancelled" | "late";
+  ending?: "cancelled" | "late" | undefined;
 }
 
 /** A moment by a clock that begins with the machine: it tells how long ago something was, also to the next life of the daemon. */

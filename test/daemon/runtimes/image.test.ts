@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { type Runtime, RuntimePhase } from "../../../gen/edge/v1/runtimes_pb.ts";
-import { digestFor } from "../../../src/daemon/runtimes/image.ts";
+import { digestFor } from "../../../src/daemon/images/index.ts";
 import { addBusybox, addFile, emptyLayer } from "../../../tools/layer.ts";
 import { startEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";

@@ -1,0 +1,88 @@
+import { errorChain, failure } from "../../base/failure.ts";
+import type { Cell } from "../sandbox/index.ts";
+import type { AttemptTools } from "./attempt-tools.ts";
+import { conclude, unknownEnd } from "./conclude.ts";
+import { enter, give } from "./hand-over.ts";
+import { insist } from "./insist.ts";
+import { makeCell } from "./make-cell.ts";
+import { seeThrough } from "./see-through.ts";
+import type { TaskRecord } from "./task.ts";
+import { interrupted } from "./verdict.ts";
+
+interface Attempt {
+  callOff: AbortController;
+  done: Promise<void>;
+}
+
+/** Executes tasks, one attempt each at a time, until its signal lets go of them: what runs then, runs on. */
+export class Attempts {
+  readonly #tools: AttemptTools;
+  readonly #running = new Map<string, Attempt>();
+
+  constructor(tools: AttemptTools) {
+    this.#tools = tools;
+  }
+
+  /** Tasks that have an attempt which is not put away. */
+  get tasks(): ReadonlyMap<string, unknown> {
+    return this.#running;
+  }
+
+  /** Ends the attempt of a task that is being cancelled. */
+  callOff(taskId: string): void {
+    this.#running.get(taskId)?.callOff.abort(failure("cancelled", "the task was cancelled"));
+  }
+
+  /** Resolves when none is left. */
+  async idle(): Promise<void> {
+    await Promise.all([...this.#running.values()].map(({ done }) => done));
+  }
+
+  /** Begins an attempt: in the cell that was claimed for it, or in a new one. */
+  begin(task: TaskRecord, claimed: Cell | undefined): void {
+    const tools = this.#tools;
+    this.#track(task.id, async (callOff) => {
+      const cell = claimed ?? (await makeCell(tools, task, callOff));
+      if (!cell) return;
+      await enter(tools, task.id, cell, claimed !== undefined);
+      await seeThrough(tools, task.id, cell, { callOff, handOver: give(tools, task.id, cell) });
+    });
+  }
+
+  /** Goes on with an attempt of a former life of the daemon. */
+  takeUp(taskId: string, cell: Cell): void {
+    const handOver = Promise.resolve(undefined);
+    this.#track(taskId, (callOff) => seeThrough(this.#tools, taskId, cell, { callOff, handOver }));
+  }
+
+  /** Concludes an attempt of a former life of which no cell is left. */
+  abandon(taskId: string, what: string): void {
+    const tools = this.#tools;
+    this.#track(taskId, async () => {
+      await conclude(tools, taskId, (task, spec) => interrupted(task, what, spec), unknownEnd);
+      await insist(tools, "write a task", () => tools.ledger.note(taskId, { cellId: "", containerId: "" }));
+    });
+  }
+
+  #track(taskId: string, work: (callOff: AbortSignal) => Promise<void>): void {
+    const callOff = new AbortController();
+    const done = work(callOff.signal)
+      .catch((error: unknown) => this.#fell(taskId, error))
+      .catch(() => {}) // The daemon stops: the next life sees to it.
+      .finally(() => {
+        this.#running.delete(taskId);
+        this.#tools.ledger.changes.notify();
+      });
+    this.#running.set(taskId, { callOff, done });
+  }
+
+  /** What nobody expected ends the task, too: it must not stay as it is for ever. Its cell goes at the next look. */
+  async #fell(taskId: string, error: unknown): Promise<void> {
+    const { ledger, log, signal } = this.#tools;
+    if (signal.aborted) return;
+    log.error({ task: taskId, error }, "an attempt could not be seen through");
+    if (!ledger.open.has(taskId)) return;
+    const what = `the daemon could not see it through: ${errorChain(error)}`;
+    await conclude(this.#tools, taskId, (task) => interrupted(task, what, undefined), unknownEnd);
+  }
+}

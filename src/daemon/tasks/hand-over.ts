@@ -1,0 +1,37 @@
+import { asFailure, failure } from "../../base/failure.ts";
+import type { Cell } from "../sandbox/index.ts";
+import type { AttemptTools } from "./attempt-tools.ts";
+import { insist } from "./insist.ts";
+
+/** From here on a task is running on disk: nobody gives its input to another program without a new decision. */
+export async function enter(tools: AttemptTools, id: string, cell: Cell, warm: boolean): Promise<void> {
+  const { ledger, clock, machineTime } = tools;
+  const startedAt = clock.now();
+  const task = ledger.open.get(id);
+  if (!task) throw failure("internal", `task ${id} is finished, and has just got a container`);
+  // It may have been cancelled in the moment before: then it is ended at once, for the reason that was told.
+  const reason = task.ending === undefined ? "its program has its input" : task.reason;
+  await insist(tools, "write a task", () =>
+    ledger.advance(id, "running", reason, {
+      ...{ cellId: cell.id, containerId: cell.containerId, warm, startedAt, given: false },
+      ...{ attempts: task.attempts + 1, beganAt: machineTime(), exitCode: undefined, outOfMemory: false },
+      ...{ nextAttemptAt: undefined, pauseMs: undefined },
+      waitedMs: task.attempts === 0 ? Math.max(0, startedAt - task.queuedAt) : task.waitedMs,
+    }),
+  );
+}
+
+/** @returns what is in doubt about the hand-over; undefined when the program has all of its input. */
+export async function give(tools: AttemptTools, id: string, cell: Cell): Promise<string | undefined> {
+  const { ledger, cells, signal } = tools;
+  try {
+    await cells.give(cell, ledger.store.blob(id, "input"), signal);
+  } catch (thrown) {
+    signal.throwIfAborted();
+    return `its input was not handed over completely (${asFailure(thrown).message})`;
+  }
+  await insist(tools, "write a task", () => {
+    if (ledger.open.has(id)) ledger.note(id, { given: true });
+  });
+  return undefined;
+}

@@ -1,0 +1,31 @@
+import { asFailure } from "../../base/failure.ts";
+import type { Cell, CellLog } from "../sandbox/index.ts";
+import type { AttemptTools } from "./attempt-tools.ts";
+import { insist } from "./insist.ts";
+import { appended } from "./kept-log.ts";
+
+/** Keeps what a cell wrote for its task, and removes the cell. */
+export async function putAway(tools: AttemptTools, taskId: string, cell: Cell): Promise<void> {
+  const { cells, ledger, signal } = tools;
+  const wrote = await writtenBy(tools, taskId, cell);
+  await insist(tools, "remove a container", () => cells.remove(cell, signal));
+  await insist(tools, "write a task", () => {
+    const log = appended(ledger.store.blob(taskId, "log"), wrote);
+    ledger.note(taskId, { cellId: "", containerId: "" }, { log });
+  });
+}
+
+async function writtenBy(tools: AttemptTools, taskId: string, cell: Cell): Promise<CellLog> {
+  const { cells, log, signal } = tools;
+  try {
+    const wrote = await insist(tools, "read a container's log", () => cells.logs(cell, signal));
+    for (const { text } of wrote.lines)
+      log.debug({ agent: cell.agent, task: taskId, text }, "an agent wrote");
+    return wrote;
+  } catch (error) {
+    signal.throwIfAborted();
+    const isGone = asFailure(error).kind === "not_found";
+    if (!isGone) log.warn({ task: taskId, error }, "what a task wrote could not be kept");
+    return { lines: [], leftOut: true };
+  }
+}
