@@ -29,3 +29,14 @@ export function whole(min: number, max: number): (text: string) => number {
     throw new InvalidArgumentError(`It must be a whole number from ${min} to ${max}.`);
   };
 }
+
+/** The value that one of a few words stands for, however it is written. */
+export function oneOf<T>(words: Readonly<Record<string, T>>): (text: string) => T {
+  return (text) => {
+    const found = Object.entries(words).find(
+      ([word]) => word === text.trim().toLowerCase().replaceAll("-", "_"),
+    );
+    if (found) return found[1];
+    throw new InvalidArgumentError(`There are ${Object.keys(words).join(", ")}.`);
+  };
+}

@@ -10,6 +10,7 @@ import { defineEvents } from "./events.ts";
 import { defineExport } from "./export.ts";
 import { duration } from "./flags.ts";
 import { defineHub } from "./hub.ts";
+import { defineMemory } from "./memory.ts";
 import { defineNetwork } from "./network.ts";
 import { defineNode } from "./node.ts";
 import { definePlc } from "./plc.ts";
@@ -17,8 +18,10 @@ import { definePrograms } from "./programs.ts";
 import { defineRollout } from "./rollout.ts";
 import type { Run } from "./run.ts";
 import { defineRuntime } from "./runtime.ts";
+import { defineSession } from "./session.ts";
 import { defineSupportBundle } from "./support-bundle.ts";
 import { defineTask } from "./task.ts";
+import { defineTopic } from "./topic.ts";
 import { defineWhy } from "./why.ts";
 
 /** Every noun, what it is, and who defines its verbs. */
@@ -31,6 +34,9 @@ const nouns = [
   ["plc", "the program in an OpenPLC runtime: upload, start, stop", definePlc],
   ["agent", "sandboxed programs, deployed from a manifest", defineAgent],
   ["task", "executions of agents", defineTask],
+  ["session", "the context of conversations with agents", defineSession],
+  ["memory", "what agents keep between tasks", defineMemory],
+  ["topic", "messages of agents and of the node, by publish and subscribe", defineTopic],
   ["rollout", "wishes on their way to many nodes, a batch at a time", defineRollout],
   ["command", "what was asked of a node, and what became of it", defineCommand],
   ["events", "what happened, whoever caused it", defineEvents],
