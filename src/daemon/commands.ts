@@ -1,7 +1,16 @@
 import { failure } from "../base/failure.ts";
 import type { CommandCase } from "../wire/commands.ts";
 import { type Audit, listAudit, verifyAudit } from "./audit/index.ts";
+import {
+  type Credentials,
+  getSealingKey,
+  listCredentials,
+  removeCredential,
+  rotateVaultKey,
+  setCredential,
+} from "./credentials/index.ts";
 import { type Decommission, decommission, planDecommission } from "./decommission/index.ts";
+import { type Gateway, getLlmUsage, listModels } from "./gateway/index.ts";
 import { type Invoke, invokeRuntime } from "./invoke/index.ts";
 import { type Journal, listEvents } from "./journal/index.ts";
 import { forgetMemory, listMemoryGroups, type Memory, searchMemory, storeMemory } from "./memory/index.ts";
@@ -51,6 +60,8 @@ export interface Rooms {
   invoke: Invoke;
   journal: Journal;
   policy: Policy;
+  credentials: Credentials;
+  gateway: Gateway;
   audit: Audit;
   sessions: Sessions;
   memory: Memory;
@@ -99,13 +110,13 @@ const commands: Table<Rooms> = {
   checkPolicy,
   getPolicy,
   testPolicy,
-  getSealingKey: notYet,
-  setCredential: notYet,
-  listCredentials: notYet,
-  removeCredential: notYet,
-  rotateVaultKey: notYet,
-  listModels: notYet,
-  getLlmUsage: notYet,
+  getSealingKey,
+  setCredential,
+  listCredentials,
+  removeCredential,
+  rotateVaultKey,
+  listModels,
+  getLlmUsage,
   createSession,
   getSession,
   listSessions,

@@ -24,6 +24,8 @@ export const settingSections = [
   "netmon",
   "netmon.socket",
   "policy",
+  "credentials",
+  "llm_providers",
   "cli",
   "log",
 ] as const;

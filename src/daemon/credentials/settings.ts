@@ -29,6 +29,12 @@ export function credentialSettings(env: NodeJS.ProcessEnv) {
     "credentials.systemd_folder": env.CREDENTIALS_DIRECTORY
       ? { ...systemdFolder, default: env.CREDENTIALS_DIRECTORY }
       : systemdFolder,
+    "credentials.ca_file": optional(
+      path({
+        default: "",
+        doc: "File with certificates of CAs that the gateway trusts beside those of the system, in PEM.",
+      }),
+    ),
     "credentials.lent_folder": path({
       default: "/run/orchestrator-secrets",
       doc: "Folder on a memory file system from which cells are lent secrets. Mounted there when it is none and the daemon may.",

@@ -4,7 +4,11 @@ import { asFailure, type FailureKind } from "../../base/failure.ts";
 import type { CellIdentity } from "../sandbox/index.ts";
 
 /** A request of an agent, over HTTP/1.1 or HTTP/2. */
-export type AgentRequest = Readable & { method?: string; url?: string; headers: IncomingHttpHeaders };
+export type AgentRequest = Readable & {
+  method?: string | undefined;
+  url?: string | undefined;
+  headers: IncomingHttpHeaders;
+};
 
 /** What it is answered with. */
 export type AgentResponse = Writable & {
