@@ -42,6 +42,19 @@ const rolloutRoles = {
   cancelRollout: "operator",
 } satisfies Record<keyof typeof Rollouts.method, Role>;
 
+/** What needs another role than reads (viewer) and changes (operator) do. */
+const otherRoles: Partial<Record<CommandCase, Role>> = {
+  // The node as a whole.
+  ...{ decommission: "admin", rotateVaultKey: "admin" },
+  // What was said to agents, and what they keep, may be about people.
+  ...{
+    getSession: "operator",
+    searchMemory: "operator",
+    readMessages: "operator",
+    listDeadLetters: "operator",
+  },
+};
+
 /**
  * Services that need no token. Enrolment has its own. Health says no more than that the hub is there, and reflection no more
  * than what is published in proto/.
@@ -63,19 +76,6 @@ function rolesOf({ methods }: DescService, roles: Readonly<Record<string, Role>>
     return role === undefined ? [] : [[pathOf(method), role] as const];
   });
 }
-
-/** What needs another role than reads (viewer) and changes (operator) do. */
-const otherRoles: Partial<Record<CommandCase, Role>> = {
-  // The node as a whole.
-  ...{ decommission: "admin", rotateVaultKey: "admin" },
-  // What was said to agents, and what they keep, may be about people.
-  ...{
-    getSession: "operator",
-    searchMemory: "operator",
-    readMessages: "operator",
-    listDeadLetters: "operator",
-  },
-};
 
 /** What asking a node something needs, through whichever method. */
 export function roleOf(capability: Pick<Capability, "case" | "isRead">): Role {

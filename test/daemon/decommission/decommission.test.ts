@@ -78,7 +78,9 @@ async function machine() {
       return {
         ...{ leaving, state },
         facts: () =>
-          journal.history({ afterSequence: 0n, limit: 0, runtime: "" }).map(({ event }) => event?.fact.case),
+          journal
+            .history({ afterSequence: 0n, limit: 0, runtime: "", agent: "" })
+            .map(({ event }) => event?.fact.case),
         async [Symbol.asyncDispose]() {
           stop.abort();
           await running;
