@@ -81,6 +81,15 @@ const named: Record<string, Ask> = {
     const { rollouts } = await door.rollouts.listRollouts({}, { signal, timeoutMs: patienceMs });
     return rollouts.map(({ id, state }) => ({ word: id, description: word(RolloutState, state) }));
   },
+  async credential(run, door) {
+    const target = await findTarget(run, door);
+    const { credentials } = await door.ask(
+      "listCredentials",
+      {},
+      { nodeId: target?.id, timeoutMs: patienceMs },
+    );
+    return credentials.map(({ name, description }) => ({ word: name, description }));
+  },
   async task(run, door) {
     const target = await findTarget(run, door);
     const newest = { agent: "", states: [], parentId: "", limit: 50, beforeId: "" };

@@ -4,12 +4,14 @@ import { defineAgent } from "./agent.ts";
 import { defineApply, defineDiff } from "./apply.ts";
 import { defineCommand } from "./command.ts";
 import { defineCompletion } from "./completion.ts";
+import { defineCredential } from "./credential.ts";
 import { defineDaemon } from "./daemon.ts";
 import { defineDoctor } from "./doctor.ts";
 import { defineEvents } from "./events.ts";
 import { defineExport } from "./export.ts";
 import { duration } from "./flags.ts";
 import { defineHub } from "./hub.ts";
+import { defineLlm } from "./llm.ts";
 import { defineMemory } from "./memory.ts";
 import { defineNetwork } from "./network.ts";
 import { defineNode } from "./node.ts";
@@ -34,6 +36,8 @@ const nouns = [
   ["plc", "the program in an OpenPLC runtime: upload, start, stop", definePlc],
   ["agent", "sandboxed programs, deployed from a manifest", defineAgent],
   ["task", "executions of agents", defineTask],
+  ["credential", "secrets that a node keeps, and lends to agents", defineCredential],
+  ["llm", "language models of agents, and what they used of them", defineLlm],
   ["session", "the context of conversations with agents", defineSession],
   ["memory", "what agents keep between tasks", defineMemory],
   ["topic", "messages of agents and of the node, by publish and subscribe", defineTopic],

@@ -1,6 +1,7 @@
 import { createInterface } from "node:readline/promises";
 import { addAbortSignal, type Readable, type Writable } from "node:stream";
 import { failure } from "../base/failure.ts";
+import { readHidden } from "./hidden-input.ts";
 
 /** Where a person or a program reads us: results on `out`, everything else on `err`. */
 export interface Terminal {
@@ -19,6 +20,8 @@ export interface Terminal {
   style: Style;
   /** What is piped in, to its end. @throws {Failure} exhausted: it is more than this. */
   input(maxBytes: number, signal: AbortSignal): Promise<Uint8Array>;
+  /** Asks for a line that is not shown, typed at a terminal. @throws {Failure} when the signal aborts, or by Ctrl-C. */
+  secret(question: string, signal: AbortSignal): Promise<Uint8Array>;
   /** Asks a question that is answered by y or n; anything but yes is no. @throws {Failure} when the signal aborts. */
   confirm(question: string, signal: AbortSignal): Promise<boolean>;
 }
@@ -31,7 +34,7 @@ export interface Style {
 }
 
 export interface Streams {
-  stdin: Readable & { isTTY?: boolean };
+  stdin: Readable & { isTTY?: boolean; setRawMode?(raw: boolean): unknown };
   stdout: Writable & { isTTY?: boolean; columns?: number };
   stderr: Writable & { isTTY?: boolean };
 }
@@ -60,6 +63,7 @@ export function openTerminal({ stdin, stdout, stderr }: Streams, env: NodeJS.Pro
       }
       return Buffer.concat(chunks);
     },
+    secret: (question, signal) => readHidden(question, { stdin, stderr }, signal),
     async confirm(question, signal) {
       const lines = createInterface({ input: stdin, output: stderr });
       try {
