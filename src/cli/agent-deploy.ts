@@ -1,13 +1,13 @@
 import type { Command } from "commander";
 import type { AgentSpec } from "../../gen/edge/v1/agents_pb.ts";
-import { type CheckPolicyResponse, CheckPolicyResponseSchema } from "../../gen/edge/v1/policy_pb.ts";
+import { CheckPolicyResponseSchema } from "../../gen/edge/v1/policy_pb.ts";
 import { failure } from "../base/failure.ts";
 import { answerLine } from "./answer.ts";
 import { changed, type WaitFlag, waiting } from "./change.ts";
 import { readWishes, toldByPlace, type Wished } from "./documents/index.ts";
 import type { Door } from "./door.ts";
+import { verdict } from "./policy-tell.ts";
 import type { Run } from "./run.ts";
-import { printable } from "./table.ts";
 import { type Target, withNode } from "./target.ts";
 
 interface DeployFlags extends WaitFlag {
@@ -75,17 +75,8 @@ async function check(
       (field) => place(field.replace(/^agent\b/, "spec")),
       () => door.ask("checkPolicy", request, { nodeId: target?.id }),
     );
-    answerLine(run, CheckPolicyResponseSchema, response, () => verdict(spec.name, response));
+    answerLine(run, CheckPolicyResponseSchema, response, () => verdict(`agent ${spec.name}`, response));
     if (!response.allowed) denied.push(spec.name);
   }
   if (denied.length > 0) throw failure("denied", `the node's policy does not allow ${denied.join(", ")}`);
-}
-
-function verdict(name: string, { allowed, denials }: CheckPolicyResponse): string {
-  if (allowed) return `agent ${name}: the node's policy allows it\n`;
-  const why = denials.map(({ rule, field, value, message }) => {
-    const where = field === "" ? "" : ` ${field}${value === "" ? "" : ` is ${value}`}:`;
-    return `${printable(`  ${rule}:${where} ${message}`)}\n`;
-  });
-  return [`agent ${name}: the node's policy denies it\n`, ...why].join("");
 }

@@ -2,6 +2,7 @@ import { Command } from "commander";
 import { version } from "../wire/version.ts";
 import { defineAgent } from "./agent.ts";
 import { defineApply, defineDiff } from "./apply.ts";
+import { defineAudit } from "./audit.ts";
 import { defineCommand } from "./command.ts";
 import { defineCompletion } from "./completion.ts";
 import { defineCredential } from "./credential.ts";
@@ -16,6 +17,7 @@ import { defineMemory } from "./memory.ts";
 import { defineNetwork } from "./network.ts";
 import { defineNode } from "./node.ts";
 import { definePlc } from "./plc.ts";
+import { definePolicy } from "./policy.ts";
 import { definePrograms } from "./programs.ts";
 import { defineRollout } from "./rollout.ts";
 import type { Run } from "./run.ts";
@@ -41,6 +43,8 @@ const nouns = [
   ["session", "the context of conversations with agents", defineSession],
   ["memory", "what agents keep between tasks", defineMemory],
   ["topic", "messages of agents and of the node, by publish and subscribe", defineTopic],
+  ["policy", "what a node's owner allows, whoever asks", definePolicy],
+  ["audit", "who asked a node for what, and what came of it", defineAudit],
   ["rollout", "wishes on their way to many nodes, a batch at a time", defineRollout],
   ["command", "what was asked of a node, and what became of it", defineCommand],
   ["events", "what happened, whoever caused it", defineEvents],

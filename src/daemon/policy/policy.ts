@@ -79,7 +79,13 @@ export class Policy implements Decider {
   static async open(options: PolicyOptions): Promise<Policy> {
     const { clock, settings } = options;
     try {
-      return new Policy(options, await read(settings(), clock.now()));
+      const now = await read(settings(), clock.now());
+      const { path, sha256, ruleset } = now;
+      options.audit.record({
+        ...{ kind: AuditKind.CONFIGURATION, action: "load", subject: "policy", outcome: "ok" },
+        detail: `profile ${ruleset.profile}${path && `, file ${path} with SHA-256 ${sha256}`}`,
+      });
+      return new Policy(options, now);
     } catch (thrown) {
       const { quotas, file: path = "" } = settings();
       const ruleset = rulesetOf({ profile: "strict", quotas });
