@@ -6,18 +6,16 @@ import type { Logger } from "../base/log.ts";
 
 export type HttpRequest = IncomingMessage | Http2ServerRequest;
 export type HttpResponse = ServerResponse | Http2ServerResponse;
-export type Listener = (request: HttpRequest, response: HttpResponse) => void;
+/** Answers one request. `values` is what its call knows of who asks. */
+export type Answer = (request: HttpRequest, response: HttpResponse, values: ContextValues) => void;
 
 /**
  * Answers HTTP requests by the router's handlers. Connect's own adapter does the same but for two things: a `Host` that
  * cannot be part of an URL would end the process, and callers that leave would be told to standard error.
  */
-export function answering(
-  { handlers }: ConnectRouter,
-  { log, values }: { log: Logger; values: (request: HttpRequest) => ContextValues },
-): Listener {
+export function answering({ handlers }: ConnectRouter, log: Logger): Answer {
   const byPath = new Map(handlers.map((handler) => [handler.requestPath, handler]));
-  const answer: (...of: Parameters<Listener>) => Promise<void> = async (request, response) => {
+  const answer: (...of: Parameters<Answer>) => Promise<void> = async (request, response, values) => {
     const [path = ""] = (request.url ?? "").split("?", 1);
     const handler = byPath.get(path);
     if (!handler) {
@@ -30,12 +28,12 @@ export function answering(
     } else if (!URL.canParse(`https://${hostOf(request)}`)) {
       refuse(response, 400, "invalid_argument", "the request names no host, or one that cannot be");
     } else {
-      const asked = universalRequestFromNodeRequest(request, response, undefined, values(request));
+      const asked = universalRequestFromNodeRequest(request, response, undefined, values);
       await universalResponseToNodeResponse(await handler(asked), response);
     }
   };
-  return (request, response) => {
-    answer(request, response).catch((error: unknown) => {
+  return (request, response, values) => {
+    answer(request, response, values).catch((error: unknown) => {
       log.debug({ path: request.url, error }, "answer could not be sent");
       request.destroy();
     });

@@ -71,6 +71,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     mayImport: [
       "agents",
       "audit",
+      "broker",
       "control",
       "credentials",
       "decommission",
@@ -87,6 +88,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
       "metrics",
       "network",
       "node",
+      "policy",
       "runtimes",
       "sandbox",
       "sessions",
@@ -208,6 +210,11 @@ export const areas: Readonly<Record<string, AreaRule>> = {
   "daemon/node": {
     mayKnow: ["daemon/metrics", "daemon/work"],
     because: "it only reads the machine; the engine's version is handed in",
+  },
+  "daemon/broker": {
+    mayImport: ["daemon/policy", "daemon/topics"],
+    mayKnow: ["gateway", "journal", "memory", "sandbox", "sessions", "tasks"].map((room) => `daemon/${room}`),
+    because: "who asks is known by the socket, and what they ask is done by the rooms that it is handed",
   },
   "daemon/topics": {
     mayKnow: ["daemon/journal", "daemon/work"],

@@ -152,35 +152,38 @@ export const PublishResponseSchema: GenMessage<PublishResponse> = /*@__PURE__*/
  */
 export type SubscribeRequest = Message<"edge.v1.SubscribeRequest"> & {
   /**
-   * Which. Every topic must be within the agent's rights; `tree.ROOT` of its own tree always is.
+   * Which. Every topic must be within the agent's rights; `tree.ROOT` of its own tree always is. No topics means all of these.
    *
    * @generated from field: edge.v1.TopicFilter filter = 1;
    */
   filter?: TopicFilter | undefined;
 
   /**
-   * From after this place on. Unset means from now on.
+   * From after this place on, or from the oldest that is kept. Unset means from now on. A group that is known goes on where it was.
    *
    * @generated from field: optional uint64 after_sequence = 2;
    */
   afterSequence?: bigint | undefined;
 
   /**
-   * A group: each message goes to one of its members, which must settle it. Empty means that the caller gets all.
+   * A group of the caller's agent: each message goes to one of its members, which must settle it. How far it is, is kept: what was
+   * not settled comes again, also after the daemon has started again. All members ask for the same filter, settle_ms and attempts
+   * (CONFLICT). Empty means that the caller gets all.
    *
    * @generated from field: string group = 3;
    */
   group: string;
 
   /**
-   * What happens when the caller is slow.
+   * What happens when the caller is slow. Without meaning in a group: what it has not come to waits on disk, as long as it is kept.
    *
    * @generated from field: edge.v1.Overflow overflow = 4;
    */
   overflow: Overflow;
 
   /**
-   * The most messages that wait for the caller. 0 means 256.
+   * The most messages that wait for the caller, 0 means 256; in a group, the most that it may have without having settled them, 0
+   * means 16. More than 16 MiB never wait.
    *
    * @generated from field: uint32 queue_limit = 5;
    */
@@ -222,7 +225,7 @@ export type SubscribeResponse = Message<"edge.v1.SubscribeResponse"> & {
   message?: TopicMessage | undefined;
 
   /**
-   * How many were dropped of this subscription so far.
+   * How many were dropped of this subscription so far; 0 in a group.
    *
    * @generated from field: uint64 dropped = 2;
    */
@@ -750,7 +753,7 @@ export const AcquireLockRequestSchema: GenMessage<AcquireLockRequest> = /*@__PUR
  */
 export type AcquireLockResponse = Message<"edge.v1.AcquireLockResponse"> & {
   /**
-   * A number that only grows with each holder: what is written under the lock can carry it, so that a late writer is known.
+   * A number that only grows with each holder, also when the daemon starts again, with which all locks fall free: what is written under the lock can carry it, so that a late writer is known.
    *
    * @generated from field: uint64 fence = 1;
    */
@@ -838,7 +841,8 @@ export const Broker: GenService<{
     output: typeof SubscribeResponseSchema;
   },
   /**
-   * Says that a message of a group was dealt with, or not. What is neither within its time is given to another member.
+   * Says that a message of a group was dealt with, or not. What is neither within its time is given to another member. Fails with
+   * CONFLICT (the caller does not have it, or not any more).
    *
    * @generated from rpc edge.v1.Broker.Settle
    */
@@ -869,7 +873,7 @@ export const Broker: GenService<{
     output: typeof TakeCallsResponseSchema;
   },
   /**
-   * Answers a request.
+   * Answers a request. Fails with NOT_FOUND (its caller does not wait any more), DENIED (it was given to another task).
    *
    * @generated from rpc edge.v1.Broker.Reply
    */

@@ -17,7 +17,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file edge/v1/topics.proto.
  */
 export const file_edge_v1_topics: GenFile = /*@__PURE__*/
-  fileDesc("ChRlZGdlL3YxL3RvcGljcy5wcm90bxIHZWRnZS52MSLyAQoMVG9waWNNZXNzYWdlEhAKCHNlcXVlbmNlGAEgASgEEiYKAmF0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgV0b3BpYxgDIAEoCRIRCglwdWJsaXNoZXIYBCABKAkSDwoHdGFza19pZBgFIAEoCRIPCgdwYXlsb2FkGAYgASgMEiIKCmF0dHJpYnV0ZXMYByADKAsyDi5lZGdlLnYxLkxhYmVsEigKB3VyZ2VuY3kYCCABKA4yFy5lZGdlLnYxLk1lc3NhZ2VVcmdlbmN5EhYKDmNvcnJlbGF0aW9uX2lkGAkgASgJIt4CCgtUb3BpY0ZpbHRlchK7AQoGdG9waWNzGAEgAygJQqoB4scYpQESMyhcKnxbQS1aYS16MC05Xy1dKykoXC4oXCp8W0EtWmEtejAtOV8tXSspKSooXC4+KT98PhppcGFydHMgb2YgbGV0dGVycywgZGlnaXRzLCAnLScgYW5kICdfJyB3aXRoIGRvdHMgYmV0d2VlbjsgKiBmb3Igb25lIHBhcnQsID4gYXQgdGhlIGVuZCBmb3IgYWxsIHRoYXQgZm9sbG93IP8BKEASGgoJcHVibGlzaGVyGAIgASgJQgfixxgDIIABEioKCmF0dHJpYnV0ZXMYAyADKAsyDi5lZGdlLnYxLkxhYmVsQgbixxgCKBASKAoHdXJnZW5jeRgEIAEoDjIXLmVkZ2UudjEuTWVzc2FnZVVyZ2VuY3kSHwoOY29ycmVsYXRpb25faWQYBSABKAlCB+LHGAMggAEipAIKFVB1Ymxpc2hNZXNzYWdlUmVxdWVzdBJ0CgV0b3BpYxgBIAEoCUJl4scYYQgBEiFbQS1aYS16MC05Xy1dKyhcLltBLVphLXowLTlfLV0rKSoaN3BhcnRzIG9mIGxldHRlcnMsIGRpZ2l0cywgJy0nIGFuZCAnXycgd2l0aCBkb3RzIGJldHdlZW4g/wESGQoHcGF5bG9hZBgCIAEoDEII4scYBCCAgBASLwoKYXR0cmlidXRlcxgDIAMoCzIOLmVkZ2UudjEuTGFiZWxCC+LHGAcoEDIDa2V5EigKB3VyZ2VuY3kYBCABKA4yFy5lZGdlLnYxLk1lc3NhZ2VVcmdlbmN5Eh8KDmNvcnJlbGF0aW9uX2lkGAUgASgJQgfixxgDIIABIj8KFlB1Ymxpc2hNZXNzYWdlUmVzcG9uc2USEAoIc2VxdWVuY2UYASABKAQSEwoLc3Vic2NyaWJlcnMYAiABKA0ilQEKE1JlYWRNZXNzYWdlc1JlcXVlc3QSJAoGZmlsdGVyGAEgASgLMhQuZWRnZS52MS5Ub3BpY0ZpbHRlchIlCg5hZnRlcl9zZXF1ZW5jZRgCIAEoBEIN4scYCUD/////////DxIWCgVsaW1pdBgDIAEoDUIH4scYA0DoBxIZCgd3YWl0X21zGAQgASgNQgjixxgEQKjDASJuChRSZWFkTWVzc2FnZXNSZXNwb25zZRInCghtZXNzYWdlcxgBIAMoCzIVLmVkZ2UudjEuVG9waWNNZXNzYWdlEhUKDWxhc3Rfc2VxdWVuY2UYAiABKAQSFgoOZmlyc3Rfc2VxdWVuY2UYAyABKAQiGgoYTGlzdFN1YnNjcmlwdGlvbnNSZXF1ZXN0IkkKGUxpc3RTdWJzY3JpcHRpb25zUmVzcG9uc2USLAoNc3Vic2NyaXB0aW9ucxgBIAMoCzIVLmVkZ2UudjEuU3Vic2NyaXB0aW9uItIBCgxTdWJzY3JpcHRpb24SEgoKc3Vic2NyaWJlchgBIAEoCRIPCgd0YXNrX2lkGAIgASgJEiQKBmZpbHRlchgDIAEoCzIULmVkZ2UudjEuVG9waWNGaWx0ZXISDQoFZ3JvdXAYBCABKAkSIwoIb3ZlcmZsb3cYBSABKA4yES5lZGdlLnYxLk92ZXJmbG93Eg4KBnF1ZXVlZBgGIAEoDRITCgtxdWV1ZV9saW1pdBgHIAEoDRINCgV0YWtlbhgIIAEoBBIPCgdkcm9wcGVkGAkgASgEIkcKFkxpc3REZWFkTGV0dGVyc1JlcXVlc3QSFQoFZ3JvdXAYASABKAlCBuLHGAIgPxIWCgVsaW1pdBgCIAEoDUIH4scYA0DoByI/ChdMaXN0RGVhZExldHRlcnNSZXNwb25zZRIkCgdsZXR0ZXJzGAEgAygLMhMuZWRnZS52MS5EZWFkTGV0dGVyIo0BCgpEZWFkTGV0dGVyEiYKB21lc3NhZ2UYASABKAsyFS5lZGdlLnYxLlRvcGljTWVzc2FnZRINCgVncm91cBgCIAEoCRIQCghhdHRlbXB0cxgDIAEoDRIOCgZyZWFzb24YBCABKAkSJgoCYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKp4BCg5NZXNzYWdlVXJnZW5jeRIfChtNRVNTQUdFX1VSR0VOQ1lfVU5TUEVDSUZJRUQQABIXChNNRVNTQUdFX1VSR0VOQ1lfTE9XEAESGgoWTUVTU0FHRV9VUkdFTkNZX05PUk1BTBACEhgKFE1FU1NBR0VfVVJHRU5DWV9ISUdIEAMSHAoYTUVTU0FHRV9VUkdFTkNZX0NSSVRJQ0FMEAQqhgEKCE92ZXJmbG93EhgKFE9WRVJGTE9XX1VOU1BFQ0lGSUVEEAASGAoUT1ZFUkZMT1dfRFJPUF9PTERFU1QQARIYChRPVkVSRkxPV19EUk9QX05FV0VTVBACEhcKE09WRVJGTE9XX0RJU0NPTk5FQ1QQAxITCg9PVkVSRkxPV19SRUZVU0UQBDLpAgoGVG9waWNzElEKDlB1Ymxpc2hNZXNzYWdlEh4uZWRnZS52MS5QdWJsaXNoTWVzc2FnZVJlcXVlc3QaHy5lZGdlLnYxLlB1Ymxpc2hNZXNzYWdlUmVzcG9uc2USUAoMUmVhZE1lc3NhZ2VzEhwuZWRnZS52MS5SZWFkTWVzc2FnZXNSZXF1ZXN0Gh0uZWRnZS52MS5SZWFkTWVzc2FnZXNSZXNwb25zZSIDkAIBEl8KEUxpc3RTdWJzY3JpcHRpb25zEiEuZWRnZS52MS5MaXN0U3Vic2NyaXB0aW9uc1JlcXVlc3QaIi5lZGdlLnYxLkxpc3RTdWJzY3JpcHRpb25zUmVzcG9uc2UiA5ACARJZCg9MaXN0RGVhZExldHRlcnMSHy5lZGdlLnYxLkxpc3REZWFkTGV0dGVyc1JlcXVlc3QaIC5lZGdlLnYxLkxpc3REZWFkTGV0dGVyc1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_edge_v1_rules, file_edge_v1_runtimes, file_google_protobuf_timestamp]);
+  fileDesc("ChRlZGdlL3YxL3RvcGljcy5wcm90bxIHZWRnZS52MSLyAQoMVG9waWNNZXNzYWdlEhAKCHNlcXVlbmNlGAEgASgEEiYKAmF0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBINCgV0b3BpYxgDIAEoCRIRCglwdWJsaXNoZXIYBCABKAkSDwoHdGFza19pZBgFIAEoCRIPCgdwYXlsb2FkGAYgASgMEiIKCmF0dHJpYnV0ZXMYByADKAsyDi5lZGdlLnYxLkxhYmVsEigKB3VyZ2VuY3kYCCABKA4yFy5lZGdlLnYxLk1lc3NhZ2VVcmdlbmN5EhYKDmNvcnJlbGF0aW9uX2lkGAkgASgJIt4CCgtUb3BpY0ZpbHRlchK7AQoGdG9waWNzGAEgAygJQqoB4scYpQESMyhcKnxbQS1aYS16MC05Xy1dKykoXC4oXCp8W0EtWmEtejAtOV8tXSspKSooXC4+KT98PhppcGFydHMgb2YgbGV0dGVycywgZGlnaXRzLCAnLScgYW5kICdfJyB3aXRoIGRvdHMgYmV0d2VlbjsgKiBmb3Igb25lIHBhcnQsID4gYXQgdGhlIGVuZCBmb3IgYWxsIHRoYXQgZm9sbG93IP8BKEASGgoJcHVibGlzaGVyGAIgASgJQgfixxgDIIABEioKCmF0dHJpYnV0ZXMYAyADKAsyDi5lZGdlLnYxLkxhYmVsQgbixxgCKBASKAoHdXJnZW5jeRgEIAEoDjIXLmVkZ2UudjEuTWVzc2FnZVVyZ2VuY3kSHwoOY29ycmVsYXRpb25faWQYBSABKAlCB+LHGAMggAEipAIKFVB1Ymxpc2hNZXNzYWdlUmVxdWVzdBJ0CgV0b3BpYxgBIAEoCUJl4scYYQgBEiFbQS1aYS16MC05Xy1dKyhcLltBLVphLXowLTlfLV0rKSoaN3BhcnRzIG9mIGxldHRlcnMsIGRpZ2l0cywgJy0nIGFuZCAnXycgd2l0aCBkb3RzIGJldHdlZW4g/wESGQoHcGF5bG9hZBgCIAEoDEII4scYBCCAgBASLwoKYXR0cmlidXRlcxgDIAMoCzIOLmVkZ2UudjEuTGFiZWxCC+LHGAcoEDIDa2V5EigKB3VyZ2VuY3kYBCABKA4yFy5lZGdlLnYxLk1lc3NhZ2VVcmdlbmN5Eh8KDmNvcnJlbGF0aW9uX2lkGAUgASgJQgfixxgDIIABIj8KFlB1Ymxpc2hNZXNzYWdlUmVzcG9uc2USEAoIc2VxdWVuY2UYASABKAQSEwoLc3Vic2NyaWJlcnMYAiABKA0ilQEKE1JlYWRNZXNzYWdlc1JlcXVlc3QSJAoGZmlsdGVyGAEgASgLMhQuZWRnZS52MS5Ub3BpY0ZpbHRlchIlCg5hZnRlcl9zZXF1ZW5jZRgCIAEoBEIN4scYCUD/////////DxIWCgVsaW1pdBgDIAEoDUIH4scYA0DoBxIZCgd3YWl0X21zGAQgASgNQgjixxgEQKjDASJuChRSZWFkTWVzc2FnZXNSZXNwb25zZRInCghtZXNzYWdlcxgBIAMoCzIVLmVkZ2UudjEuVG9waWNNZXNzYWdlEhUKDWxhc3Rfc2VxdWVuY2UYAiABKAQSFgoOZmlyc3Rfc2VxdWVuY2UYAyABKAQiGgoYTGlzdFN1YnNjcmlwdGlvbnNSZXF1ZXN0IkkKGUxpc3RTdWJzY3JpcHRpb25zUmVzcG9uc2USLAoNc3Vic2NyaXB0aW9ucxgBIAMoCzIVLmVkZ2UudjEuU3Vic2NyaXB0aW9uItIBCgxTdWJzY3JpcHRpb24SEgoKc3Vic2NyaWJlchgBIAEoCRIPCgd0YXNrX2lkGAIgASgJEiQKBmZpbHRlchgDIAEoCzIULmVkZ2UudjEuVG9waWNGaWx0ZXISDQoFZ3JvdXAYBCABKAkSIwoIb3ZlcmZsb3cYBSABKA4yES5lZGdlLnYxLk92ZXJmbG93Eg4KBnF1ZXVlZBgGIAEoDRITCgtxdWV1ZV9saW1pdBgHIAEoDRINCgV0YWtlbhgIIAEoBBIPCgdkcm9wcGVkGAkgASgEIkcKFkxpc3REZWFkTGV0dGVyc1JlcXVlc3QSFQoFZ3JvdXAYASABKAlCBuLHGAIgfxIWCgVsaW1pdBgCIAEoDUIH4scYA0DoByI/ChdMaXN0RGVhZExldHRlcnNSZXNwb25zZRIkCgdsZXR0ZXJzGAEgAygLMhMuZWRnZS52MS5EZWFkTGV0dGVyIo0BCgpEZWFkTGV0dGVyEiYKB21lc3NhZ2UYASABKAsyFS5lZGdlLnYxLlRvcGljTWVzc2FnZRINCgVncm91cBgCIAEoCRIQCghhdHRlbXB0cxgDIAEoDRIOCgZyZWFzb24YBCABKAkSJgoCYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wKp4BCg5NZXNzYWdlVXJnZW5jeRIfChtNRVNTQUdFX1VSR0VOQ1lfVU5TUEVDSUZJRUQQABIXChNNRVNTQUdFX1VSR0VOQ1lfTE9XEAESGgoWTUVTU0FHRV9VUkdFTkNZX05PUk1BTBACEhgKFE1FU1NBR0VfVVJHRU5DWV9ISUdIEAMSHAoYTUVTU0FHRV9VUkdFTkNZX0NSSVRJQ0FMEAQqhgEKCE92ZXJmbG93EhgKFE9WRVJGTE9XX1VOU1BFQ0lGSUVEEAASGAoUT1ZFUkZMT1dfRFJPUF9PTERFU1QQARIYChRPVkVSRkxPV19EUk9QX05FV0VTVBACEhcKE09WRVJGTE9XX0RJU0NPTk5FQ1QQAxITCg9PVkVSRkxPV19SRUZVU0UQBDLpAgoGVG9waWNzElEKDlB1Ymxpc2hNZXNzYWdlEh4uZWRnZS52MS5QdWJsaXNoTWVzc2FnZVJlcXVlc3QaHy5lZGdlLnYxLlB1Ymxpc2hNZXNzYWdlUmVzcG9uc2USUAoMUmVhZE1lc3NhZ2VzEhwuZWRnZS52MS5SZWFkTWVzc2FnZXNSZXF1ZXN0Gh0uZWRnZS52MS5SZWFkTWVzc2FnZXNSZXNwb25zZSIDkAIBEl8KEUxpc3RTdWJzY3JpcHRpb25zEiEuZWRnZS52MS5MaXN0U3Vic2NyaXB0aW9uc1JlcXVlc3QaIi5lZGdlLnYxLkxpc3RTdWJzY3JpcHRpb25zUmVzcG9uc2UiA5ACARJZCg9MaXN0RGVhZExldHRlcnMSHy5lZGdlLnYxLkxpc3REZWFkTGV0dGVyc1JlcXVlc3QaIC5lZGdlLnYxLkxpc3REZWFkTGV0dGVyc1Jlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_edge_v1_rules, file_edge_v1_runtimes, file_google_protobuf_timestamp]);
 
 /**
  * A message that was published.
@@ -363,7 +363,7 @@ export type Subscription = Message<"edge.v1.Subscription"> & {
   filter?: TopicFilter | undefined;
 
   /**
-   * Its group; empty when it has none.
+   * Its group, as in `poet/crew`: each agent has its own; empty when it has none.
    *
    * @generated from field: string group = 4;
    */
@@ -377,7 +377,7 @@ export type Subscription = Message<"edge.v1.Subscription"> & {
   overflow: Overflow;
 
   /**
-   * Messages in its queue.
+   * Messages in its queue; of a member of a group, those that it has and has not settled.
    *
    * @generated from field: uint32 queued = 6;
    */
@@ -419,7 +419,7 @@ export const SubscriptionSchema: GenMessage<Subscription> = /*@__PURE__*/
  */
 export type ListDeadLettersRequest = Message<"edge.v1.ListDeadLettersRequest"> & {
   /**
-   * Only of this group. Empty means of all.
+   * Only of this group, as in `poet/crew`. Empty means of all.
    *
    * @generated from field: string group = 1;
    */
@@ -475,7 +475,7 @@ export type DeadLetter = Message<"edge.v1.DeadLetter"> & {
   message?: TopicMessage | undefined;
 
   /**
-   * The group.
+   * The group, as in `poet/crew`.
    *
    * @generated from field: string group = 2;
    */
@@ -600,7 +600,8 @@ export const Overflow = {
   DISCONNECT: 3,
 
   /**
-   * Publishing fails with EXHAUSTED, for this message and everybody. Only for topics where losing is worse than standing still.
+   * Publishing fails with EXHAUSTED, for this message and everybody. Only for topics where losing is worse than standing still. Facts
+   * of the node cannot be refused: they end such a subscription as DISCONNECT does.
    *
    * @generated from enum value: OVERFLOW_REFUSE = 4;
    */
@@ -621,14 +622,22 @@ export const OverflowSchema: GenEnum<Overflow> = /*@__PURE__*/
   enumDesc(file_edge_v1_topics, 1);
 
 /**
- * The topics of one node, as operators use them. Facts of the node are topics, too: each event is published as `node.CASE`, as in
- * `node.task`, and `node.CASE.NAME` where it is about something with a name. Reachable over the same three doors as Runtimes.
+ * The topics of one node, as operators use them. Facts of the node are topics, too: each event is published once, as JSON of
+ * edge.v1.Event, as `node.CASE`, as in `node.engine`, or `node.CASE.NAME` where it is about something with a name, as in
+ * `node.task.poet`; what a name has beside letters, digits, `-` and `_` becomes `_`. What the tasks of a tree tell each other is on
+ * `tree.ROOT`. Nobody publishes to topics that begin with `node` or `tree`, and `*` or `>` at the beginning of a pattern does not
+ * stand for `tree`.
+ *
+ * A message is on the node's disk before its publisher has the answer and before any subscriber gets it: a crash loses none that was
+ * acknowledged, and gives no place twice. Messages that are published at the same time share one write to the disk.
+ * Reachable over the same three doors as Runtimes.
  *
  * @generated from service edge.v1.Topics
  */
 export const Topics: GenService<{
   /**
-   * Publishes a message. Fails with INVALID, EXHAUSTED (a subscriber whose queue is full wants publishers to wait or fail).
+   * Publishes a message. Fails with INVALID, DENIED (the topic is the node's own, or a tree's), EXHAUSTED (a subscriber whose queue is
+   * full wants publishers to wait or fail; the disk is full, or cannot keep up). Under the same command id it is published once.
    *
    * @generated from rpc edge.v1.Topics.PublishMessage
    */

@@ -32,7 +32,7 @@ export async function publishFacts(
   let place = placeIn(sql, journal);
   for await (const _ of journal.changes.wakes(signal)) {
     while (place < journal.lastSequence && !signal.aborted) {
-      const events = journal.history({ afterSequence: BigInt(place), limit: atOnce, runtime: "" });
+      const events = journal.history({ afterSequence: BigInt(place), limit: atOnce, runtime: "", agent: "" });
       const next = Number(events.at(-1)?.sequence ?? journal.lastSequence); // Nothing but results was left.
       const drafts = events.flatMap(({ event }) => (event ? [draftOf(event)] : []));
       try {

@@ -1,7 +1,7 @@
 import type { TopicMessage } from "../../../gen/edge/v1/topics_pb.ts";
+import { Bell } from "../../base/bell.ts";
 import type { Clock } from "../../base/clock.ts";
 import { failure } from "../../base/failure.ts";
-import { Bell } from "./bell.ts";
 import { type Wanted, wantedBy } from "./filter.ts";
 import type { GroupPlace, PlaceChanges } from "./group-place.ts";
 import type { Log } from "./log.ts";

@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { Overflow, type TopicMessage } from "../../../gen/edge/v1/topics_pb.ts";
+import { Bell } from "../../base/bell.ts";
 import { type Failure, failure } from "../../base/failure.ts";
-import { Bell } from "./bell.ts";
 import { type Wanted, wantedBy } from "./filter.ts";
 import type { Log } from "./log.ts";
 import { Queue } from "./queue.ts";

@@ -3,7 +3,7 @@ import { createSecureServer } from "node:http2";
 import type { TLSSocket } from "node:tls";
 import { failure } from "../../base/failure.ts";
 import { listen } from "../../base/listen.ts";
-import { answering, type HttpRequest } from "../../wire/answering.ts";
+import { answering } from "../../wire/answering.ts";
 import { toConnectError } from "../../wire/failures.ts";
 import { minTlsVersion } from "../../wire/tls.ts";
 import type { ServerCertificate, ServerIdentity } from "../enrolment/index.ts";
@@ -43,7 +43,7 @@ export interface Api extends AsyncDisposable {
  */
 export async function openApi({ host, port, certificate, rooms }: ApiOptions): Promise<Api> {
   const stopping = new AbortController();
-  const values = (request: HttpRequest) => fromAddress(request.socket.remoteAddress);
+  const answer = answering(routesOf(rooms, stopping.signal), rooms.log);
   const server = createSecureServer({
     ...secureContext(certificate.current),
     allowHTTP1: true,
@@ -51,7 +51,9 @@ export async function openApi({ host, port, certificate, rooms }: ApiOptions): P
     settings: { maxConcurrentStreams },
   });
   endIdle(server, idleMs);
-  server.on("request", answering(routesOf(rooms, stopping.signal), { log: rooms.log, values }));
+  server.on("request", (request, response) => {
+    answer(request, response, fromAddress(request.socket.remoteAddress));
+  });
   server.on("tlsClientError", (error) => rooms.log.debug({ error }, "caller could not connect"));
   server.on("sessionError", (error) => rooms.log.debug({ error }, "connection to a caller broke"));
   const sockets = new Set<TLSSocket>();

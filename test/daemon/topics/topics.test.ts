@@ -148,7 +148,7 @@ test("a full queue does what its subscriber chose, and nobody else notices", asy
   // The first drop is told at once, the others together, here at the end.
   topics[Symbol.dispose]();
   const told = at.journal
-    .history({ afterSequence: 0n, limit: 100, runtime: "" })
+    .history({ afterSequence: 0n, limit: 100, runtime: "", agent: "" })
     .map(({ event }) => event?.fact);
   const counts = told.map((fact) => (fact?.case === "messagesDropped" ? Number(fact.value.count) : 0));
   assert.deepEqual(counts, [1, 1, 1, 1]);
