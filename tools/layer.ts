@@ -36,9 +36,18 @@ export function addFile(layer: Layer, path: string, content: Buffer, mode = 0o64
   layer.set(path, { kind: "file", mode, content });
 }
 
+export function addLink(layer: Layer, path: string, target: string): void {
+  layer.set(path, { kind: "link", target });
+}
+
 /** Adds a program of this machine at `path`, and every shared library it loads where its loader looks for them. */
 export async function addProgram(layer: Layer, path: string, source: string): Promise<void> {
   addFile(layer, path, await readFile(await realpath(source)), 0o755);
+  await addLibraries(layer, source);
+}
+
+/** Adds every shared library that a program or a library of this machine loads. */
+export async function addLibraries(layer: Layer, source: string): Promise<void> {
   for (const library of await librariesOf(source)) addFile(layer, library, await readFile(library), 0o755);
 }
 
@@ -50,8 +59,7 @@ export async function addBusybox(layer: Layer, some?: readonly string[]): Promis
   });
   await addProgram(layer, "/bin/busybox", source);
   for (const applet of some ?? stdout.split("\n")) {
-    if (applet !== "" && applet !== "busybox")
-      layer.set(`/bin/${applet}`, { kind: "link", target: "busybox" });
+    if (applet !== "" && applet !== "busybox") addLink(layer, `/bin/${applet}`, "busybox");
   }
 }
 
