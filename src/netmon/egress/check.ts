@@ -13,15 +13,16 @@ import type { Guard } from "./ruleset.ts";
 /** What is asked, checked: nothing else gets into the words that nft reads. @throws {Failure} invalid. */
 export function checkedGuard(request: GuardEgressRequest): Guard {
   const { resolver, ranges, closed } = request;
-  const { address = "", port = 0 } = resolver ?? {};
+  const { address = "", port = 0, knownAs = "" } = resolver ?? {};
   refuse([
     ...violationsOf(GuardEgressRequestSchema, request),
-    ...(isIPv4(address) ? [] : [{ field: "resolver.address", message: "must be an IPv4 address" }]),
+    ...addressViolations("resolver.address", address),
+    ...addressViolations("resolver.known_as", knownAs),
     ...ranges.flatMap(({ cidr }, index) => rangeViolations(`ranges[${index}].cidr`, cidr)),
     ...closed.flatMap((cidr, index) => rangeViolations(`closed[${index}]`, cidr)),
   ]);
   return {
-    resolver: { address, port },
+    resolver: { address, port, knownAs },
     ranges: ranges.map((range) => ({ ...range, cidr: subnetOf(range.cidr) ?? "" })),
     closed: closed.map((cidr) => subnetOf(cidr) ?? ""),
   };
@@ -39,6 +40,10 @@ export function checkOpening(request: AllowEgressRequest): void {
         : [{ field: `addresses[${index}]`, message: "must be an IPv4 or IPv6 address" }],
     ),
   ]);
+}
+
+function addressViolations(field: string, address: string): FieldViolation[] {
+  return isIPv4(address) ? [] : [{ field, message: "must be an IPv4 address" }];
 }
 
 function rangeViolations(field: string, cidr: string): FieldViolation[] {

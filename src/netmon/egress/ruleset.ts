@@ -12,15 +12,16 @@ const [mostDenied, mostNames] = [1024, 4096];
 
 /** What a namespace is to be closed but for, checked: addresses and ranges as the kernel writes them. */
 export type Guard = Pick<GuardEgressRequest, "ranges" | "closed"> & {
-  resolver: { address: string; port: number };
+  resolver: { address: string; port: number; knownAs: string };
 };
 
 /**
  * The rules for nft(8), which takes them all or none. What is denied is told to the program at once: a reset of TCP, the error of
- * a send for the rest. A packet with options of IP (such as a way that it would take) is none of a program of ours.
+ * a send for the rest. 127.0.0.11 is the engine's own name server in a namespace, which would carry any question out; it is closed before
+ * the engine sends its port elsewhere. A packet with options of IP (such as a way that it would take) is none of a program of ours.
  */
 export function rulesetOf({ resolver, ranges, closed }: Guard): string {
-  const { address, port } = resolver;
+  const { address, port, knownAs } = resolver;
   return `table ${table}
 delete table ${table}
 table ${table} {
@@ -33,12 +34,15 @@ table ${table} {
   counter others { }
   chain resolver {
     type nat hook output priority -110; policy accept;
-    ip daddr ${address} udp dport 53 dnat ip to ${address}:${port}
-    ip daddr ${address} tcp dport 53 dnat ip to ${address}:${port}
+    ip daddr ${knownAs} udp dport 53 dnat ip to ${address}:${port}
+    ip daddr ${knownAs} tcp dport 53 dnat ip to ${address}:${port}
+  }
+  chain engine {
+    type filter hook output priority -150; policy accept;
+    ip daddr 127.0.0.11 goto denied
   }
   chain output {
     type filter hook output priority 0; policy drop;
-    ip daddr 127.0.0.11 goto denied
     oif lo accept
     ct state established,related accept
     ct state invalid drop
