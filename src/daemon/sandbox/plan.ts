@@ -160,5 +160,9 @@ function mountsOf({ ask, folder, mounts }: CellPlan): Docker.MountSettings[] {
 }
 
 function logLimitsOf({ log }: AgentSpec): Record<string, string> {
-  return { "max-size": String(log?.fileBytes || 10_000_000n), "max-file": String(log?.files || 3) };
+  return {
+    compress: "false",
+    "max-size": String(log?.fileBytes || 10_000_000n),
+    "max-file": String(log?.files || 3),
+  };
 }

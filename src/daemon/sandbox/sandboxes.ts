@@ -194,6 +194,9 @@ export class Sandboxes implements AsyncDisposable {
     }
     const known = new Set([...listing.cells.map(({ id }) => id), ...this.#live.keys()]);
     for (const id of await cellFolders(folder)) if (!known.has(id)) await this.#release(id);
+    for (const cell of listing.cells) {
+      for (const provider of this.#hands.providers) await provider.adopt?.(cell, join(folder, cell.id));
+    }
     return listing.cells;
   }
 
