@@ -4,11 +4,13 @@ import { AgentSpecSchema } from "../../../gen/edge/v1/agents_pb.ts";
 import { asFailure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
+import { aborted } from "../../base/tasks.ts";
 import { answering, type HttpRequest, type HttpResponse, hostOf, refuse } from "../../wire/answering.ts";
 import { toConnectError } from "../../wire/failures.ts";
 import type { Gateway } from "../gateway/index.ts";
 import type { Journal } from "../journal/index.ts";
 import type { CellAsk, CellIdentity, Provider, Provision } from "../sandbox/index.ts";
+import type { TreeTasks } from "../tasks/index.ts";
 import { type Asker, askedBy } from "./asker.ts";
 import { Calls } from "./calls.ts";
 import { Doors } from "./doors.ts";
@@ -19,7 +21,9 @@ import { Locks } from "./locks.ts";
 import type { Room } from "./room.ts";
 import { routesOf } from "./routes.ts";
 
-export interface BrokerOptions extends Omit<Room, "calls" | "locks" | "incidents"> {
+export interface BrokerOptions extends Omit<Room, "calls" | "locks" | "incidents" | "tasks"> {
+  /** They need cells, and cells need the broker: so they come when both are there. */
+  tasks: () => TreeTasks;
   sql: Sql;
   journal: Pick<Journal, "record">;
   log: Logger;
@@ -47,8 +51,12 @@ export class Broker implements Provider, AsyncDisposable {
     this.#owned = new DisposableStack();
     const locks = this.#owned.use(new Locks(clock, new Fences(sql)));
     const incidents = this.#owned.use(new Incidents(options));
-    this.#room = { ...options, calls: new Calls(clock), locks, incidents };
-    this.#owned.defer(tasks.onFinal(({ id }) => locks.ended(id)));
+    this.#room = {
+      ...{ ...options, calls: new Calls(clock), locks, incidents },
+      get tasks() {
+        return tasks();
+      },
+    };
     const answer = answering(routesOf(this.#room, log, this.#stopping.signal), log);
     this.#doors = new Doors((cell, request, response) => {
       const asker = this.#askerOf(cell);
@@ -62,14 +70,22 @@ export class Broker implements Provider, AsyncDisposable {
     return new Broker(options);
   }
 
+  /** Frees what tasks held that have ended, until the signal is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { tasks, locks } = this.#room;
+    using stack = new DisposableStack();
+    stack.defer(tasks.onFinal(({ id }) => locks.ended(id)));
+    await aborted(signal);
+  }
+
   /** Opens the socket of a cell that is about to be made. */
   async prepare(ask: CellAsk, folder: string): Promise<Provision> {
-    await this.reopen(ask, folder);
+    await this.adopt(ask, folder);
     return { mounts: [], env: {} };
   }
 
   /** Opens the socket of a cell of a former life of the daemon again: where its program looks for it. */
-  async reopen({ id, agent, version }: CellIdentity, folder: string): Promise<void> {
+  async adopt({ id, agent, version }: CellIdentity, folder: string): Promise<void> {
     this.#limits.set(id, new CellLimits(this.#options.clock));
     await this.#doors.open({ id, agent, version }, join(folder, socketName));
   }
@@ -88,7 +104,7 @@ export class Broker implements Provider, AsyncDisposable {
   }
 
   #askerOf(cell: CellIdentity): Asker {
-    const { agents, tasks, clock } = this.#options;
+    const { agents, tasks, clock } = this.#room;
     return {
       cell,
       // Of an agent that was removed meanwhile nothing is allowed any more.

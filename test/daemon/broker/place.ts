@@ -69,7 +69,8 @@ export function openPlace(folder: string): Place {
     embed: () => Promise.reject(failure("unsupported", "no model here")),
   });
   const broker = Broker.open({
-    ...{ sql, journal, clock: systemClock, log, topics, tasks, sessions, memory },
+    ...{ sql, journal, clock: systemClock, log, topics, sessions, memory },
+    tasks: () => tasks,
     agents: { specOf: (name) => specs.get(name), has: (name) => specs.has(name) },
     policy: {
       judge: (_, asked) => ("command" in asked ? (denials.get(asked.command) ?? []) : []),
@@ -86,6 +87,8 @@ export function openPlace(folder: string): Place {
     },
     isDebug: () => false,
   });
+  const stop = new AbortController();
+  const running = broker.run(stop.signal);
   let last = 0;
   return {
     ...{ broker, topics, tasks, journal, denials, noted },
@@ -95,7 +98,7 @@ export function openPlace(folder: string): Place {
       const at = join(folder, id);
       mkdirSync(at, { recursive: true });
       if (!isWarm) tasks.claim(id, create(TaskSchema, { id: taskId, agent, rootId }));
-      await broker.reopen({ id, agent, version: 1 }, at);
+      await broker.adopt({ id, agent, version: 1 }, at);
       return join(at, "broker.sock");
     },
     facts: () =>
@@ -103,6 +106,8 @@ export function openPlace(folder: string): Place {
         .history({ afterSequence: 0n, limit: 1_000, runtime: "", agent: "" })
         .flatMap(({ event }) => (event ? [event.fact] : [])),
     async [Symbol.asyncDispose]() {
+      stop.abort();
+      await running;
       await broker[Symbol.asyncDispose]();
       topics[Symbol.dispose]();
       memory[Symbol.dispose]();
