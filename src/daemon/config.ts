@@ -3,6 +3,7 @@ import { milliseconds, optional, path } from "../base/setting-kinds.ts";
 import type { Setting, Settings, SettingValues } from "../base/settings.ts";
 import { defaultNetmonSocket, defaultStateFolder, logSettings } from "../wire/settings.ts";
 import { credentialSettings } from "./credentials/index.ts";
+import { egressSettings } from "./egress/index.ts";
 import { llmSettings } from "./gateway/index.ts";
 import { imageSettings } from "./images/index.ts";
 import { allowSetting } from "./invoke/index.ts";
@@ -68,6 +69,7 @@ export function daemonSettings({ env, uid, home }: Surroundings) {
     ...memorySettings,
     ...credentialSettings(env),
     ...llmSettings,
+    ...egressSettings,
     ...logSettings,
   } satisfies Settings;
 }

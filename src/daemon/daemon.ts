@@ -16,6 +16,7 @@ import type { DaemonConfig, DaemonSettings } from "./config.ts";
 import { schema as controlSchema, Line } from "./control/index.ts";
 import { credentialsSchema } from "./credentials/index.ts";
 import { Decommission, schema as decommissionSchema } from "./decommission/index.ts";
+import { Egress, schema as egressSchema, egressSettingsOf } from "./egress/index.ts";
 import { Engine } from "./engine/index.ts";
 import { gatewaySchema } from "./gateway/index.ts";
 import { credentialsIn, expiryOf } from "./identity/index.ts";
@@ -88,6 +89,7 @@ export async function openDaemon({
     credentialsSchema,
     gatewaySchema,
     sessionsSchema,
+    egressSchema,
   ];
   const sql = opened.use(Sql.open(join(dataDir, "daemon.db"), schemas, clock.now));
   const journal = Journal.open(sql, { now: clock.now });
@@ -163,6 +165,13 @@ export async function openDaemon({
       agents: { naming: () => [], specOf: () => undefined },
     }),
   );
+  const egress = opened.use(
+    Egress.open({
+      ...{ sql, journal, audit, clock, log, socket: config["netmon.socket"] },
+      settings: egressSettingsOf(config),
+      taskOf: () => undefined,
+    }),
+  );
   const invoke = opened.use(Invoke.open({ sql, journal, allow: config["invoke.allow"], runtimes }));
   const leaving = Decommission.open({ sql, journal, log, credentials, runtimes, network });
   const topics = opened.use(Topics.open({ sql, journal, clock, kept: topicsKeptOf(config) }));
@@ -222,6 +231,7 @@ export async function openDaemon({
         (stop) => runtimes.run(stop),
         (stop) => oversight.run(stop),
         (stop) => secrets.run(stop),
+        (stop) => egress.run(stop),
         (stop) => images.run(stop),
         (stop) => metrics.run(stop),
         (stop) => publishFacts({ topics, journal, sql, clock, log }, stop),

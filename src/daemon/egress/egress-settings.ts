@@ -1,4 +1,4 @@
-import { isIP } from "node:net";
+import { Resolver } from "node:dns";
 import { list, optional, port } from "../../base/setting-kinds.ts";
 import type { Settings, SettingValues } from "../../base/settings.ts";
 
@@ -6,31 +6,31 @@ import type { Settings, SettingValues } from "../../base/settings.ts";
 export const egressSettings = {
   "egress.resolver_port": port({
     default: 10053,
-    doc: "Port of the node's own address on the network of agents where their questions for names are answered, UDP and TCP.",
+    doc: "Port of the node's own address on the network of agents where what they ask of names is answered, UDP and TCP.",
   }),
   "egress.name_servers": optional(
     list({
       default: [],
-      isItem: (text) => isNameServer(text),
+      isItem: isNameServer,
       most: 8,
-      allowed: "addresses, each with a port if it is not 53, separated by commas",
-      doc: "Who is asked what names mean for agents; those of the node when not set.",
+      allowed: "addresses such as 10.0.0.53 or [fd00::53]:5353, separated by commas",
+      doc: "Who is asked what names mean for agents; the node's own name servers when not set.",
     }),
   ),
 } satisfies Settings;
 
 function isNameServer(text: string): boolean {
-  const [, host = "", port = "53"] = /^\[?([0-9a-fA-F:.]+?)\]?(?::(\d{1,5}))?$/.exec(text) ?? [];
-  return (
-    isIP(host) !== 0 &&
-    Number(port) > 0 &&
-    Number(port) < 65_536 &&
-    (isIP(host) === 4 || /^\[|^[^\]]*$/.test(text))
-  );
+  try {
+    new Resolver().setServers([text]);
+    return true;
+  } catch {
+    return false; // The setting says what is allowed.
+  }
 }
 
 export interface EgressSettings {
   resolverPort: number;
+  /** Those of the node when there are none. */
   nameServers: readonly string[];
 }
 
