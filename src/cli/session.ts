@@ -127,7 +127,7 @@ export function defineSession(noun: Command, run: Run): void {
       const request = create(AppendMessagesRequestSchema, { sessionId, messages: [{ ...by, content }] });
       await withNode(run, async (door, target) => {
         await change(run, door, target, "appendMessages", request, wait, ({ session }) => {
-          return `session ${session?.id} has ${session?.messages} messages\n`;
+          return `message ${session?.messages} of session ${session?.id}\n`;
         });
       });
     });

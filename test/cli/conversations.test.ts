@@ -81,10 +81,7 @@ test("a conversation is kept, read, closed, exported whole, and forgotten", asyn
     "line=2",
   ];
   const id = (await said(begin)).trim();
-  assert.equal(
-    await said(["session", "append", id, "Good\x1b[2J morning"]),
-    `session ${id} has 1 messages\n`,
-  );
+  assert.equal(await said(["session", "append", id, "Good\x1b[2J morning"]), `message 1 of session ${id}\n`);
   await said(["session", "append", id, "--role", "assistant"], "Good night\nMoon\n");
   const [told, first] = (await said(["session", "get", id])).split(/^1 /m);
   assert.match(told ?? "", /state +active: \S+ began it\n.*closes +in 4m 5\ds, if nothing comes/s);
