@@ -18,7 +18,7 @@ const answerBytes = 768 << 10;
 
 /** Whether a task may have another child, by its agent's rights and by those of all above it. @throws {Failure} denied. */
 export function mustAllowChild(
-  { store, get }: { store: Ledger["store"]; get: (id: string) => TaskRecord | undefined },
+  ledger: Ledger,
   specOf: (task: TaskRecord) => AgentSpec | undefined,
   { parent, request }: { parent: TaskRecord; request: SpawnTaskRequest },
 ): void {
@@ -31,7 +31,7 @@ export function mustAllowChild(
   if (priorities.indexOf(priorityOf(request.priority)) > priorities.indexOf(parent.priority)) {
     throw failure("denied", `a child is not more urgent than its parent, which is ${parent.priority}`);
   }
-  for (let above: TaskRecord | undefined = parent; above; above = get(above.parentId)) {
+  for (let above: TaskRecord | undefined = parent; above; above = ledger.get(above.parentId)) {
     const rights = specOf(above)?.rights;
     const depth = rights?.spawnDepth || usual.depth;
     const total = rights?.spawnTotal || usual.total;
@@ -41,7 +41,7 @@ export function mustAllowChild(
         `below task ${above.id} tasks may be ${depth} deep: rights.spawn_depth of ${above.agent} says so`,
       );
     }
-    if (store.countBelow(above.id) >= total) {
+    if (ledger.store.countBelow(above.id) >= total) {
       throw failure(
         "denied",
         `below task ${above.id} there may be ${total} tasks: rights.spawn_total of ${above.agent} says so`,
@@ -51,12 +51,8 @@ export function mustAllowChild(
 }
 
 /** Whether one task is below another. */
-export function isBelow(
-  { get }: { get: (id: string) => TaskRecord | undefined },
-  aboveId: string,
-  task: TaskRecord,
-): boolean {
-  for (let one: TaskRecord | undefined = task; one && one.parentId !== ""; one = get(one.parentId)) {
+export function isBelow(ledger: Ledger, aboveId: string, task: TaskRecord): boolean {
+  for (let one: TaskRecord | undefined = task; one && one.parentId !== ""; one = ledger.get(one.parentId)) {
     if (one.parentId === aboveId) return true;
   }
   return false;

@@ -46,10 +46,10 @@ export class Tree implements TreeTasks {
     const known =
       request.key !== "" && ledger.store.children(parentId).find(({ spawnKey }) => spawnKey === request.key);
     if (known) return messageOf(ledger.get(known.id) ?? known);
-    const deployed = agents.current(request.agent);
-    if (!deployed) throw failure("not_found", `there is no agent ${request.agent}`);
     const specOf = ({ agent, version }: TaskRecord) => agents.version(agent, version)?.spec;
     mustAllowChild(ledger, specOf, { parent, request });
+    const deployed = agents.current(request.agent);
+    if (!deployed) throw failure("not_found", `there is no agent ${request.agent}`);
     mustHaveRoom(ledger, options, request.input.length);
     const origin = {
       id: newId("task"),
