@@ -36,7 +36,7 @@ async function runtime(init: RuntimeInit, { yaml = "", totals = {} as Totals } =
   return judge(await rulesetFrom(yaml), given).map(({ rule, value }) => [rule, value]);
 }
 
-async function command(yaml: string, name: string, request: Message, door = Door.HUB, nowMs = 0) {
+async function command(yaml: string, name: string, request: Message, door: Door = Door.HUB, nowMs = 0) {
   const caller = create(CallerSchema, { door, actor: "operator/alice" });
   const given = { caller, nowMs, asked: { command: name, request }, totals: create(PolicyTotalsSchema) };
   return judge(await rulesetFrom(yaml), given);
