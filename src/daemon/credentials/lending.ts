@@ -61,6 +61,7 @@ export class Lending implements Provider {
       const userId = spec.userId || defaultUserId;
       const source = join(own, cell);
       try {
+        for (const { name } of lent) (await this.#options.lendable(name)).value.fill(0); // All of them, or none is lent.
         await makeLentFolder(source);
         for (const { name, file } of lent) {
           const loan = { cell, file: file || name, name, userId };
