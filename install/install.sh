@@ -273,6 +273,8 @@ start_with_systemd() {
   for one in nsenter unshare setpriv; do
     command -v "$one" >/dev/null || refuse "netmon needs the program $one: install util-linux"
   done
+  command -v nft >/dev/null || install_package nftables nftables ||
+    say "agents that may connect somewhere need the program nft: install nftables"
   for one in $programs; do
     sed -e "s|@PREFIX@|$prefix/current|g" -e "s|@SETTINGS@|$settings|g" -e "s|@DATA@|$data|g" \
       "$prefix/current/systemd/orchestrator-$one.service" >"$units/orchestrator-$one.service"

@@ -11,7 +11,7 @@ FROM node:24.21.0-bookworm-slim
 LABEL org.opencontainers.image.title="Orchestrator Agent netmon" \
       org.opencontainers.image.licenses="MIT"
 RUN apt-get update \
- && apt-get install -y --no-install-recommends bpftool busybox-static iproute2 iptables util-linux \
+ && apt-get install -y --no-install-recommends bpftool busybox-static iproute2 iptables nftables util-linux \
  && rm -rf /var/lib/apt/lists/*
 WORKDIR /opt/orchestrator
 COPY --from=build /src/bin bin

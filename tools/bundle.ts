@@ -12,10 +12,11 @@ import { addBusybox, addFile, addProgram, emptyLayer, type Layer, packLayer } fr
 
 const root = new URL("..", import.meta.url).pathname;
 
-/** What netmon calls, from this machine: iproute2's programs and util-linux's. The rest are applets of busybox. */
+/** What netmon calls, from this machine: programs of iproute2, nftables and util-linux. The rest are applets of busybox. */
 const called = [
   "/usr/sbin/ip",
   "/usr/sbin/bridge",
+  "/usr/sbin/nft",
   "/usr/bin/nsenter",
   "/usr/bin/unshare",
   "/usr/bin/setpriv",

@@ -121,7 +121,9 @@ function ofNobody<T extends v.InferOutput<typeof labelled>>(
   }
   return all.filter(({ Labels }) => {
     const isOwn = own === undefined || Labels?.[label.instance] === own;
-    return !isOwn || !names.has(Labels?.[label.runtime] ?? "");
+    // Cells of agents come and go, and the daemon sees to them.
+    const isOfAgents = Labels?.[label.cell] !== undefined || Labels?.[label.holder] !== undefined;
+    return !isOwn || !(isOfAgents || names.has(Labels?.[label.runtime] ?? ""));
   });
 }
 

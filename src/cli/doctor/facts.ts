@@ -10,6 +10,7 @@ export const programs = {
   ip: "iproute2",
   nsenter: "util-linux",
   iptables: "iptables",
+  nft: "nftables",
   "busybox udhcpc": "busybox-static",
   "busybox arping": "busybox-static",
 } as const;
