@@ -18,6 +18,7 @@ const benchmarks = {
   hub: () => import("./hub.ts"),
   netmon: () => import("./netmon.ts"),
   lan: () => import("./lan.ts"),
+  topics: () => import("./topics.ts"),
 } satisfies Record<string, () => Promise<{ measure(): Promise<Section> }>>;
 
 const [only = ""] = process.argv.slice(2);
