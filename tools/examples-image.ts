@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import type Docker from "dockerode";
+import Docker from "dockerode";
 import { addBusybox, addFile, addLibraries, addLink, addProgram, emptyLayer, type Layer } from "./layer.ts";
 import { type Making, makeOwnImage } from "./own-image.ts";
 
@@ -23,9 +23,9 @@ print(json.dumps([os.path.realpath(sys.executable), *files, os.__file__]))
 `;
 
 /**
- * Makes sure that the engine has the image of the examples, without any registry: this machine's Node, Python, curl and busybox with
- * what they load, and the programs of examples/. About two seconds; at once when the engine has the very same.
- * @returns whether it had to be made. @throws {Error} when one of these programs is not here, or the engine refuses.
+ * Makes sure that the engine has the image of the examples, without any registry: this machine's Node and busybox, and its Python and
+ * curl if it has them, with what they load, and the programs of examples/. About two seconds; at once when the engine has the very same.
+ * @returns whether it had to be made. @throws {Error} when there is no busybox, or the engine refuses.
  */
 export async function buildExamplesImage(
   docker: Docker,
@@ -38,8 +38,10 @@ export async function buildExamplesImage(
     const files = emptyLayer();
     await addBusybox(files);
     await addProgram(files, "/usr/bin/node", process.execPath);
-    await addProgram(files, "/usr/bin/curl", "/usr/bin/curl");
-    await addPython(files);
+    const without = (what: string) => () =>
+      making.onProgress?.(`no ${what} here, so some examples do not run`);
+    await addProgram(files, "/usr/bin/curl", "/usr/bin/curl").catch(without("curl"));
+    await addPython(files).catch(without("python3"));
     for (const [path, bytes] of programs) addFile(files, join("/opt/examples", path), bytes);
     return files;
   };
@@ -58,9 +60,7 @@ async function examplePrograms(): Promise<Map<string, Buffer>> {
 
 /** Adds Python where it is here, with as much of its library as the examples load: the whole would be 50 MB. */
 async function addPython(layer: Layer): Promise<void> {
-  const { stdout } = await run("python3", ["-I", "-c", loadedFiles]).catch((cause: unknown) => {
-    throw new Error("python3 does not run: install the Debian package python3", { cause });
-  });
+  const { stdout } = await run("python3", ["-I", "-c", loadedFiles]);
   const [executable = "", ...modules] = JSON.parse(stdout) as string[];
   await addProgram(layer, executable, executable);
   addLink(layer, "/usr/bin/python3", executable);
@@ -69,3 +69,5 @@ async function addPython(layer: Layer): Promise<void> {
     if (path.endsWith(".so")) await addLibraries(layer, path);
   }
 }
+
+if (import.meta.main) await buildExamplesImage(new Docker(), { onProgress: console.log });
