@@ -1,5 +1,13 @@
 import { failure } from "../base/failure.ts";
 import type { CommandCase } from "../wire/commands.ts";
+import {
+  type Agents,
+  deployAgent,
+  getAgent,
+  listAgents,
+  removeAgent,
+  rollbackAgent,
+} from "./agents/index.ts";
 import { type Audit, listAudit, verifyAudit } from "./audit/index.ts";
 import {
   type Credentials,
@@ -43,6 +51,7 @@ import {
   listSessions,
   type Sessions,
 } from "./sessions/index.ts";
+import { cancelTask, executeTask, getTask, getTaskLogs, listTasks, type Tasks } from "./tasks/index.ts";
 import {
   listDeadLetters,
   listSubscriptions,
@@ -63,15 +72,14 @@ export interface Rooms {
   credentials: Credentials;
   gateway: Gateway;
   audit: Audit;
+  agents: Agents;
+  tasks: Tasks;
   sessions: Sessions;
   memory: Memory;
   topics: Topics;
   /** The node's way out of service. */
   leaving: Decommission;
 }
-
-/** Stands for what is not built yet. */
-const notYet = (): Promise<never> => Promise.reject(failure("unsupported", "this daemon cannot do that yet"));
 
 /** Every command of the contract and who carries it out. Forgetting one does not compile. */
 const commands: Table<Rooms> = {
@@ -97,16 +105,16 @@ const commands: Table<Rooms> = {
   listEvents,
   planWishes,
   applyWishes,
-  deployAgent: notYet,
-  getAgent: notYet,
-  listAgents: notYet,
-  rollbackAgent: notYet,
-  removeAgent: notYet,
-  executeTask: notYet,
-  getTask: notYet,
-  listTasks: notYet,
-  cancelTask: notYet,
-  getTaskLogs: notYet,
+  deployAgent,
+  getAgent,
+  listAgents,
+  rollbackAgent,
+  removeAgent,
+  executeTask,
+  getTask,
+  listTasks,
+  cancelTask,
+  getTaskLogs,
   checkPolicy,
   getPolicy,
   testPolicy,

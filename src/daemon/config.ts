@@ -10,6 +10,7 @@ import { allowSetting } from "./invoke/index.ts";
 import { memorySettings } from "./memory/index.ts";
 import { policySettings } from "./policy/index.ts";
 import { sessionSettings } from "./sessions/index.ts";
+import { taskSettings } from "./tasks/index.ts";
 import { topicSettings } from "./topics/index.ts";
 import { capabilitiesSetting, devicesSetting, usualCapabilities, usualDevices } from "./wishes/index.ts";
 
@@ -64,6 +65,7 @@ export function daemonSettings({ env, uid, home }: Surroundings) {
       max: 300_000,
       doc: "Time between two samples of the node and its runtimes, in milliseconds.",
     }),
+    ...taskSettings,
     ...topicSettings,
     ...sessionSettings,
     ...memorySettings,

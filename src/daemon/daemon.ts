@@ -2,6 +2,7 @@ import { readFile } from "node:fs/promises";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
+import type { AgentSpec } from "../../gen/edge/v1/agents_pb.ts";
 import { StatusSchema } from "../../gen/edge/v1/control_pb.ts";
 import { DaemonStartedSchema, StateSetAsideSchema } from "../../gen/edge/v1/events_pb.ts";
 import type { Clock } from "../base/clock.ts";
@@ -10,7 +11,9 @@ import type { Logger } from "../base/log.ts";
 import { Sql } from "../base/sql.ts";
 import { runTasks } from "../base/tasks.ts";
 import { version } from "../wire/version.ts";
+import { agentsSchema } from "./agents/index.ts";
 import { schema as auditSchema } from "./audit/index.ts";
+import { schema as brokerSchema } from "./broker/index.ts";
 import { dispatcher } from "./commands.ts";
 import type { DaemonConfig, DaemonSettings } from "./config.ts";
 import { schema as controlSchema, Line } from "./control/index.ts";
@@ -18,6 +21,7 @@ import { credentialsSchema } from "./credentials/index.ts";
 import { Decommission, schema as decommissionSchema } from "./decommission/index.ts";
 import { Egress, schema as egressSchema, egressSettingsOf } from "./egress/index.ts";
 import { Engine } from "./engine/index.ts";
+import { openExecutions } from "./executions.ts";
 import { gatewaySchema } from "./gateway/index.ts";
 import { credentialsIn, expiryOf } from "./identity/index.ts";
 import { Images, ImagesStore, imageSettingsOf, imagesSchema } from "./images/index.ts";
@@ -31,9 +35,11 @@ import { Network, schema as networkSchema } from "./network/index.ts";
 import { machineRoots, type NodeRoom, readInventory, trafficInterfaces } from "./node/index.ts";
 import { openOversight } from "./oversight.ts";
 import { Runtimes } from "./runtimes/index.ts";
+import { Sandboxes } from "./sandbox/index.ts";
 import { openSecrets } from "./secrets.ts";
 import { Sessions, sessionSettingsOf, schema as sessionsSchema } from "./sessions/index.ts";
 import type { SettingsSource } from "./settings/index.ts";
+import { tasksSchema } from "./tasks/index.ts";
 import { publishFacts, Topics, topicsKeptOf, schema as topicsSchema } from "./topics/index.ts";
 import { instanceIdOf, schema as wishesSchema } from "./wishes/index.ts";
 import { Work, schema as workSchema } from "./work/index.ts";
@@ -90,6 +96,9 @@ export async function openDaemon({
     gatewaySchema,
     sessionsSchema,
     egressSchema,
+    agentsSchema,
+    tasksSchema,
+    brokerSchema,
   ];
   const sql = opened.use(Sql.open(join(dataDir, "daemon.db"), schemas, clock.now));
   const journal = Journal.open(sql, { now: clock.now });
@@ -101,7 +110,7 @@ export async function openDaemon({
   const oversight = await openOversight({
     ...{ config: started, source, sql, journal, clock, log },
     keyPem: (): string | undefined => line.identity?.keyPem,
-    cells: () => [],
+    cells: () => executions.cells(),
     runtimes: () => runtimes.names().length,
   });
   const { audit, policy, settings } = oversight;
@@ -112,7 +121,7 @@ export async function openDaemon({
   const engine = opened.use(new Engine(config["docker.host"]));
   const images = new Images({
     ...{ engine, store: new ImagesStore(sql), clock, log, settings: imageSettingsOf(config, dataDir) },
-    wished: (): string[] => runtimes.names(),
+    wished: (): string[] => [...runtimes.names(), ...executions.agents.imageOwners()],
   });
   const runtimes = opened.use(
     Runtimes.open({
@@ -162,23 +171,37 @@ export async function openDaemon({
   const secrets = opened.use(
     await openSecrets({
       ...{ config, sql, journal, audit, clock, log },
-      agents: { naming: () => [], specOf: () => undefined },
+      agents: {
+        naming: (credential): string[] => executions.agents.naming(credential),
+        specOf: ({ agent, version: at }): AgentSpec | undefined => executions.agents.version(agent, at)?.spec,
+      },
     }),
   );
   const egress = opened.use(
     Egress.open({
       ...{ sql, journal, audit, clock, log, socket: config["netmon.socket"] },
       settings: egressSettingsOf(config),
-      taskOf: () => undefined,
+      taskOf: (cellId): string | undefined => executions.tasks.tree.taskOfCell(cellId)?.id,
+    }),
+  );
+  const sandboxes = opened.use(
+    Sandboxes.open({
+      ...{ engine, instanceId: instanceIdOf(sql), clock, log, random },
+      folder: join(dataDir, "cells"),
+      providers: [secrets.lending, egress],
+      keptFolders: [
+        ...[dataDir, socket, config["netmon.socket"], config["credentials.lent_folder"]],
+        config["docker.host"].replace(/^unix:\/\//, ""),
+      ],
     }),
   );
   const invoke = opened.use(Invoke.open({ sql, journal, allow: config["invoke.allow"], runtimes }));
-  const leaving = Decommission.open({ sql, journal, log, credentials, runtimes, network });
+  const leaving = Decommission.open({ sql, journal, log, credentials, runtimes, sandboxes, network });
   const topics = opened.use(Topics.open({ sql, journal, clock, kept: topicsKeptOf(config) }));
   const sessions = Sessions.open({
     ...{ sql, journal, clock, log, settings: sessionSettingsOf(config) },
-    hasAgent: () => true,
-    isRunning: () => false,
+    hasAgent: (name): boolean => executions.agents.current(name) !== undefined,
+    isRunning: (taskId): boolean => executions.tasks.isUnfinished(taskId),
   });
   settings.whenChanged(() => {
     sessions.settings = sessionSettingsOf(config);
@@ -189,7 +212,16 @@ export async function openDaemon({
       embed: (ask, signal) => secrets.embed(ask, signal),
     }),
   );
+  const executions = opened.use(
+    openExecutions({
+      ...{ config, sql, journal, clock, log, random, engine, images, policy, bootId },
+      ...{ topics, sessions, memory, credentials: secrets.credentials, gateway: secrets.gateway },
+      providers: [secrets.lending, egress],
+    }),
+  );
   const dispatch = dispatcher({
+    agents: executions.agents,
+    tasks: executions.tasks,
     leaving,
     runtimes,
     node,
@@ -232,6 +264,7 @@ export async function openDaemon({
         (stop) => oversight.run(stop),
         (stop) => secrets.run(stop),
         (stop) => egress.run(stop),
+        (stop) => executions.run(stop),
         (stop) => images.run(stop),
         (stop) => metrics.run(stop),
         (stop) => publishFacts({ topics, journal, sql, clock, log }, stop),

@@ -11,7 +11,7 @@ import type { Journal } from "../journal/index.ts";
 import type { Ask } from "../work/index.ts";
 import { manifestViolations } from "./check.ts";
 import type { Deployed } from "./deployed.ts";
-import { bringImage, resolveImage } from "./image.ts";
+import { bringImage, ownerOf, resolveImage } from "./image.ts";
 import { messageOf } from "./message.ts";
 import { AgentSchedules } from "./schedules.ts";
 import { AgentStore } from "./store.ts";
@@ -78,6 +78,19 @@ export class Agents {
     return this.#store.version(name, version);
   }
 
+  /** Names of agents whose current manifest lends a credential. */
+  naming(credential: string): string[] {
+    const names = ({ spec }: Deployed) => spec.credentials.some((lent) => lent.name === credential);
+    return this.all()
+      .filter(names)
+      .map(({ name }) => name);
+  }
+
+  /** By these names the images of agents are kept. */
+  imageOwners(): string[] {
+    return this.#store.names().map(ownerOf);
+  }
+
   /** Sees to it that the engine has the image of a version. */
   async bringImage(deployed: Deployed, signal: AbortSignal): Promise<void> {
     await bringImage(this.#options, deployed, { signal, progress: () => {} });
@@ -86,13 +99,11 @@ export class Agents {
   /** Deploys an agent: see the contract. */
   async deploy(spec: AgentSpec, ask: Ask): Promise<{ agent: Agent; changed: boolean }> {
     const { sql, clock } = this.#options;
-    const violations = manifestViolations(spec);
-    if (violations.length > 0) throw invalidFields(violations);
     const names = this.#store.names();
     if (!names.includes(spec.name) && names.length >= mostAgents) {
       throw failure("exhausted", `this node has ${mostAgents} agents: remove one that nobody needs`);
     }
-    await this.#mustBePossible(spec, ask);
+    await this.check(spec, ask);
     const before = this.#store.current(spec.name);
     if (before && equals(AgentSpecSchema, before.spec, spec)) {
       await bringImage(this.#options, before, ask);
@@ -122,7 +133,7 @@ export class Agents {
         `agent ${name} has ${which}: \`orchestrator agent get ${name}\` lists those that are kept`,
       );
     }
-    await this.#mustBePossible(deployed.spec, ask);
+    await this.check(deployed.spec, ask);
     await bringImage(this.#options, deployed, ask);
     ask.signal.throwIfAborted();
     if (wanted === current.version) return this.get(name);
@@ -168,8 +179,13 @@ export class Agents {
     return messageOf({ ...counts, current: deployed, versions, nextRunAt: this.schedules.nextOf(deployed) });
   }
 
-  /** Whether a node like this can run it, and its owner lets it. */
-  async #mustBePossible(spec: AgentSpec, ask: Ask): Promise<void> {
+  /**
+   * Whether a node like this can run it, and its owner lets it. Whether its image is there is not asked.
+   * @throws {Failure} invalid, denied, not_found, unsupported.
+   */
+  async check(spec: AgentSpec, ask: Ask): Promise<void> {
+    const violations = manifestViolations(spec);
+    if (violations.length > 0) throw invalidFields(violations);
     const { decide, checkCredentials, isolations } = this.#options;
     decide(spec, ask);
     await checkCredentials(spec);

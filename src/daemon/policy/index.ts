@@ -9,4 +9,4 @@ export { guardOf } from "./guard.ts";
 export { checkPolicy, getPolicy, testPolicy } from "./handlers.ts";
 export { Policy } from "./policy.ts";
 export { policySettings, policySettingsOf } from "./settings.ts";
-export type { Counted } from "./totals.ts";
+export { type Counted, totalsOf } from "./totals.ts";

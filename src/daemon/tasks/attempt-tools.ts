@@ -1,6 +1,7 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Deployed } from "../agents/index.ts";
+import type { Cell } from "../sandbox/index.ts";
 import type { CellHost } from "./cell-host.ts";
 import type { Ledger } from "./ledger.ts";
 import type { MachineTime } from "./task.ts";
@@ -25,6 +26,8 @@ export interface AttemptTools {
    * @throws {Failure} denied. exhausted: there is none yet.
    */
   admit(deployed: Deployed, cellId: string, signal: AbortSignal): Promise<void>;
+  /** A cell of a former life of the daemon goes on: what others put into it works again. */
+  adopt(cell: Cell): Promise<void>;
   /** The engine makes no containers now, for this reason. */
   onTrouble(why: string): void;
   /** It made one. */

@@ -51,8 +51,13 @@ export class Attempts {
 
   /** Goes on with an attempt of a former life of the daemon. */
   takeUp(taskId: string, cell: Cell): void {
-    const handOver = Promise.resolve(undefined);
-    this.#track(taskId, (callOff) => seeThrough(this.#tools, taskId, cell, { callOff, handOver }));
+    const tools = this.#tools;
+    this.#track(taskId, async (callOff) => {
+      await tools.adopt(cell).catch((error: unknown) => {
+        tools.log.warn({ task: taskId, error }, "a program that goes on cannot reach its node");
+      });
+      await seeThrough(tools, taskId, cell, { callOff, handOver: Promise.resolve(undefined) });
+    });
   }
 
   /** Concludes an attempt of a former life of which no cell is left. */

@@ -32,6 +32,8 @@ export interface TasksOptions extends Omit<QueueLimits, "kept"> {
   random: () => number;
   agents: KnownAgents;
   cells: AttemptTools["cells"];
+  /** A cell of a former life of the daemon goes on: what others put into it works again. */
+  adopt: AttemptTools["adopt"];
   /** By a clock that begins with the machine. */
   machineTime: AttemptTools["machineTime"];
   /** `tasks.slots`: how many run at once. */

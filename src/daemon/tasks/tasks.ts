@@ -49,12 +49,13 @@ export class Tasks {
   readonly #end = new AbortController();
 
   private constructor(options: TasksOptions) {
-    const { sql, journal, clock, log, random, cells, agents, kept, machineTime } = options;
+    const { sql, journal, clock, log, random, cells, adopt, agents, kept, machineTime } = options;
     this.#options = options;
     this.#ledger = new Ledger({ sql, journal, kept, now: clock.now });
     requeueStarting(this.#ledger);
     this.#tools = {
-      ...{ ledger: this.#ledger, cells, clock, log, random, machineTime, signal: this.#end.signal },
+      ...{ ledger: this.#ledger, cells, adopt, clock, log, random, machineTime },
+      signal: this.#end.signal,
       version: (name, version) => agents.version(name, version),
       bringImage: (deployed, signal) => agents.bringImage(deployed, signal),
       admit: (...asked) => this.#admit(...asked),
@@ -164,6 +165,11 @@ export class Tasks {
     const cell = { id: cellId, containerId, agent, version };
     const now = containerId === "" ? none : await this.#options.cells.logs(cell, signal);
     return answerOf(this.#ledger.store.blob(task.id, "log"), now, request);
+  }
+
+  /** Whether a task is known, and not finished. */
+  isUnfinished(id: string): boolean {
+    return this.#ledger.open.has(id);
   }
 
   /** What there is of an agent now. */

@@ -45,7 +45,16 @@ export function live(folder: string, place: Place, options: LifeOptions = {}) {
     checkCredentials: () => Promise.resolve(),
   });
   const tasks = Tasks.open({
-    ...{ sql, journal, log, agents, clock: systemClock, random: () => 0.1, cells: place.cells },
+    ...{
+      sql,
+      journal,
+      log,
+      agents,
+      clock: systemClock,
+      random: () => 0.1,
+      cells: place.cells,
+      adopt: () => Promise.resolve(),
+    },
     machineTime: () => ({ bootId: "one", uptimeMs: performance.now() }),
     ...{
       slots: 4,
