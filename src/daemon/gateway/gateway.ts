@@ -72,7 +72,9 @@ export class Gateway implements Disposable {
   /** Answers a request to `/upstream/...` or `/llm/...` of the cell that the socket belongs to. It never throws. */
   async handle(request: AgentRequest, response: AgentResponse, who: Who): Promise<void> {
     const left = new AbortController();
-    const onClose = () => left.abort(failure("cancelled", "the agent ended its request"));
+    const onClose = () => {
+      if (!response.writableFinished) left.abort(failure("cancelled", "the agent ended its request"));
+    };
     response.once("close", onClose);
     const signal = AbortSignal.any([left.signal, this.#closing.signal, AbortSignal.timeout(limits.totalMs)]);
     const count = this.#atWork.get(who.id) ?? 0;

@@ -107,10 +107,13 @@ async function stream(
   response.writeHead(200, { "content-type": "text/event-stream", "cache-control": "no-cache" });
   const events = async function* () {
     let textBytes = 0;
+    /** What the provider counted last: better than any estimate. */
+    let told: Tokens | undefined;
     try {
       for await (const piece of answering.api.pieces(asked, answering.stream, model, isUsageAsked)) {
         textBytes += piece.textBytes;
-        const tokens = piece.tokens ?? { input, output: estimate(textBytes) };
+        told = piece.tokens ?? told;
+        const tokens = told ?? { input, output: estimate(textBytes) };
         counted(tokens);
         held.grow(tokens.input + tokens.output);
         if (piece.value) yield eventOf(piece.value);
