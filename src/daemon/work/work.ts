@@ -128,16 +128,7 @@ export class Work implements Disposable {
       throw failure("conflict", `the command id ${command.id} belongs to another command: choose a new one`);
     }
     if (known?.result) return known.result;
-    if (!known) {
-      if (this.#running.size >= unfinishedLimit) throw tooMany();
-      const { why, note } = this.#guard.judge(command, caller);
-      this.#sql.transaction(() => {
-        note();
-        this.#store.add(command, false, caller);
-      });
-      this.#start({ command, caller, fromHub: false, usedMs: 0 }, why);
-    }
-    const running = this.#running.get(command.id);
+    const running = known ? this.#running.get(command.id) : this.#begin(command, caller);
     if (!running) throw failure("unavailable", "the daemon stops: ask again when it is back");
     return await Promise.race([running.result.promise, rejection(signal)]);
   }
@@ -188,7 +179,18 @@ export class Work implements Disposable {
     this.#running.clear();
   }
 
-  #start({ command, caller, fromHub, usedMs }: Pending, denied: Failure | undefined): void {
+  /** Keeps a command of a caller at this node, and starts it. */
+  #begin(command: Command, caller: Caller): Running {
+    if (this.#running.size >= unfinishedLimit) throw tooMany();
+    const { why, note } = this.#guard.judge(command, caller);
+    this.#sql.transaction(() => {
+      note();
+      this.#store.add(command, false, caller);
+    });
+    return this.#start({ command, caller, fromHub: false, usedMs: 0 }, why);
+  }
+
+  #start({ command, caller, fromHub, usedMs }: Pending, denied: Failure | undefined): Running {
     const refused = denied ?? (this.#running.size >= unfinishedLimit ? tooMany() : undefined);
     const running: Running = {
       ...{ command, caller, fromHub, usedBeforeMs: usedMs },
@@ -204,6 +206,7 @@ export class Work implements Disposable {
     settled.catch((error: unknown) => {
       this.#log.fatal({ command: command.id, error }, "a command's result could not be told");
     });
+    return running;
   }
 
   async #carryOut(running: Running): Promise<void> {
