@@ -53,8 +53,6 @@ export interface Provider {
   prepare(ask: CellAsk, folder: string, signal: AbortSignal): Promise<Provision>;
   /** The network namespace exists, the program does not: what is loaded now binds it from its first instruction on. */
   guard?(ask: CellAsk, network: CellNetwork, signal: AbortSignal): Promise<void>;
-  /** A cell of a former life of the daemon, which is still there with its folder. */
-  adopt?(cell: CellIdentity, folder: string): Promise<void>;
   /** The container is gone; also for cells of former lives of the daemon. The same again is the same success. */
   release(cellId: string): Promise<void>;
 }
