@@ -70,6 +70,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
   daemon: {
     mayImport: [
       "agents",
+      "apply",
       "audit",
       "broker",
       "control",
@@ -105,6 +106,11 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     mayKnow: ["daemon/journal", "daemon/work"],
     because: "what may be executed is kept and judged the same, whether or not anything is executed",
   },
+  "daemon/apply": {
+    mayImport: ["daemon/agents"],
+    mayKnow: ["daemon/runtimes", "daemon/work"],
+    because: "what a file says of runtimes and of agents is looked at together, and done by each room itself",
+  },
   "daemon/tasks": {
     mayImport: ["daemon/sandbox"],
     mayKnow: ["daemon/agents", "daemon/journal", "daemon/work"],
@@ -135,7 +141,9 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     because: "a door carries commands and never knows what one does",
   },
   "daemon/decommission": {
-    mayKnow: ["identity", "journal", "network", "runtimes", "work"].map((room) => `daemon/${room}`),
+    mayKnow: ["identity", "journal", "network", "runtimes", "sandbox", "work"].map(
+      (room) => `daemon/${room}`,
+    ),
     because: "it ends what the others keep, and each of them does its own part",
   },
   "daemon/local": {
@@ -170,7 +178,6 @@ export const areas: Readonly<Record<string, AreaRule>> = {
   },
   "daemon/sandbox": {
     mayImport: ["daemon/engine", "daemon/logs"],
-    mayKnow: ["daemon/journal"],
     because: "it confines and runs what it is told to, and knows no task, policy or secret",
   },
   "daemon/engine": { because: "it knows containers and images, and nothing of what they are for" },

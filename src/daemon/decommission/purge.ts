@@ -1,11 +1,13 @@
 import { failure } from "../../base/failure.ts";
 import type { Network } from "../network/index.ts";
 import type { Runtimes } from "../runtimes/index.ts";
+import type { Sandboxes } from "../sandbox/index.ts";
 import type { Ask } from "../work/index.ts";
 
 /** What a purge works on. */
 export interface Workloads {
-  runtimes: Pick<Runtimes, "purge">;
+  runtimes: Pick<Runtimes, "purge" | "objects">;
+  sandboxes: Pick<Sandboxes, "purge">;
   network: Pick<Network, "netmon" | "changes" | "isKnown" | "detach">;
 }
 
@@ -14,11 +16,13 @@ export interface Workloads {
  * @throws {Failure} unavailable: the engine is away, or a netmon that was there once.
  */
 export async function purge(
-  { runtimes, network }: Workloads,
+  { runtimes, sandboxes, network }: Workloads,
   ask: Ask,
   onFound: (objects: readonly string[]) => void,
 ): Promise<void> {
   await plugged(network, ask.signal); // Nothing is begun without it: its leases are given back while their links are there.
+  onFound(await runtimes.objects(ask.signal));
+  await sandboxes.purge(ask.signal);
   await runtimes.purge(ask, onFound);
   for (const runtime of await plugged(network, ask.signal)) await network.detach(runtime, ask.id, ask.signal);
   const left = await plugged(network, ask.signal);

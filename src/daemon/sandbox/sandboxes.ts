@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import {
   GetRuntimeLogsRequestSchema,
@@ -16,13 +15,12 @@ import type { Cell, CellAsk, CellEnd, CellLog, FoundCell, Provider } from "./cel
 import { endedContainer, holderOf, removeContainer, signalContainer } from "./container-end.ts";
 import { Facts } from "./facts.ts";
 import { framed, isEndLine } from "./first-process.ts";
-import { cellFolders, removeCellFolder } from "./folders.ts";
 import { Holders } from "./holders.ts";
 import { CellImages } from "./image.ts";
-import { listOwn } from "./listing.ts";
 import { endOf, type LiveCell } from "./live-cell.ts";
 import { loggedOutput } from "./logged-output.ts";
 import { type Hands, isLostHolder, startCell } from "./start.ts";
+import { purge, release, sweep } from "./tidy.ts";
 
 export interface SandboxesOptions {
   engine: Engine;
@@ -35,12 +33,16 @@ export interface SandboxesOptions {
   keptFolders: readonly string[];
   clock: Clock;
   log: Logger;
+  /** Uniform in [0, 1). */
+  random: () => number;
   /** How many network namespaces are kept ahead. 4 when absent. */
   ahead?: number;
 }
 
 /** Starts at once on a small machine: more are slower in total. */
 const startsAtOnce = 3;
+/** How long a daemon that stops may take to remove what it made ahead, in milliseconds. */
+const tidyMs = 3_000;
 /** How long a first process may take to kill all others and to say what it knows, in milliseconds. */
 const reportMs = 2_000;
 /** What a cell of a former life may have answered: its manifest is not known here. */
@@ -56,6 +58,7 @@ export class Sandboxes implements AsyncDisposable {
   readonly #starts = new Gate(startsAtOnce);
   readonly #stop = new AbortController();
   #filling: Promise<void> | undefined;
+  #isPurging = false;
 
   private constructor({ engine, instanceId, clock, log, ahead = 4, ...options }: SandboxesOptions) {
     const holders = new Holders({ engine, instanceId, ahead });
@@ -71,11 +74,13 @@ export class Sandboxes implements AsyncDisposable {
     return new Sandboxes(options);
   }
 
-  /** Cells go on without us, or end by themselves when they still wait for their input. */
+  /** Cells go on without us, or end by themselves when they still wait for their input. What no cell is in is removed. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(failure("cancelled", "the daemon stops"));
     for (const { streams } of this.#live.values()) streams.close();
     await this.#filling;
+    // The next life removes what an engine that is away keeps now.
+    await this.#hands.holders.dropAll(AbortSignal.timeout(tidyMs)).catch(() => {});
   }
 
   /** Levels of isolation that this node has, as a manifest names them. @throws {Failure} unavailable. */
@@ -85,7 +90,7 @@ export class Sandboxes implements AsyncDisposable {
 
   /** Makes ready what can be made ahead, for a node that has agents. Nothing depends on it but how soon the first cells are there. */
   expect(): void {
-    if (this.#filling || this.#stop.signal.aborted) return;
+    if (this.#filling || this.#isPurging || this.#stop.signal.aborted) return;
     const filled = this.#hands.holders.fill(this.#stop.signal).catch((error: unknown) => {
       if (!this.#stop.signal.aborted) this.#log.warn({ error }, "no network namespace could be made ahead");
     });
@@ -101,6 +106,8 @@ export class Sandboxes implements AsyncDisposable {
    */
   async start(ask: CellAsk, signal: AbortSignal): Promise<Cell> {
     return await this.#starts.run(signal, async () => {
+      if (this.#isPurging)
+        throw failure("conflict", "this node is being taken out of service: no agent runs");
       const live = await startCell(this.#hands, ask, signal).catch(async (thrown: unknown) => {
         if (!isLostHolder(thrown)) throw thrown;
         await this.#hands.holders.dropAll(signal);
@@ -163,7 +170,7 @@ export class Sandboxes implements AsyncDisposable {
     // That of a former life serves nobody else.
     const formerHolder = live ? undefined : await holderOf(engine, cell.containerId, signal);
     await removeContainer(engine, cell.containerId, signal);
-    await this.#release(cell.id);
+    await release(this.#hands, cell.id);
     this.#live.delete(cell.id);
     live?.streams.close();
     if (live?.network && !live.network.onBridge) await holders.giveBack(cell.agent, live.network, signal);
@@ -186,24 +193,19 @@ export class Sandboxes implements AsyncDisposable {
 
   /** The cells that the engine has; what former lives left beside them is removed. To be asked once, before the first start. */
   async found(signal: AbortSignal): Promise<FoundCell[]> {
-    const { engine, instanceId, holders, folder } = this.#hands;
-    const listing = await listOwn(engine, instanceId, signal);
-    const inUse = new Set(listing.cells.map(({ holderId }) => holderId));
-    for (const { id, life } of listing.holders) {
-      if (life !== holders.life && !inUse.has(id)) await holders.remove(id, signal);
-    }
-    const known = new Set([...listing.cells.map(({ id }) => id), ...this.#live.keys()]);
-    for (const id of await cellFolders(folder)) if (!known.has(id)) await this.#release(id);
-    for (const cell of listing.cells) {
-      for (const provider of this.#hands.providers) await provider.adopt?.(cell, join(folder, cell.id));
-    }
-    return listing.cells;
+    return await sweep(this.#hands, new Set(this.#live.keys()), signal);
   }
 
-  /** The cells that the engine has now. */
-  async list(signal: AbortSignal): Promise<FoundCell[]> {
-    const { engine, instanceId } = this.#hands;
-    return (await listOwn(engine, instanceId, signal)).cells;
+  /** Removes every cell, and all that was made for cells: nothing of this room is left on the engine or on the disk. */
+  async purge(signal: AbortSignal): Promise<void> {
+    this.#isPurging = true;
+    try {
+      await this.#filling;
+      await this.#hands.holders.dropAll(signal);
+      await purge(this.#hands, (cell) => this.remove(cell, signal), signal);
+    } finally {
+      this.#isPurging = false;
+    }
   }
 
   async #endsWithin(containerId: string, ms: number, signal: AbortSignal): Promise<boolean> {
@@ -215,11 +217,6 @@ export class Sandboxes implements AsyncDisposable {
     } finally {
       over.abort();
     }
-  }
-
-  async #release(cellId: string): Promise<void> {
-    for (const provider of this.#hands.providers.toReversed()) await provider.release(cellId);
-    await removeCellFolder(join(this.#hands.folder, cellId));
   }
 }
 

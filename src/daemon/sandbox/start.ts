@@ -31,6 +31,8 @@ export interface Hands {
   images: CellImages;
   facts: Facts;
   log: Logger;
+  /** Uniform in [0, 1). */
+  random: () => number;
 }
 
 /** What is undone of a cell that could not be made has so long for it, in milliseconds, whoever gave up. */
@@ -90,13 +92,13 @@ async function provisionOf(
 }
 
 async function networkFor(
-  { engine, instanceId, holders }: Hands,
+  hands: Hands,
   { agent }: CellAsk,
   hasNetwork: boolean,
   signal: AbortSignal,
 ): Promise<CellNetwork> {
-  if (!hasNetwork) return await holders.take(agent, signal);
-  return await holders.make(await cellBridge(engine, instanceId, signal), signal);
+  if (!hasNetwork) return await hands.holders.take(agent, signal);
+  return await hands.holders.make(await cellBridge(hands, signal), signal);
 }
 
 async function run(

@@ -68,11 +68,12 @@ async function machine() {
           }
         },
       };
+      const sandboxes = { purge: async () => {} };
       const network = {
         ...{ netmon: { at: "away" as const, problem: failure("unavailable", "no netmon") }, isKnown: false },
         ...{ changes: new Changes(), detach: async () => {} },
       };
-      const leaving = Decommission.open({ sql, journal, log, credentials, runtimes, network });
+      const leaving = Decommission.open({ sql, journal, log, credentials, runtimes, sandboxes, network });
       const stop = new AbortController();
       const running = leaving.run(work, stop.signal);
       return {

@@ -20,6 +20,9 @@ const image = await idleImage(engine);
 const owned = opened.move();
 after(() => owned.disposeAsync());
 
+/** Agents' cells go by themselves: test/daemon/sandbox. */
+const sandboxes = { purge: () => Promise.resolve() };
+
 test("nothing is begun without a netmon that was there once; with it all vNICs go, and no other daemon's", async () => {
   using folder = tempFolder();
   const socket = join(folder.path, "netmon.sock");
@@ -37,7 +40,7 @@ test("nothing is begun without a netmon that was there once; with it all vNICs g
   await until("it is known to be away", () => life.network.netmon.at === "away");
   const found: string[] = [];
   const take = (names: readonly string[]) => void found.push(...names);
-  await assert.rejects(purge(life, ask(), take), {
+  await assert.rejects(purge({ ...life, sandboxes }, ask(), take), {
     kind: "unavailable",
     message: /netmon.*vNICs of this node/,
   });
@@ -47,8 +50,8 @@ test("nothing is begun without a netmon that was there once; with it all vNICs g
   await until("netmon is back", () => life.network.netmon.at === "there");
   life.runtimes.close(failure("conflict", "it is taken out of service"));
   await assert.rejects(life.runtimes.create(spec(image, { name: newName() }), ask()), /taken out of service/);
-  await purge(life, ask(), take);
-  assert.equal(found.length, 3, found.join());
+  await purge({ ...life, sandboxes }, ask(), take);
+  assert.equal(new Set(found).size, 3, found.join());
   assert.deepEqual([...kept.attachments.keys()], [theirs.owner]);
   assert.deepEqual([life.runtimes.names(), await leftOf(engine, name)], [[], []]);
 });
@@ -60,7 +63,7 @@ test("a create that is under way ends with it", async () => {
   const creating = life.runtimes.create(spec(image, { name }), ask());
   const ended = assert.rejects(creating, /was deleted before it ran/);
   await until("its container is there", async () => (await leftOf(engine, name)).length === 3);
-  await purge(life, ask(), () => {});
+  await purge({ ...life, sandboxes }, ask(), () => {});
   await ended;
   assert.deepEqual(await leftOf(engine, name), []);
 });

@@ -30,7 +30,16 @@ export function openRoom(
     format: "pretty",
   });
   const sandboxes = Sandboxes.open({
-    ...{ engine, instanceId, log, clock: systemClock, providers: [], keptFolders: [], ahead: 2 },
+    ...{
+      engine,
+      instanceId,
+      log,
+      clock: systemClock,
+      random: () => 0.5,
+      providers: [],
+      keptFolders: [],
+      ahead: 2,
+    },
     ...{ folder: join(folder, "cells"), ...options },
   });
   const signal = AbortSignal.timeout(60_000);
