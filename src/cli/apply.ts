@@ -14,7 +14,7 @@ import { applied, planned, summary, toAsk } from "./apply-tell.ts";
 import { changed, type WaitFlag, waiting } from "./change.ts";
 import { Spoken } from "./complain.ts";
 import { confirmed } from "./confirm.ts";
-import { readWishes, toldByPlace, type Wishes } from "./documents/index.ts";
+import { readWishes, toldByPlace, type Wished, type Wishes } from "./documents/index.ts";
 import { type Door, withDoor } from "./door.ts";
 import { collect, duration } from "./flags.ts";
 import { type LabelText, parseSelector } from "./labels.ts";
@@ -46,7 +46,7 @@ const envelopeBytes = 1024;
 export function defineApply(program: Command, run: Run): void {
   withRolloutFlags(waiting(fromFiles(program.command("apply"))))
     .description(
-      "make the runtimes of a node, or of many, what files say: create, update, leave alone, and with --prune delete",
+      "make the runtimes and agents of a node, or of many, what files say: create, update, leave alone, and with --prune delete",
     )
     .option("--dry-run", "print what would be done, and do nothing", false)
     .option("--override-lock", "touch runtimes although they are locked", false)
@@ -101,7 +101,7 @@ function fromFiles(command: Command): Command {
     .option("--compose", "read the files as Compose files, which is seen from their services anyway", false)
     .option(
       "--prune <key=value,...>",
-      "delete runtimes that have all of these labels and are not mentioned, with their volumes",
+      "delete runtimes, with their volumes, and agents that have all of these labels and are not mentioned",
       collect(parseSelector),
       [],
     );
@@ -120,6 +120,7 @@ interface Asking<F extends FileFlags> {
 function requestOf({ wishes, flags }: Asking<FileFlags>) {
   const request = create(PlanWishesRequestSchema, {
     runtimes: wishes.runtimes.map(({ spec }) => spec),
+    agents: wishes.agents.map(({ spec }) => spec),
     prune: flags.prune.flat(),
   });
   const sizeBytes = toBinary(PlanWishesRequestSchema, request).length + envelopeBytes;
@@ -165,19 +166,20 @@ async function applyToMany(asking: Asking<ApplyFlags>): Promise<void> {
 
 function applyRequestOf(asking: Asking<ApplyFlags>) {
   const { overrideLock, pull, probation = 0 } = asking.flags;
-  const { runtimes, prune } = requestOf(asking);
-  return { runtimes, prune, overrideLock, pull, probationMs: probation };
+  const { runtimes, agents, prune } = requestOf(asking);
+  return { runtimes, agents, prune, overrideLock, pull, probationMs: probation };
 }
 
-/** What went wrong with a runtime was told in its place; the exit code is that of the first. */
-function refuseFailed({ runtimes }: ApplyWishesResponse): void {
-  const failed = runtimes.filter((one) => one.failure);
+/** What went wrong with one was told in its place; the exit code is that of the first. */
+function refuseFailed({ runtimes, agents }: ApplyWishesResponse): void {
+  const all = [...runtimes, ...agents];
+  const failed = all.filter((one) => one.failure);
   const why = failed[0]?.failure;
   if (!why) return;
   const names = failed.map(({ name }) => name).join(", ");
   throw failure(
     fromFailureMessage(why).kind,
-    `${failed.length} of ${runtimes.length} are not as wished: ${names}`,
+    `${failed.length} of ${all.length} are not as wished: ${names}`,
   );
 }
 
@@ -197,7 +199,8 @@ async function confirm(asking: Asking<ApplyFlags>): Promise<void> {
 /** What a node finds wrong with a wish is told with the place where it stands in a file. */
 function placed<T>({ wishes }: Pick<Asking<FileFlags>, "wishes">, work: () => Promise<T>): Promise<T> {
   return toldByPlace((field) => {
-    const [, at, rest = ""] = /\bruntimes\[(\d+)\](.*)$/.exec(field) ?? [];
-    return wishes.runtimes[Number(at)]?.place(`spec${rest}`);
+    const [, kind, at, rest = ""] = /\b(runtimes|agents)\[(\d+)\](.*)$/.exec(field) ?? [];
+    const wished: readonly Wished<unknown>[] = kind === "agents" ? wishes.agents : wishes.runtimes;
+    return wished[Number(at)]?.place(`spec${rest}`);
   }, work);
 }

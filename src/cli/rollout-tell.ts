@@ -88,9 +88,9 @@ function tableOfNodes(nodes: readonly RolloutNode[], { style, columns }: Termina
   );
 }
 
-/** Why a node failed or was left out, or what was done to its runtimes: `2 create, 1 keep`. */
-function whatOf({ failure, runtimes }: RolloutNode): string {
+/** Why a node failed or was left out, or what was done to its runtimes and agents: `2 create, 1 keep`. */
+function whatOf({ failure, runtimes, agents }: RolloutNode): string {
   if (failure) return failure.message;
-  const byAction = Map.groupBy(runtimes, ({ action }) => word(PlannedAction, action));
+  const byAction = Map.groupBy([...runtimes, ...agents], ({ action }) => word(PlannedAction, action));
   return [...byAction].map(([action, of]) => `${of.length} ${action}`).join(", ");
 }

@@ -83,7 +83,11 @@ async function laidOverThere(given: RuntimeSpec, door: Door, target: Target): Pr
 async function plan(run: Run, spec: RuntimeSpec, door: Door, target: Target): Promise<void> {
   checkRequest(UpdateRuntimeRequestSchema, create(UpdateRuntimeRequestSchema, { spec }));
   await door.ask("getRuntime", { name: spec.name }, { nodeId: target?.id }); // It would be planned as a create.
-  const response = await door.ask("planWishes", { runtimes: [spec], prune: [] }, { nodeId: target?.id });
+  const response = await door.ask(
+    "planWishes",
+    { runtimes: [spec], agents: [], prune: [] },
+    { nodeId: target?.id },
+  );
   answer(run, PlanWishesResponseSchema, response, () => planned(response, run.terminal));
 }
 

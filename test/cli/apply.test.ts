@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { create, equals } from "@bufbuild/protobuf";
 import fc from "fast-check";
+import { type AgentSpec, AgentSpecSchema, Agents } from "../../gen/edge/v1/agents_pb.ts";
 import {
   DesiredState,
   ListRuntimesResponseSchema,
@@ -36,6 +37,7 @@ interface Node {
   plan?: Parameters<typeof create<typeof PlanWishesResponseSchema>>[1] | Error;
   applied?: Parameters<typeof create<typeof ApplyWishesResponseSchema>>[1];
   runtimes?: Runtime[];
+  agents?: AgentSpec[];
 }
 
 /** A daemon that plans and applies as the test says, and a folder with files. */
@@ -57,6 +59,11 @@ async function world(t: TestContext, node: Node, files: Record<string, string> =
     });
     router.service(Runtimes, {
       listRuntimes: () => create(ListRuntimesResponseSchema, { runtimes: node.runtimes ?? [] }),
+    });
+    router.service(Agents, {
+      listAgents: () => ({
+        agents: (node.agents ?? []).map((spec) => ({ name: spec.name, current: { spec } })),
+      }),
     });
   });
   t.after(async () => {
@@ -160,6 +167,77 @@ test("apply shows the plan, asks before it deletes or interrupts, and tells what
   const json = await say("--json apply -f plant.yaml --yes");
   assert.equal(json.code, 4, "a failure is one for programs, too");
   assert.equal((JSON.parse(json.out) as { runtimes: unknown[] }).runtimes.length, 4);
+});
+
+test("agents stand beside runtimes: in the plan, in what is asked, in what was done, and in what is exported", async (t) => {
+  const label = { key: "line", value: "7" };
+  const agent = create(AgentSpecSchema, {
+    ...{ name: "press-1", image: "python:3", script: "import sys\nprint(sys.argv)\n", labels: [label] },
+    ...{ resources: { memoryBytes: 64n << 20n }, schedule: { cron: "@daily", input: Uint8Array.of(0xff) } },
+  });
+  const changes = [{ field: "spec.image", before: '"python:2"', after: '"python:3"', inPlace: true }];
+  const plan = {
+    runtimes: [{ name: "press-1", action: KEEP, reason: "it is as wished" }],
+    agents: [
+      { name: "press-1", action: UPDATE, reason: "it is other than version 2", changes },
+      { name: "old", action: DELETE, reason: "it is not mentioned", tasks: 3 },
+    ],
+  };
+  const applied = {
+    runtimes: [{ name: "press-1", action: KEEP }],
+    agents: [
+      { name: "press-1", action: UPDATE, changes, version: 3 },
+      {
+        name: "old",
+        action: DELETE,
+        failure: toFailureMessage(failure("unavailable", "the engine is away")),
+      },
+    ],
+  };
+  const runtimes = [create(RuntimeSchema, { spec: { name: "press-1", image: "plc:4" } })];
+  const { say, folder, ...asked } = await world(t, { plan, applied, runtimes, agents: [agent] });
+
+  const exported = await say("export press-1");
+  assert.match(
+    exported.out,
+    /^apiVersion: edge\.v1\nkind: Runtime\n[\s\S]*---\napiVersion: edge\.v1\nkind: Agent\n/,
+  );
+  assert.match(exported.out, /^ {2}script: \|\n {4}import sys\n {4}print/m);
+  assert.match(exported.out, /^ {4}input: !!binary/m);
+  writeFileSync(join(folder, "all.yaml"), exported.out);
+  const unasked = await say("apply -f all.yaml --prune line=7");
+  assert.match(
+    unasked.err,
+    /Remove agent old with all versions, and cancel its tasks\? Nobody is here to ask/,
+  );
+  const done = await say("apply -f all.yaml --prune line=7 --yes");
+  assert.equal(done.code, 7, "that of the first failure");
+  assert.equal(
+    done.err.split("waiting for the node")[0]?.split("error:")[0],
+    [
+      "= keep    press-1        it is as wished",
+      "~ update  agent/press-1  it is other than version 2",
+      '            spec.image  "python:2" -> "python:3"  (while it goes on)',
+      "- delete  agent/old      it is not mentioned",
+      "            3 of its tasks are not finished, and would be cancelled",
+      "0 to create, 1 to update, 1 to delete, 1 as wished\n",
+    ].join("\n"),
+  );
+  assert.equal(
+    done.out,
+    "press-1: as wished\nagent/press-1: version 3 is the current one (spec.image)\nagent/old: not deleted: the engine is away\n",
+  );
+  const [sent] = asked.applied;
+  assert.deepEqual(sent?.agents, [agent], "it is what was exported");
+  assert.equal(sent.runtimes.length, 1);
+});
+
+test("what a node finds wrong with an agent is told with its file and line", async (t) => {
+  const plan = invalidField("agents[0].resources.memory_bytes", "is more than policy.max_memory");
+  const text = "kind: Agent\nspec:\n  name: poet\n  image: python:3\n  resources:\n    memory: 8GiB\n";
+  const { say } = await world(t, { plan }, { "poet.yaml": text });
+  const told = await say("diff -f poet.yaml");
+  assert.match(told.err, /poet\.yaml:6: spec\.resources\.memory_bytes: is more than policy\.max_memory/);
 });
 
 test("diff exits as diff(1) does; what the node finds wrong is told with its file and line", async (t) => {
@@ -294,5 +372,5 @@ test("what export prints is the same wish when it is applied again, whatever it 
     { numRuns: 60, interruptAfterTimeLimit: 4_000, markInterruptAsFailure: false },
   );
   assert.ok(good > 0);
-  assert.match((await say("export nobody")).err, /there is no runtime nobody/);
+  assert.match((await say("export nobody")).err, /there is no runtime or agent nobody/);
 });

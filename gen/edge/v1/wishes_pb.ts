@@ -6,6 +6,8 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { AgentSpec } from "./agents_pb.ts";
+import { file_edge_v1_agents } from "./agents_pb.ts";
 import type { Failure } from "./failure_pb.ts";
 import { file_edge_v1_failure } from "./failure_pb.ts";
 import type { RuntimeLock } from "./locks_pb.ts";
@@ -19,7 +21,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file edge/v1/wishes.proto.
  */
 export const file_edge_v1_wishes: GenFile = /*@__PURE__*/
-  fileDesc("ChRlZGdlL3YxL3dpc2hlcy5wcm90bxIHZWRnZS52MSJ2ChFQbGFuV2lzaGVzUmVxdWVzdBI1CghydW50aW1lcxgBIAMoCzIULmVkZ2UudjEuUnVudGltZVNwZWNCDeLHGAkogAIyBG5hbWUSKgoFcHJ1bmUYAiADKAsyDi5lZGdlLnYxLkxhYmVsQgvixxgHKBAyA2tleSI8ChJQbGFuV2lzaGVzUmVzcG9uc2USJgoIcnVudGltZXMYASADKAsyFC5lZGdlLnYxLlJ1bnRpbWVQbGFuIrMBCgtSdW50aW1lUGxhbhIMCgRuYW1lGAEgASgJEiYKBmFjdGlvbhgCIAEoDjIWLmVkZ2UudjEuUGxhbm5lZEFjdGlvbhIlCgdjaGFuZ2VzGAMgAygLMhQuZWRnZS52MS5GaWVsZENoYW5nZRISCgppbnRlcnJ1cHRzGAQgASgIEg4KBnJlYXNvbhgFIAEoCRIjCgVsb2NrcxgGIAMoCzIULmVkZ2UudjEuUnVudGltZUxvY2siwAEKEkFwcGx5V2lzaGVzUmVxdWVzdBI1CghydW50aW1lcxgBIAMoCzIULmVkZ2UudjEuUnVudGltZVNwZWNCDeLHGAkogAIyBG5hbWUSKgoFcHJ1bmUYAiADKAsyDi5lZGdlLnYxLkxhYmVsQgvixxgHKBAyA2tleRIVCg1vdmVycmlkZV9sb2NrGAMgASgIEiIKDHByb2JhdGlvbl9tcxgEIAEoDUIM4scYCDjoB0CA3dsBEgwKBHB1bGwYBSABKAgiQAoTQXBwbHlXaXNoZXNSZXNwb25zZRIpCghydW50aW1lcxgBIAMoCzIXLmVkZ2UudjEuQXBwbGllZFJ1bnRpbWUipQEKDkFwcGxpZWRSdW50aW1lEgwKBG5hbWUYASABKAkSJgoGYWN0aW9uGAIgASgOMhYuZWRnZS52MS5QbGFubmVkQWN0aW9uEiUKB2NoYW5nZXMYAyADKAsyFC5lZGdlLnYxLkZpZWxkQ2hhbmdlEhMKC2ludGVycnVwdGVkGAQgASgIEiEKB2ZhaWx1cmUYBSABKAsyEC5lZGdlLnYxLkZhaWx1cmUqmQEKDVBsYW5uZWRBY3Rpb24SHgoaUExBTk5FRF9BQ1RJT05fVU5TUEVDSUZJRUQQABIZChVQTEFOTkVEX0FDVElPTl9DUkVBVEUQARIZChVQTEFOTkVEX0FDVElPTl9VUERBVEUQAhIXChNQTEFOTkVEX0FDVElPTl9LRUVQEAMSGQoVUExBTk5FRF9BQ1RJT05fREVMRVRFEAQyngEKBldpc2hlcxJKCgpQbGFuV2lzaGVzEhouZWRnZS52MS5QbGFuV2lzaGVzUmVxdWVzdBobLmVkZ2UudjEuUGxhbldpc2hlc1Jlc3BvbnNlIgOQAgESSAoLQXBwbHlXaXNoZXMSGy5lZGdlLnYxLkFwcGx5V2lzaGVzUmVxdWVzdBocLmVkZ2UudjEuQXBwbHlXaXNoZXNSZXNwb25zZWIGcHJvdG8z", [file_edge_v1_failure, file_edge_v1_locks, file_edge_v1_rules, file_edge_v1_runtimes]);
+  fileDesc("ChRlZGdlL3YxL3dpc2hlcy5wcm90bxIHZWRnZS52MSKpAQoRUGxhbldpc2hlc1JlcXVlc3QSNQoIcnVudGltZXMYASADKAsyFC5lZGdlLnYxLlJ1bnRpbWVTcGVjQg3ixxgJKIACMgRuYW1lEioKBXBydW5lGAIgAygLMg4uZWRnZS52MS5MYWJlbEIL4scYBygQMgNrZXkSMQoGYWdlbnRzGAMgAygLMhIuZWRnZS52MS5BZ2VudFNwZWNCDeLHGAkogAIyBG5hbWUiYAoSUGxhbldpc2hlc1Jlc3BvbnNlEiYKCHJ1bnRpbWVzGAEgAygLMhQuZWRnZS52MS5SdW50aW1lUGxhbhIiCgZhZ2VudHMYAiADKAsyEi5lZGdlLnYxLkFnZW50UGxhbiKzAQoLUnVudGltZVBsYW4SDAoEbmFtZRgBIAEoCRImCgZhY3Rpb24YAiABKA4yFi5lZGdlLnYxLlBsYW5uZWRBY3Rpb24SJQoHY2hhbmdlcxgDIAMoCzIULmVkZ2UudjEuRmllbGRDaGFuZ2USEgoKaW50ZXJydXB0cxgEIAEoCBIOCgZyZWFzb24YBSABKAkSIwoFbG9ja3MYBiADKAsyFC5lZGdlLnYxLlJ1bnRpbWVMb2NrIocBCglBZ2VudFBsYW4SDAoEbmFtZRgBIAEoCRImCgZhY3Rpb24YAiABKA4yFi5lZGdlLnYxLlBsYW5uZWRBY3Rpb24SJQoHY2hhbmdlcxgDIAMoCzIULmVkZ2UudjEuRmllbGRDaGFuZ2USDgoGcmVhc29uGAQgASgJEg0KBXRhc2tzGAUgASgNIvMBChJBcHBseVdpc2hlc1JlcXVlc3QSNQoIcnVudGltZXMYASADKAsyFC5lZGdlLnYxLlJ1bnRpbWVTcGVjQg3ixxgJKIACMgRuYW1lEioKBXBydW5lGAIgAygLMg4uZWRnZS52MS5MYWJlbEIL4scYBygQMgNrZXkSFQoNb3ZlcnJpZGVfbG9jaxgDIAEoCBIiCgxwcm9iYXRpb25fbXMYBCABKA1CDOLHGAg46AdAgN3bARIMCgRwdWxsGAUgASgIEjEKBmFnZW50cxgGIAMoCzISLmVkZ2UudjEuQWdlbnRTcGVjQg3ixxgJKIACMgRuYW1lImcKE0FwcGx5V2lzaGVzUmVzcG9uc2USKQoIcnVudGltZXMYASADKAsyFy5lZGdlLnYxLkFwcGxpZWRSdW50aW1lEiUKBmFnZW50cxgCIAMoCzIVLmVkZ2UudjEuQXBwbGllZEFnZW50IqUBCg5BcHBsaWVkUnVudGltZRIMCgRuYW1lGAEgASgJEiYKBmFjdGlvbhgCIAEoDjIWLmVkZ2UudjEuUGxhbm5lZEFjdGlvbhIlCgdjaGFuZ2VzGAMgAygLMhQuZWRnZS52MS5GaWVsZENoYW5nZRITCgtpbnRlcnJ1cHRlZBgEIAEoCBIhCgdmYWlsdXJlGAUgASgLMhAuZWRnZS52MS5GYWlsdXJlIp8BCgxBcHBsaWVkQWdlbnQSDAoEbmFtZRgBIAEoCRImCgZhY3Rpb24YAiABKA4yFi5lZGdlLnYxLlBsYW5uZWRBY3Rpb24SJQoHY2hhbmdlcxgDIAMoCzIULmVkZ2UudjEuRmllbGRDaGFuZ2USDwoHdmVyc2lvbhgEIAEoDRIhCgdmYWlsdXJlGAUgASgLMhAuZWRnZS52MS5GYWlsdXJlKpkBCg1QbGFubmVkQWN0aW9uEh4KGlBMQU5ORURfQUNUSU9OX1VOU1BFQ0lGSUVEEAASGQoVUExBTk5FRF9BQ1RJT05fQ1JFQVRFEAESGQoVUExBTk5FRF9BQ1RJT05fVVBEQVRFEAISFwoTUExBTk5FRF9BQ1RJT05fS0VFUBADEhkKFVBMQU5ORURfQUNUSU9OX0RFTEVURRAEMp4BCgZXaXNoZXMSSgoKUGxhbldpc2hlcxIaLmVkZ2UudjEuUGxhbldpc2hlc1JlcXVlc3QaGy5lZGdlLnYxLlBsYW5XaXNoZXNSZXNwb25zZSIDkAIBEkgKC0FwcGx5V2lzaGVzEhsuZWRnZS52MS5BcHBseVdpc2hlc1JlcXVlc3QaHC5lZGdlLnYxLkFwcGx5V2lzaGVzUmVzcG9uc2ViBnByb3RvMw", [file_edge_v1_agents, file_edge_v1_failure, file_edge_v1_locks, file_edge_v1_rules, file_edge_v1_runtimes]);
 
 /**
  * Asks what would be done.
@@ -40,6 +42,13 @@ export type PlanWishesRequest = Message<"edge.v1.PlanWishesRequest"> & {
    * @generated from field: repeated edge.v1.Label prune = 2;
    */
   prune: Label[];
+
+  /**
+   * As of ApplyWishesRequest.
+   *
+   * @generated from field: repeated edge.v1.AgentSpec agents = 3;
+   */
+  agents: AgentSpec[];
 };
 
 /**
@@ -61,6 +70,13 @@ export type PlanWishesResponse = Message<"edge.v1.PlanWishesResponse"> & {
    * @generated from field: repeated edge.v1.RuntimePlan runtimes = 1;
    */
   runtimes: RuntimePlan[];
+
+  /**
+   * Likewise.
+   *
+   * @generated from field: repeated edge.v1.AgentPlan agents = 2;
+   */
+  agents: AgentPlan[];
 };
 
 /**
@@ -127,6 +143,55 @@ export const RuntimePlanSchema: GenMessage<RuntimePlan> = /*@__PURE__*/
   messageDesc(file_edge_v1_wishes, 2);
 
 /**
+ * What would be done to one agent.
+ *
+ * @generated from message edge.v1.AgentPlan
+ */
+export type AgentPlan = Message<"edge.v1.AgentPlan"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * What would be done.
+   *
+   * @generated from field: edge.v1.PlannedAction action = 2;
+   */
+  action: PlannedAction;
+
+  /**
+   * What differs from its current version, for an update.
+   *
+   * @generated from field: repeated edge.v1.FieldChange changes = 3;
+   */
+  changes: FieldChange[];
+
+  /**
+   * Why it would, or would not, as a sentence.
+   *
+   * @generated from field: string reason = 4;
+   */
+  reason: string;
+
+  /**
+   * Its tasks that are not finished, and would be cancelled with it.
+   *
+   * @generated from field: uint32 tasks = 5;
+   */
+  tasks: number;
+};
+
+/**
+ * Describes the message edge.v1.AgentPlan.
+ * Use `create(AgentPlanSchema)` to create a new message.
+ */
+export const AgentPlanSchema: GenMessage<AgentPlan> = /*@__PURE__*/
+  messageDesc(file_edge_v1_wishes, 3);
+
+/**
  * Asks for what the node should run.
  *
  * @generated from message edge.v1.ApplyWishesRequest
@@ -140,7 +205,7 @@ export type ApplyWishesRequest = Message<"edge.v1.ApplyWishesRequest"> & {
   runtimes: RuntimeSpec[];
 
   /**
-   * Runtimes that have all of these labels and are not among the wishes are deleted. None means that none is.
+   * Runtimes and agents that have all of these labels and are not among the wishes are deleted. None means that none is.
    *
    * @generated from field: repeated edge.v1.Label prune = 2;
    */
@@ -166,6 +231,13 @@ export type ApplyWishesRequest = Message<"edge.v1.ApplyWishesRequest"> & {
    * @generated from field: bool pull = 5;
    */
   pull: boolean;
+
+  /**
+   * The agents. All wishes together are as many as a command carries.
+   *
+   * @generated from field: repeated edge.v1.AgentSpec agents = 6;
+   */
+  agents: AgentSpec[];
 };
 
 /**
@@ -173,7 +245,7 @@ export type ApplyWishesRequest = Message<"edge.v1.ApplyWishesRequest"> & {
  * Use `create(ApplyWishesRequestSchema)` to create a new message.
  */
 export const ApplyWishesRequestSchema: GenMessage<ApplyWishesRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_wishes, 3);
+  messageDesc(file_edge_v1_wishes, 4);
 
 /**
  * What was done.
@@ -187,6 +259,13 @@ export type ApplyWishesResponse = Message<"edge.v1.ApplyWishesResponse"> & {
    * @generated from field: repeated edge.v1.AppliedRuntime runtimes = 1;
    */
   runtimes: AppliedRuntime[];
+
+  /**
+   * Likewise.
+   *
+   * @generated from field: repeated edge.v1.AppliedAgent agents = 2;
+   */
+  agents: AppliedAgent[];
 };
 
 /**
@@ -194,7 +273,7 @@ export type ApplyWishesResponse = Message<"edge.v1.ApplyWishesResponse"> & {
  * Use `create(ApplyWishesResponseSchema)` to create a new message.
  */
 export const ApplyWishesResponseSchema: GenMessage<ApplyWishesResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_wishes, 4);
+  messageDesc(file_edge_v1_wishes, 5);
 
 /**
  * What was done to one runtime.
@@ -243,10 +322,59 @@ export type AppliedRuntime = Message<"edge.v1.AppliedRuntime"> & {
  * Use `create(AppliedRuntimeSchema)` to create a new message.
  */
 export const AppliedRuntimeSchema: GenMessage<AppliedRuntime> = /*@__PURE__*/
-  messageDesc(file_edge_v1_wishes, 5);
+  messageDesc(file_edge_v1_wishes, 6);
 
 /**
- * What is done, or would be, to a runtime.
+ * What was done to one agent.
+ *
+ * @generated from message edge.v1.AppliedAgent
+ */
+export type AppliedAgent = Message<"edge.v1.AppliedAgent"> & {
+  /**
+   * Its name.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * What was done, or tried.
+   *
+   * @generated from field: edge.v1.PlannedAction action = 2;
+   */
+  action: PlannedAction;
+
+  /**
+   * What differed, for an update.
+   *
+   * @generated from field: repeated edge.v1.FieldChange changes = 3;
+   */
+  changes: FieldChange[];
+
+  /**
+   * The version that is current now; 0 when it is deleted, or what was tried failed.
+   *
+   * @generated from field: uint32 version = 4;
+   */
+  version: number;
+
+  /**
+   * Why it was not done; absent when it was.
+   *
+   * @generated from field: edge.v1.Failure failure = 5;
+   */
+  failure?: Failure | undefined;
+};
+
+/**
+ * Describes the message edge.v1.AppliedAgent.
+ * Use `create(AppliedAgentSchema)` to create a new message.
+ */
+export const AppliedAgentSchema: GenMessage<AppliedAgent> = /*@__PURE__*/
+  messageDesc(file_edge_v1_wishes, 7);
+
+/**
+ * What is done, or would be, to a runtime or an agent.
  *
  * @generated from enum edge.v1.PlannedAction
  */
@@ -266,7 +394,7 @@ export const PlannedAction = {
   CREATE: 1,
 
   /**
-   * It is updated.
+   * It is updated; an agent gets a new version.
    *
    * @generated from enum value: PLANNED_ACTION_UPDATE = 2;
    */
@@ -280,7 +408,7 @@ export const PlannedAction = {
   KEEP: 3,
 
   /**
-   * It is deleted, its volumes with it.
+   * It is deleted: a runtime with its volumes, an agent with all of its versions.
    *
    * @generated from enum value: PLANNED_ACTION_DELETE = 4;
    */
@@ -288,7 +416,7 @@ export const PlannedAction = {
 } as const;
 
 /**
- * What is done, or would be, to a runtime.
+ * What is done, or would be, to a runtime or an agent.
  *
  * @generated from enum edge.v1.PlannedAction
  */
@@ -308,7 +436,7 @@ export const PlannedActionSchema: GenEnum<PlannedAction> = /*@__PURE__*/
 export const Wishes: GenService<{
   /**
    * What ApplyWishes would do, and what would restart, without doing it. Whether a tag has moved at its registry is not asked.
-   * Fails with INVALID (every violation of every wish listed, by its place as in `runtimes[2].image`).
+   * Fails with INVALID (every violation of every wish listed, by its place as in `runtimes[2].image` or `agents[0].image`).
    *
    * @generated from rpc edge.v1.Wishes.PlanWishes
    */
@@ -318,11 +446,12 @@ export const Wishes: GenService<{
     output: typeof PlanWishesResponseSchema;
   },
   /**
-   * Makes the runtimes of a node what the wishes say: creates those that are not there, updates those that differ (as
+   * Makes the runtimes and agents of a node what the wishes say: creates those that are not there, updates those that differ (as
    * UpdateRuntime), leaves equal ones alone, and with `prune` deletes those that are not mentioned, which go first: others may
    * want their ports and addresses. All wishes are checked before anything is done: then nothing is done when one of them is
    * wrong. What goes wrong with one runtime later is told in its place, time that runs out included, and holds up no other but
-   * those that wait for it. Carried out again, it goes on where it was.
+   * those that wait for it. Carried out again, it goes on where it was. Agents come after the runtimes: what differs makes a new
+   * version (as DeployAgent), and of those that `prune` removes the tasks are cancelled.
    * Fails with INVALID (as PlanWishes), DENIED (the node's policy), EXHAUSTED (the node would have more than 256 runtimes).
    *
    * @generated from rpc edge.v1.Wishes.ApplyWishes

@@ -23,7 +23,7 @@ function valueIn(message: ReflectMessage, field: DescField): unknown {
 function oneValue(field: Exclude<DescField, { fieldKind: "map" }>, value: unknown): unknown {
   if (field.message) return treeOf(value as ReflectMessage); // So reflection gives them.
   if (field.enum) return wordOf(field.enum, Number(value));
-  if (value instanceof Uint8Array) return textOf(value) ?? value; // Which YAML writes as `!!binary`.
+  if (value instanceof Uint8Array) return textOf(value) ?? Buffer.from(value); // Which yaml writes as `!!binary`; of other arrays it writes all of their memory.
   if (typeof value !== "bigint") return value;
   // A number that JavaScript cannot hold is written as protobuf's JSON does.
   return Number.isSafeInteger(Number(value)) ? Number(value) : String(value);

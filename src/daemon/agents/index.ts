@@ -4,6 +4,8 @@
  */
 
 export { Agents, type AgentsOptions, type TasksOfAgents } from "./agents.ts";
+export { applyAgents, checkAgents } from "./apply-wishes.ts";
 export type { Deployed } from "./deployed.ts";
 export { deployAgent, getAgent, listAgents, removeAgent, rollbackAgent } from "./handlers.ts";
+export { planAgents } from "./plan-wishes.ts";
 export { schema as agentsSchema } from "./store.ts";

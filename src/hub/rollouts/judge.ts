@@ -12,7 +12,7 @@ export interface Verdict {
 }
 
 /** What is told of a node that has ended. */
-export type Outcome = Pick<RolloutNode, "failure" | "runtimes">;
+export type Outcome = Pick<RolloutNode, "failure" | "runtimes" | "agents">;
 
 /** What a node's answer means for its part: done is only who has done all of it. */
 export function judge(result: Result): Verdict {
@@ -28,10 +28,11 @@ export function judge(result: Result): Verdict {
   }
   // What differed can be long, and may hold what only those who command nodes may see.
   const runtimes = outcome.value.runtimes.map((one) => ({ ...one, changes: [] }));
-  const first = runtimes.find((one) => one.failure)?.failure;
+  const agents = outcome.value.agents.map((one) => ({ ...one, changes: [] }));
+  const first = [...runtimes, ...agents].find((one) => one.failure)?.failure;
   return {
     state: first ? "failed" : "succeeded",
-    outcome: create(RolloutNodeSchema, { runtimes, ...(first && { failure: first }) }),
+    outcome: create(RolloutNodeSchema, { runtimes, agents, ...(first && { failure: first }) }),
   };
 }
 
