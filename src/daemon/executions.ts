@@ -56,6 +56,7 @@ export function openExecutions({ config, policy, ...options }: ExecutionsOptions
     ...{ engine, clock, log, random: options.random, instanceId: instanceIdOf(sql), folder: cellsFolder },
     providers: [broker, ...options.providers],
     keptFolders: [dataDir, config["credentials.lent_folder"]],
+    taskOf: (cellId) => tasks.tree.taskOfCell(cellId)?.id,
   });
   const agents = Agents.open({
     ...{ sql, journal, clock, engine, images, tasks: () => tasks },
@@ -71,7 +72,7 @@ export function openExecutions({ config, policy, ...options }: ExecutionsOptions
     slots: config["tasks.slots"] ?? usualSlots(),
     queueLimit: config["tasks.queue_limit"],
     kept: { tasks: config["tasks.kept"], bytes: config["tasks.kept_size"] },
-    maxCells: () => config["policy.max_containers"] || Number.POSITIVE_INFINITY,
+    maxCells: () => Number(policy.quotas.max_containers) || Number.POSITIVE_INFINITY,
     judge: (deployed, others) => mustAllow(policy, deployed.spec, others),
     adopt: (cell) => broker.adopt(cell, join(cellsFolder, cell.id)),
   });

@@ -17,6 +17,7 @@ import { Facts } from "./facts.ts";
 import { framed, isEndLine } from "./first-process.ts";
 import { Holders } from "./holders.ts";
 import { CellImages } from "./image.ts";
+import { listOwn } from "./listing.ts";
 import { endOf, type LiveCell } from "./live-cell.ts";
 import { loggedOutput } from "./logged-output.ts";
 import { type Hands, isLostHolder, startCell } from "./start.ts";
@@ -35,6 +36,8 @@ export interface SandboxesOptions {
   log: Logger;
   /** Uniform in [0, 1). */
   random: () => number;
+  /** The task that has claimed a cell, for the log. */
+  taskOf?: (cellId: string) => string | undefined;
   /** How many network namespaces are kept ahead. 4 when absent. */
   ahead?: number;
 }
@@ -194,6 +197,12 @@ export class Sandboxes implements AsyncDisposable {
   /** The cells that the engine has; what former lives left beside them is removed. To be asked once, before the first start. */
   async found(signal: AbortSignal): Promise<FoundCell[]> {
     return await sweep(this.#hands, new Set(this.#live.keys()), signal);
+  }
+
+  /** The cells that the engine has now. */
+  async list(signal: AbortSignal): Promise<FoundCell[]> {
+    const { engine, instanceId } = this.#hands;
+    return (await listOwn(engine, instanceId, signal)).cells;
   }
 
   /** Removes every cell, and all that was made for cells: nothing of this room is left on the engine or on the disk. */

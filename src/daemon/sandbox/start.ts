@@ -27,6 +27,8 @@ export interface Hands {
   providers: readonly Provider[];
   /** Folders of the node that no cell may see. */
   keptFolders: readonly string[];
+  /** The task that has claimed a cell. */
+  taskOf?: (cellId: string) => string | undefined;
   holders: Holders;
   images: CellImages;
   facts: Facts;
@@ -102,7 +104,7 @@ async function networkFor(
 }
 
 async function run(
-  { engine, log }: Hands,
+  { engine, log, taskOf }: Hands,
   { id, agent, version, spec }: CellAsk,
   { options, network }: { options: Docker.ContainerCreateOptions; network: CellNetwork | undefined },
   undo: AsyncDisposableStack,
@@ -115,7 +117,7 @@ async function run(
   undo.defer(() => removeContainer(engine, containerId, AbortSignal.timeout(undoMs)));
   const onLine = log.isLevelEnabled("debug")
     ? (stream: string, line: string) =>
-        log.debug({ agent, cell: id, stream, line }, "an agent's program wrote")
+        log.debug({ agent, task: taskOf?.(id) ?? "", cell: id, stream, line }, "an agent's program wrote")
     : undefined;
   const streams = await attach(engine, containerId, { ioBytes, onLine }, signal);
   undo.defer(() => streams.close());
