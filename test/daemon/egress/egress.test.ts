@@ -14,7 +14,8 @@ const [dns, good, bad, ranged, metadata, near] = [
 ];
 const good6 = "2001:db8::10";
 const scene = await openScene({
-  addresses: [dns, good, bad, ranged, metadata, near, good6],
+  nameServer: dns,
+  addresses: [good, bad, ranged, metadata, near, good6],
   ports: [80, 8080],
 });
 after(() => scene[Symbol.asyncDispose]());

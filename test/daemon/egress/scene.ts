@@ -28,20 +28,11 @@ export interface Told {
 }
 
 /** As netmon's and the daemon's units would be: in the network of the engine's host. */
-export async function openScene(internet: { addresses: string[]; ports: number[] }) {
+export async function openScene(internet: { nameServer: string; addresses: string[]; ports: number[] }) {
   await using opened = new AsyncDisposableStack();
   const folder = opened.use(tempFolder());
   const engine = opened.use(await startEngine({ name: "egress" }));
   const { docker, netns } = engine;
-  const world = opened.use(await openInternet({ netns, ...internet }));
-  const image = await busyboxImage(engine);
-  const network = await docker.createNetwork({
-    Name: "cells",
-    Options: { "com.docker.network.bridge.enable_icc": "false" },
-  });
-  const { IPAM } = (await network.inspect()) as { IPAM: { Config: { Subnet: string; Gateway: string }[] } };
-  const { Subnet: subnet = "", Gateway: gateway = "" } = IPAM.Config[0] ?? {};
-
   const socket = join(folder.path, "netmon.sock");
   const under = ["nsenter", `--net=/run/netns/${netns}`];
   const env = { ORCHESTRATOR_NETMON_SOCKET: socket };
@@ -51,10 +42,19 @@ export async function openScene(internet: { addresses: string[]; ports: number[]
     netmon.start();
     await until("netmon is up", () => netmon.output().split("netmon is up").length > lives);
   };
-  await startNetmon();
-  const room = openRoom({ folder: folder.path, socket, nameServer: world.nameServer, under });
-  opened.use(room);
-  await room.start();
+  const room = opened.use(openRoom({ folder: folder.path, socket, nameServer: internet.nameServer, under }));
+  const [world, image] = await Promise.all([
+    openInternet({ netns, ...internet }).then((world) => opened.use(world)),
+    busyboxImage(engine),
+    startNetmon(),
+    room.start(),
+  ]);
+  const network = await docker.createNetwork({
+    Name: "cells",
+    Options: { "com.docker.network.bridge.enable_icc": "false" },
+  });
+  const { IPAM } = (await network.inspect()) as { IPAM: { Config: { Subnet: string; Gateway: string }[] } };
+  const { Subnet: subnet = "", Gateway: gateway = "" } = IPAM.Config[0] ?? {};
 
   /** A namespace with nobody in it yet, as the sandbox room makes it. */
   const holder = async () => {
