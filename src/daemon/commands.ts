@@ -8,6 +8,7 @@ import {
   removeAgent,
   rollbackAgent,
 } from "./agents/index.ts";
+import { applyWishes, planWishes } from "./apply/index.ts";
 import { type Audit, listAudit, verifyAudit } from "./audit/index.ts";
 import {
   type Credentials,
@@ -26,7 +27,6 @@ import type { Metrics } from "./metrics/index.ts";
 import { getInterfaces, getMetrics, getNode, listSerialDevices, type NodeRoom } from "./node/index.ts";
 import { checkPolicy, getPolicy, type Policy, testPolicy } from "./policy/index.ts";
 import {
-  applyWishes,
   createRuntime,
   deleteRuntime,
   getRuntime,
@@ -34,7 +34,6 @@ import {
   getRuntimeStats,
   listRuntimes,
   lockRuntime,
-  planWishes,
   type Runtimes,
   restartRuntime,
   startRuntime,

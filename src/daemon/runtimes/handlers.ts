@@ -13,7 +13,6 @@ import {
   UnlockRuntimeResponseSchema,
   UpdateRuntimeResponseSchema,
 } from "../../../gen/edge/v1/runtimes_pb.ts";
-import { ApplyWishesResponseSchema, PlanWishesResponseSchema } from "../../../gen/edge/v1/wishes_pb.ts";
 import { invalidField } from "../../base/failure.ts";
 import type { CommandCase } from "../../wire/commands.ts";
 import type { Handler } from "../work/index.ts";
@@ -65,9 +64,3 @@ export const updateRuntime: Handles<"updateRuntime"> = async ({ runtimes }, { sp
   if (!spec) throw invalidField("spec", "is required");
   return create(UpdateRuntimeResponseSchema, await runtimes.update(spec, how, ask));
 };
-
-export const planWishes: Handles<"planWishes"> = async ({ runtimes }, wishes, ask) =>
-  create(PlanWishesResponseSchema, { runtimes: runtimes.planWishes(wishes, ask) });
-
-export const applyWishes: Handles<"applyWishes"> = async ({ runtimes }, wishes, ask) =>
-  create(ApplyWishesResponseSchema, { runtimes: await runtimes.applyWishes(wishes, ask) });

@@ -4,7 +4,6 @@
  * carries labels by which it is known again after any crash.
  */
 export {
-  applyWishes,
   createRuntime,
   deleteRuntime,
   getRuntime,
@@ -12,7 +11,6 @@ export {
   getRuntimeStats,
   listRuntimes,
   lockRuntime,
-  planWishes,
   restartRuntime,
   startRuntime,
   stopRuntime,
