@@ -12,7 +12,7 @@ import { Sql } from "../base/sql.ts";
 import { runTasks } from "../base/tasks.ts";
 import { version } from "../wire/version.ts";
 import { agentsSchema } from "./agents/index.ts";
-import { schema as auditSchema } from "./audit/index.ts";
+import { schema as auditSchema, entryOfFact } from "./audit/index.ts";
 import { schema as brokerSchema } from "./broker/index.ts";
 import { dispatcher } from "./commands.ts";
 import type { DaemonConfig, DaemonSettings } from "./config.ts";
@@ -101,7 +101,13 @@ export async function openDaemon({
     brokerSchema,
   ];
   const sql = opened.use(Sql.open(join(dataDir, "daemon.db"), schemas, clock.now));
-  const journal = Journal.open(sql, { now: clock.now });
+  const journal = Journal.open(sql, {
+    now: clock.now,
+    witness: (event) => {
+      const entry = entryOfFact(event);
+      if (entry) oversight.audit.record(entry);
+    },
+  });
   if (sql.setAside) {
     log.error({ ...sql.setAside }, "the state file could not be read and was set aside");
     const value = create(StateSetAsideSchema, sql.setAside);

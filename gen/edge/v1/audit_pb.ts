@@ -75,7 +75,7 @@ export type AuditEntry = Message<"edge.v1.AuditEntry"> & {
   subject: string;
 
   /**
-   * What was decided or came of it: `allowed`, `denied`, `ok`, or the kind of a failure.
+   * What was decided or came of it: `allowed`, `denied`, `ok`, the kind of a failure, or how a task ended.
    *
    * @generated from field: string outcome = 8;
    */

@@ -4,5 +4,6 @@
  * entry, what it is about is not done.
  */
 export { Audit, type AuditRecord, type Recorder } from "./audit.ts";
+export { entryOfFact } from "./facts.ts";
 export { listAudit, verifyAudit } from "./handlers.ts";
 export { schema } from "./trail.ts";

@@ -55,6 +55,8 @@ export interface JournalLimit {
 export interface JournalOptions {
   /** Wall time in milliseconds since 1970, which stamps the events. */
   now: () => number;
+  /** Told of each event while it is written: what it writes is on disk with the event, and what it throws undoes both. */
+  witness?: (event: Event) => void;
   /** At this size the oldest events are dropped and a Gap event says so; results go only when no event is left. */
   limit?: JournalLimit;
   /** Of what the hub has, the events among the newest this many entries stay, for readers at the node. 5000 when absent. */
@@ -77,6 +79,7 @@ export class Journal {
   readonly changes = new Changes();
   readonly #sql: Sql;
   readonly #now: () => number;
+  readonly #witness: JournalOptions["witness"];
   readonly #limit: JournalLimit;
   readonly #history: number;
   #id: string;
@@ -86,9 +89,10 @@ export class Journal {
   #atMost: JournalLimit = { entries: 0, bytes: 0 };
   #telling = false;
 
-  private constructor(sql: Sql, { now, limit = defaultLimit, history = 5_000 }: JournalOptions) {
+  private constructor(sql: Sql, { now, witness, limit = defaultLimit, history = 5_000 }: JournalOptions) {
     this.#sql = sql;
     this.#now = now;
+    this.#witness = witness;
     this.#limit = limit;
     this.#history = history;
     const row = sql.get("SELECT id, acknowledged FROM journal");
@@ -157,7 +161,10 @@ export class Journal {
       commandId,
       fact,
     });
-    return this.append({ case: "event", value });
+    return this.#sql.atomically(() => {
+      this.#witness?.(value);
+      return this.append({ case: "event", value });
+    });
   }
 
   /** Entries after `after` that the hub does not have yet, in order: at most `max`, and about a megabyte, but one at least when there is one. */

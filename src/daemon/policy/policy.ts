@@ -1,4 +1,3 @@
-import { createHash } from "node:crypto";
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { AuditKind } from "../../../gen/edge/v1/audit_pb.ts";
@@ -19,16 +18,17 @@ import { asFailure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
 import { watchFile } from "../../base/watch-file.ts";
-import { readText } from "../../base/yaml-file.ts";
 import type { Recorder } from "../audit/index.ts";
 import type { Journal } from "../journal/index.ts";
 import { tryCases } from "./cases.ts";
 import { containerAskOf } from "./container-ask.ts";
 import type { Asked, Decider } from "./decider.ts";
 import { denialsInWords, deniedFailure } from "./denied.ts";
-import { type PolicyFile, parsePolicyFile } from "./file.ts";
+import { parsePolicyFile } from "./file.ts";
+import { differences, type InForce, load } from "./in-force.ts";
 import { judge } from "./judge.ts";
-import { type Ruleset, rulesetOf, rulesOf, valuesOf } from "./ruleset.ts";
+import type { Quotas } from "./rule.ts";
+import { rulesetOf, rulesOf, valuesOf } from "./ruleset.ts";
 import type { PolicySettings } from "./settings.ts";
 import { type Counted, totalsOf } from "./totals.ts";
 
@@ -44,15 +44,6 @@ export interface PolicyOptions {
   cells: () => Iterable<Counted>;
   /** How many runtimes there are now. */
   runtimes: () => number;
-}
-
-/** What is in force. */
-interface InForce {
-  ruleset: Ruleset;
-  path: string;
-  sha256: string;
-  file: PolicyFile | undefined;
-  loadedAt: number;
 }
 
 /** Who asks by a command. */
@@ -77,28 +68,23 @@ export class Policy implements Decider {
 
   /** Reads the policy. One that cannot be read leaves the profile `strict` in force: what its owner forbade is not known. */
   static async open(options: PolicyOptions): Promise<Policy> {
-    const { clock, settings } = options;
+    const { clock, settings, audit } = options;
+    let now: InForce;
     try {
-      const now = await read(settings(), clock.now());
-      const { path, sha256, ruleset } = now;
-      options.audit.record({
-        ...{ kind: AuditKind.CONFIGURATION, action: "load", subject: "policy", outcome: "ok" },
-        detail: `profile ${ruleset.profile}${path && `, file ${path} with SHA-256 ${sha256}`}`,
-      });
-      return new Policy(options, now);
+      now = await load(settings(), clock.now());
     } catch (thrown) {
       const { quotas, file: path = "" } = settings();
       const ruleset = rulesetOf({ profile: "strict", quotas });
-      const policy = new Policy(options, {
-        ruleset,
-        path,
-        sha256: "",
-        file: undefined,
-        loadedAt: clock.now(),
-      });
+      const policy = new Policy(options, { ruleset, path, sha256: "", loadedAt: clock.now() });
       policy.#refuse(thrown, "the profile strict is in force until it is mended");
       return policy;
     }
+    const { path, sha256, ruleset } = now;
+    audit.record({
+      ...{ kind: AuditKind.CONFIGURATION, action: "load", subject: "policy", outcome: "ok" },
+      detail: `profile ${ruleset.profile}${path && `, file ${path} with SHA-256 ${sha256}`}`,
+    });
+    return new Policy(options, now);
   }
 
   /** Looks at the file for as long as the signal lets it, and takes what was changed. */
@@ -121,7 +107,7 @@ export class Policy implements Decider {
     const { clock, settings, log } = this.#options;
     let next: InForce;
     try {
-      next = await read(settings(), clock.now());
+      next = await load(settings(), clock.now());
     } catch (thrown) {
       this.#refuse(thrown, "what was in force before still is");
       return;
@@ -144,6 +130,11 @@ export class Policy implements Decider {
       rules: rulesOf(ruleset),
       values: valuesOf(ruleset),
     });
+  }
+
+  /** The quotas that are in force; 0 is none. */
+  get quotas(): Quotas {
+    return this.#now.ruleset.quotas;
   }
 
   /** What the cases of another policy file come to, with the settings of this node. @throws {Failure} invalid: every fault. */
@@ -228,32 +219,4 @@ export class Policy implements Decider {
       journal.record({ case: "configuration", value }, { reason });
     });
   }
-}
-
-async function read(settings: PolicySettings, nowMs: number): Promise<InForce> {
-  const { file: path } = settings;
-  if (path === undefined) {
-    return { ruleset: rulesetOf(settings), path: "", sha256: "", file: undefined, loadedAt: nowMs };
-  }
-  const source = { path, what: "the policy file" };
-  const text = await readText(source);
-  const file = await parsePolicyFile(text, source);
-  const sha256 = createHash("sha256").update(text).digest("hex");
-  return { ruleset: rulesetOf(settings, file), path, sha256, file, loadedAt: nowMs };
-}
-
-/** Names of lists, quotas and rules that are other than before. */
-function differences(before: Ruleset, now: Ruleset): string[] {
-  const [was, is] = [before, now].map(
-    (one) =>
-      new Map([
-        ["profile", one.profile],
-        ...valuesOf(one).map(({ name, values }) => [name, values.join("\0")] as const),
-        ...rulesOf(one).map(
-          ({ id, denyWhen, message }) => [`rules.${id}`, `${denyWhen}\0${message}`] as const,
-        ),
-      ]),
-  );
-  const names = new Set([...(was?.keys() ?? []), ...(is?.keys() ?? [])]);
-  return [...names].filter((name) => was?.get(name) !== is?.get(name));
 }

@@ -1,0 +1,46 @@
+import { createHash } from "node:crypto";
+import { readText } from "../../base/yaml-file.ts";
+import { parsePolicyFile } from "./file.ts";
+import { type Ruleset, rulesetOf, rulesOf, valuesOf } from "./ruleset.ts";
+import type { PolicySettings } from "./settings.ts";
+
+/** What is in force. */
+export interface InForce {
+  ruleset: Ruleset;
+  /** Its file; empty when the profile alone is in force. */
+  path: string;
+  sha256: string;
+  loadedAt: number;
+}
+
+/**
+ * Reads the policy that settings name.
+ * @throws {Failure} invalid: its file cannot be read, or is wrong; every fault with its place.
+ */
+export async function load(settings: PolicySettings, nowMs: number): Promise<InForce> {
+  const { file: path } = settings;
+  if (path === undefined) {
+    return { ruleset: rulesetOf(settings), path: "", sha256: "", loadedAt: nowMs };
+  }
+  const source = { path, what: "the policy file" };
+  const text = await readText(source);
+  const file = await parsePolicyFile(text, source);
+  const sha256 = createHash("sha256").update(text).digest("hex");
+  return { ruleset: rulesetOf(settings, file), path, sha256, loadedAt: nowMs };
+}
+
+/** Names of lists, quotas and rules that are other than before. */
+export function differences(before: Ruleset, now: Ruleset): string[] {
+  const [was, is] = [before, now].map(
+    (one) =>
+      new Map([
+        ["profile", one.profile],
+        ...valuesOf(one).map(({ name, values }) => [name, values.join("\0")] as const),
+        ...rulesOf(one).map(
+          ({ id, denyWhen, message }) => [`rules.${id}`, `${denyWhen}\0${message}`] as const,
+        ),
+      ]),
+  );
+  const names = new Set([...(was?.keys() ?? []), ...(is?.keys() ?? [])]);
+  return [...names].filter((name) => was?.get(name) !== is?.get(name));
+}
