@@ -18,10 +18,7 @@ export async function putAway(tools: AttemptTools, taskId: string, cell: Cell): 
 async function writtenBy(tools: AttemptTools, taskId: string, cell: Cell): Promise<CellLog> {
   const { cells, log, signal } = tools;
   try {
-    const wrote = await insist(tools, "read a container's log", () => cells.logs(cell, signal));
-    for (const { text } of wrote.lines)
-      log.debug({ agent: cell.agent, task: taskId, text }, "an agent wrote");
-    return wrote;
+    return await insist(tools, "read a container's log", () => cells.logs(cell, signal));
   } catch (error) {
     signal.throwIfAborted();
     const isGone = asFailure(error).kind === "not_found";

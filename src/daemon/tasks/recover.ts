@@ -29,12 +29,12 @@ export async function recover(tools: AttemptTools, attempts: Attempts): Promise<
 }
 
 /** Between two looks for what nobody owns, in milliseconds: the engine may finish making what a daemon asked for that died. */
-const sweepMs = { first: 5_000, later: 60_000 };
+const sweepMs = { first: 500, most: 60_000 };
 
 /** Removes cells that are nobody's, at once and then now and then, until the signal is aborted. */
 export async function sweep(tools: AttemptTools, isOwned: (cellId: string) => boolean): Promise<void> {
   const { cells, clock, signal } = tools;
-  for (let pauseMs = sweepMs.first; ; pauseMs = sweepMs.later) {
+  for (let pauseMs = sweepMs.first; ; pauseMs = Math.min(sweepMs.most, 2 * pauseMs)) {
     const found = await insist(tools, "look for containers of agents", () => cells.list(signal));
     await Promise.all(found.filter(({ id }) => !isOwned(id)).map((cell) => removeLeft(tools, cell)));
     forgetCells(tools, found, isOwned);
