@@ -30,6 +30,11 @@ export function doorsOf(run: Run, netmonSocket: string): Doors {
   return {
     node: (signal) => askDaemon(run, signal),
     runtimes: (signal) => askRuntimes(run, signal),
+    vault: (signal) => withDoor(atLocalDoor(run, signal), (door) => door.ask("getSealingKey", {})),
+    providers: async (signal) => {
+      const { models } = await withDoor(atLocalDoor(run, signal), (door) => door.ask("listModels", {}));
+      return [...new Set(models.map(({ url }) => url))];
+    },
     netmon: (signal) => askNetmon(netmonSocket, signal),
     parent: (name, signal) => tryParent(netmonSocket, name, signal),
   };

@@ -13,6 +13,7 @@ interface DoctorFlags {
   parent?: string;
   netmonSocket?: string;
   offline: boolean;
+  providers?: boolean;
 }
 
 /** `orchestrator doctor` */
@@ -27,6 +28,7 @@ export function defineDoctor(program: Command, run: Run): void {
       "try whether its LAN takes other MACs: asks the gateway by ARP, three times at most",
     )
     .option("--offline", "leave out the way to the hub: then nothing leaves this machine", false)
+    .option("--providers", "knock at the providers of language models, too", false)
     .option("--netmon-socket <path>", "netmon's socket")
     .action(async (flags: DoctorFlags) => {
       const findings = await examine(run, flags);

@@ -1,3 +1,4 @@
+import type { GetSealingKeyResponse } from "../../../gen/edge/v1/credentials_pb.ts";
 import type { GetNodeResponse } from "../../../gen/edge/v1/node_pb.ts";
 import type { Answer } from "./answer.ts";
 
@@ -78,6 +79,11 @@ export interface Facts {
   setAside: Answer<string[]>;
   /** Undefined before enrolment. */
   certificate: Answer<{ fromMs: number | undefined; untilMs: number } | undefined>;
+  vault: Answer<Pick<GetSealingKeyResponse, "keySource" | "thumbprint" | "lendingProblem">>;
+  /** Where the kernel may put memory that is not used: also what is lent, unless its file system forbids it. */
+  swap: Answer<string[]>;
+  /** Providers of language models, and what is wrong with the way to each; undefined when nobody asked. */
+  providers: Answer<{ url: string; problem: string }[]> | undefined;
   netmon: Answer<{ where: string; version: string; parents: Parent[] }>;
   /** Undefined where no process of that name is seen. */
   netmonRights: Answer<{ pid: number; missing: string[] } | undefined>;

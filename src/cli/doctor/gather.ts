@@ -1,5 +1,6 @@
 import { dirname } from "node:path";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
+import type { GetSealingKeyResponse } from "../../../gen/edge/v1/credentials_pb.ts";
 import type { GetNodeResponse } from "../../../gen/edge/v1/node_pb.ts";
 import type { Runtime } from "../../../gen/edge/v1/runtimes_pb.ts";
 import type { Clock } from "../../base/clock.ts";
@@ -17,11 +18,15 @@ import { isForwarding, lookAtFilter, lookAtFilterKinds } from "./network.ts";
 import { proxyVariables } from "./processes.ts";
 import { lookAtGovernors, lookAtIsolation, lookAtPreemption } from "./realtime.ts";
 import { lookAtLimits, lookAtNetmon, missingCapabilities } from "./rights.ts";
+import { knockAt, lookAtSwap } from "./secrets.ts";
 
 /** The doors of the programs on this machine. @throws {Failure} each: it does not answer. */
 export interface Doors {
   node(signal: AbortSignal): Promise<GetNodeResponse>;
   runtimes(signal: AbortSignal): Promise<Runtime[]>;
+  vault(signal: AbortSignal): Promise<GetSealingKeyResponse>;
+  /** Addresses of the node's providers of language models. */
+  providers(signal: AbortSignal): Promise<string[]>;
   netmon(signal: AbortSignal): Promise<Extract<Facts["netmon"], { is: "known" }>["value"]>;
   /** Has netmon try an interface. */
   parent(name: string, signal: AbortSignal): Promise<Tried>;
@@ -41,6 +46,8 @@ export interface LookOptions {
   parent?: string | undefined;
   /** Whether nothing may leave this machine. */
   offline: boolean;
+  /** Whether the providers of language models are knocked at. */
+  providers?: boolean;
   /** Called after each look. */
   onLooked?: (done: number, all: number) => void;
 }
@@ -74,6 +81,8 @@ export async function gather(around: Around, doors: Doors, options: LookOptions)
   ] as const;
   const { parent } = options;
   const rest = {
+    vault: look((signal) => doors.vault(signal), limits.daemonMs),
+    swap: look(lookAtSwap),
     netmon: look((signal) => doors.netmon(signal)),
     netmonRights: look(lookAtNetmon),
     setAside: look(() => findSetAside([...new Set([dataDir, dirname(netmonSocket)])])),
@@ -93,6 +102,9 @@ export async function gather(around: Around, doors: Doors, options: LookOptions)
     isolated,
     missingCapabilities: look(missingCapabilities),
   };
+  const knocked = options.providers
+    ? look(async (signal) => await knockAt(await doors.providers(signal), signal))
+    : undefined;
   const tried = parent && look((signal) => doors.parent(parent, signal), limits.parentMs);
   const [programs, hypervisor] = await Promise.all(sooner);
   const daemon = await node;
@@ -103,6 +115,7 @@ export async function gather(around: Around, doors: Doors, options: LookOptions)
     ...(await allOf(rest)),
     ...{ cliVersion: version, nowMs: around.clock.now(), daemon, hypervisor },
     missingPrograms: programs,
+    providers: await knocked,
     hubOffsetMs: offset === undefined ? undefined : Number(offset),
     parent: parent && tried ? { name: parent, tried: await tried } : undefined,
   };

@@ -6,6 +6,7 @@ import { kernelChecks } from "./judge-kernel.ts";
 import { machineChecks } from "./judge-machine.ts";
 import { programChecks } from "./judge-programs.ts";
 import { realTimeChecks } from "./judge-realtime.ts";
+import { secretChecks } from "./judge-secrets.ts";
 import { surroundingChecks } from "./parent.ts";
 
 /** Judges a machine by what is known of it. */
@@ -13,6 +14,7 @@ export function judge(facts: Facts): Finding[] {
   const checks: Check[] = [
     ...engineChecks,
     ...programChecks,
+    ...secretChecks(facts),
     ...hubChecks(facts),
     ...kernelChecks,
     ...machineChecks,

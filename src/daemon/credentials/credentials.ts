@@ -15,7 +15,7 @@ import { Lanes } from "../../base/lanes.ts";
 import type { Recorder } from "../audit/index.ts";
 import type { Journal } from "../journal/index.ts";
 import type { Ask } from "../work/index.ts";
-import { checkLentFiles, type Lending } from "./lending.ts";
+import type { Lending } from "./lending.ts";
 import type { CredentialStore } from "./store.ts";
 import { publicJwk, unseal } from "./unseal.ts";
 import { type Kept, noSuch, type Vault } from "./vault.ts";
@@ -101,9 +101,8 @@ export class Credentials {
     return count;
   }
 
-  /** Whether an agent's manifest can have what it names. @throws {Failure} not_found, invalid, unavailable: with what to do. */
+  /** Whether an agent's manifest can have what it names. @throws {Failure} not_found, unavailable: with what to do. */
   async check(spec: AgentSpec): Promise<void> {
-    checkLentFiles(spec);
     if (spec.credentials.length === 0) return;
     const known = new Set((await this.#parts.vault.list()).map(({ name }) => name));
     const missing = spec.credentials.find(({ name }) => !known.has(name));

@@ -2,7 +2,7 @@ import { mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { AgentSpec, LentCredential } from "../../../gen/edge/v1/agents_pb.ts";
 import { AuditKind } from "../../../gen/edge/v1/audit_pb.ts";
-import { asFailure, invalidFields } from "../../base/failure.ts";
+import { asFailure } from "../../base/failure.ts";
 import { Lanes } from "../../base/lanes.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Recorder } from "../audit/index.ts";
@@ -153,18 +153,4 @@ export class Lending implements Provider {
 /** The secrets that an agent sees as files; of the others it has the use only. */
 export function lentOf({ credentials }: AgentSpec): LentCredential[] {
   return credentials.filter(({ upstream }) => upstream === undefined);
-}
-
-/** What no manifest may ask: two secrets in one file. @throws {Failure} invalid. */
-export function checkLentFiles(spec: AgentSpec): void {
-  const seen = new Set<string>();
-  const violations = lentOf(spec).flatMap(({ name, file }) => {
-    const at = file || name;
-    if (!seen.has(at)) return seen.add(at) && [];
-    const index = spec.credentials.findIndex((one) => one.name === name);
-    return [
-      { field: `spec.credentials[${index}].file`, message: `${at} is already the file of another one` },
-    ];
-  });
-  if (violations.length > 0) throw invalidFields(violations);
 }

@@ -34,6 +34,8 @@ const sound: Facts = {
   daemon: known({ daemonVersion: "0.1.0", connected: true, hubAddress: "hub:7443" }),
   setAside: known([]),
   certificate: known({ fromMs: nowMs - 10 * dayMs, untilMs: nowMs + 20 * dayMs }),
+  vault: known({ keySource: "tpm", thumbprint: "E8Hb", lendingProblem: "" }),
+  ...{ swap: known([] as string[]), providers: undefined },
   netmon: known({ where: "/run/netmon.sock", version: "0.1.0", parents }),
   netmonRights: known({ pid: 7, missing: [] }),
   ...{ missingPrograms: [], missingCapabilities: known([] as string[]) },
@@ -82,6 +84,19 @@ test("each trouble has its own finding, with what to do", () => {
     },
   });
   const cases: [Partial<Facts>, finding: string][] = [
+    [{ vault: unknown("the vault is locked") }, "fail vault: the vault is locked -> docs/credentials.md"],
+    [
+      { vault: known({ keySource: "file", thumbprint: "", lendingProblem: "secrets cannot be lent" }) },
+      "warn lending: secrets cannot be lent -> only agents that are lent",
+    ],
+    [
+      { swap: known(["/dev/sda2"]) },
+      "warn lending: secrets can be lent, and the kernel may swap to /dev/sda2 -> ",
+    ],
+    [
+      { providers: known([{ url: "http://llm", problem: "refused" }]) },
+      "fail providers: http://llm: refused -> check the address",
+    ],
     [{ engine: unknown("no engine answers") }, "fail engine: no engine answers -> start the engine"],
     [
       { engine: { is: "unknown", problem: "this user may not", isDenied: true } },
