@@ -11,6 +11,11 @@ import { SessionState } from "../../gen/edge/v1/sessions_pb.ts";
 import { TaskState } from "../../gen/edge/v1/tasks_pb.ts";
 import { word } from "./answer.ts";
 
+/** Whether a fact is the whole story, so that its reason would only say it again. */
+export function isWholeStory(fact: Event["fact"]): boolean {
+  return fact.case === "agent" && fact.value.kind !== AgentChangeKind.RUNS_MISSED;
+}
+
 /** What happened to agents and all that serves them, in words; undefined for any other fact. */
 export function agentFactOf(fact: Event["fact"]): string | undefined {
   switch (fact.case) {
@@ -79,10 +84,10 @@ const credentialWords: Readonly<Partial<Record<CredentialChangeKind, string>>> =
   [CredentialChangeKind.EXPIRED]: "came to its end, and is lent no more",
 };
 
-function taskChange({ id, agent, state, attempt, exitCode, outOfMemory }: TaskChange): string {
+/** How its program ended is in the reason. */
+function taskChange({ id, agent, state, attempt }: TaskChange): string {
   const which = attempt > 1 ? `, attempt ${attempt}` : "";
-  const code = exitCode === undefined ? "" : ` with exit code ${exitCode}`;
-  return `task ${id} of agent ${agent} ${word(TaskState, state)}${which}${code}${outOfMemory ? ", out of memory" : ""}`;
+  return `task ${id} of agent ${agent} ${word(TaskState, state)}${which}`;
 }
 
 function policyDenied({ caller, action, subject, denials }: PolicyDenied): string {

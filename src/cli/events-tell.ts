@@ -5,18 +5,21 @@ import {
   RuntimeChangeKind,
 } from "../../gen/edge/v1/events_pb.ts";
 import { LeftWorkloads } from "../../gen/edge/v1/node_pb.ts";
+import { taskOfEvent } from "../wire/events.ts";
 import { moment, word } from "./answer.ts";
 import { deviceChangeInWords } from "./device-tell.ts";
-import { agentFactOf } from "./events-agents-tell.ts";
+import { agentFactOf, isWholeStory } from "./events-agents-tell.ts";
 import { printable } from "./table.ts";
 import { vnicChangeInWords } from "./vnic-change-tell.ts";
 
 /** What happened, on a line: when, where if that is not known anyway, what, why, by which command and whose. */
 export function eventLine(event: Event, { where = "", actor = "" } = {}): string {
-  // That a daemon started is the whole story.
-  const reason = event.reason === "" || event.fact.case === "daemonStarted" ? "" : `: ${event.reason}`;
-  const by =
-    event.commandId === "" ? "" : ` (${[event.commandId, actor].filter((one) => one !== "").join(", ")})`;
+  const isTold = event.fact.case === "daemonStarted" || isWholeStory(event.fact);
+  const reason = event.reason === "" || isTold ? "" : `: ${event.reason}`;
+  // A task that a command asked for has the command's id.
+  const command = event.commandId === taskOfEvent(event) ? "" : event.commandId;
+  const asked = [command, actor].filter((one) => one !== "");
+  const by = asked.length === 0 ? "" : ` (${asked.join(", ")})`;
   const at = where === "" ? "" : `${where}  `;
   return `${moment(event.at)}  ${printable(`${at}${factOf(event)}${reason}${by}`)}\n`;
 }

@@ -22,7 +22,7 @@ import { ProgressLine } from "./progress.ts";
 import type { Run } from "./run.ts";
 import { type Target, withNode } from "./target.ts";
 import { stateInWords } from "./task-tell.ts";
-import { outputOf, watchTask } from "./task-watch.ts";
+import { isFinal, outputOf, watchTask } from "./task-watch.ts";
 
 /** As much as a command carries of it: `ExecuteTaskRequest.input` says the same. */
 const maxInputBytes = 512 << 10;
@@ -137,6 +137,7 @@ async function execute(
 async function shown(run: Run, door: Door, target: Target, id: string): Promise<Task> {
   using line = new ProgressLine(run);
   return await watchTask(run, door, target, id, (task) => {
+    if (isFinal(task)) return; // It is told when its output has been.
     const said = stateInWords(task);
     line.show(`task ${id} ${said} ...`, `task ${id} ${said}`);
   });

@@ -43,7 +43,7 @@ test("every fact about agents is a sentence, and what a program chose cannot ste
           outOfMemory: true,
         },
       },
-      "task cmd-1 of agent poet failed, attempt 2 with exit code 137, out of memory",
+      "task cmd-1 of agent poet failed, attempt 2",
     ],
     [
       { case: "agent", value: { name: "poet", kind: AgentChangeKind.ROLLED_BACK, version: 3 } },
