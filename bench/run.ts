@@ -19,6 +19,7 @@ const benchmarks = {
   netmon: () => import("./netmon.ts"),
   lan: () => import("./lan.ts"),
   topics: () => import("./topics.ts"),
+  policy: () => import("./policy.ts"),
 } satisfies Record<string, () => Promise<{ measure(): Promise<Section> }>>;
 
 const [only = ""] = process.argv.slice(2);
