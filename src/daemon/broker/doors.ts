@@ -1,8 +1,9 @@
 import { once } from "node:events";
-import { chmod, unlink } from "node:fs/promises";
+import { chmod, type FileHandle, open as openFile, unlink } from "node:fs/promises";
 import { createServer as createHttp1 } from "node:http";
 import { createServer as createHttp2 } from "node:http2";
 import { createServer, type Server, type Socket } from "node:net";
+import { basename, dirname } from "node:path";
 import { failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import { systemCode } from "../../base/system-code.ts";
@@ -12,8 +13,6 @@ import { isHttp2 } from "./preface.ts";
 
 /** Anybody in the container may ask; nobody else sees the folder that the socket is in. */
 const socketMode = 0o666;
-/** The longest path that a unix socket can have, in bytes (sun_path in unix(7), with its final zero). */
-const maxPathBytes = 107;
 /** Connections of one cell at once; one more is closed. */
 const maxConnections = 64;
 /** Calls at once on one connection over HTTP/2; more wait at the caller. */
@@ -29,6 +28,8 @@ type Marked = Socket & { [cellKey]?: CellIdentity };
 interface Door {
   server: Server;
   sockets: Set<Socket>;
+  /** The folder that the socket is in. Open as long as the server, which removes the socket by a path that begins with it. */
+  folder: FileHandle;
 }
 
 export type Answer = (cell: CellIdentity, request: HttpRequest, response: HttpResponse) => void;
@@ -61,15 +62,9 @@ export class Doors implements AsyncDisposable {
 
   /**
    * Opens the socket of a cell. One that a former life of the daemon left there is replaced.
-   * @throws {Failure} invalid: the path is too long. unavailable: it cannot be made.
+   * @throws {Failure} unavailable: it cannot be made.
    */
   async open(cell: CellIdentity, path: string): Promise<void> {
-    if (Buffer.byteLength(path) > maxPathBytes) {
-      throw failure(
-        "invalid",
-        `${path} is longer than the ${maxPathBytes} bytes that a socket's path may have: choose a shorter daemon.data_dir`,
-      );
-    }
     await this.close(cell.id);
     await removed(path);
     const sockets = new Set<Socket>();
@@ -80,9 +75,11 @@ export class Doors implements AsyncDisposable {
       this.#serve(socket);
     });
     server.maxConnections = maxConnections;
-    this.#doors.set(cell.id, { server, sockets });
     try {
-      server.listen(path);
+      const folder = await openFile(dirname(path));
+      this.#doors.set(cell.id, { server, sockets, folder });
+      // A socket's path has 107 bytes at most (sun_path in unix(7)), and a folder of data may be longer.
+      server.listen(`/proc/self/fd/${folder.fd}/${basename(path)}`);
       await once(server, "listening");
       await chmod(path, socketMode);
     } catch (cause) {
@@ -119,12 +116,14 @@ export class Doors implements AsyncDisposable {
   }
 }
 
-async function shut({ server, sockets }: Door): Promise<void> {
-  if (!server.listening) return;
-  const closed = once(server, "close");
-  server.close();
-  for (const socket of sockets) socket.destroy();
-  await closed;
+async function shut({ server, sockets, folder }: Door): Promise<void> {
+  if (server.listening) {
+    const closed = once(server, "close");
+    server.close();
+    for (const socket of sockets) socket.destroy();
+    await closed;
+  }
+  await folder.close();
 }
 
 async function removed(path: string): Promise<void> {
