@@ -175,7 +175,7 @@ test("agents stand beside runtimes: in the plan, in what is asked, in what was d
     ...{ name: "press-1", image: "python:3", script: "import sys\nprint(sys.argv)\n", labels: [label] },
     ...{ resources: { memoryBytes: 64n << 20n }, schedule: { cron: "@daily", input: Uint8Array.of(0xff) } },
   });
-  const changes = [{ field: "spec.image", before: '"python:2"', after: '"python:3"', inPlace: true }];
+  const changes = [{ field: "spec.image", before: '"python:2"', after: '"python:3"' }];
   const plan = {
     runtimes: [{ name: "press-1", action: KEEP, reason: "it is as wished" }],
     agents: [
@@ -217,7 +217,7 @@ test("agents stand beside runtimes: in the plan, in what is asked, in what was d
     [
       "= keep    press-1        it is as wished",
       "~ update  agent/press-1  it is other than version 2",
-      '            spec.image  "python:2" -> "python:3"  (while it goes on)',
+      '            spec.image  "python:2" -> "python:3"',
       "- delete  agent/old      it is not mentioned",
       "            3 of its tasks are not finished, and would be cancelled",
       "0 to create, 1 to update, 1 to delete, 1 as wished\n",

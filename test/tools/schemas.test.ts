@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { globSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
+import type { DescMessage } from "@bufbuild/protobuf";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import { parse, stringify } from "yaml";
@@ -87,12 +87,25 @@ test("an editor takes what the CLI takes, and marks what it refuses", async () =
   }
 });
 
+test("the examples are what the CLI and an editor take", async () => {
+  const check = editorFor("agent");
+  const examples = globSync("examples/*/agent.yaml", { cwd: join(schemasFolder, "../..") });
+  assert.ok(examples.length > 0);
+  for (const path of examples) {
+    const text = readFileSync(join(schemasFolder, "../..", path), "utf8");
+    for (const document of text.split(/^---$/m)) {
+      assert.deepEqual(check(document), [], path);
+      assert.ok(await isTaken(document), path);
+    }
+  }
+});
+
 test("whatever the CLI writes and takes back, the schema takes", async () => {
-  const all = async <D extends DescMessage>(kind: "Agent" | "Runtime", schema: D): Promise<number> => {
+  const all = async (kind: "Agent" | "Runtime", schema: DescMessage): Promise<number> => {
     const check = editorFor(kind === "Agent" ? "agent" : "runtime");
     let good = 0;
     await fc.assert(
-      fc.asyncProperty(anyMessage(schema), async (spec: MessageShape<D>) => {
+      fc.asyncProperty(anyMessage(schema), async (spec) => {
         const text = stringify(
           { kind, spec: treeFrom(schema, spec) },
           { lineWidth: 0, customTags: ["binary"] },

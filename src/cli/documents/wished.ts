@@ -1,6 +1,7 @@
 import { type AgentSpec, AgentSpecSchema } from "../../../gen/edge/v1/agents_pb.ts";
 import { type RuntimeSpec, RuntimeSpecSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { Failure, type FieldViolation, invalidFields } from "../../base/failure.ts";
+import { wrongAgentNetwork } from "../../wire/agent-network.ts";
 import { fromConnectError } from "../../wire/failures.ts";
 import { violationsOf } from "../../wire/validation.ts";
 import { wrongVnics } from "../../wire/vnics.ts";
@@ -27,7 +28,8 @@ export function checkRuntime({ spec, place }: Wished<RuntimeSpec>): void {
 
 /** Likewise for an agent. */
 export function checkAgent({ spec, place }: Wished<AgentSpec>): void {
-  refuse(place, violationsOf(AgentSpecSchema, spec, "spec"));
+  const violations = violationsOf(AgentSpecSchema, spec, "spec");
+  refuse(place, [...violations, ...wrongAgentNetwork(spec.network, "spec.network")]);
 }
 
 function refuse(place: Place, violations: readonly FieldViolation[]): void {

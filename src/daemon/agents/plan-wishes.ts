@@ -62,7 +62,7 @@ function differences(before: AgentSpec, after: AgentSpec): FieldChange[] {
       name === "env"
         ? { before: namesOf(before.env, after.env), after: namesOf(after.env, before.env) }
         : { before: beginning(was, toldBytes), after: beginning(is, toldBytes) };
-    return [create(FieldChangeSchema, { field: `spec.${name}`, ...told, inPlace: true })];
+    return [create(FieldChangeSchema, { field: `spec.${name}`, ...told })];
   });
 }
 
