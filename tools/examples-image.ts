@@ -17,7 +17,7 @@ const changes = ["ENV PATH=/usr/bin:/bin"];
 
 /** Says which files Python loads for the modules that the examples use. */
 const loadedFiles = `
-import base64, http.client, json, os, socket, sys
+import base64, http.client, json, os, socket, struct, sys
 files = [one.__file__ for one in list(sys.modules.values()) if getattr(one, "__file__", None)]
 print(json.dumps([os.path.realpath(sys.executable), *files, os.__file__]))
 `;

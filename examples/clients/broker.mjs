@@ -15,10 +15,13 @@ export async function chat(model, messages) {
 }
 
 /** Messages of topics as they are published, as in `for await (const { message } of subscribe({ topics: ["plant.>"] }))`. */
-export async function* subscribe(filter, more = {}) {
-  const asked = Buffer.from(JSON.stringify({ filter, ...more }));
+export const subscribe = (filter, more = {}) => stream("Subscribe", { filter, ...more });
+
+/** What a method of the broker answers again and again, as in `for await (const call of stream("TakeCalls"))`. */
+export async function* stream(method, body = {}) {
   const type = { "content-type": "application/connect+json" };
-  const answer = await send("http://broker/edge.v1.Broker/Subscribe", type, framed(asked));
+  const asked = framed(Buffer.from(JSON.stringify(body)));
+  const answer = await send(`http://broker/edge.v1.Broker/${method}`, type, asked);
   let bytes = Buffer.alloc(0);
   for await (const chunk of answer) {
     bytes = Buffer.concat([bytes, chunk]);

@@ -5,6 +5,7 @@ import http.client
 import json
 import os
 import socket
+import struct
 
 
 class Refused(Exception):
@@ -26,6 +27,22 @@ def chat(model, messages):
     """Asks a language model by its alias. Returns what it says."""
     answer = _post("gateway", "/llm/v1/chat/completions", {"model": model, "messages": messages})
     return answer["choices"][0]["message"]["content"]
+
+
+def stream(method, body=None):
+    """What a method of the broker answers again and again, as in: for call in stream("TakeCalls")"""
+    asked = json.dumps(body or {}).encode()
+    connection = _Connection("broker")
+    kind = {"content-type": "application/connect+json"}
+    connection.request("POST", f"/edge.v1.Broker/{method}", struct.pack(">BI", 0, len(asked)) + asked, kind)
+    answer = connection.getresponse()
+    while head := answer.read(5):
+        flags, length = struct.unpack(">BI", head)
+        value = json.loads(answer.read(length))
+        if not flags & 2:
+            yield value
+        elif "error" in value:
+            raise Refused(f"{value['error'].get('code')}: {value['error'].get('message')}")
 
 
 def to_bytes(text):

@@ -805,13 +805,14 @@ export const ReleaseLockResponseSchema: GenMessage<ReleaseLockResponse> = /*@__P
 
 /**
  * What a task may ask of its node. Everything is judged by the node's policy and the agent's rights (DENIED), and bounded in size and rate
- * (EXHAUSTED).
+ * (EXHAUSTED). A container may start before its task is there, and one that is kept warm always does: what its program asks then waits
+ * until it is, but for GetSelf.
  *
  * @generated from service edge.v1.Broker
  */
 export const Broker: GenService<{
   /**
-   * Who the caller is. A container that waits for its task has none yet.
+   * Who the caller is. A container that waits for its task has none yet: one that must know it reads its input first.
    *
    * @generated from rpc edge.v1.Broker.GetSelf
    */

@@ -3,9 +3,9 @@ import { type ContextValues, createContextKey, createContextValues } from "@conn
 import type { AgentSpec } from "../../../gen/edge/v1/agents_pb.ts";
 import { type Caller, CallerSchema, Door } from "../../../gen/edge/v1/policy_pb.ts";
 import type { Task } from "../../../gen/edge/v1/tasks_pb.ts";
-import { failure } from "../../base/failure.ts";
 import type { CellIdentity } from "../sandbox/index.ts";
 import type { CellLimits } from "./limits.ts";
+import type { Room } from "./room.ts";
 
 /** Who asks: all of it is known by the socket, and by what the node itself keeps. */
 export interface Asker {
@@ -34,12 +34,13 @@ export function askerOf({ values }: { values: ContextValues }): Asker {
   return asker;
 }
 
-/** @throws {Failure} unavailable: the cell has no task. */
-export function withTask(asker: Asker): TaskAsker {
-  const { task } = asker;
-  if (!task)
-    throw failure("unavailable", "this container waits for its task: ask again when it has its input");
-  return { ...asker, task };
+/** Who asks, with the task: of a program that is sooner than its task, what it asks waits with it. */
+export async function withTask(
+  { tasks }: Pick<Room, "tasks">,
+  asker: Asker,
+  signal: AbortSignal,
+): Promise<TaskAsker> {
+  return { ...asker, task: asker.task ?? (await tasks.claimed(asker.cell.id, signal)) };
 }
 
 /** Who asks, as an agent is known on topics and to people. */

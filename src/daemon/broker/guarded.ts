@@ -27,9 +27,9 @@ export function guarded<I extends Message, O>(room: Room, method: Method<I, O>) 
     const asker = askerOf(context);
     const leave = entered(room, asker, "calls", request, context);
     try {
-      const task = withTask(asker);
-      judged(room, asker, request, context);
-      return await method(room, request, task, context.signal);
+      const claimed = await withTask(room, asker, context.signal);
+      judged(room, claimed, request, context);
+      return await method(room, request, claimed, context.signal);
     } catch (thrown) {
       throw told(room, asker, request, context, thrown);
     } finally {
@@ -44,9 +44,9 @@ export function guardedStream<I extends Message, O>(room: Room, method: Streamin
     const asker = askerOf(context);
     const leave = entered(room, asker, "streams", request, context);
     try {
-      const task = withTask(asker);
-      judged(room, asker, request, context);
-      yield* method(room, request, task, context.signal);
+      const claimed = await withTask(room, asker, context.signal);
+      judged(room, claimed, request, context);
+      yield* method(room, request, claimed, context.signal);
     } catch (thrown) {
       throw told(room, asker, request, context, thrown);
     } finally {

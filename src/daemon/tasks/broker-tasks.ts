@@ -5,6 +5,8 @@ import type { Task } from "../../../gen/edge/v1/tasks_pb.ts";
 export interface TreeTasks {
   /** The task that a cell was claimed by; undefined while it waits for one, and when it is not known. */
   taskOfCell(cellId: string): Task | undefined;
+  /** The same, as soon as there is one. Rejects with the signal's reason. */
+  claimed(cellId: string, signal: AbortSignal): Promise<Task>;
   /**
    * Executes an agent as a child. The same key again is the same child.
    * @throws {Failure} denied: rights, depth or total. not_found: the agent. exhausted: the queue is full. conflict: the parent is

@@ -37,6 +37,16 @@ export class Tree implements TreeTasks {
     return undefined;
   }
 
+  async claimed(cellId: string, signal: AbortSignal): Promise<Task> {
+    let task: Task | undefined;
+    await until(this.#parts.ledger, signal, () => {
+      task = this.taskOfCell(cellId);
+      return task !== undefined;
+    });
+    if (!task) throw new Error("a cell was claimed by no task");
+    return task;
+  }
+
   spawn(parentId: string, request: SpawnTaskRequest): Task {
     const { ledger, options } = this.#parts;
     const { agents, clock } = options;

@@ -95,14 +95,18 @@ test("who asks is the socket, whatever a message or a header says", async () => 
   assert.deepEqual(place.noted, ["agent/critic task-critic publish rights.publish"]);
 });
 
-test("a container that waits for its task may ask who it is, and nothing else", async () => {
+test("a container that waits for its task may ask who it is; all else waits with it", async () => {
   using folder = tempFolder();
   await using place = open(folder.path);
-  const socket = await place.cell("poet", { isWarm: true });
+  const socket = await place.cell("poet", { taskId: "task-7", isWarm: true });
   const { body } = await ask(socket, "GetSelf");
   assert.deepEqual([body.agent, body.task], ["poet", undefined]);
-  const refused = await ask(socket, "Publish", { message: { topic: "poems.a" } });
-  assert.equal(failureOf(refused).kind, "FAILURE_KIND_UNAVAILABLE");
+  const waits = ask(socket, "Publish", { message: { topic: "poems.a" } });
+  await ask(socket, "GetSelf");
+  assert.equal(place.topics.log.last, 0);
+  place.claim("poet", "task-7");
+  assert.equal((await waits).status, 200);
+  assert.equal(place.topics.log.at(1)?.taskId, "task-7");
 });
 
 test("messages go between agents as their rights say, and the node's topics are the node's", async () => {

@@ -9,6 +9,7 @@ import { AgentSpecSchema } from "../../../gen/edge/v1/agents_pb.ts";
 import type { Event } from "../../../gen/edge/v1/events_pb.ts";
 import type { PolicyDenial } from "../../../gen/edge/v1/policy_pb.ts";
 import { type Task, TaskSchema } from "../../../gen/edge/v1/tasks_pb.ts";
+import { Changes } from "../../../src/base/changes.ts";
 import { systemClock } from "../../../src/base/clock.ts";
 import { failure } from "../../../src/base/failure.ts";
 import { openLog } from "../../../src/base/log.ts";
@@ -35,6 +36,8 @@ export interface Place extends AsyncDisposable {
   agent(spec: MessageInitShape<typeof AgentSpecSchema>): void;
   /** Makes the folder and socket of a cell, claimed by a task unless it is to be warm. */
   cell(agent: string, of?: { taskId?: string; rootId?: string; isWarm?: boolean }): Promise<string>;
+  /** Gives a cell that was made warm its task. */
+  claim(agent: string, taskId: string): void;
   /** Facts in the journal, newest last. */
   facts(): Event["fact"][];
 }
@@ -101,6 +104,8 @@ export function openPlace(folder: string): Place {
       await broker.adopt({ id, agent, version: 1 }, at);
       return join(at, "broker.sock");
     },
+    claim: (agent, taskId) =>
+      tasks.claim(`cell-${agent}-${taskId}`, create(TaskSchema, { id: taskId, agent, rootId: taskId })),
     facts: () =>
       journal
         .history({ afterSequence: 0n, limit: 1_000, runtime: "", agent: "" })
@@ -125,8 +130,19 @@ export interface PlayedTasks extends TreeTasks {
 function playedTasks(): PlayedTasks {
   const byCell = new Map<string, Task>();
   const listeners = new Set<(task: Task) => void>();
+  const claims = new Changes();
   return {
-    claim: (cellId, task) => void byCell.set(cellId, task),
+    claim(cellId, task) {
+      byCell.set(cellId, task);
+      claims.notify();
+    },
+    async claimed(cellId, signal) {
+      for await (const _ of claims.wakes(signal)) {
+        const task = byCell.get(cellId);
+        if (task) return task;
+      }
+      throw signal.reason;
+    },
     end(taskId) {
       for (const [cell, task] of byCell) {
         if (task.id !== taskId) continue;
