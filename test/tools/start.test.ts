@@ -14,7 +14,7 @@ const run = promisify(execFile);
 const root = new URL("../..", import.meta.url).pathname;
 
 /** What of a checkout npm start needs. */
-const parts = ["bin", "gen", "samples", "src", "tools", "package.json"];
+const parts = ["bin", "examples", "gen", "samples", "src", "tools", "package.json"];
 
 /** A copy of this checkout, as after a clone. */
 function copyOfCheckout(): Folder {
@@ -67,12 +67,14 @@ test("from nothing to a running soft PLC that outlives Ctrl-C, is taken up again
     }
     const told = lines.join("\n") + complaint.join("");
     const tries = lines.filter((line) => line.startsWith("  npx orchestrator "));
-    assert.equal(tries.length, 3, told);
+    assert.equal(tries.length, 4, told);
     for (const line of tries) {
-      const args = line.trim().split(" ").slice(2);
+      const args = [...line.matchAll(/"([^"]+)"|(\S+)/g)]
+        .map(([, quoted, plain]) => quoted ?? plain ?? "")
+        .slice(2);
       if (args[0] === "events") args.push("--no-follow");
       const { stdout } = await say("bin/orchestrator.js", ...args);
-      assert.match(stdout, /openplc-sample/);
+      assert.match(stdout, args[0] === "task" ? /^hello again$/ : /openplc-sample/);
     }
     const address = /curl -k (https:\S+)\)/.exec(told)?.[1] ?? "";
     const [enter = "", net = ""] = checkout.within;

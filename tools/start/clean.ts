@@ -1,7 +1,6 @@
 import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import { buildAll } from "../build.ts";
-import { sampleImage } from "../sample-image.ts";
 import { engineAt, whyNoAnswer } from "./ask-engine.ts";
 import { removeOwnEngine, startOwnEngine } from "./own-engine.ts";
 import { checkout, folder, type Record, readRecord } from "./place.ts";
@@ -24,7 +23,7 @@ export async function clean(signal: AbortSignal): Promise<void> {
     await endLeftPrograms();
     say("none runs");
   });
-  if (record) await stage("Runtimes", (say) => removeRuntimes(record, say, signal));
+  if (record) await stage("Runtimes and agents", (say) => removeWorkloads(record, say, signal));
   if (record) await stage("Container engine", (say) => removeFromEngine(record, say));
   await stage("Files", async (say) => {
     await rm(folder, { recursive: true, force: true });
@@ -34,7 +33,7 @@ export async function clean(signal: AbortSignal): Promise<void> {
 }
 
 /** By the daemon that made them: it knows what is its own, and removes exactly that. */
-async function removeRuntimes({ engine }: Record, say: Say, signal: AbortSignal): Promise<void> {
+async function removeWorkloads({ engine }: Record, say: Say, signal: AbortSignal): Promise<void> {
   try {
     if (engine.isOurs) await startOwnEngine(say);
     await buildAll(); // The daemon may have changed, or its build be gone, since it made them.
@@ -47,7 +46,12 @@ async function removeRuntimes({ engine }: Record, say: Say, signal: AbortSignal)
       await orchestrator(["runtime", "delete", name, "--local", "--yes"], { signal });
       say(`runtime ${name} is gone: its container, network and volume`);
     }
-    if (names.length === 0) say("there are none");
+    const agents = (await orchestrator(["agent", "list", "--local", "--quiet"])).split("\n").filter(Boolean);
+    for (const name of agents) {
+      await orchestrator(["agent", "remove", name, "--local", "--cancel-tasks", "--yes"], { signal });
+      say(`agent ${name} is gone, and its containers`);
+    }
+    if (names.length + agents.length === 0) say("there are none");
   } catch (thrown) {
     if (!(thrown instanceof Trouble)) throw thrown;
     say(thrown.message);
@@ -55,14 +59,18 @@ async function removeRuntimes({ engine }: Record, say: Say, signal: AbortSignal)
   }
 }
 
-async function removeFromEngine({ engine, madeImage }: Record, say: Say): Promise<void> {
+async function removeFromEngine({ engine, madeImages }: Record, say: Say): Promise<void> {
   if (engine.isOurs) {
     await removeOwnEngine();
     say("the engine of this checkout is stopped and gone, with its images");
     return;
   }
-  if (madeImage && (await whyNoAnswer(engine.host)) === undefined) {
-    await engineAt(engine.host).getImage(sampleImage).remove({ force: true });
-    say(`image ${sampleImage} is gone from ${engine.host}`);
-  } else say(`${engine.host} is as it was`);
+  if (madeImages.length === 0 || (await whyNoAnswer(engine.host)) !== undefined) {
+    say(`${engine.host} is as it was`);
+    return;
+  }
+  for (const image of madeImages) {
+    await engineAt(engine.host).getImage(image).remove({ force: true });
+    say(`image ${image} is gone from ${engine.host}`);
+  }
 }

@@ -24,8 +24,8 @@ export interface Record {
   /** Where the engine is, as `docker.host` says it, and whether it is our own. */
   engine: { host: string; isOurs: boolean };
   ports: { api: number; line: number; runtime: number };
-  /** Whether an image was put into the engine. */
-  madeImage: boolean;
+  /** Images that were put into the engine. */
+  madeImages: string[];
 }
 
 /** What an earlier start left; undefined when there was none. */

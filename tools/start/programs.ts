@@ -67,6 +67,7 @@ export async function orchestrator(
   const child = spawn(process.execPath, words, { cwd: checkout, detached: true, ...(signal && { signal }) });
   child.stdin.end(input);
   const complaints: string[] = [];
+  let last = "";
   const [out, code] = await Promise.all([
     text(child.stdout),
     once(child, "close").then(() => child.exitCode),
@@ -75,6 +76,7 @@ export async function orchestrator(
         if (complaints.length > 0 || line.startsWith("error: ") || line.startsWith("orchestrator "))
           complaints.push(line);
         else say(line);
+        last = line;
       }
     })(),
   ]).catch((thrown: unknown) => {
@@ -82,7 +84,7 @@ export async function orchestrator(
     throw thrown;
   });
   if (code === 0) return out;
-  throw new Trouble(complaints.join("\n").replace(/^error: /, ""));
+  throw new Trouble(complaints.join("\n").replace(/^error: /, "") || last);
 }
 
 /** Programs of this checkout that an npm start which was killed left behind. */

@@ -2,7 +2,8 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { buildAll } from "../build.ts";
-import { buildSampleImage } from "../sample-image.ts";
+import { buildExamplesImage } from "../examples-image.ts";
+import { buildSampleImage, sampleImage } from "../sample-image.ts";
 import { type Engine, ensureEngine } from "./engine.ts";
 import { checkout, keepRecord, place, type Record, readRecord } from "./place.ts";
 import { freePort, isFree } from "./ports.ts";
@@ -15,7 +16,7 @@ import {
   startNetmon,
   startProgram,
 } from "./programs.ts";
-import { bold, stage, Trouble } from "./say.ts";
+import { bold, type Say, stage, Trouble } from "./say.ts";
 
 const runtimeName = "openplc-sample";
 
@@ -40,11 +41,11 @@ export async function tour({ once, image, ownEngine, signal }: TourOptions): Pro
       `npm start already runs here (process ${other}): end that one with Ctrl-C, or use it from a second terminal`,
     );
   }
-  console.log(bold("Orchestrator Agent: a hub, a node and a soft PLC on this machine"));
+  console.log(bold("Orchestrator Agent: a hub, a node, a soft PLC and an agent on this machine"));
   const kept = await readRecord();
   await using opened = new AsyncDisposableStack();
 
-  await stage("1 of 6: programs", async (say) => {
+  await stage("1 of 7: programs", async (say) => {
     const left = await leftPrograms();
     if (left.length > 0) say("ending programs that an interrupted npm start left behind");
     await endLeftPrograms();
@@ -53,29 +54,18 @@ export async function tour({ once, image, ownEngine, signal }: TourOptions): Pro
   });
   signal.throwIfAborted();
 
-  const engine = await stage("2 of 6: container engine", (say) => ensureEngine(kept?.engine, ownEngine, say));
+  const engine = await stage("2 of 7: container engine", (say) => ensureEngine(kept?.engine, ownEngine, say));
   const record = await keepChoices(kept, engine);
   signal.throwIfAborted();
 
-  const runs = await stage("3 of 6: image of the runtime", async (say) => {
-    if (image !== undefined) {
-      say(`${image}; the node pulls it when the engine does not have it`);
-      return image;
-    }
-    const { tag, made } = await buildSampleImage(engine.docker, { onProgress: say, signal }).catch(
-      (cause: unknown) => {
-        signal.throwIfAborted();
-        const why = cause instanceof Error ? cause.message.trim() : String(cause);
-        throw new Trouble(
-          `the engine did not take the image (${why}): look at its log, then run npm start again`,
-        );
-      },
-    );
-    if (made) await keepRecord({ ...record, madeImage: true });
-    return tag;
+  const runs = await stage("3 of 7: images", async (say) => {
+    if (image !== undefined) say(`${image}; the node pulls it when the engine does not have it`);
+    else await makeImage(buildSampleImage, engine, record, say, signal);
+    await makeImage(buildExamplesImage, engine, record, say, signal);
+    return image ?? sampleImage;
   });
 
-  const hub = await stage("4 of 6: hub", async (say) => {
+  const hub = await stage("4 of 7: hub", async (say) => {
     const program = opened.use(
       await startProgram("hub", () => orchestrator(["node", "list", "--json"]), signal),
     );
@@ -85,7 +75,7 @@ export async function tour({ once, image, ownEngine, signal }: TourOptions): Pro
     return program;
   });
 
-  const [netmon, daemon] = await stage("5 of 6: node", async (say) => {
+  const [netmon, daemon] = await stage("5 of 7: node", async (say) => {
     const sees = opened.use(await startNetmon(signal));
     say("netmon sees this machine's network, and attaches nothing to it that nobody asks for");
     say(await enrol(signal));
@@ -97,12 +87,22 @@ export async function tour({ once, image, ownEngine, signal }: TourOptions): Pro
     return [sees, program] as const;
   });
 
-  await stage(`6 of 6: runtime ${runtimeName}, created through the hub`, async (say) => {
+  await stage(`6 of 7: runtime ${runtimeName}, created through the hub`, async (say) => {
     const ports = `${record.ports.runtime}:8443`;
     const words = ["runtime", "create", runtimeName, "--image", runs, "--publish", ports];
     say(`orchestrator ${words.join(" ")}`);
     const told = await orchestrator(words, { say, signal });
     say(told.split("\n")[0] ?? "");
+  });
+
+  await stage("7 of 7: agent echo, executed through the hub", async (say) => {
+    for (const words of [
+      ["agent", "deploy", "-f", "examples/echo"],
+      ["task", "execute", "echo", "--input", "hello", "--wait"],
+    ]) {
+      say(`orchestrator ${words.join(" ")}`);
+      say((await orchestrator(words, { signal })).trim());
+    }
   });
 
   await summary(record, runs);
@@ -111,6 +111,26 @@ export async function tour({ once, image, ownEngine, signal }: TourOptions): Pro
     `\nCtrl-C stops hub, netmon and daemon; ${runtimeName} goes on running. npm run clean removes everything.`,
   );
   await untilEnd(signal, [hub, netmon, daemon]);
+}
+
+/** Makes an image of this machine's own programs, and notes that it is ours. */
+async function makeImage(
+  build: typeof buildExamplesImage,
+  { docker }: Engine,
+  record: Record,
+  say: Say,
+  signal: AbortSignal,
+): Promise<void> {
+  const { tag, made } = await build(docker, { onProgress: say, signal }).catch((cause: unknown) => {
+    signal.throwIfAborted();
+    const why = cause instanceof Error ? cause.message.trim() : String(cause);
+    throw new Trouble(
+      `the engine did not take the image (${why}): look at its log, then run npm start again`,
+    );
+  });
+  if (!made || record.madeImages.includes(tag)) return;
+  record.madeImages.push(tag);
+  await keepRecord(record);
 }
 
 /** The ports are chosen once: the node's identity says where its hub is. */
@@ -126,7 +146,7 @@ async function keepChoices(kept: Record | undefined, engine: Engine): Promise<Re
   const record = {
     engine: { host: engine.host, isOurs: engine.isOurs },
     ports,
-    madeImage: kept?.madeImage ?? false,
+    madeImages: kept?.madeImages ?? [],
   };
   await keepRecord(record);
   return record;
@@ -177,7 +197,10 @@ ${bold("Addresses")}
 ${bold("Try in a second terminal")}, in ${checkout}
   npx orchestrator runtime get ${runtimeName}
   npx orchestrator runtime restart ${runtimeName}
+  npx orchestrator task execute echo --input "hello again" --wait
   npx orchestrator events watch
+
+${bold("Agents")}: examples/ has more of them, each with what to try (examples/README.md)
 
 ${bold("On a LAN")}: a runtime is a device on your LAN when you name an interface for it, and never else:
   try: npx orchestrator runtime create plc-2 --image ${image} --vnic lan0,parent=<interface>,dhcp     (docs/networking.md)`);
