@@ -294,7 +294,8 @@ start_containers() {
     -v /dev:/node/dev:ro --cgroupns host -v /sys/fs/cgroup:/sys/fs/cgroup -e ORCHESTRATOR_NETMON_DEV_DIR=/node/dev \
     --cap-add NET_ADMIN --cap-add NET_RAW --cap-add SYS_ADMIN --cap-add SYS_PTRACE --cap-add MKNOD \
     --security-opt systempaths=unconfined --security-opt apparmor=unconfined --security-opt label=disable
-  set -- -v "$data:$data" -v /dev:/dev:ro -v /etc/os-release:/etc/os-release:ro
+  # Agents are lent secrets from a folder in memory, which the engine sees by the same path.
+  set -- -v "$data:$data" -v /run/orchestrator-secrets:/run/orchestrator-secrets -v /dev:/dev:ro -v /etc/os-release:/etc/os-release:ro
   case $DOCKER_HOST in
   unix://*)
     # The folder, not the socket: an engine that restarts makes a new one.
@@ -431,6 +432,7 @@ uninstall() {
   for one in $programs; do rm -f "$units/orchestrator-$one.service"; done
   if has_systemd; then systemctl daemon-reload; fi
   if [ -f "$prefix/engine-installed" ]; then say "Docker was installed with it and stays, for others may use it by now"; fi
+  rmdir /run/orchestrator-secrets/* /run/orchestrator-secrets 2>/dev/null || true
   rm -f "$commands/orchestrator" "$commands/orchestrator-uninstall"
   rm -rf "$prefix/versions" "$prefix/current" "$prefix/engine-installed"
   remove_if_empty "$prefix"

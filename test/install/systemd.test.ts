@@ -66,6 +66,9 @@ describe("an installation where systemd runs", () => {
       const [, has = ""] = (await told("grep", "CapEff", `/proc/${pid}/status`)).split(/\s+/);
       assert.equal(Number.parseInt(has, 16), powers[index]);
     }
+    const { stdout } = await systemd.run("orchestrator", "doctor", "--offline", "--json");
+    const { findings } = JSON.parse(stdout) as { findings: { check: string; says: string }[] };
+    assert.match(findings.find(({ check }) => check === "lending")?.says ?? "", /secrets can be lent/);
   });
 
   it("lets netmon make links, enter another network namespace, write its settings, and ask by ARP", async () => {
