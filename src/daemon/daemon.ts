@@ -209,15 +209,16 @@ export async function openDaemon({
     hasAgent: (name): boolean => executions.agents.current(name) !== undefined,
     isRunning: (taskId): boolean => executions.tasks.isUnfinished(taskId),
   });
-  settings.whenChanged(() => {
-    sessions.settings = sessionSettingsOf(config);
-  });
   const memory = opened.use(
     Memory.open({
       ...{ path: join(dataDir, "memory.db"), journal, clock, log, settings: memorySettingsOf(config) },
       embed: (ask, signal) => secrets.embed(ask, signal),
     }),
   );
+  settings.whenChanged(() => {
+    sessions.settings = sessionSettingsOf(config);
+    memory.settings = memorySettingsOf(config);
+  });
   const executions = opened.use(
     openExecutions({
       ...{ config, sql, journal, clock, log, random, engine, images, policy, bootId },
