@@ -44,6 +44,8 @@ export interface CellNetwork {
     gateway: string;
     /** As in `172.18.0.0/16`. */
     subnet: string;
+    /** Of IPv6; absent where cells have none. */
+    subnet6?: string;
   };
 }
 

@@ -12,20 +12,22 @@ export interface ContainerEnd {
   /** Undefined when it is gone. */
   exitCode: number | undefined;
   outOfMemory: boolean;
-  /** Whether the engine was there all the time. */
-  isSeen: boolean;
 }
 
-/** Waits until a container does not run; for as long as the signal lets it for an engine that is away. */
+/**
+ * Waits until a container does not run; for as long as the signal lets it for an engine that is away.
+ * @param isOrphan whether nobody can give it input any more, as after the death of an engine, which leaves its standard input open:
+ * should it still wait for it, it is told so, and ends.
+ */
 export async function endedContainer(
   engine: Engine,
   containerId: string,
-  clock: Clock,
+  { clock, isOrphan = false }: { clock: Clock; isOrphan?: boolean },
   signal: AbortSignal,
 ): Promise<ContainerEnd> {
-  let isSeen = true;
   for (;;) {
     try {
+      if (isOrphan) await signalContainer(engine, containerId, "SIGTTIN", signal);
       await engine.call(
         "wait for the end of a cell",
         signal,
@@ -33,22 +35,21 @@ export async function endedContainer(
         waitMs,
       );
       const found = await engine.container(containerId, signal);
-      return { exitCode: found?.exitCode, outOfMemory: found?.outOfMemory ?? false, isSeen };
+      return { exitCode: found?.exitCode, outOfMemory: found?.outOfMemory ?? false };
     } catch (thrown) {
       signal.throwIfAborted();
-      if (isNotFound(thrown)) return { exitCode: undefined, outOfMemory: false, isSeen };
+      if (isNotFound(thrown)) return { exitCode: undefined, outOfMemory: false };
       if (!isEngineAway(thrown)) throw thrown;
-      isSeen = false;
       await clock.sleep(againMs, signal);
     }
   }
 }
 
-/** Sends a signal to a container's first process. @returns whether it ran. */
+/** Sends a signal to a container's first process; init.c says what it does then. @returns whether it ran. */
 export async function signalContainer(
   engine: Engine,
   containerId: string,
-  kill: "SIGTERM" | "SIGPWR",
+  kill: "SIGTERM" | "SIGPWR" | "SIGTTIN",
   signal: AbortSignal,
 ): Promise<boolean> {
   try {

@@ -32,9 +32,13 @@ export const noInputLine =
 /** How the first process begins what it says in the end. */
 const endMark = "orchestrator-end ";
 
-/** Whether a line is of the first process, and for us only. */
-export function isEndLine(line: string): boolean {
-  return line.startsWith(endMark);
+/** Whether a line looks like one of the first process that is for us only; with its secret, whether it is one. */
+export function isEndLine(line: string, secret?: Uint8Array): boolean {
+  return line.startsWith(secret ? headOf(secret) : endMark);
+}
+
+function headOf(secret: Uint8Array): string {
+  return `${endMark}${Buffer.from(secret).toString("hex")} `;
 }
 
 /** What the kernel counted of a cell in all, and what was full in the end. */
@@ -52,7 +56,7 @@ export interface Counted {
 /** What the first process said in the end, of all lines that the cell wrote to its standard error. */
 export function countedIn(lines: readonly string[], secret: Uint8Array): Counted {
   const counted: Counted = { cpuMs: 0, memoryPeakBytes: 0, oomKills: 0, pidsRefused: 0, full: [] };
-  const head = `${endMark}${Buffer.from(secret).toString("hex")} `;
+  const head = headOf(secret);
   for (const line of lines.filter((one) => one.startsWith(head))) {
     const [what = "", ...words] = line.slice(head.length).trim().split(" ");
     const [first = ""] = words;

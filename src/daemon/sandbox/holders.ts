@@ -80,8 +80,8 @@ export class Holders {
       const found = await engine.container(id, signal);
       const { pid } = found ?? { pid: 0 };
       if (!bridge) return { holderId: id, pid };
-      const { gateway, subnet } = bridge;
-      return { holderId: id, pid, onBridge: { address: found?.networks[0]?.address ?? "", gateway, subnet } };
+      const { name: _, ...where } = bridge;
+      return { holderId: id, pid, onBridge: { address: found?.networks[0]?.address ?? "", ...where } };
     } catch (thrown) {
       this.#image = undefined; // Perhaps somebody removed it.
       await this.remove(id, AbortSignal.timeout(30_000)).catch(() => {});

@@ -38,6 +38,8 @@ export interface SandboxesOptions {
   random: () => number;
   /** The task that has claimed a cell, for the log. */
   taskOf?: (cellId: string) => string | undefined;
+  /** A range of IPv6 for cells that have a network; they have none of it when absent. */
+  subnet6?: string | undefined;
   /** How many network namespaces are kept ahead. 4 when absent. */
   ahead?: number;
 }
@@ -139,13 +141,13 @@ export class Sandboxes implements AsyncDisposable {
     const { engine } = this.#hands;
     const live = this.#live.get(cell.id);
     if (live) await before(live.streams.ended, signal);
-    const end = await endedContainer(engine, cell.containerId, this.#clock, signal);
-    // An engine that went away meanwhile did not hand all of it on.
-    if (!live || !end.isSeen) {
-      const ioBytes = live?.ioBytes ?? mostIoBytes;
-      return endOf(end, undefined, await loggedOutput(engine, cell.containerId, ioBytes, signal));
-    }
-    return endOf(end, live.streams.counted, live.streams);
+    // The first process spoke last: all that was written before has come.
+    const isWhole = live?.streams.isWhole === true;
+    const how = { clock: this.#clock, isOrphan: !isWhole };
+    const end = await endedContainer(engine, cell.containerId, how, signal);
+    if (live && isWhole) return endOf(end, live.streams.counted, live.streams);
+    const ioBytes = live?.ioBytes ?? mostIoBytes;
+    return endOf(end, undefined, await loggedOutput(engine, cell.containerId, ioBytes, signal));
   }
 
   /**
@@ -221,7 +223,9 @@ export class Sandboxes implements AsyncDisposable {
     const over = new AbortController();
     const stop = AbortSignal.any([signal, over.signal]);
     try {
-      const ended = endedContainer(this.#hands.engine, containerId, this.#clock, stop).then(() => true);
+      const ended = endedContainer(this.#hands.engine, containerId, { clock: this.#clock }, stop).then(
+        () => true,
+      );
       return await Promise.race([ended, this.#clock.sleep(ms, stop).then(() => false)]);
     } finally {
       over.abort();

@@ -29,6 +29,7 @@ export interface Hands {
   keptFolders: readonly string[];
   /** The task that has claimed a cell. */
   taskOf?: (cellId: string) => string | undefined;
+  subnet6?: string | undefined;
   holders: Holders;
   images: CellImages;
   facts: Facts;

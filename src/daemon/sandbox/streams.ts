@@ -46,6 +46,11 @@ export class Streams {
     return Buffer.concat(this.#output);
   }
 
+  /** Whether they were handed on until the end: the first process speaks last. */
+  get isWhole(): boolean {
+    return this.#endLines.some((line) => isEndLine(line, this.secret));
+  }
+
   /** What the first process said in the end. */
   get counted(): Counted {
     return countedIn(this.#endLines, this.secret);

@@ -4,10 +4,11 @@
  *   init FOLDERS PROGRAM [ARGUMENT...]
  *
  * Its standard input begins with "cell" and 8 bytes that the program never learns. Then it starts the program, with a pipe as its
- * standard input, and itself reads the input of one task: 4 bytes of length (little-endian), and that many bytes. Only when all of it has come does the program get it, and then its end. When
- * whoever gives it goes away before that, be it the daemon or the engine, the program never sees an end that nobody meant: all
- * ends, with exit code 125. It hands TERM and its like on to every process of the cell, buries orphans, and ends with the
- * program's exit code, or 128 and the signal that ended it. PWR means that all are killed now. It cannot be traced by the program.
+ * standard input, and itself reads the input of one task: 4 bytes of length (little-endian), and that many bytes. Only when all of
+ * it has come does the program get it, and then its end. When whoever gives it goes away before that, be it the daemon or the
+ * engine, the program never sees an end that nobody meant: all ends, with exit code 125. So it does at TTIN, if something of the
+ * input is still to come. TERM and its like it hands on to every process of the cell; at PWR it kills them. It buries orphans, and
+ * ends with the program's exit code, or 128 and the signal that ended it. The program cannot trace it.
  *
  * In the end it says on standard error what the kernel counted, in lines that begin with "orchestrator-end" and the 8 bytes: nobody
  * else could, when the cell is gone. FOLDERS is a list, with colons, of file systems in memory: which of them are full is said, too.
@@ -52,7 +53,7 @@ __asm__(".globl _start\n_start: mov x0, sp\n bl begin\n");
 
 #define CALL(n, a, b, c, d) call(n, (word)(a), (word)(b), (word)(c), (word)(d), 0, 0)
 
-enum { EINTR = 4, EAGAIN = 11, EACCES = 13, IN = 1, OUT = 4, SIG_KILL = 9, SIG_PIPE = 13, SIG_CHLD = 17, SIG_PWR = 30, CANNOT_RUN = 126, NO_PROGRAM = 127, NO_INPUT = 125 };
+enum { EINTR = 4, EAGAIN = 11, EACCES = 13, IN = 1, OUT = 4, SIG_KILL = 9, SIG_PIPE = 13, SIG_CHLD = 17, SIG_TTIN = 21, SIG_PWR = 30, CANNOT_RUN = 126, NO_PROGRAM = 127, NO_INPUT = 125 };
 
 struct watched { int fd; short wanted, got; };
 
@@ -192,6 +193,7 @@ __attribute__((used, noreturn)) void begin(word *stack) {
     unsigned int signal[32];
     while (CALL(READ, signals, signal, sizeof signal, 0) == sizeof signal) {
       if (signal[0] == SIG_CHLD) bury(program, &end, arguments[1]);
+      else if (signal[0] == SIG_TTIN) { if (at < GIVING) quitWithoutInput(); }
       else if (signal[0] != SIG_PIPE) CALL(KILL, -1, signal[0] == SIG_PWR ? SIG_KILL : signal[0], 0, 0);
     }
     if (!watched[1].got) continue;
