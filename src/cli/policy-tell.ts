@@ -3,6 +3,7 @@ import type {
   GetPolicyResponse,
   PolicyCaseOutcome,
 } from "../../gen/edge/v1/policy_pb.ts";
+import { formatBytes } from "../base/quantity.ts";
 import { moment } from "./answer.ts";
 import { printable, rows, sheet } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
@@ -47,7 +48,9 @@ export function describePolicy(
 }
 
 function inWords(name: string, values: readonly string[]): string {
-  if (name.startsWith("quotas.")) return values[0] === "0" ? "no limit" : (values[0] ?? "");
+  const [quota = ""] = values;
+  if (name.startsWith("quotas.") && quota === "0") return "no limit";
+  if (name.startsWith("quotas.")) return name.includes("memory") ? formatBytes(Number(quota)) : quota;
   return values.length === 0 ? "nothing" : values.join(", ");
 }
 

@@ -13,6 +13,9 @@ export async function run(options: ProgramOptions): Promise<number> {
   const definitions = daemonSettings({ env, uid: process.getuid?.() ?? 0, home: homedir() });
   // Whatever a daemon makes is its own: nobody else reads state, keys or sockets unless they are opened to a group.
   process.umask(0o077);
+  // From the beginning: without a listener, the signal would end a daemon that is being started.
+  let hangUp = () => {};
+  process.on("SIGHUP", () => hangUp());
   const begun = await begin("daemon", definitions, options);
   if (!begun) return 0;
   const { config, log } = begun;
@@ -21,15 +24,13 @@ export async function run(options: ProgramOptions): Promise<number> {
     file: settingsFile(options.file, env),
   };
   await using daemon = await openDaemon({ config, source, clock: systemClock, log, random: Math.random });
-  const reload = () => {
+  hangUp = () => {
     daemon
       .reload()
       .catch((error: unknown) => log.error({ error }, "settings and policy could not be read again"));
   };
-  process.on("SIGHUP", reload);
   log.info({ version, socket: daemon.socket, engine: config["docker.host"] }, "the daemon is up");
   await daemon.run(signal);
-  process.off("SIGHUP", reload);
   log.info("the daemon stops; its runtimes go on");
   return 0;
 }

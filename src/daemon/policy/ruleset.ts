@@ -35,6 +35,8 @@ export interface PolicyDefaults {
   profile: ProfileName;
   /** `policy.max_containers` and `policy.max_memory`, unless the file has quotas of these names. */
   quotas: Some<Quotas>;
+  /** `policy.devices` and `policy.capabilities`: the lists of the profile standard, unless the file has them. */
+  allow?: Some<Allow>;
 }
 
 /**
@@ -44,9 +46,12 @@ export interface PolicyDefaults {
 export function rulesetOf(defaults: PolicyDefaults, file?: PolicyFile): Ruleset {
   const profile = file?.profile ?? defaults.profile;
   const { allow: usual, require } = profiles[profile];
+  const settled = profile === "standard" ? (defaults.allow ?? {}) : {};
   const required = [...require, ...(file?.require ?? [])];
   const builtIn = [...rules, ...optionalRules.filter(({ id }) => required.includes(id))];
-  const allow = listed((name) => file?.allow[name]?.map((entry) => normalEntry(name, entry)) ?? usual[name]);
+  const allow = listed((name) =>
+    (file?.allow[name] ?? settled[name] ?? usual[name]).map((entry) => normalEntry(name, entry)),
+  );
   const quotas = counted((name) => file?.quotas[name] ?? defaults.quotas[name] ?? 0n);
   const variables = {
     allow: new Map(allowNames.map((name) => [name, [...allow[name]]])),

@@ -35,10 +35,14 @@ export interface PolicySettings extends PolicyDefaults {
   file: string | undefined;
 }
 
-export function policySettingsOf(config: SettingValues<typeof policySettings>): PolicySettings {
+type Config = SettingValues<typeof policySettings> &
+  Readonly<Record<"policy.devices" | "policy.capabilities", readonly string[]>>;
+
+export function policySettingsOf(config: Config): PolicySettings {
   return {
     file: config["policy.file"],
     profile: config["policy.profile"],
+    allow: { devices: config["policy.devices"], capabilities: config["policy.capabilities"] },
     quotas: {
       max_containers: BigInt(config["policy.max_containers"]),
       max_memory: BigInt(config["policy.max_memory"]),

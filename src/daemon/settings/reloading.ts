@@ -57,12 +57,9 @@ export class Reloading<D extends Settings> {
       const { changed, needRestart } = settings.take(await source.load());
       if (changed.length === 0 && isDeepStrictEqual(this.#told, { changed: [], needRestart })) return;
       this.#told = { changed: [], needRestart };
-      const sentence =
-        needRestart.length > 0
-          ? `the settings were read again; ${needRestart.join(", ")} count after a restart of the daemon`
-          : "the settings were read again";
-      log.info({ changed, needRestart }, sentence);
-      this.#tell({ applied: true, changed, needRestart, problem: "" }, sentence);
+      if (needRestart.length > 0) log.warn({ needRestart }, "settings changed that count after a restart");
+      if (changed.length > 0) log.info({ changed }, "settings changed");
+      this.#tell({ applied: true, changed, needRestart, problem: "" }, "the settings were read again");
     } catch (thrown) {
       const { message: problem } = asFailure(thrown);
       if (this.#told === problem) return;
