@@ -55,6 +55,7 @@ export function openExecutions({ config, policy, ...options }: ExecutionsOptions
   const sandboxes = Sandboxes.open({
     ...{ engine, clock, log, random: options.random, instanceId: instanceIdOf(sql), folder: cellsFolder },
     providers: [broker, ...options.providers],
+    subnet6: config["egress.ipv6_subnet"],
     keptFolders: [dataDir, config["credentials.lent_folder"]],
     taskOf: (cellId) => tasks.tree.taskOfCell(cellId)?.id,
   });

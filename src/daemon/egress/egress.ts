@@ -86,7 +86,11 @@ export class Egress implements Provider, AsyncDisposable {
     const guard = guardOf(spec.network, { holderId, onBridge, port });
     await this.#filter.guard(guard, signal);
     const { address } = onBridge;
-    this.#cells.keep({ ...{ cell, agent, address, guard }, hasIpv6: false, allow: spec.network });
+    this.#cells.keep({
+      ...{ cell, agent, address, guard },
+      hasIpv6: onBridge.subnet6 !== undefined,
+      allow: spec.network,
+    });
   }
 
   async release(cellId: string): Promise<void> {

@@ -36,6 +36,6 @@ export function guardOf(
     containerId: holderId,
     resolver: { address: onBridge.gateway, port, knownAs: nameServer },
     ranges: ranges.map((rule) => create(EgressRangeSchema, { cidr: rule.cidr, ...portsOf([rule]) })),
-    closed: [onBridge.subnet, ...metadataRanges],
+    closed: [onBridge.subnet, onBridge.subnet6 ?? [], metadataRanges].flat(),
   });
 }

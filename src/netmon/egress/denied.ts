@@ -30,7 +30,7 @@ const listSchema = v.object({ nftables: v.array(entrySchema) });
 export type DeniedBySet = ReadonlyMap<string, readonly Denied[]>;
 
 /** The name under which all other destinations are counted. */
-const others = "others";
+export const others = "others";
 
 /** @throws {Failure} internal: it cannot be read. */
 export function deniedIn(listed: string): DeniedBySet {
@@ -57,14 +57,14 @@ function deniedOf({ elem }: v.InferOutput<typeof elementSchema>): Denied {
   return { destination: String(destination), protocol: String(protocol), port: Number(port), count };
 }
 
-/** Forgets what was told, as changes for nft(8). */
+/** Takes destinations that were told out of the sets, as changes for nft(8). The kernel counts them anew from then on. */
 export function clearingOf(denied: DeniedBySet): string {
-  const lines = [...denied].map(([set, all]) => {
-    if (set === others) return `reset counter ${table} ${others}`;
+  const lines = [...denied].flatMap(([set, all]) => {
+    if (set === others) return [];
     const elements = all.map(({ destination, protocol, port }) =>
       [destination, protocol, ...(set.startsWith("portless") ? [] : [port])].join(" . "),
     );
-    return `delete element ${table} ${set} { ${elements.join(", ")} }`;
+    return `delete element ${table} ${set} { ${elements.join(", ")} }\n`;
   });
-  return lines.map((line) => `${line}\n`).join("");
+  return lines.join("");
 }

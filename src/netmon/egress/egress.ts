@@ -6,7 +6,7 @@ import { Lanes } from "../../base/lanes.ts";
 import type { Logger } from "../../base/log.ts";
 import { findOwners, Netns, type Owner, run } from "../namespaces/index.ts";
 import { checkedGuard, checkOpening } from "./check.ts";
-import { clearingOf, type Denied, type DeniedBySet, deniedIn } from "./denied.ts";
+import { clearingOf, type Denied, type DeniedBySet, deniedIn, others } from "./denied.ts";
 import { openingOf, rulesetOf, table } from "./ruleset.ts";
 
 /** A guarded namespace, open: what was denied in it can be read when its container has ended. */
@@ -95,16 +95,12 @@ export class Egress implements AsyncDisposable {
     }
     Object.assign(guarded, { refusals, readAtMs: now });
     const doing = "read what a network namespace denied";
-    const found = deniedIn(await nft(netns, ["-j", "list", "table", ...table.split(" ")], { doing, signal }));
+    const listed = deniedIn(
+      await nft(netns, ["-j", "list", "table", ...table.split(" ")], { doing, signal }),
+    );
+    const found = hasEnded ? listed : await cleared(netns, listed, signal);
     if (hasEnded) await this.#close(netns.owner.containerId);
-    else await this.#clear(netns, found, signal);
     return { denied: [...found.values()].flat(), hasEnded };
-  }
-
-  async #clear(netns: Netns, found: DeniedBySet, signal: AbortSignal): Promise<void> {
-    if (found.size === 0) return;
-    const doing = "clear what a network namespace denied";
-    await nft(netns, ["-f", "-"], { input: clearingOf(found), doing, signal });
   }
 
   /** As `#guarded`, of a container that runs now: one that was started again has another namespace. */
@@ -141,6 +137,16 @@ export class Egress implements AsyncDisposable {
     this.#open.delete(containerId);
     await guarded?.netns[Symbol.asyncDispose]();
   }
+}
+
+/** What was listed, and is told only once; with the count of all others as it was when it began anew. */
+async function cleared(netns: Netns, listed: DeniedBySet, signal: AbortSignal): Promise<DeniedBySet> {
+  const doing = "clear what a network namespace denied";
+  const input = clearingOf(listed);
+  if (input !== "") await nft(netns, ["-f", "-"], { input, doing, signal });
+  if (!listed.has(others)) return listed;
+  const reset = await nft(netns, ["-j", "reset", "counter", ...table.split(" "), others], { doing, signal });
+  return new Map([...listed, ...deniedIn(reset)]);
 }
 
 async function nft(

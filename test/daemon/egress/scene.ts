@@ -27,6 +27,9 @@ export interface Told {
   reason: string;
 }
 
+/** Of IPv6, for cells. The Internet of the test routes it. */
+const subnet6 = "fd5c:27e1::/64";
+
 /** As netmon's and the daemon's units would be: in the network of the engine's host. */
 export async function openScene(internet: { nameServer: string; addresses: string[]; ports: number[] }) {
   await using opened = new AsyncDisposableStack();
@@ -51,13 +54,16 @@ export async function openScene(internet: { nameServer: string; addresses: strin
   ]);
   const network = await docker.createNetwork({
     Name: "cells",
+    EnableIPv6: true,
+    IPAM: { Config: [{ Subnet: subnet6 }] },
     Options: { "com.docker.network.bridge.enable_icc": "false" },
   });
   const { IPAM } = (await network.inspect()) as { IPAM: { Config: { Subnet: string; Gateway: string }[] } };
-  const { Subnet: subnet = "", Gateway: gateway = "" } = IPAM.Config[0] ?? {};
+  const { Subnet: subnet = "", Gateway: gateway = "" } =
+    IPAM.Config.find(({ Subnet }) => Subnet !== subnet6) ?? assert.fail("no IPv4");
 
   /** A namespace with nobody in it yet, as the sandbox room makes it. */
-  const holder = async () => {
+  const holder = async (hasIpv6: boolean) => {
     const made = await docker.createContainer({
       ...{ Image: image, Cmd: ["sleep", "3600"], User: "65532" },
       HostConfig: { NetworkMode: "cells", CapDrop: ["ALL"], ReadonlyRootfs: true },
@@ -65,7 +71,11 @@ export async function openScene(internet: { nameServer: string; addresses: strin
     await made.start();
     const { State, NetworkSettings } = await made.inspect();
     const address = NetworkSettings.Networks.cells?.IPAddress ?? "";
-    return { holderId: made.id, pid: State.Pid, onBridge: { address, gateway, subnet } };
+    return {
+      holderId: made.id,
+      pid: State.Pid,
+      onBridge: { address, gateway, subnet, ...(hasIpv6 && { subnet6 }) },
+    };
   };
   /** What a program in a namespace can do. */
   const inside = (holderId: string, mounts: readonly Mount[]) => ({
@@ -113,14 +123,14 @@ export async function openScene(internet: { nameServer: string; addresses: strin
     },
     /** A namespace that nobody guards. */
     open: async () => {
-      const { holderId } = await holder();
+      const { holderId } = await holder(true);
       return { ...inside(holderId, []), end: () => removed(holderId) };
     },
     /** A guarded cell of an agent that may connect where `allow` says; `refused` is why there is none. */
-    cell: async (allow: object[]) => {
+    cell: async (allow: object[], { hasIpv6 = false } = {}) => {
       const id = `cell-${++cells}`;
       const { mounts } = (await room.ask({ do: "prepare", cell: id, allow })) as { mounts: Mount[] };
-      const network = await holder();
+      const network = await holder(hasIpv6);
       const { failure: refused } = (await room.ask({ do: "guard", cell: id, allow, network })) as {
         failure?: string;
       };

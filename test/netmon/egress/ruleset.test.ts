@@ -110,7 +110,6 @@ test("what was denied is read as nft tells it, and cleared", () => {
     { destination: "2001:db8::1", protocol: "ipv6-icmp", port: 0, count: 3 },
   ]);
   assert.deepEqual(clearingOf(denied).split("\n"), [
-    "reset counter inet orchestrator_egress others",
     "delete element inet orchestrator_egress denied4 { 8.8.8.8 . udp . 53, 8.8.4.4 . tcp . 443 }",
     "delete element inet orchestrator_egress portless6 { 2001:db8::1 . ipv6-icmp }",
     "",
