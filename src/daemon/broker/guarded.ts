@@ -1,5 +1,6 @@
-import { type Message, toBinary } from "@bufbuild/protobuf";
+import { create, type Message, toBinary } from "@bufbuild/protobuf";
 import type { HandlerContext } from "@connectrpc/connect";
+import { PolicyDenialSchema } from "../../../gen/edge/v1/policy_pb.ts";
 import { asFailure, Failure } from "../../base/failure.ts";
 import { deniedFailure } from "../policy/index.ts";
 import { type Asker, askerOf, callerOf, type TaskAsker, withTask } from "./asker.ts";
@@ -93,10 +94,22 @@ function told(room: Room, asker: Asker, request: Message, context: HandlerContex
   // A tree that may not grow is a limit of the broker, whoever counts it.
   else if (thrown.kind === "denied" && command === "spawn_task" && thrown.violations.length === 0) {
     room.incidents.limit(asker, thrown.message);
-  } else if (thrown.kind === "denied" && thrown.violations.some(({ field }) => field.startsWith("rights."))) {
-    room.incidents.deniedByRights(asker, { command, request, subject: subjectOf(request) }, thrown);
+  } else if (thrown.word.startsWith("rights.")) {
+    const denials = thrown.violations.map(({ field, message }) =>
+      create(PolicyDenialSchema, { rule: thrown.word, field, value: valueAt(request, field), message }),
+    );
+    room.incidents.denied(asker, { command, request, subject: subjectOf(request) }, denials);
   }
   return thrown;
+}
+
+/** The text at a path of a request, as in `filter.topics[0]`. */
+function valueAt(request: Message, path: string): string {
+  let at: unknown = request;
+  for (const part of path.split(/[.[\]]+/).filter((one) => one !== "")) {
+    at = typeof at === "object" && at !== null ? Reflect.get(at, part) : undefined;
+  }
+  return typeof at === "string" ? at : "";
 }
 
 /** What a request is about, as in `agent/poet`. */

@@ -1,8 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { SandboxIncidentKind, SandboxIncidentSchema } from "../../../gen/edge/v1/events_pb.ts";
-import { type PolicyDenial, PolicyDenialSchema } from "../../../gen/edge/v1/policy_pb.ts";
+import type { PolicyDenial } from "../../../gen/edge/v1/policy_pb.ts";
 import type { Clock } from "../../base/clock.ts";
-import type { Failure } from "../../base/failure.ts";
 import { Tally } from "../../base/tally.ts";
 import type { Journal } from "../journal/index.ts";
 import type { Asked, Policy } from "../policy/index.ts";
@@ -53,14 +52,6 @@ export class Incidents implements Disposable {
     const what = "command" in asked ? asked.command : "";
     const rules = denials.map(({ rule }) => rule).join(" ");
     this.#denials.note(`${asker.cell.id} ${what} ${rules}`, { asker, asked, denials });
-  }
-
-  /** The same of a failure by which a right is missing. */
-  deniedByRights(asker: Asker, asked: Asked, { violations }: Failure): void {
-    const denials = violations.map(({ field, message }) =>
-      create(PolicyDenialSchema, { rule: field, field, message }),
-    );
-    if (denials.length > 0) this.denied(asker, asked, denials);
   }
 
   [Symbol.dispose](): void {

@@ -15,12 +15,13 @@ type Named = "publish" | "subscribe" | "spawn" | "call";
 
 /** @throws {Failure} denied: the manifest does not name the topic. */
 export function checkPublish({ agent, rights }: Holder, topic: string): void {
-  if (!rights?.publish.some((allowed) => covers(allowed, topic))) throw denied(agent, "publish", topic);
+  if (!rights?.publish.some((allowed) => covers(allowed, topic)))
+    throw denied(agent, "publish", "message.topic", topic);
 }
 
 /** @throws {Failure} denied: the manifest does not name the agent. */
 export function checkAgent({ agent, rights }: Holder, right: "spawn" | "call", name: string): void {
-  if (!rights?.[right].includes(name)) throw denied(agent, right, name);
+  if (!rights?.[right].includes(name)) throw denied(agent, right, "agent", name);
 }
 
 /**
@@ -36,10 +37,10 @@ export function subscribable(
   const allowed = rights?.subscribe ?? [];
   const filter = asked ?? create(TopicFilterSchema);
   if (filter.topics.length === 0) return { ...filter, topics: [...allowed.filter(isNoTrees), own] };
-  const wrong = filter.topics.find(
-    (topic) => topic !== own && !(isNoTrees(topic) && allowed.some((one) => covers(one, topic))),
-  );
-  if (wrong !== undefined) throw denied(agent, "subscribe", wrong);
+  for (const [index, topic] of filter.topics.entries()) {
+    const isAllowed = topic === own || (isNoTrees(topic) && allowed.some((one) => covers(one, topic)));
+    if (!isAllowed) throw denied(agent, "subscribe", `filter.topics[${index}]`, topic);
+  }
   return filter;
 }
 
@@ -47,8 +48,9 @@ function isNoTrees(pattern: string): boolean {
   return pattern.split(".", 1)[0] !== ownFirstParts.tree;
 }
 
-function denied(agent: string, right: Named, what: string): Failure {
+/** The word of the failure is the right that is missing, as a rule of policy would be called. */
+function denied(agent: string, right: Named, field: string, what: string): Failure {
   const does = { publish: "publish to", subscribe: "subscribe to", spawn: "execute", call: "call" }[right];
   const sentence = `agent ${agent} may not ${does} ${what}: its manifest would have to name it in rights.${right}`;
-  return failure("denied", sentence, { violations: [{ field: `rights.${right}`, message: sentence }] });
+  return failure("denied", sentence, { word: `rights.${right}`, violations: [{ field, message: sentence }] });
 }

@@ -92,7 +92,7 @@ test("who asks is the socket, whatever a message or a header says", async () => 
     await curl(mine, "-H", "x-agent: poet", "http://gateway/llm/v1/models"),
     /^critic task-critic GET/,
   );
-  assert.deepEqual(place.noted, ["agent/critic task-critic publish rights.publish"]);
+  assert.deepEqual(place.noted, ["agent/critic task-critic publish rights.publish message.topic poems.new"]);
 });
 
 test("a container that waits for its task may ask who it is; all else waits with it", async () => {
@@ -288,7 +288,7 @@ test("the node's policy is asked about every call", async () => {
     assert.match(String(message), /no\.locks/);
   }
   assert.equal((await ask(socket, "ReleaseLock", { name: "pen" })).status, 200);
-  assert.deepEqual(place.noted, ["agent/poet task-1 acquire_lock no.locks"]);
+  assert.deepEqual(place.noted, ["agent/poet task-1 acquire_lock no.locks name pen"]);
 });
 
 test("a socket is opened again where it was after a restart, and is gone when its cell is", async () => {

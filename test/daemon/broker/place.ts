@@ -78,7 +78,7 @@ export function openPlace(folder: string): Place {
     policy: {
       judge: (_, asked) => ("command" in asked ? (denials.get(asked.command) ?? []) : []),
       note: (caller, asked, said) => {
-        const rules = said.map(({ rule }) => rule).join(" ");
+        const rules = said.map(({ rule, field, value }) => `${rule} ${field} ${value}`).join(", ");
         noted.push(`${caller.actor} ${caller.taskId} ${"command" in asked ? asked.command : ""} ${rules}`);
       },
     },
