@@ -81,6 +81,11 @@ export class Egress implements Provider, AsyncDisposable {
     if (!spec.network?.allow.length) return;
     const { onBridge, holderId } = network;
     if (!onBridge) throw failure("internal", `cell ${cell} may connect somewhere, and is on no network`);
+    const range6 = spec.network.allow.find(({ cidr }) => cidr.includes(":"));
+    if (range6 && onBridge.subnet6 === undefined) {
+      const sentence = `agent ${agent} is allowed ${range6.cidr}, and agents of this node have no IPv6: set egress.ipv6_subnet`;
+      throw failure("unsupported", sentence);
+    }
     const port = this.#options.settings.resolverPort;
     await this.#resolvers.ensure(onBridge.gateway, port);
     const guard = guardOf(spec.network, { holderId, onBridge, port });

@@ -135,6 +135,14 @@ test("the same counts for IPv6", async () => {
   await cell.end();
 });
 
+test("a range of IPv6 is refused where agents have none", async () => {
+  const { refused, end } = await scene.cell([{ cidr: "2001:db8::/32" }]);
+  const sentence =
+    "agent probe is allowed 2001:db8::/32, and agents of this node have no IPv6: set egress.ipv6_subnet";
+  assert.equal(refused, `unsupported: ${sentence}`);
+  await end();
+});
+
 test("a name that is allowed cannot be pointed at what is near, nor at another host later", async () => {
   const cell = await scene.cell(allow);
   const first = await cell.attempt(
