@@ -50,6 +50,11 @@ const infoSchema = v.object({
   MemoryLimit: v.optional(v.boolean(), false),
   LiveRestoreEnabled: v.optional(v.boolean(), false),
   DockerRootDir: optionalText,
+  PidsLimit: v.optional(v.boolean(), false),
+  CpuCfsQuota: v.optional(v.boolean(), false),
+  SwapLimit: v.optional(v.boolean(), false),
+  SecurityOptions: v.nullish(v.array(v.string())),
+  Runtimes: v.nullish(v.record(v.string(), v.unknown())),
 });
 
 /** The engine's version. @throws {Failure} none answers. */
@@ -71,7 +76,22 @@ export async function engineInfo(host: string, signal: AbortSignal): Promise<Eng
     hasMemoryLimit: info.MemoryLimit,
     liveRestore: info.LiveRestoreEnabled,
     rootDir: info.DockerRootDir,
+    missingForAgents: missingForAgents(info),
+    runtimes: Object.keys(info.Runtimes ?? {}).sort(),
+    limitsSwap: info.SwapLimit,
   };
+}
+
+/** Without one of these the daemon starts no agent. */
+function missingForAgents(info: v.InferOutput<typeof infoSchema>): string[] {
+  const seccomp = info.SecurityOptions?.find((option) => option.includes("name=seccomp"));
+  const needed: [boolean, string][] = [
+    [seccomp !== undefined && !seccomp.includes("profile=unconfined"), "seccomp"],
+    [info.MemoryLimit, "memory limits"],
+    [info.PidsLimit, "limits of processes"],
+    [info.CpuCfsQuota, "CPU limits"],
+  ];
+  return needed.filter(([isThere]) => !isThere).map(([, word]) => word);
 }
 
 const labelled = v.object({
@@ -120,6 +140,7 @@ function ofNobody<T extends v.InferOutput<typeof labelled>>(
     throw failure("unavailable", "the runtimes of this daemon are not on the engine that is seen from here");
   }
   return all.filter(({ Labels }) => {
+    if (Labels?.[label.cell] !== undefined || Labels?.[label.holder] !== undefined) return false; // Of agents.
     const isOwn = own === undefined || Labels?.[label.instance] === own;
     // Cells of agents come and go, and the daemon sees to them.
     const isOfAgents = Labels?.[label.cell] !== undefined || Labels?.[label.holder] !== undefined;

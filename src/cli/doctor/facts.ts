@@ -38,6 +38,12 @@ export interface EngineFacts {
   cgroupDriver: string;
   hasMemoryLimit: boolean;
   liveRestore: boolean;
+  /** What of it confines agents: words for what is missing. */
+  missingForAgents: string[];
+  /** Names of the programs that can make containers, as `oci:NAME` means them. */
+  runtimes: string[];
+  /** Whether a memory limit counts swap, too. */
+  limitsSwap: boolean;
   rootDir: string;
 }
 

@@ -17,7 +17,8 @@ const nowMs = Date.UTC(2026, 10, 21);
 const room = { path: "/var/lib", freeBytes: 2 ** 33, totalBytes: 2 ** 34 };
 const engineInfo = {
   ...{ storageDriver: "overlay2", cgroupVersion: "2", cgroupDriver: "systemd", rootDir: "/var/lib/docker" },
-  ...{ hasMemoryLimit: true, liveRestore: true },
+  ...{ hasMemoryLimit: true, liveRestore: true, limitsSwap: true },
+  ...{ missingForAgents: [] as string[], runtimes: ["crun", "runc"] },
 };
 const can = { veth: undefined, macvlan: undefined, vlan: undefined, ipvlan: undefined };
 const limits = { rtprio: 99, memlock: Number.POSITIVE_INFINITY, mayRaise: false, rtRuntimeUs: 950_000 };
@@ -110,6 +111,14 @@ test("each trouble has its own finding, with what to do", () => {
     [
       { engineInfo: known({ ...engineInfo, hasMemoryLimit: false }) },
       "warn cgroups: version 2, kept by systemd; memory cannot be limited -> add cgroup_enable=memory",
+    ],
+    [
+      { engineInfo: known({ ...engineInfo, missingForAgents: ["seccomp", "memory limits"] }) },
+      "warn agents: no agent can run: the engine has no seccomp, no memory limits -> ",
+    ],
+    [
+      { engineInfo: known({ ...engineInfo, limitsSwap: false }) },
+      "warn agents: isolation: container, oci:crun, oci:runc; memory limits do not count swap -> ",
     ],
     [
       { engineInfo: known({ ...engineInfo, liveRestore: false }) },
