@@ -61,7 +61,7 @@ export function defineAgent(noun: Command, run: Run): void {
     .description("make an earlier version the current one")
     .option(
       "--to <version>",
-      "which; the one before the current one when not given",
+      "which (also --version); the one before the current one when not given",
       whole(1, 999_999_999),
       0,
     )

@@ -4,6 +4,7 @@ import { complain, interruptedExit } from "./complain.ts";
 import { defineProgram } from "./program.ts";
 import type { GlobalFlags, Run } from "./run.ts";
 import { openTerminal } from "./terminal.ts";
+import { withVersionMeant } from "./version-flag.ts";
 
 /**
  * The CLI: what people and scripts ask of a hub or of the daemon of this machine, in nouns and verbs. It keeps nothing, and
@@ -36,7 +37,7 @@ export async function runCli(args: readonly string[], world: Omit<Run, "flags" |
   };
   const program = defineProgram(run);
   try {
-    await program.parseAsync(args, { from: "user" });
+    await program.parseAsync(withVersionMeant(args), { from: "user" });
     return world.signal.aborted ? interruptedExit : 0;
   } catch (thrown) {
     const code = complain(thrown, world.terminal.err);

@@ -63,7 +63,7 @@ export function defineExecute(noun: Command, run: Run): void {
     .option("--wait", "wait until it is finished, print its output as it is, and exit as it ended")
     .option("--no-wait", "do not even wait for the node: leave the command in its queue")
     .addOption(
-      new Option("--priority <priority>", "what waits longer goes first only among equals")
+      new Option("--priority <priority>", "a more urgent task goes first; among equals agents take turns")
         .choices(Object.keys(priorities))
         .default("normal"),
     )
@@ -71,7 +71,7 @@ export function defineExecute(noun: Command, run: Run): void {
     .option("--label <key=value>", "label of the task; may be given often", collect(parseLabel), [])
     .option(
       "--agent-version <version>",
-      "a version of the agent other than its current one",
+      "a version of the agent other than its current one (also --version)",
       whole(1, 999_999_999),
     )
     .option(

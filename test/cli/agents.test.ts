@@ -135,7 +135,7 @@ const { QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED, TIMED_OUT } = TaskState;
 test("a task is executed with all that is said of it, and its output comes as it is", async (t) => {
   const { say, put, executed, node } = await world(t, { output: Uint8Array.of(0, 255, 10, 27, 91, 50, 74) });
   put("in.bin", Uint8Array.of(1, 2, 3));
-  const flags = "--priority high --after cmd-0 --label tenant=a --agent-version 3 --wall-time 20s";
+  const flags = "--priority high --after cmd-0 --label tenant=a --version=3 --wall-time 20s";
   const left = await say(`task execute poet --input-file in.bin ${flags}`);
   assert.deepEqual([left.code, left.out, left.bytes], [0, "cmd-1\n", ""]);
   const [asked] = executed;
@@ -339,6 +339,11 @@ test("agents are listed, told, rolled back and removed", async (t) => {
   }
   assert.equal((await say("agent rollback poet")).out, "agent poet: version 1 is the current one\n");
   assert.equal((await say("agent rollback poet --to 7")).out, "agent poet: version 7 is the current one\n");
+  assert.equal(
+    (await say("agent rollback poet --version 5")).out,
+    "agent poet: version 5 is the current one\n",
+  );
+  assert.match((await say("agent list --version")).out, /^\d+\.\d+\.\d+\n$/);
   assert.equal((await say("agent remove poet")).code, 3, "nobody was asked");
   const done = await say("agent remove poet --cancel-tasks --yes");
   assert.equal(done.out, "agent poet is removed, and 4 of its tasks cancelled\n");

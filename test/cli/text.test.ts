@@ -7,6 +7,7 @@ import { FleetNodeSchema } from "../../gen/edge/v1/fleet_pb.ts";
 import { formatBytes, formatDuration, parseDuration } from "../../src/base/quantity.ts";
 import { table } from "../../src/cli/table.ts";
 import { choose } from "../../src/cli/target.ts";
+import { taskExits } from "../../src/cli/task-execute.ts";
 import { openTerminal } from "../../src/cli/terminal.ts";
 import { failureTable } from "../../src/wire/failures.ts";
 
@@ -70,4 +71,5 @@ test("docs/cli.md tells the exit codes as they are", () => {
   ]);
   const codes = Object.entries(failureTable).map(([kind, { exit }]) => [kind.replace("_", " "), exit]);
   assert.deepEqual(told, codes);
+  for (const code of Object.values(taskExits)) assert.match(page, new RegExp(`^\\| ${code} \\|`, "m"));
 });
