@@ -202,7 +202,9 @@ export async function openDaemon({
     }),
   );
   const invoke = opened.use(Invoke.open({ sql, journal, allow: config["invoke.allow"], runtimes }));
-  const leaving = Decommission.open({ sql, journal, log, credentials, runtimes, sandboxes, network });
+  const leaving = Decommission.open({
+    ...{ sql, journal, log, credentials, runtimes, sandboxes, network, secrets: secrets.credentials },
+  });
   const topics = opened.use(Topics.open({ sql, journal, clock, kept: topicsKeptOf(config) }));
   const sessions = Sessions.open({
     ...{ sql, journal, clock, log, settings: sessionSettingsOf(config) },

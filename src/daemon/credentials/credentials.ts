@@ -9,6 +9,7 @@ import {
   SetOnly,
 } from "../../../gen/edge/v1/credentials_pb.ts";
 import { CredentialChangeKind, CredentialChangeSchema } from "../../../gen/edge/v1/events_pb.ts";
+import { type Caller, CallerSchema, Door } from "../../../gen/edge/v1/policy_pb.ts";
 import type { Clock } from "../../base/clock.ts";
 import { asFailure, failure } from "../../base/failure.ts";
 import { Lanes } from "../../base/lanes.ts";
@@ -101,6 +102,13 @@ export class Credentials {
     return count;
   }
 
+  /** Removes every secret, and the vault with its key: this node is taken out of service. */
+  async destroy(): Promise<void> {
+    const { vault, store } = this.#parts;
+    await vault.destroy();
+    store.forgetAll();
+  }
+
   /** Whether an agent's manifest can have what it names. @throws {Failure} not_found, unavailable: with what to do. */
   async check(spec: AgentSpec): Promise<void> {
     if (spec.credentials.length === 0) return;
@@ -120,10 +128,10 @@ export class Credentials {
     try {
       store.atomically(() => {
         store.used(name, clock.now());
-        const by = taskId === "" ? `agent ${agent}` : `agent ${agent}, in ${taskId}`;
         audit.record({
+          ...(agent !== "" && { caller: callerOf(agent, taskId) }),
           ...{ kind: AuditKind.CREDENTIAL, action: "use", outcome: "ok", subject: `credential/${name}` },
-          detail: `revision ${kept.revision}, for ${purpose}, by ${by}`,
+          detail: `revision ${kept.revision}, for ${purpose}`,
         });
       });
       return value;
@@ -208,6 +216,11 @@ export class Credentials {
   #alone<T>(name: string, work: () => Promise<T>): Promise<T> {
     return this.#lane.run(name, work);
   }
+}
+
+/** A program in a cell, of which its socket says who it is. */
+function callerOf(agent: string, taskId: string): Caller {
+  return create(CallerSchema, { door: Door.BROKER, actor: `agent/${agent}`, agent, taskId });
 }
 
 function mayBeSet({ name, only }: SetCredentialRequest, before: Kept | undefined): void {

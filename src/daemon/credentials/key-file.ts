@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { writeWhole } from "../../base/files.ts";
+import { removeWhole, writeWhole } from "../../base/files.ts";
 import { newKey } from "./cipher.ts";
 import { type KeySource, noKey } from "./key-source.ts";
 import { readSecret } from "./read-secret.ts";
@@ -35,6 +35,7 @@ export function fileKeys(path: string): KeySource {
       if (current.length > 0 && current.length < kept.length) await writeKeys(path, current.slice(0, 1));
       clear(kept);
     },
+    destroy: () => removeWhole(path),
   };
 }
 

@@ -15,6 +15,8 @@ export interface KeySource {
   find(note: KeyNote): Promise<Buffer[]>;
   /** The vault is on disk with the key of this note: what is older may go. */
   settle(note: KeyNote): Promise<void>;
+  /** Takes away what is on this machine's disk of a key, for good. Absent where nothing is. */
+  destroy?(): Promise<void>;
 }
 
 const base64 = v.pipe(v.string(), v.base64());

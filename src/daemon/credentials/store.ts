@@ -60,6 +60,10 @@ export class CredentialStore {
     this.#sql.run("DELETE FROM credential_expired WHERE name = ?", name);
   }
 
+  forgetAll(): void {
+    for (const table of ["credential_uses", "credential_expired"]) this.#sql.run(`DELETE FROM ${table}`);
+  }
+
   /** Notes that the end of a revision was told. @returns whether it was not before. */
   noteExpired(name: string, revision: number): boolean {
     const { changes } = this.#sql.run(

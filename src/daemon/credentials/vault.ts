@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, type KeyObject } from "node:crypto";
 import { join } from "node:path";
 import { type Failure, failure } from "../../base/failure.ts";
+import { removeWhole } from "../../base/files.ts";
 import { Lanes } from "../../base/lanes.ts";
 import { decrypt, encrypt, isSame, newKey, signature } from "./cipher.ts";
 import type { KeySource, KeySourceName } from "./key-source.ts";
@@ -128,6 +129,15 @@ export class Vault implements Disposable {
       const privateKey = createPrivateKey({ key: bytes, format: "der", type: "pkcs8" });
       bytes.fill(0);
       return { privateKey, publicKey: createPublicKey(privateKey), source: content.key.source };
+    });
+  }
+
+  /** Removes all of it for good: first the key, without which the rest is nothing. */
+  destroy(): Promise<void> {
+    return this.#alone(async () => {
+      for (const source of Object.values(this.#options.sources)) await source.destroy?.();
+      await removeWhole(this.#path);
+      this[Symbol.dispose]();
     });
   }
 

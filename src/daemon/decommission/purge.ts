@@ -1,4 +1,5 @@
 import { failure } from "../../base/failure.ts";
+import type { Credentials } from "../credentials/index.ts";
 import type { Network } from "../network/index.ts";
 import type { Runtimes } from "../runtimes/index.ts";
 import type { Sandboxes } from "../sandbox/index.ts";
@@ -8,15 +9,16 @@ import type { Ask } from "../work/index.ts";
 export interface Workloads {
   runtimes: Pick<Runtimes, "purge" | "objects">;
   sandboxes: Pick<Sandboxes, "purge">;
+  secrets: Pick<Credentials, "destroy">;
   network: Pick<Network, "netmon" | "changes" | "isKnown" | "detach">;
 }
 
 /**
- * Removes all that this daemon made: on the engine, and what netmon keeps for it. Both are looked at when it is done.
+ * Removes all that this daemon made: on the engine, its secrets, and what netmon keeps for it. Both are looked at when it is done.
  * @throws {Failure} unavailable: the engine is away, or a netmon that was there once.
  */
 export async function purge(
-  { runtimes, sandboxes, network }: Workloads,
+  { runtimes, sandboxes, secrets, network }: Workloads,
   ask: Ask,
   onFound: (objects: readonly string[]) => void,
 ): Promise<void> {
@@ -24,6 +26,7 @@ export async function purge(
   onFound(await runtimes.objects(ask.signal));
   await sandboxes.purge(ask.signal);
   await runtimes.purge(ask, onFound);
+  await secrets.destroy();
   for (const runtime of await plugged(network, ask.signal)) await network.detach(runtime, ask.id, ask.signal);
   const left = await plugged(network, ask.signal);
   if (left.length > 0) throw failure("unavailable", `netmon still keeps vNICs of ${left.join(", ")}`);

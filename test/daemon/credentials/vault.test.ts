@@ -126,6 +126,14 @@ test("without its key the vault is locked, and says what to do; a new one is onl
   await rename(join(folder.path, "secrets"), join(folder.path, "secrets.away"));
   assert.deepEqual(await vault.list(), []);
   assert.equal(await readFile(key, "utf8"), before, "a key that a backup may need is used, not replaced");
+
+  await vault.put(about("one"), Buffer.from("1"));
+  await vault.destroy();
+  assert.deepEqual(
+    (await readdir(folder.path)).filter((name) => !name.endsWith(".away")),
+    [],
+  );
+  assert.deepEqual(await vault.list(), []);
 });
 
 test("a rotation changes both keys and nothing else, and moves to the source that is set", async () => {

@@ -73,7 +73,10 @@ async function machine() {
         ...{ netmon: { at: "away" as const, problem: failure("unavailable", "no netmon") }, isKnown: false },
         ...{ changes: new Changes(), detach: async () => {} },
       };
-      const leaving = Decommission.open({ sql, journal, log, credentials, runtimes, sandboxes, network });
+      const leaving = Decommission.open({
+        ...{ sql, journal, log, credentials, runtimes, sandboxes, network },
+        secrets: { destroy: () => Promise.resolve() },
+      });
       const stop = new AbortController();
       const running = leaving.run(work, stop.signal);
       return {

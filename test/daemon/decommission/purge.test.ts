@@ -22,6 +22,13 @@ after(() => owned.disposeAsync());
 
 /** Agents' cells go by themselves: test/daemon/sandbox. */
 const sandboxes = { purge: () => Promise.resolve() };
+let destroyed = 0;
+const secrets = {
+  destroy: () => {
+    destroyed++;
+    return Promise.resolve();
+  },
+};
 
 test("nothing is begun without a netmon that was there once; with it all vNICs go, and no other daemon's", async () => {
   using folder = tempFolder();
@@ -40,19 +47,19 @@ test("nothing is begun without a netmon that was there once; with it all vNICs g
   await until("it is known to be away", () => life.network.netmon.at === "away");
   const found: string[] = [];
   const take = (names: readonly string[]) => void found.push(...names);
-  await assert.rejects(purge({ ...life, sandboxes }, ask(), take), {
+  await assert.rejects(purge({ ...life, sandboxes, secrets }, ask(), take), {
     kind: "unavailable",
     message: /netmon.*vNICs of this node/,
   });
-  assert.deepEqual([found, life.runtimes.names()], [[], [name]]);
+  assert.deepEqual([found, life.runtimes.names(), destroyed], [[], [name], 0]);
 
   await using _again = await fakeNetmon(socket, kept);
   await until("netmon is back", () => life.network.netmon.at === "there");
   life.runtimes.close(failure("conflict", "it is taken out of service"));
   await assert.rejects(life.runtimes.create(spec(image, { name: newName() }), ask()), /taken out of service/);
-  await purge({ ...life, sandboxes }, ask(), take);
+  await purge({ ...life, sandboxes, secrets }, ask(), take);
   assert.equal(new Set(found).size, 3, found.join());
-  assert.deepEqual([...kept.attachments.keys()], [theirs.owner]);
+  assert.deepEqual([[...kept.attachments.keys()], destroyed], [[theirs.owner], 1]);
   assert.deepEqual([life.runtimes.names(), await leftOf(engine, name)], [[], []]);
 });
 
@@ -63,7 +70,7 @@ test("a create that is under way ends with it", async () => {
   const creating = life.runtimes.create(spec(image, { name }), ask());
   const ended = assert.rejects(creating, /was deleted before it ran/);
   await until("its container is there", async () => (await leftOf(engine, name)).length === 3);
-  await purge({ ...life, sandboxes }, ask(), () => {});
+  await purge({ ...life, sandboxes, secrets }, ask(), () => {});
   await ended;
   assert.deepEqual(await leftOf(engine, name), []);
 });
