@@ -37,7 +37,7 @@ export function tableOfSubscriptions(subscriptions: readonly Subscription[], ter
     subscriptions.map(
       ({ subscriber, taskId, group, queued, queueLimit, taken, dropped, overflow, filter }) => [
         ...[subscriber, taskId, group, `${queued} of ${queueLimit}`, String(taken), String(dropped)],
-        ...[word(Overflow, overflow), filterInWords(filter)],
+        ...[overflow === Overflow.UNSPECIFIED ? "-" : word(Overflow, overflow), filterInWords(filter)],
       ],
     ),
     "no subscriptions",
