@@ -24,6 +24,7 @@ const world = await makeWorld({
     ORCHESTRATOR_LLM_PROVIDERS: JSON.stringify([provider]),
     ORCHESTRATOR_CREDENTIALS_LENT_FOLDER: "/nonexistent/lent", // None of them is lent a file.
     ORCHESTRATOR_NETMON_SOCKET: "/nonexistent/netmon.sock",
+    ORCHESTRATOR_LOG_LEVEL: "debug",
   },
 });
 after(async () => {
@@ -65,6 +66,17 @@ const execute = (agent: string, input: string) =>
 test("echo answers what it is asked, byte by byte", async () => {
   await deploy("echo");
   assert.equal(await execute("echo", "hello\n\tworld \u{1f600}"), "hello\n\tworld \u{1f600}");
+});
+
+test("at log level debug, what an agent writes is in the daemon's log, with agent and task", async () => {
+  const id = (await said(["task", "execute", "echo", "--input", "seen from outside"])).trim();
+  const wrote = await until("it is logged", () =>
+    world.daemon
+      .output()
+      .split("\n")
+      .find((line) => line.includes("seen from outside")),
+  );
+  assert.match(wrote, new RegExp(`"level":"debug".*"agent":"echo".*"task":"${id}"`));
 });
 
 test("greeter remembers whom it greeted, in its own memory", async () => {
