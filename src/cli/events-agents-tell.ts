@@ -13,7 +13,8 @@ import { word } from "./answer.ts";
 
 /** Whether a fact is the whole story, so that its reason would only say it again. */
 export function isWholeStory(fact: Event["fact"]): boolean {
-  return fact.case === "agent" && fact.value.kind !== AgentChangeKind.RUNS_MISSED;
+  if (fact.case === "agent") return fact.value.kind !== AgentChangeKind.RUNS_MISSED;
+  return fact.case === "auditCheckpoint";
 }
 
 /** What happened to agents and all that serves them, in words; undefined for any other fact. */

@@ -120,8 +120,7 @@ async function execute(
   const { task } = outcome.response;
   if (!task) throw failure("internal", "the node told no task");
   if (wait !== true) return answer(run, ExecuteTaskResponseSchema, outcome.response, () => `${task.id}\n`);
-  const ended = await shown(run, door, target, task.id);
-  const output = await outputOf(door, target, ended);
+  const { ended, output } = await atItsEnd(run, door, target, task.id);
   if (run.flags.json) {
     const response = create(ExecuteTaskResponseSchema, { task: ended, output });
     answer(run, ExecuteTaskResponseSchema, response, () => "");
@@ -133,12 +132,19 @@ async function execute(
   throw new Spoken(taskExits[ended.state]);
 }
 
-/** The task at its end; until then where it is stands on standard error. */
-async function shown(run: Run, door: Door, target: Target, id: string): Promise<Task> {
+/** A task at its end, and what it answered; until then where it is stands on standard error. */
+async function atItsEnd(
+  run: Run,
+  door: Door,
+  target: Target,
+  id: string,
+): Promise<{ ended: Task; output: Uint8Array }> {
+  let output: Uint8Array = new Uint8Array();
   using line = new ProgressLine(run);
-  return await watchTask(run, door, target, id, (task) => {
-    if (isFinal(task)) return; // It is told when its output has been.
-    const said = stateInWords(task);
-    line.show(`task ${id} ${said} ...`, `task ${id} ${said}`);
+  const ended = await watchTask(run, door, target, id, async (task) => {
+    // Its end is told when its output has been.
+    if (isFinal(task)) output = await outputOf(door, target, task);
+    else line.show(`task ${id} ${stateInWords(task)} ...`, `task ${id} ${stateInWords(task)}`);
   });
+  return { ended, output };
 }

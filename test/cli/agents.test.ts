@@ -19,7 +19,7 @@ import { failure, invalidField } from "../../src/base/failure.ts";
 import { toConnectError } from "../../src/wire/failures.ts";
 import { tempFolder } from "../fixtures/folder.ts";
 import { ask, type Seen } from "./ask.ts";
-import { standInDaemon } from "./stand-in.ts";
+import { type Routes, standInDaemon } from "./stand-in.ts";
 
 type TaskInit = MessageInitShape<typeof TaskSchema>;
 type LineInit = MessageInitShape<typeof LogLineSchema>;
@@ -31,6 +31,8 @@ interface Node {
   /** What the log holds at each look. */
   logs: LineInit[][];
   fails?: Error;
+  /** Called at each look, before it is answered. */
+  onLook?: () => Promise<void>;
   allowed: boolean;
 }
 
@@ -48,13 +50,14 @@ async function world(t: TestContext, given: Partial<Node> = {}) {
     ...next(node.looks),
     outputBytes: node.output.length,
   });
-  const daemon = await standInDaemon(join(folder.path, "d.sock"), (router) => {
+  const routes: Routes = (router) => {
     router.service(Tasks, {
       executeTask: (request) => {
         executed.push(request);
         return { task: { id: "cmd-1", agent: request.agent, state: TaskState.QUEUED } };
       },
-      getTask: ({ withOutput, outputOffset }) => {
+      getTask: async ({ withOutput, outputOffset }) => {
+        await node.onLook?.();
         if (node.fails) throw toConnectError(node.fails);
         // A part at a time, as a node tells an output that is larger than an answer.
         if (withOutput) return { task: {}, output: node.output.subarray(outputOffset, outputOffset + 3) };
@@ -109,7 +112,9 @@ async function world(t: TestContext, given: Partial<Node> = {}) {
     router.service(Policy, {
       checkPolicy: () => ({ allowed: node.allowed, denials: node.allowed ? [] : [denial] }),
     });
-  });
+  };
+  const socket = join(folder.path, "d.sock");
+  let daemon = await standInDaemon(socket, routes);
   t.after(async () => {
     await daemon.cut();
     folder[Symbol.dispose]();
@@ -127,7 +132,11 @@ async function world(t: TestContext, given: Partial<Node> = {}) {
     });
     return { ...seen, bytes: Buffer.concat(parts).toString("hex") };
   };
-  return { node, say, put, executed, listed, deployed, removed };
+  const restart = async () => {
+    await daemon.cut();
+    daemon = await standInDaemon(socket, routes);
+  };
+  return { node, say, put, restart, executed, listed, deployed, removed };
 }
 
 const { QUEUED, RUNNING, SUCCEEDED, FAILED, CANCELLED, TIMED_OUT } = TaskState;
@@ -202,6 +211,22 @@ test("waiting exits as the task ended, and says so; what is mistyped is refused 
     assert.match(seen.err, said);
   }
   assert.equal(executed.length, sent);
+});
+
+test("a daemon that goes while a task is waited for is waited for, also when it goes between end and output", async (t) => {
+  const { say, node, restart, executed } = await world(t, {
+    looks: [{ state: RUNNING }, { state: RUNNING }, { state: SUCCEEDED }],
+    output: Buffer.from("whole"),
+  });
+  const cutAt = [2, 5];
+  let looks = 0;
+  node.onLook = async () => {
+    if (cutAt.includes(++looks)) await restart();
+  };
+  const seen = await say("task execute poet --wait");
+  assert.deepEqual([seen.code, seen.bytes], [0, Buffer.from("whole").toString("hex")], seen.err);
+  assert.ok(looks > 5, "it was asked again");
+  assert.equal(executed.length, 1);
 });
 
 test("a log is followed to the end of its task, each line once", async (t) => {
