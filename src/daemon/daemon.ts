@@ -187,7 +187,7 @@ export async function openDaemon({
     Egress.open({
       ...{ sql, journal, audit, clock, log, socket: config["netmon.socket"] },
       settings: egressSettingsOf(config),
-      taskOf: (cellId): string | undefined => executions.tasks.tree.idOfCell(cellId),
+      taskOf: (cellId): string | undefined => executions.tasks.idOfCell(cellId),
     }),
   );
   const sandboxes = opened.use(

@@ -172,6 +172,12 @@ export class Tasks {
     return this.#ledger.open.has(id);
   }
 
+  /** The id of the task that a cell is of: also of one that is finished, until its cell is gone. */
+  idOfCell(cellId: string): string | undefined {
+    const finished = () => this.#ledger.store.withCell().find((task) => task.cellId === cellId);
+    return this.tree.taskOfCell(cellId)?.id ?? finished()?.id;
+  }
+
   /** What there is of an agent now. */
   countsOf(agent: string): { queued: number; running: number; warm: number; problem: string } {
     const its = [...this.#ledger.open.values()].filter((task) => task.agent === agent);

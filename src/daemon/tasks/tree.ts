@@ -37,12 +37,6 @@ export class Tree implements TreeTasks {
     return undefined;
   }
 
-  /** The id of the task that a cell is of: also of one that is finished, until its cell is gone. */
-  idOfCell(cellId: string): string | undefined {
-    const { store } = this.#parts.ledger;
-    return this.taskOfCell(cellId)?.id ?? store.withCell().find((task) => task.cellId === cellId)?.id;
-  }
-
   async claimed(cellId: string, signal: AbortSignal): Promise<Task> {
     let task: Task | undefined;
     await until(this.#parts.ledger, signal, () => {
