@@ -111,6 +111,22 @@ test("summary asks a model through the gateway, with a key that it never sees", 
   assert.match(await said(["llm", "usage"]), /summary +small/);
 });
 
+test("chat goes on with the conversation that it kept in a session", async () => {
+  await deploy("chat");
+  await execute("chat", "Good evening.");
+  await execute("chat", "And good night.");
+  const [id = "", ...others] = (await said(["session", "list", "--agent", "chat", "--quiet"]))
+    .trim()
+    .split("\n");
+  assert.deepEqual(others, []);
+  const kept = (await said(["session", "export", id])).trimEnd().split("\n").slice(1);
+  assert.deepEqual(
+    kept.map((line) => JSON.parse(line).message.content),
+    ["Good evening.", "You said: Good evening.", "And good night.", "You said: And good night."],
+  );
+  assert.equal(await said(["session", "close", id]), `session ${id} is closed\n`);
+});
+
 test("what wants too much is refused at its deploy, and told all that is wrong with it", async () => {
   const { code, err } = await say(["agent", "deploy", "-f", join(examples, "refused")]);
   assert.equal(code, 6, err);
@@ -121,6 +137,16 @@ test("what wants too much is refused at its deploy, and told all that is wrong w
 
 test("examples/README.md has a line for each folder", () => {
   const page = readFileSync(join(examples, "README.md"), "utf8");
-  const folders = ["clients", "crew", "echo", "greeter", "llm-stand-in", "refused", "summary", "ticker"];
+  const folders = [
+    "chat",
+    "clients",
+    "crew",
+    "echo",
+    "greeter",
+    "llm-stand-in",
+    "refused",
+    "summary",
+    "ticker",
+  ];
   for (const folder of folders) assert.ok(page.includes(`| [${folder}](${folder})`), folder);
 });
