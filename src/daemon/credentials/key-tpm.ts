@@ -76,7 +76,8 @@ function tool(name: string, args: readonly string[], input?: Buffer): Promise<Bu
     );
     child.on("close", (code) => {
       if (code === 0) return resolve(Buffer.concat(out));
-      const said = Buffer.concat(err).toString().trim().split("\n").at(-1) ?? "";
+      const lines = Buffer.concat(err).toString().split("\n");
+      const said = lines.find((line) => line.startsWith("ERROR: ")) ?? lines[0] ?? "";
       reject(
         noKey(
           `the TPM refuses (${name}: ${said.slice(0, 200)}): was it cleared, or is this another machine?`,
