@@ -65,12 +65,12 @@ export class Denials {
     const { journal, audit, taskOf } = this.#options;
     const { cell, agent, port, protocol, reason, count } = denial;
     const destination = beginning(denial.destination, 253);
+    const taskId = taskOf(cell) ?? "";
     const value = create(EgressDeniedSchema, {
-      ...{ agent, destination, port, protocol },
+      ...{ agent, taskId, destination, port, protocol },
       count: BigInt(count),
-      taskId: taskOf(cell) ?? "",
     });
-    const detail = `${deniedInWords(value)}: ${reason}`;
+    const detail = `${taskId === "" ? "" : `${taskId}: `}${deniedInWords(value)}: ${reason}`;
     audit.record({
       kind: AuditKind.INCIDENT,
       ...{ action: "connect", subject: `agent/${agent}`, outcome: "denied", detail },

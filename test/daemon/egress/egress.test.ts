@@ -96,7 +96,7 @@ test("an agent reaches what it is allowed, by name and by range, and nothing els
     ...["dns good.test 0", "dns 736563726574.tunnel.test 0"],
   ]);
   assert.ok(
-    scene.room.audited.includes(`tcp to ${good} port 81: the agent's network.allow does not hold it`),
+    scene.room.audited.includes(`task-1: tcp to ${good} port 81: the agent's network.allow does not hold it`),
   );
   // Nobody but the node's own name server heard a name, and it only those that are allowed.
   assert.deepEqual([...new Set(scene.world.asked())].sort(), ["A a.wild.test", "A good.test"]);
