@@ -53,7 +53,9 @@ const nouns = [
 /** The whole command line as a tree. It never ends the process: what is wrong with a command line is thrown. */
 export function defineProgram(run: Run): Command {
   const program = new Command("orchestrator")
-    .description("Runs vPLC runtimes on machines at the edge, under a hub's orchestration.")
+    .description(
+      "Runs vPLC runtimes and sandboxed agents on machines at the edge, under a hub's orchestration.",
+    )
     .version(version, "-V, --version", "print the version")
     .option("--json", "print for programs: protobuf's JSON, every field")
     .option("--hub <url>", "the hub's API, as in https://hub.example.com:7444")

@@ -4,10 +4,12 @@ import { version as kernelVersion, machine, release } from "node:os";
 import { promisify } from "node:util";
 import { type DescMessage, type MessageShape, toJson } from "@bufbuild/protobuf";
 import { parse } from "yaml";
+import { type AgentSpec, ListAgentsResponseSchema } from "../../gen/edge/v1/agents_pb.ts";
 import { ListEventsResponseSchema } from "../../gen/edge/v1/events_pb.ts";
 import { GetNetworkResponseSchema, WatchAttachmentsResponseSchema } from "../../gen/edge/v1/netmon_pb.ts";
 import { GetNodeResponseSchema } from "../../gen/edge/v1/node_pb.ts";
 import { ListRuntimesResponseSchema } from "../../gen/edge/v1/runtimes_pb.ts";
+import { ListTasksResponseSchema } from "../../gen/edge/v1/tasks_pb.ts";
 import { failure } from "../base/failure.ts";
 import { version } from "../wire/version.ts";
 import { findSettingsFile } from "./config.ts";
@@ -35,6 +37,7 @@ export interface Part {
 const execute = promisify(execFile);
 const lastLines = "2000";
 const lastEvents = 1_000;
+const lastTasks = 200;
 /** More than so much of a program's output is not read, in bytes. */
 const maxOutputBytes = 4 << 20;
 
@@ -57,6 +60,15 @@ export function supportParts(
     local("runtimes.json", async (door) =>
       asJson(ListRuntimesResponseSchema, await door.ask("listRuntimes", {})),
     ),
+    local("agents.json", async (door) => {
+      const response = await door.ask("listAgents", {});
+      for (const { current } of response.agents) leaveOutPrograms(current?.spec);
+      return asJson(ListAgentsResponseSchema, response);
+    }),
+    local("tasks.json", async (door) => {
+      const newest = { agent: "", states: [], parentId: "", limit: lastTasks, beforeId: "" };
+      return asJson(ListTasksResponseSchema, await door.ask("listTasks", newest));
+    }),
     { name: "network.json", collect: (signal) => askNetwork(run, netmonSocket, signal) },
     { name: "vnics.json", collect: (signal) => askAttachments(run, netmonSocket, signal) },
     local("events.json", async (door) => {
@@ -69,6 +81,13 @@ export function supportParts(
       collect: (signal: AbortSignal) => readLog(`orchestrator-${program}`, run.env, signal),
     })),
   ];
+}
+
+/** What an agent is, without the text of its program and what it is given: those are its owner's. */
+function leaveOutPrograms(spec: AgentSpec | undefined): void {
+  if (!spec) return;
+  if (spec.script !== "") spec.script = `${Buffer.byteLength(spec.script)} bytes were left out`;
+  if (spec.schedule) spec.schedule.input = new Uint8Array();
 }
 
 function versions() {

@@ -6,11 +6,13 @@ import { createServer } from "node:http";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { ConnectRouter } from "@connectrpc/connect";
+import { Agents } from "../../gen/edge/v1/agents_pb.ts";
 import { Events } from "../../gen/edge/v1/events_pb.ts";
 import { Fleet } from "../../gen/edge/v1/fleet_pb.ts";
 import { NetMon } from "../../gen/edge/v1/netmon_pb.ts";
 import { Node } from "../../gen/edge/v1/node_pb.ts";
 import { Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
+import { Tasks } from "../../gen/edge/v1/tasks_pb.ts";
 import { redact, redactText } from "../../src/cli/support-redact.ts";
 import { tempFolder } from "../fixtures/folder.ts";
 import { ask } from "./ask.ts";
@@ -84,6 +86,24 @@ const routes = (router: ConnectRouter): void => {
       ],
     }),
   });
+  router.service(Agents, {
+    listAgents: () => ({
+      agents: [
+        {
+          name: "poet",
+          current: {
+            spec: {
+              ...{ name: "poet", script: `login ${secret}`, env: [{ name: "MODE", value: secret }] },
+              schedule: { cron: "@daily", input: Buffer.from(secret) },
+            },
+          },
+        },
+      ],
+    }),
+  });
+  router.service(Tasks, {
+    listTasks: () => ({ tasks: [{ id: "cmd-1", agent: "poet", reason: `token=${secret}` }] }),
+  });
   router.service(Events, {
     listEvents: () => ({ events: [{ event: { reason: `secret: ${secret}` } }], lastSequence: 77n }),
   });
@@ -136,8 +156,18 @@ test("a bundle has what helps, says what is missing, and holds no secret of any 
       .filter((entry) => entry.isFile())
       .map((entry) => join(entry.parentPath, entry.name));
     const whole = names.map((name) => readFileSync(name, "utf8")).join("\n");
-    for (const planted of ["hunter2", random, hub.token]) assert.ok(!whole.includes(planted), planted);
-    for (const kept of ["press-1", "plc:1", "all is well", "27.1", "kernel veth", "i/press-1"]) {
+    const given = Buffer.from(secret).toString("base64");
+    for (const planted of ["hunter2", given, random, hub.token]) assert.ok(!whole.includes(planted), planted);
+    for (const kept of [
+      "press-1",
+      "plc:1",
+      "all is well",
+      "27.1",
+      "kernel veth",
+      "i/press-1",
+      "cmd-1",
+      "@daily",
+    ]) {
       assert.ok(whole.includes(kept), kept);
     }
     const manifest = JSON.parse(readFileSync(at("out/manifest.json"), "utf8")) as {
