@@ -1,15 +1,22 @@
 import type { Clock } from "./clock.ts";
 
+export interface TallyOptions<T> {
+  clock: Clock;
+  periodMs: number;
+  /** What it throws, as on a full disk, is nobody's failure: the count stays, and is told a period later. */
+  tell: (what: T, count: number) => void;
+}
+
 /**
  * Tells seldom of what happens often: the first of something at once, and then, as long as it goes on, once in each `periodMs`
  * how often it happened since. What stopped is told to its end.
  */
 export class Tally<T> implements Disposable {
-  readonly #options: { clock: Clock; periodMs: number; tell: (what: T, count: number) => void };
+  readonly #options: TallyOptions<T>;
   readonly #counts = new Map<string, { what: T; count: number }>();
   readonly #closed = new AbortController();
 
-  constructor(options: { clock: Clock; periodMs: number; tell: (what: T, count: number) => void }) {
+  constructor(options: TallyOptions<T>) {
     this.#options = options;
   }
 
@@ -21,27 +28,35 @@ export class Tally<T> implements Disposable {
       known.count += count;
       return;
     }
-    this.#counts.set(key, { what, count: 0 });
-    this.#options.tell(what, count);
+    this.#counts.set(key, { what, count });
+    this.#tell(key);
     this.#follow(key).catch(() => {}); // Only the closing ends the sleep, and that told everything.
   }
 
   /** Tells what was not told yet, and counts no more. */
   [Symbol.dispose](): void {
     this.#closed.abort();
-    for (const { what, count } of this.#counts.values()) if (count > 0) this.#options.tell(what, count);
+    for (const key of this.#counts.keys()) this.#tell(key);
     this.#counts.clear();
   }
 
+  #tell(key: string): void {
+    const known = this.#counts.get(key);
+    if (!known || known.count === 0) return;
+    try {
+      this.#options.tell(known.what, known.count);
+      known.count = 0;
+    } catch {
+      // As it says above.
+    }
+  }
+
   async #follow(key: string): Promise<void> {
-    const { clock, periodMs, tell } = this.#options;
+    const { clock, periodMs } = this.#options;
     for (;;) {
       await clock.sleep(periodMs, this.#closed.signal);
-      const known = this.#counts.get(key);
-      if (!known || known.count === 0) break;
-      const { what, count } = known;
-      known.count = 0;
-      tell(what, count);
+      if (!this.#counts.get(key)?.count) break;
+      this.#tell(key);
     }
     this.#counts.delete(key);
   }

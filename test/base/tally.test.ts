@@ -49,3 +49,20 @@ test("the first is told at once, what follows once in a period, and what is left
     ["b", 1],
   ]);
 });
+
+test("what cannot be told is counted on, and told when it can be", async () => {
+  const { clock, pass } = handClock();
+  const told: number[] = [];
+  let isFull = true;
+  const tell = (_: string, count: number) => {
+    if (isFull) throw new Error("the disk is full");
+    told.push(count);
+  };
+  const tally = new Tally<string>({ clock, periodMs: 1, tell });
+  tally.note("a", "a", 2);
+  await pass();
+  tally.note("a", "a");
+  isFull = false;
+  await pass();
+  assert.deepEqual(told, [3]);
+});

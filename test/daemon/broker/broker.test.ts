@@ -264,6 +264,16 @@ test("what is too much is refused with a sentence, told once, and keeps nobody e
   const told = place.facts().filter((fact) => fact.case === "sandboxIncident");
   assert.equal(told.length, 1);
 
+  // The hundredth connection of one container is closed at once, and keeps nobody else out.
+  const sockets = Array.from({ length: 100 }, () =>
+    connect(wild)
+      .on("error", () => {})
+      .resume(),
+  );
+  await new Promise((ended) => sockets.at(-1)?.once("close", ended));
+  assert.equal((await ask(calm, "GetSelf")).status, 200);
+  for (const one of sockets) one.destroy();
+
   const large = await ask(calm, "Publish", { message: { topic: "a", payload: base64("x".repeat(300_000)) } });
   assert.equal(failureOf(large).kind, "FAILURE_KIND_INVALID");
   const huge = await ask(calm, "Publish", { message: { topic: "a", payload: base64("x".repeat(2 << 20)) } });

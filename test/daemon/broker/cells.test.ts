@@ -44,7 +44,7 @@ async function deploy(name: string, command: string[], script: string, rights = 
 async function answerOf(agent: string): Promise<string> {
   const { task, output } = await tasks.executeTask({ agent, wait: true });
   if (task?.state !== TaskState.SUCCEEDED) {
-    const { lines } = await until("its log is kept", () => tasks.getTaskLogs({ id: task?.id ?? "" }));
+    const { lines } = await tasks.getTaskLogs({ id: task?.id ?? "" });
     assert.fail(`${agent}: ${task?.reason}\n${lines.map(({ text }) => text).join("\n")}`);
   }
   return Buffer.from(output).toString();
