@@ -4,7 +4,7 @@ import { createBrotliDecompress, createGunzip, createInflate, createZstdDecompre
 import { failure } from "../../base/failure.ts";
 import type { AgentRequest, AgentResponse } from "./answer.ts";
 import { cutFrom, secretCutter } from "./cut-secret.ts";
-import { requestHeaders, responseHeaders } from "./headers.ts";
+import { inHeader, requestHeaders, responseHeaders } from "./headers.ts";
 import type { Sender } from "./send.ts";
 import type { Planned } from "./upstream-plan.ts";
 
@@ -25,15 +25,12 @@ export async function forward(
     signal,
   }: { request: AgentRequest; response: AgentResponse; secret: Buffer; signal: AbortSignal },
 ): Promise<void> {
-  const value = secret.toString("latin1");
-  if (!/^[\x20-\x7e\x80-\xff]+$/.test(value)) {
-    throw failure(
-      "unavailable",
-      "the credential is more than one line, and cannot stand in a header: set it again",
-    );
-  }
   const method = request.method ?? "GET";
-  const headers = requestHeaders(request.headers, { host: url.host, header, value: prefix + value });
+  const headers = requestHeaders(request.headers, {
+    host: url.host,
+    header,
+    value: prefix + inHeader(secret),
+  });
   const { sent, answer } = sender.begin({ url, path, method, headers }, signal, true);
   const tooLong = () => failure("exhausted", `the body is longer than ${most.request} bytes`);
   const up = pipeline(request, atMost(most.request, tooLong), sent, { signal });

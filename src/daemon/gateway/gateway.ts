@@ -161,11 +161,13 @@ export class Gateway implements Disposable {
     const { kind, message } = asFailure(thrown);
     const [path = ""] = (request.url ?? "").split("?");
     if (kind === "denied") {
-      const destination = path.slice(0, 200);
-      this.#denials.note(`${id} ${destination}`, { agent, taskId, destination, why: message });
+      // By the cell: whoever tries a thousand paths does not fill the trail with them.
+      this.#denials.note(id, { agent, taskId, destination: path.slice(0, 200), why: message });
     } else if (kind !== "cancelled") {
       const problem = kind === "internal" ? errorChain(thrown) : message;
-      this.#options.log.info({ agent, task: taskId, kind, problem }, "a request at the gateway failed");
+      const isOurs = ["internal", "unavailable", "deadline"].includes(kind);
+      const told = { agent, task: taskId, kind, problem };
+      this.#options.log[isOurs ? "info" : "debug"](told, "a request at the gateway failed");
     }
   }
 

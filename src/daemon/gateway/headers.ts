@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from "node:http";
+import { failure } from "../../base/failure.ts";
 
 /** Headers that are about one connection, and go no further (RFC 9110, 7.6.1). */
 const ofConnection = new Set([
@@ -28,6 +29,16 @@ export function responseHeaders(
   const kept = withoutConnection(given).filter(([name]) => !gone.includes(name));
   return Object.fromEntries(
     kept.map(([name, value]) => [name, Array.isArray(value) ? value.map(cut) : cut(value ?? "")]),
+  );
+}
+
+/** A secret as a part of a header. @throws {Failure} unavailable: it cannot be one. */
+export function inHeader(secret: Buffer): string {
+  const value = secret.toString("latin1");
+  if (/^[\x20-\x7e\x80-\xff]*$/.test(value)) return value;
+  throw failure(
+    "unavailable",
+    "the credential is more than one line, and cannot stand in a header: set it again",
   );
 }
 

@@ -5,6 +5,7 @@ import type { Clock } from "../../base/clock.ts";
 import { asFailure, type Failure, type FailureKind, failure } from "../../base/failure.ts";
 import { secretCutter } from "./cut-secret.ts";
 import { atMost } from "./forward.ts";
+import { inHeader } from "./headers.ts";
 import { type Api, type Asked, asBody, type Body } from "./llm-api.ts";
 import { parsed } from "./llm-lines.ts";
 import type { Model } from "./llm-models.ts";
@@ -55,7 +56,7 @@ export async function call(
   const headers = {
     ...{ host: url.host, "content-type": "application/json", "content-length": bytes.length },
     ...{ accept: "application/json, text/event-stream", "accept-encoding": "identity" },
-    ...(secret.length > 0 && { authorization: `Bearer ${secret.toString("latin1")}` }),
+    ...(secret.length > 0 && { authorization: `Bearer ${inHeader(secret)}` }),
   };
   for (let attempt = 0; ; attempt++) {
     const { sent, answer } = options.sender.begin({ url, path, method: "POST", headers }, signal, false);

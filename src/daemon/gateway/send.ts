@@ -1,5 +1,6 @@
 import { lookup as lookUp } from "node:dns";
 import {
+  type AgentOptions,
   type ClientRequest,
   Agent as HttpAgent,
   type IncomingMessage,
@@ -21,19 +22,32 @@ export interface Outgoing {
   headers: OutgoingHttpHeaders;
 }
 
+interface Agents {
+  http: HttpAgent;
+  https: HttpsAgent;
+}
+
 /** Limits of every request that leaves, in milliseconds: for its connection, and for a silence on it. */
 export const limits = { connectMs: 10_000, silenceMs: 120_000 };
 
-/** Connections to upstreams, which are kept and used again. Closing it ends all that is under way. */
+/**
+ * Connections to upstreams. Those that are judged are used once: one that its upstream closes just then would fail a request that
+ * cannot be sent again, and none is shared with what was not judged. Closing it ends all that is under way.
+ */
 export class Sender implements Disposable {
-  readonly #http = new HttpAgent({ keepAlive: true, maxFreeSockets: 16 });
-  readonly #https: HttpsAgent;
+  readonly #kept: Agents;
+  readonly #once: Agents;
 
   /** @param extraCa certificates of CAs beside those of the system, in PEM. */
   constructor(extraCa: readonly string[]) {
     const system = getCACertificates("system");
     const ca = [...(system.length > 0 ? system : getCACertificates("default")), ...extraCa];
-    this.#https = new HttpsAgent({ keepAlive: true, maxFreeSockets: 16, ca, minVersion: "TLSv1.2" });
+    const agents = (options: AgentOptions) => ({
+      http: new HttpAgent(options),
+      https: new HttpsAgent({ ...options, ca, minVersion: "TLSv1.2" }),
+    });
+    this.#kept = agents({ keepAlive: true, maxFreeSockets: 16 });
+    this.#once = agents({ keepAlive: false });
   }
 
   /**
@@ -50,7 +64,7 @@ export class Sender implements Disposable {
         port: url.port || undefined,
       },
       ...{ method, path, headers, signal, setHost: false, timeout: limits.silenceMs },
-      agent: isTls ? this.#https : this.#http,
+      agent: (isJudged ? this.#once : this.#kept)[isTls ? "https" : "http"],
       ...(isJudged && { lookup: judged(url.hostname) }),
     });
     const late = setTimeout(() => sent.destroy(tooLate(url, limits.connectMs)), limits.connectMs);
@@ -73,8 +87,10 @@ export class Sender implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#http.destroy();
-    this.#https.destroy();
+    for (const { http, https } of [this.#kept, this.#once]) {
+      http.destroy();
+      https.destroy();
+    }
   }
 }
 
