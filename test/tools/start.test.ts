@@ -76,6 +76,17 @@ test("from nothing to a running soft PLC that outlives Ctrl-C, is taken up again
       const { stdout } = await say("bin/orchestrator.js", ...args);
       assert.match(stdout, args[0] === "task" ? /^hello again$/ : /openplc-sample/);
     }
+    // What SQLite loads is a file beside the built program.
+    await say("bin/orchestrator.js", "memory", "store", "echo", "hello", "--embedding", "1,0");
+    const { stdout: found } = await say(
+      "bin/orchestrator.js",
+      "memory",
+      "search",
+      "echo",
+      "--embedding",
+      "2,0",
+    );
+    assert.match(found, /^1\.000 .*\n {4}hello$/m);
     const address = /curl -k (https:\S+)\)/.exec(told)?.[1] ?? "";
     const [enter = "", net = ""] = checkout.within;
     assert.match((await run(enter, [net, "curl", "-sk", address])).stdout, /sample/);
