@@ -60,12 +60,12 @@ export class Sql implements Disposable {
     let setAside: SetAside | undefined;
     let database: DatabaseSync;
     try {
-      database = connect(path);
+      database = connect(path, extension !== undefined);
     } catch (thrown) {
       if (!isUnreadable(thrown)) throw translated(path, thrown);
       if (unreadable === "refuse") throw notReadable(path, thrown);
       setAside = moveAside(path, now(), thrown);
-      database = connect(path);
+      database = connect(path, extension !== undefined);
     }
     try {
       const sql = new Sql(path, database, setAside);
@@ -172,7 +172,6 @@ export class Sql implements Disposable {
 /** Loads one extension, and lets nothing load another. */
 function load(database: DatabaseSync, extension: string): void {
   try {
-    database.enableLoadExtension(true);
     database.loadExtension(extension);
   } catch (cause) {
     throw failure("unsupported", `${extension} is no extension of SQLite that this machine can load`, {
@@ -183,9 +182,8 @@ function load(database: DatabaseSync, extension: string): void {
   }
 }
 
-function connect(path: string): DatabaseSync {
-  const database = new DatabaseSync(path, { allowExtension: true });
-  database.enableLoadExtension(false);
+function connect(path: string, allowExtension: boolean): DatabaseSync {
+  const database = new DatabaseSync(path, { allowExtension });
   try {
     // EXCLUSIVE before WAL: the lock is then taken by the first read and kept, and there is no shared-memory file.
     database.exec("PRAGMA locking_mode = EXCLUSIVE");

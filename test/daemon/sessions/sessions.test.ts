@@ -20,6 +20,7 @@ import { Sql } from "../../../src/base/sql.ts";
 import { Journal, schema as journalSchema } from "../../../src/daemon/journal/index.ts";
 import { type SessionSettings, Sessions, schema, type Who } from "../../../src/daemon/sessions/index.ts";
 import { mostClosingMs, standing } from "../../../src/daemon/sessions/standing.ts";
+import { SessionStore } from "../../../src/daemon/sessions/store.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 
 const minute = 60_000;
@@ -72,6 +73,12 @@ class Machine implements Disposable {
       hasAgent: (name) => name !== "nobody",
       isRunning: (task) => this.running.has(task),
     });
+  }
+
+  /** What is on disk. */
+  get store(): SessionStore {
+    assert.ok(this.#sql);
+    return new SessionStore(this.#sql);
   }
 
   /** The states that were told, in order. */
@@ -282,4 +289,21 @@ test("who closes a session that a task uses waits for the task a little; a close
   assert.equal(close(sessions, two.id).state, CLOSED);
   sessions.delete(alice, one.id);
   assert.deepEqual(list(sessions), [two.id]);
+});
+
+test("of closed sessions the newest are kept, as many and as much as there may be, with open ones beside", () => {
+  using machine = new Machine();
+  const sessions = machine.start();
+  const open = begin(sessions, {}, alice, "open").id;
+  const closed = ["first", "second", "third"].map((id) => {
+    begin(sessions, {}, alice, id);
+    machine.pass(1_000);
+    say(sessions, id, ["x".repeat(100)]);
+    return close(sessions, id).id;
+  });
+  machine.store.prune({ sessions: 2, bytes: 1_000 });
+  assert.deepEqual(list(sessions), [...closed.slice(1).reverse(), open]);
+  machine.store.prune({ sessions: 2, bytes: 150 });
+  assert.deepEqual(list(sessions), ["third", open]);
+  assert.deepEqual(machine.store.messages("second", { after: 0, limit: 9, newest: false }), []);
 });
