@@ -27,6 +27,12 @@ export interface Told {
   reason: string;
 }
 
+/** The capabilities of netmon's unit, and no others. */
+const asItsUnit = [
+  ...["setpriv", "--no-new-privs", "--inh-caps=-all"],
+  "--bounding-set=-all,+net_admin,+net_raw,+sys_admin,+sys_ptrace,+mknod",
+];
+
 /** Of IPv6, for cells. The Internet of the test routes it. */
 const subnet6 = "fd5c:27e1::/64";
 
@@ -39,7 +45,7 @@ export async function openScene(internet: { nameServer: string; addresses: strin
   const socket = join(folder.path, "netmon.sock");
   const under = ["nsenter", `--net=/run/netns/${netns}`];
   const env = { ORCHESTRATOR_NETMON_SOCKET: socket };
-  const netmon = opened.use(program(["netmon", "start"], { under, env }));
+  const netmon = opened.use(program(["netmon", "start"], { under: [...under, ...asItsUnit], env }));
   const startNetmon = async () => {
     const lives = netmon.output().split("netmon is up").length;
     netmon.start();
