@@ -1,6 +1,7 @@
 /** A secret's way through a whole hub and node, and all places where it must not be. */
 import assert from "node:assert/strict";
 import { execFileSync, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { request } from "node:http";
 import { join } from "node:path";
@@ -146,7 +147,7 @@ test("a secret reaches the one program that is lent it, and nothing else ever ho
 });
 
 function hashOf(value: string): string {
-  return execFileSync("sha256sum", { input: value }).toString().slice(0, 64);
+  return createHash("sha256").update(value).digest("hex");
 }
 
 /** A value, and what it looks like in base64 at each of its three places. */

@@ -12,6 +12,6 @@ export {
   rotateVaultKey,
   setCredential,
 } from "./handlers.ts";
-export { type CredentialsOptions, CredentialsRoom, vaultFolder } from "./room.ts";
+export { CredentialsRoom, vaultFolder } from "./room.ts";
 export { credentialSettings, keySettingsOf } from "./settings.ts";
 export { schema as credentialsSchema } from "./store.ts";

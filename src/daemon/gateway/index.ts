@@ -4,7 +4,6 @@
  * to all of them as to OpenAI, by aliases, within budgets, and what they use is counted.
  */
 
-export type { AgentRequest, AgentResponse, Who } from "./answer.ts";
 export { Gateway } from "./gateway.ts";
 export { getLlmUsage, listModels } from "./handlers.ts";
 export { llmSettings } from "./llm-settings.ts";
