@@ -4,7 +4,7 @@
  * to a request. Nothing here ever answers a value to a caller.
  */
 
-export type { Credentials, Use } from "./credentials.ts";
+export type { Credentials } from "./credentials.ts";
 export {
   getSealingKey,
   listCredentials,
