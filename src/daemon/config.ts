@@ -80,7 +80,7 @@ export type DaemonSettings = ReturnType<typeof daemonSettings>;
 export type DaemonConfig = SettingValues<DaemonSettings>;
 
 /** What a running daemon takes when its settings are read again; the rest counts after a restart. */
-export const liveSettings = ["policy.*", "session.*", "memory.*", "llm_providers", "log.level"];
+export const liveSettings = ["policy.*", "session.*", "memory.*", "tasks.*", "llm_providers", "log.level"];
 
 /** Only local engines and engines over TCP within a machine's own networks: an engine is root on its machine. */
 function engineHost({ default: byDefault, doc }: { default: string; doc: string }): Setting<string> {

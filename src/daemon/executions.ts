@@ -70,9 +70,19 @@ export function openExecutions({ config, policy, ...options }: ExecutionsOptions
     ...{ sql, journal, clock, log, random: options.random, agents, cells: sandboxes },
     // The kernel's monotonic clock goes on from one life of the daemon to the next.
     machineTime: () => ({ bootId, uptimeMs: Number(process.hrtime.bigint() / 1_000n) / 1_000 }),
-    slots: config["tasks.slots"] ?? usualSlots(),
-    queueLimit: config["tasks.queue_limit"],
-    kept: { tasks: config["tasks.kept"], bytes: config["tasks.kept_size"] },
+    // Read when they are needed: they may change while the daemon runs.
+    slots: () => config["tasks.slots"] ?? usualSlots(),
+    get queueLimit() {
+      return config["tasks.queue_limit"];
+    },
+    kept: {
+      get tasks() {
+        return config["tasks.kept"];
+      },
+      get bytes() {
+        return config["tasks.kept_size"];
+      },
+    },
     maxCells: () => Number(policy.quotas.max_containers) || Number.POSITIVE_INFINITY,
     judge: (deployed, others) => mustAllow(policy, deployed.spec, others),
     adopt: (cell) => broker.adopt(cell, join(cellsFolder, cell.id)),

@@ -79,7 +79,7 @@ function read(given: unknown, nowMs: number): Case & Pick<Written, "name" | "exp
     throw new Error(`${path.map(({ key }) => String(key)).join(".") || evidence(given)}: ${message}`);
   }
   const { name, expect, caller, totals, now } = parsed.output;
-  const { door = "hub", actor = "", agent = "", task_id: taskId = "" } = caller;
+  const { door, actor, agent, task_id: taskId } = caller;
   return {
     ...{ name, expect, asked: askedOf(parsed.output) },
     caller: create(CallerSchema, { door: doors[door], actor, agent, taskId }),

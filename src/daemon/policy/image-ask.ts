@@ -7,13 +7,13 @@ import { type ImageAsk, ImageAskSchema } from "../../../gen/edge/v1/policy_pb.ts
  * is what runs.
  */
 export function imageAskOf(reference: string): ImageAsk {
-  const [named = "", digest = ""] = split(reference, reference.indexOf("@"));
+  const [named, digest] = split(reference, reference.indexOf("@"));
   const slash = named.indexOf("/");
   const first = slash === -1 ? "" : named.slice(0, slash);
   const isRegistry = /[.:]/.test(first) || first === "localhost" || first !== first.toLowerCase();
   const registry = isRegistry ? first.replace(/^index\.docker\.io$/, "docker.io") : "docker.io";
   const rest = isRegistry ? named.slice(slash + 1) : named;
-  const [path = "", tag = ""] = split(rest, rest.lastIndexOf(":"));
+  const [path, tag] = split(rest, rest.lastIndexOf(":"));
   const isOfficial = registry === "docker.io" && path !== "" && !path.includes("/");
   return create(ImageAskSchema, {
     ...{ reference, registry, digest },

@@ -37,7 +37,7 @@ export interface TasksOptions extends Omit<QueueLimits, "kept"> {
   /** By a clock that begins with the machine. */
   machineTime: AttemptTools["machineTime"];
   /** `tasks.slots`: how many run at once. */
-  slots: number;
+  slots: () => number;
   kept: QueueLimits["kept"];
   /** How many cells there may be, waiting ones included. */
   maxCells: () => number;

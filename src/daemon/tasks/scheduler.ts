@@ -86,7 +86,7 @@ export class Scheduler {
       queued,
       busyOf: (agent) => busyOf.get(agent)?.length ?? 0,
       concurrencyOf: (agent) => Math.max(1, agents.current(agent)?.spec.concurrency ?? 1),
-      free: Math.min(slots - busy.length, maxCells() - attempts.tasks.size),
+      free: Math.min(slots() - busy.length, maxCells() - attempts.tasks.size),
       turns: this.#turns,
       now: clock.now(),
     });

@@ -15,7 +15,6 @@ const usual = { profile: "standard", quotas: { max_containers: 10n, max_memory: 
 
 type AgentInit = MessageInitShape<typeof AgentSpecSchema>;
 type RuntimeInit = MessageInitShape<typeof RuntimeSpecSchema>;
-type Totals = MessageInitShape<typeof PolicyTotalsSchema>;
 
 const about = { caller: create(CallerSchema, { door: Door.HUB, actor: "operator/alice" }), nowMs: 0 };
 
@@ -24,13 +23,13 @@ async function rulesetFrom(yaml = "") {
 }
 
 /** The rules that deny an agent, and the values that they tell. */
-async function agent(init: AgentInit, { yaml = "", totals = {} as Totals } = {}) {
+async function agent(init: AgentInit, { yaml = "", totals = {} } = {}) {
   const container = containerAskOf(create(AgentSpecSchema, { name: "poet", image: "nginx:1", ...init }));
   const given = { ...about, asked: { container }, totals: create(PolicyTotalsSchema, totals) };
   return judge(await rulesetFrom(yaml), given).map(({ rule, value }) => [rule, value]);
 }
 
-async function runtime(init: RuntimeInit, { yaml = "", totals = {} as Totals } = {}) {
+async function runtime(init: RuntimeInit, { yaml = "", totals = {} } = {}) {
   const container = containerAskOf(create(RuntimeSpecSchema, { name: "plc1", image: "nginx:1", ...init }));
   const given = { ...about, asked: { container }, totals: create(PolicyTotalsSchema, totals) };
   return judge(await rulesetFrom(yaml), given).map(({ rule, value }) => [rule, value]);

@@ -57,7 +57,7 @@ export function live(folder: string, place: Place, options: LifeOptions = {}) {
     },
     machineTime: () => ({ bootId: "one", uptimeMs: performance.now() }),
     ...{
-      slots: 4,
+      slots: () => 4,
       queueLimit: 100,
       kept: { tasks: 100, bytes: 64 << 20 },
       maxCells: () => 20,

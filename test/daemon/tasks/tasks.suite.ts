@@ -141,7 +141,7 @@ export async function tasksSuite(t: TestContext, place: Place): Promise<void> {
           Number(begun[1]?.seconds) * 1e9 + Number(begun[1]?.nanos),
       );
     },
-    { slots: 1, queueLimit: 2 },
+    { slots: () => 1, queueLimit: 2 },
   );
 
   await story("a task goes on while the daemon is away, and is taken up again", async (life, again) => {
@@ -203,7 +203,7 @@ export async function tasksSuite(t: TestContext, place: Place): Promise<void> {
       assert.equal(await final(life, nested.id), "CANCELLED");
       assert.throws(() => spawn(), { kind: "conflict" });
     },
-    { slots: 1 },
+    { slots: () => 1 },
   );
 
   await story("containers wait for tasks, are used once, and are replaced at a new version", async (life) => {
