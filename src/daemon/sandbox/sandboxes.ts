@@ -21,7 +21,7 @@ import { listOwn } from "./listing.ts";
 import { endOf, type LiveCell } from "./live-cell.ts";
 import { loggedOutput } from "./logged-output.ts";
 import { type Hands, isLostHolder, startCell } from "./start.ts";
-import { purge, release, sweep } from "./tidy.ts";
+import { purge, release, removeLeftBehind, sweep } from "./tidy.ts";
 
 export interface SandboxesOptions {
   engine: Engine;
@@ -69,7 +69,7 @@ export class Sandboxes implements AsyncDisposable {
     const holders = new Holders({ engine, instanceId, ahead });
     const images = new CellImages(engine);
     const facts = new Facts({ engine, clock, folder: options.folder });
-    this.#hands = { ...options, engine, instanceId, holders, images, facts, log };
+    this.#hands = { ...options, engine, instanceId, holders, images, facts, log, leftBehind: new Set() };
     this.#clock = clock;
     this.#log = log;
     this.#logs = new Logs(engine);
@@ -96,12 +96,15 @@ export class Sandboxes implements AsyncDisposable {
   /** Makes ready what can be made ahead, for a node that has agents. Nothing depends on it but how soon the first cells are there. */
   expect(): void {
     if (this.#filling || this.#isPurging || this.#stop.signal.aborted) return;
-    const filled = this.#hands.holders.fill(this.#stop.signal).catch((error: unknown) => {
-      if (!this.#stop.signal.aborted) this.#log.warn({ error }, "no network namespace could be made ahead");
-    });
-    this.#filling = filled.then(() => {
-      this.#filling = undefined;
-    });
+    const { signal } = this.#stop;
+    const made = removeLeftBehind(this.#hands, signal).then(() => this.#hands.holders.fill(signal));
+    this.#filling = made
+      .catch((error: unknown) => {
+        if (!signal.aborted) this.#log.warn({ error }, "no network namespace could be made ahead");
+      })
+      .finally(() => {
+        this.#filling = undefined;
+      });
   }
 
   /**

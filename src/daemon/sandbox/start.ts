@@ -14,9 +14,10 @@ import type { Holders } from "./holders.ts";
 import { checkHostMounts } from "./host-mounts.ts";
 import type { CellImages } from "./image.ts";
 import type { LiveCell } from "./live-cell.ts";
-import { cellOptions, userOf } from "./plan.ts";
+import { cellOptions, containerName, userOf } from "./plan.ts";
 import { limitsOf } from "./resources.ts";
 import { attach } from "./streams.ts";
+import { Undo } from "./undo.ts";
 
 /** What starting a cell works with. */
 export interface Hands {
@@ -36,13 +37,25 @@ export interface Hands {
   log: Logger;
   /** Uniform in [0, 1). */
   random: () => number;
+  /** Names of containers of cells that could not be made, nor removed: the engine was away. */
+  leftBehind: Set<string>;
 }
 
 /** What is undone of a cell that could not be made has so long for it, in milliseconds, whoever gave up. */
 const undoMs = 30_000;
 
-/** Makes a cell and starts it. Of one that could not be made nothing is left. */
+/** Makes a cell and starts it. Of one that could not be made nothing is left, as soon as the engine lets it be removed. */
 export async function startCell(hands: Hands, ask: CellAsk, signal: AbortSignal): Promise<LiveCell> {
+  const undo = new Undo();
+  try {
+    return await make(hands, ask, undo, signal);
+  } catch (thrown) {
+    await undo.run(hands.log);
+    throw thrown;
+  }
+}
+
+async function make(hands: Hands, ask: CellAsk, undo: Undo, signal: AbortSignal): Promise<LiveCell> {
   const { spec } = ask;
   const { facts, images, keptFolders, providers } = hands;
   const hasNetwork = (spec.network?.allow.length ?? 0) > 0;
@@ -54,24 +67,20 @@ export async function startCell(hands: Hands, ask: CellAsk, signal: AbortSignal)
   const kept = [...keptFolders, hands.folder, info.DockerRootDir ?? "/var/lib/docker"];
   await checkHostMounts(spec, { userId: userOf(spec), kept });
 
-  await using undo = new AsyncDisposableStack();
-  const stop = AbortSignal.timeout(undoMs);
   const folder = join(hands.folder, ask.id);
-  undo.defer(() => removeCellFolder(folder));
+  undo.add(() => removeCellFolder(folder));
   await makeCellFolder(folder, spec);
-  for (const provider of providers) undo.defer(() => provider.release(ask.id));
+  for (const provider of providers) undo.add(() => provider.release(ask.id));
   const provided = await provisionOf(hands, ask, folder, signal);
   const network = making.joins ? await networkFor(hands, ask, hasNetwork, signal) : undefined;
-  if (network) undo.defer(() => hands.holders.remove(network.holderId, stop));
+  if (network) undo.add(() => hands.holders.remove(network.holderId, AbortSignal.timeout(undoMs)));
   if (network) for (const provider of providers) await provider.guard?.(ask, network, signal);
 
   const options = cellOptions({
     ...{ ask, image, instanceId: hands.instanceId, folder: join(folders, ask.id), ...provided },
     ...{ holderId: network?.holderId, runtime: making.runtime, isDebug: hands.log.isLevelEnabled("debug") },
   });
-  const live = await run(hands, ask, { options, network }, undo, signal);
-  undo.move();
-  return live;
+  return await run(hands, ask, { options, network }, undo, signal);
 }
 
 /** What providers add to a cell, as the engine sees it. */
@@ -105,23 +114,29 @@ async function networkFor(
 }
 
 async function run(
-  { engine, log, taskOf }: Hands,
+  { engine, instanceId, log, taskOf, leftBehind }: Hands,
   { id, agent, version, spec }: CellAsk,
   { options, network }: { options: Docker.ContainerCreateOptions; network: CellNetwork | undefined },
-  undo: AsyncDisposableStack,
+  undo: Undo,
   signal: AbortSignal,
 ): Promise<LiveCell> {
   const { ioBytes } = limitsOf(spec);
+  // By its name, before it is made: an engine that does not answer may make it all the same.
+  const name = containerName(instanceId, id);
+  undo.add(async () => {
+    leftBehind.add(name);
+    await removeContainer(engine, name, AbortSignal.timeout(undoMs));
+    leftBehind.delete(name);
+  });
   const { id: containerId } = await engine.call("make a cell", signal, (docker, abortSignal) =>
     docker.createContainer({ ...options, abortSignal }),
   );
-  undo.defer(() => removeContainer(engine, containerId, AbortSignal.timeout(undoMs)));
   const onLine = log.isLevelEnabled("debug")
     ? (stream: string, line: string) =>
         log.debug({ agent, task: taskOf?.(id) ?? "", cell: id, stream, line }, "an agent's program wrote")
     : undefined;
   const streams = await attach(engine, containerId, { ioBytes, onLine }, signal);
-  undo.defer(() => streams.close());
+  undo.add(() => streams.close());
   await engine.start(containerId, signal);
   const address = network?.onBridge?.address;
   const cell = { id, agent, version, containerId, ...(address !== undefined && { address }) };

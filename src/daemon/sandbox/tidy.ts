@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { removeBridge } from "./bridge.ts";
 import type { Cell, FoundCell } from "./cell.ts";
+import { removeContainer } from "./container-end.ts";
 import { cellFolders, removeCellFolder } from "./folders.ts";
 import { removeHolderImages } from "./holder-image.ts";
 import { listOwn } from "./listing.ts";
@@ -10,6 +11,14 @@ import type { Hands } from "./start.ts";
 export async function release({ providers, folder }: Hands, cellId: string): Promise<void> {
   for (const provider of providers.toReversed()) await provider.release(cellId);
   await removeCellFolder(join(folder, cellId));
+}
+
+/** Removes what could not be removed when a cell could not be made. */
+export async function removeLeftBehind({ engine, leftBehind }: Hands, signal: AbortSignal): Promise<void> {
+  for (const name of leftBehind) {
+    await removeContainer(engine, name, signal);
+    leftBehind.delete(name);
+  }
 }
 
 /** The cells that the engine has. Holders of former lives that hold nothing go, and folders of cells that are gone. */
