@@ -4,4 +4,3 @@
  */
 export { Broker, type BrokerOptions } from "./broker.ts";
 export { schema } from "./fences.ts";
-export type { Manifests } from "./room.ts";

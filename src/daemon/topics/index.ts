@@ -9,5 +9,4 @@ export { listDeadLetters, listSubscriptions, publishMessage, readMessages } from
 export { schema } from "./log.ts";
 export { covers, ownFirstParts, treeTopic } from "./pattern.ts";
 export { topicSettings, topicsKeptOf } from "./settings.ts";
-export type { Delivery, JoinAsk, SubscribeAsk, Subscribed } from "./subscription.ts";
 export { Topics } from "./topics.ts";

@@ -119,6 +119,54 @@ for told in stream("Subscribe", {"filter": {"topics": ["news.first"]}, "afterSeq
   assert.ok(messages.some(({ topic, publisher }) => topic === "node.task.author" && publisher === "node"));
 });
 
+test("a swarm shares a lock, tells its tree, and ends with its root", { timeout: 60_000 }, async () => {
+  await deploy(
+    "member",
+    ["python3"],
+    `${inPython}name = sys.stdin.read()
+ask("Broker", "AcquireLock", {"name": "pen", "waitMs": 20000})
+ask("Broker", "Tell", {"payload": to_bytes(f"{name} has the pen")})
+ask("Broker", "ReleaseLock", {"name": "pen"})
+`,
+  );
+  await deploy("sleeper", ["python3"], "import time\ntime.sleep(600)\n");
+  await deploy(
+    "root",
+    ["python3"],
+    `${inPython}for name in ["ada", "bob"]:
+    ask("Broker", "SpawnTask", {"agent": "member", "input": to_bytes(name), "key": name})
+heard = []
+for told in stream("Subscribe", {"afterSequence": "0"}):
+    heard.append(from_bytes(told["message"]["payload"]))
+    if len(heard) == 2:
+        break
+print(sorted(heard))
+print([child["task"]["state"] for child in ask("Broker", "WaitTasks")["tasks"]])
+ask("Broker", "SpawnTask", {"agent": "sleeper"})
+print(ask("Broker", "WaitTasks", {"any": True})["tasks"][0]["task"]["agent"])
+print(ask("Broker", "WaitTasks", {"timeoutMs": 50})["timedOut"])
+try:
+    ask("Broker", "SpawnTask", {"agent": "root"})
+except Refused as refused:
+    print(refused)
+`,
+    { spawn: ["member", "sleeper"] },
+  );
+  assert.deepEqual((await answerOf("root")).split("\n"), [
+    "['ada has the pen', 'bob has the pen']",
+    "['TASK_STATE_SUCCEEDED', 'TASK_STATE_SUCCEEDED']",
+    "member",
+    "True",
+    "permission_denied: agent root may not execute root: its manifest would have to name it in rights.spawn",
+    "",
+  ]);
+  const ended = await until("the sleeper has ended", async () => {
+    const [task] = (await tasks.listTasks({ agent: "sleeper" })).tasks;
+    return task?.finishedAt && task;
+  });
+  assert.equal(ended.state, TaskState.CANCELLED);
+});
+
 test("a program that runs finds its socket again when the daemon was killed", {
   timeout: 60_000,
 }, async () => {
