@@ -74,6 +74,8 @@ export function refusedFields(
  */
 export function asFailure(thrown: unknown): Failure {
   if (thrown instanceof Failure) return thrown;
+  // Something failed, and then what was undone for it: the first is why.
+  if (thrown instanceof SuppressedError) return asFailure(thrown.suppressed);
   if (thrown instanceof Error && thrown.name === "TimeoutError") {
     return new Failure("deadline", "the time for this ran out", { cause: thrown });
   }

@@ -45,7 +45,9 @@ export class Attempts {
       const cell = claimed ?? (await makeCell(tools, task, callOff));
       if (!cell) return;
       await enter(tools, task.id, cell, claimed !== undefined);
-      await seeThrough(tools, task.id, cell, { callOff, handOver: give(tools, task.id, cell) });
+      // A program that does not read is none the worse for it, and can be ended meanwhile.
+      give(tools, task.id, cell).catch(() => {}); // The daemon stops: the next life finds out what became of it.
+      await seeThrough(tools, task.id, cell, callOff);
     });
   }
 
@@ -56,7 +58,7 @@ export class Attempts {
       await tools.adopt(cell).catch((error: unknown) => {
         tools.log.warn({ task: taskId, error }, "a program that goes on cannot reach its node");
       });
-      await seeThrough(tools, taskId, cell, { callOff, handOver: Promise.resolve(undefined) });
+      await seeThrough(tools, taskId, cell, callOff);
     });
   }
 

@@ -1,4 +1,4 @@
-import { asFailure, failure } from "../../base/failure.ts";
+import { failure } from "../../base/failure.ts";
 import type { Cell } from "../sandbox/index.ts";
 import type { AttemptTools } from "./attempt-tools.ts";
 import { insist } from "./insist.ts";
@@ -21,17 +21,20 @@ export async function enter(tools: AttemptTools, id: string, cell: Cell, warm: b
   );
 }
 
-/** @returns what is in doubt about the hand-over; undefined when the program has all of its input. */
-export async function give(tools: AttemptTools, id: string, cell: Cell): Promise<string | undefined> {
-  const { ledger, cells, signal } = tools;
+/**
+ * Hands a task's input over. The first process of a cell gives its program all of it or nothing, and ends when nothing more can come:
+ * so what became of an input that was not handed over whole is known when the cell has ended.
+ */
+export async function give(tools: AttemptTools, id: string, cell: Cell): Promise<void> {
+  const { ledger, cells, log, signal } = tools;
   try {
     await cells.give(cell, ledger.store.blob(id, "input"), signal);
-  } catch (thrown) {
+  } catch (error) {
     signal.throwIfAborted();
-    return `its input was not handed over completely (${asFailure(thrown).message})`;
+    log.warn({ task: id, error }, "an input was not handed over completely");
+    return;
   }
   await insist(tools, "write a task", () => {
     if (ledger.open.has(id)) ledger.note(id, { given: true });
   });
-  return undefined;
 }

@@ -128,7 +128,7 @@ export class Pool {
   }
 
   async #make(deployed: Deployed, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#tools;
+    const { clock, log } = this.#tools;
     const id = newId("cell");
     this.#making.set(id, deployed);
     try {
@@ -138,6 +138,8 @@ export class Pool {
       this.#watch(one, signal).catch(() => {}); // It was claimed or dropped, or the daemon stops.
     } catch (thrown) {
       signal.throwIfAborted();
+      if (asFailure(thrown).kind === "internal")
+        log.error({ error: thrown }, "a container cannot be made ahead");
       this.#troubled(deployed.name, `a container cannot be made ahead: ${asFailure(thrown).message}`, signal);
     } finally {
       this.#making.delete(id);

@@ -4,15 +4,19 @@ import type { AttemptTools } from "./attempt-tools.ts";
 import { insist } from "./insist.ts";
 import { appended } from "./kept-log.ts";
 
-/** Keeps what a cell wrote for its task, and removes the cell. */
+/** Keeps what a cell wrote for its task, and removes the cell. Whoever asks for the log meanwhile gets all of it, and once. */
 export async function putAway(tools: AttemptTools, taskId: string, cell: Cell): Promise<void> {
   const { cells, ledger, signal } = tools;
-  const wrote = await writtenBy(tools, taskId, cell);
+  // A task without a container has its log kept: so a former life of the daemon may have left it.
+  if (ledger.get(taskId)?.containerId !== "") {
+    const wrote = await writtenBy(tools, taskId, cell);
+    await insist(tools, "write a task", () => {
+      const log = appended(ledger.store.blob(taskId, "log"), wrote);
+      ledger.note(taskId, { containerId: "" }, { log });
+    });
+  }
   await insist(tools, "remove a container", () => cells.remove(cell, signal));
-  await insist(tools, "write a task", () => {
-    const log = appended(ledger.store.blob(taskId, "log"), wrote);
-    ledger.note(taskId, { cellId: "", containerId: "" }, { log });
-  });
+  await insist(tools, "write a task", () => ledger.note(taskId, { cellId: "" }));
 }
 
 async function writtenBy(tools: AttemptTools, taskId: string, cell: Cell): Promise<CellLog> {

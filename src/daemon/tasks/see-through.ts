@@ -10,37 +10,27 @@ import { interrupted, type Verdict, verdictOf } from "./verdict.ts";
 
 /** The contract's grace of a manifest that does not say, in milliseconds. */
 const usualGraceMs = 5_000;
-/** How long a hand-over may take to say how it went when its program has ended, in milliseconds. */
-const afterEndMs = 1_000;
-
-interface Watched {
-  callOff: AbortSignal;
-  /** Resolves with what is in doubt about the input, or undefined when its program has all of it. */
-  handOver: Promise<string | undefined>;
-}
-
 /** From a program that runs to a task that is finished or queued again, and a cell that is gone. */
 export async function seeThrough(
   tools: AttemptTools,
   id: string,
   cell: Cell,
-  watched: Watched,
+  callOff: AbortSignal,
 ): Promise<void> {
-  const { cells, clock, signal } = tools;
+  const { cells, signal } = tools;
   const ended = insist(tools, "wait for a container", () => cells.ended(cell, signal));
   ended.catch(() => {}); // It is awaited below, perhaps later.
-  const first = await firstOf(tools, id, { ...watched, ended });
+  const first = await firstOf(tools, id, { callOff, ended });
   if (first !== "ended") {
     await markStopping(tools, id, first);
     const graceMs = graceOf(tools, id);
     await insist(tools, "stop a container", () => cells.stop(cell, graceMs, signal));
   }
   const end = await ended;
-  const doubt = await Promise.race([watched.handOver, clock.sleep(afterEndMs, signal).then(() => undefined)]);
   if (await hadNoInput(tools, id, cell, end)) await waitAgain(tools, id, end);
   else {
     const judge = (task: TaskRecord, spec: AgentSpec | undefined): Verdict => {
-      const what = doubt ?? (end.exitCode === 0 ? undefined : downtime(tools, task));
+      const what = end.exitCode === 0 ? undefined : downtime(tools, task);
       return what === undefined ? verdictOf(task, end, spec) : interrupted(task, what, spec);
     };
     await conclude(tools, id, judge, end);
@@ -72,19 +62,18 @@ async function waitAgain(tools: AttemptTools, id: string, end: CellEnd): Promise
   await conclude(tools, id, judge, end, { attempts });
 }
 
-type First = "ended" | "late" | "called off" | "in doubt";
+type First = "ended" | "late" | "called off";
 
 /** What comes first: its end, or a reason to end it. */
 async function firstOf(
   { clock, ledger, signal, machineTime }: AttemptTools,
   id: string,
-  { ended, callOff, handOver }: Watched & { ended: Promise<unknown> },
+  { ended, callOff }: { ended: Promise<unknown>; callOff: AbortSignal },
 ): Promise<First> {
   const task = ledger.open.get(id);
   if (!task || task.state === "stopping") return "called off";
   const over = new AbortController();
   const leftMs = Math.max(0, task.wallTimeMs - ranMs(task, machineTime()));
-  const never = new Promise<never>(() => {});
   const calledOff = new Promise<void>((resolve) => {
     if (callOff.aborted) resolve();
     callOff.addEventListener("abort", () => resolve(), { signal: over.signal });
@@ -92,7 +81,6 @@ async function firstOf(
   try {
     return await Promise.race<First>([
       ended.then(() => "ended"),
-      handOver.then((doubt) => (doubt === undefined ? never : "in doubt")),
       clock.sleep(leftMs, AbortSignal.any([over.signal, signal])).then(() => "late"),
       calledOff.then(() => "called off"),
     ]);
@@ -101,7 +89,7 @@ async function firstOf(
   }
 }
 
-/** A task that is being cancelled is so on disk already; of one in doubt it is told when it has ended. */
+/** Tells that a program is being ended for being late; that its task is being cancelled is on disk already. */
 async function markStopping(tools: AttemptTools, id: string, why: First): Promise<void> {
   const { ledger } = tools;
   await insist(tools, "write a task", () => {
