@@ -130,8 +130,9 @@ test("chat goes on with the conversation that it kept in a session", async () =>
 test("what wants too much is refused at its deploy, and told all that is wrong with it", async () => {
   const { code, err } = await say(["agent", "deploy", "-f", join(examples, "refused")]);
   assert.equal(code, 6, err);
-  assert.match(err, /mounts/);
-  assert.match(err, /memory/);
+  for (const rule of ["mount.allowed", "mount.writable", "quota.memory"]) {
+    assert.match(err, new RegExp(`agent\\.yaml:1[01]: spec\\.\\S+: "\\S+" is denied by rule ${rule}: `));
+  }
   assert.match((await say(["agent", "get", "refused"])).err, /refused/);
 });
 
