@@ -875,7 +875,7 @@ export type DeniedEgress = Message<"edge.v1.DeniedEgress"> & {
   containerId: string;
 
   /**
-   * An address; empty for all destinations beyond the 1,024 of which the kernel keeps count.
+   * An address; empty for all destinations beyond the 1,024 of which the kernel keeps count, and for what was tried too often at once.
    *
    * @generated from field: string destination = 2;
    */

@@ -56,9 +56,12 @@ export class Egress implements Provider, AsyncDisposable {
       open: (request, signal) => this.#filter.allow(request, signal),
       denied: (denial) => this.#denials.add(denial),
     });
-    this.#resolvers = new Resolvers(async (address, question, signal) => {
-      const from = this.#cells.at(address);
-      return from && (await this.#answerer.answer(from, question, signal));
+    this.#resolvers = new Resolvers({
+      knows: (address) => this.#cells.at(address) !== undefined,
+      answer: async (address, question, signal) => {
+        const from = this.#cells.at(address);
+        return from && (await this.#answerer.answer(from, question, signal));
+      },
     });
   }
 

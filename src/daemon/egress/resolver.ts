@@ -10,14 +10,16 @@ export interface ResolverOptions {
   /** The node's address on the network of those who ask. */
   address: string;
   port: number;
-  /** Undefined for whoever is not known: he gets no answer at all. */
+  /** Whether an address is that of somebody who may ask. Nothing is read of what others send. */
+  knows: (from: string) => boolean;
+  /** Undefined when there is no answer to be given. */
   answer: (from: string, question: Question, signal: AbortSignal) => Promise<Reply | undefined>;
 }
 
 /** What every program takes by UDP; a longer answer is asked for again by TCP. */
 const mostUdpBytes = 512;
-/** Connections at once, and how long one may be silent, in milliseconds. */
-const [mostConnections, silenceMs] = [64, 10_000];
+/** Connections of one who asks, questions on one, and how long one may be silent, in milliseconds. */
+const [mostConnections, mostQuestions, silenceMs] = [4, 100, 10_000];
 
 /** Codes of answers (RFC 1035, section 4.1.1). */
 const codes = { addresses: 0, empty: 0, failed: 2, unknown: 3 } as const;
@@ -27,22 +29,28 @@ const codes = { addresses: 0, empty: 0, failed: 2, unknown: 3 } as const;
  * @throws {Failure} unavailable: the address is not this program's machine's. conflict: the port is taken.
  */
 export async function openResolver(options: ResolverOptions): Promise<AsyncDisposable> {
-  const { address, port, answer } = options;
+  const { address, port, knows, answer } = options;
   const end = new AbortController();
   const udp = createSocket("udp4");
-  const tcp = createServer((socket) => serve(socket, answer, end.signal));
-  tcp.maxConnections = mostConnections;
+  const open = new Set<Socket>();
+  const tcp = createServer((socket) => {
+    const from = socket.remoteAddress ?? "";
+    const others = [...open].filter(({ remoteAddress }) => remoteAddress === from);
+    if (!knows(from) || others.length >= mostConnections) {
+      socket.destroy();
+      return;
+    }
+    open.add(socket);
+    socket.on("close", () => open.delete(socket));
+    serve(socket, answer, end.signal);
+  });
   const close = async () => {
     end.abort();
     for (const socket of open) socket.destroy();
     await Promise.all([closed(tcp), new Promise<void>((resolve) => udp.close(() => resolve()))]);
   };
-  const open = new Set<Socket>();
-  tcp.on("connection", (socket) => {
-    open.add(socket);
-    socket.on("close", () => open.delete(socket));
-  });
   udp.on("message", (asked, { address: from, port: fromPort }) => {
+    if (!knows(from)) return;
     void replyTo(asked, from, answer, end.signal).then((said) => {
       if (!said || end.signal.aborted) return;
       udp.send(said.length <= mostUdpBytes ? said : cut(said), fromPort, from, () => {}); // Who does not hear it asks again.
@@ -75,6 +83,7 @@ function serve(socket: Socket, answer: ResolverOptions["answer"], signal: AbortS
   const from = socket.remoteAddress ?? "";
   let heard = Buffer.alloc(0);
   let busy = Promise.resolve();
+  let questions = 0;
   socket.setTimeout(silenceMs, () => socket.destroy());
   socket.on("error", () => {});
   socket.on("data", (bytes: Buffer) => {
@@ -83,6 +92,7 @@ function serve(socket: Socket, answer: ResolverOptions["answer"], signal: AbortS
     while (heard.length >= 2 && heard.length >= 2 + heard.readUInt16BE()) {
       const asked = heard.subarray(2, 2 + heard.readUInt16BE());
       heard = heard.subarray(2 + asked.length);
+      if (++questions > mostQuestions) return void socket.destroy();
       busy = busy.then(async () => {
         if (socket.destroyed) return;
         const said = await replyTo(asked, from, answer, signal);

@@ -10,6 +10,10 @@ export const namesOf = { ipv4: "names4", ipv6: "names6" } as const;
 /** Destinations beyond these are counted together. */
 const [mostDenied, mostNames] = [1024, 4096];
 
+/** What one namespace may send to the resolver, and begin: the program that answers all, and the node's table of connections, are finite. */
+const mostQuestions = "200/second burst 400 packets";
+const mostConnections = "200/second burst 1000 packets";
+
 /** What a namespace is to be closed but for, checked: addresses and ranges as the kernel writes them. */
 export type Guard = Pick<GuardEgressRequest, "ranges" | "closed"> & {
   resolver: { address: string; port: number; knownAs: string };
@@ -44,11 +48,13 @@ table ${table} {
   chain output {
     type filter hook output priority 0; policy drop;
     oif lo accept
+    ip daddr ${address} udp dport ${port} limit rate ${mostQuestions} accept
+    ip daddr ${address} tcp dport ${port} limit rate ${mostQuestions} accept
+    ip daddr ${address} udp dport ${port} goto hasty
     ct state established,related accept
     ct state invalid drop
     ip hdrlength > 5 goto denied
-    ip daddr ${address} udp dport ${port} accept
-    ip daddr ${address} tcp dport ${port} accept
+    ct state new limit rate over ${mostConnections} goto hasty
     ip daddr . meta l4proto . th dport @${namesOf.ipv4} accept
     ip6 daddr . meta l4proto . th dport @${namesOf.ipv6} accept
 ${[...verdicts(ranges, closed)].map((rule) => `    ${rule}`).join("\n")}
@@ -61,6 +67,9 @@ ${[...verdicts(ranges, closed)].map((rule) => `    ${rule}`).join("\n")}
     meta l4proto { tcp, udp } add @denied6 { ip6 daddr . meta l4proto . th dport } goto refused
     meta l4proto != { tcp, udp } add @portless4 { ip daddr . meta l4proto } goto refused
     meta l4proto != { tcp, udp } add @portless6 { ip6 daddr . meta l4proto } goto refused
+    goto hasty
+  }
+  chain hasty {
     counter name others goto refused
   }
   chain refused {

@@ -128,12 +128,9 @@ test("DNS is spoken by UDP and TCP: what is too long is cut, and what is no ques
   const many = Array.from({ length: 16 }, (_, at) => `203.0.113.${at}`);
   await using _ = await openResolver({
     ...{ address: "127.0.0.2", port },
-    answer: (from, { name }) =>
-      Promise.resolve(
-        from === "127.0.0.2"
-          ? { is: "addresses", ttlSeconds: 9, addresses: name === "x" ? many.slice(0, 2) : many }
-          : undefined,
-      ),
+    knows: (from) => from === "127.0.0.2",
+    answer: (_from, { name }) =>
+      Promise.resolve({ is: "addresses", ttlSeconds: 9, addresses: name === "x" ? many.slice(0, 2) : many }),
   });
   const question = (name: string) =>
     packet.encode({ type: "query", id: 7, questions: [{ type: "A", name }] });
