@@ -10,6 +10,7 @@ import {
 } from "../../../gen/edge/v1/credentials_pb.ts";
 import { CredentialChangeKind, CredentialChangeSchema } from "../../../gen/edge/v1/events_pb.ts";
 import { type Caller, CallerSchema, Door } from "../../../gen/edge/v1/policy_pb.ts";
+import { Changes } from "../../base/changes.ts";
 import type { Clock } from "../../base/clock.ts";
 import { asFailure, failure } from "../../base/failure.ts";
 import { Lanes } from "../../base/lanes.ts";
@@ -43,6 +44,8 @@ export interface Use {
 
 /** The credentials of this node: what may be asked of them. Values come in sealed, and leave to cells and to the gateway only. */
 export class Credentials {
+  /** Told when a secret was set or removed. */
+  readonly changes = new Changes();
   readonly #parts: CredentialsParts;
   readonly #lane = new Lanes(1_000);
 
@@ -74,6 +77,7 @@ export class Credentials {
       await lending.changed(request.name);
       const kind = kept.revision === 1 ? CredentialChangeKind.CREATED : CredentialChangeKind.REPLACED;
       this.#happened(kept, kind, "an operator set it", ask.id);
+      this.changes.notify();
       return this.#tell(kept);
     });
   }
@@ -92,6 +96,7 @@ export class Credentials {
       store.forget(name);
       await lending.changed(name);
       this.#happened(kept, CredentialChangeKind.REMOVED, "an operator removed it", ask.id);
+      this.changes.notify();
     });
   }
 

@@ -48,7 +48,7 @@ export class Lending implements Provider {
   /** Where secrets are lent from. @throws {Failure} unavailable: there is no such place, and what to do. */
   async folder(): Promise<string> {
     const { lentFolder, instanceId } = this.#options;
-    this.#folder ??= await memoryFolder(lentFolder, instanceId);
+    this.#folder = await memoryFolder(lentFolder, instanceId); // Each time: below a mount that somebody took away is a disk.
     return this.#folder;
   }
 
@@ -106,10 +106,12 @@ export class Lending implements Provider {
         const { kind, message } = asFailure(thrown);
         this.#options.log.warn(
           { cell: loan.cell, credential: loan.name, kind, problem: message },
-          "not lent any more",
+          "the secret that a cell is lent was not renewed",
         );
-        // While the vault cannot be read, what is lent stays as it was: a program that works goes on.
-        if (kind !== "unavailable") await removeLentFile(join(await this.folder(), loan.cell), loan.file);
+        // What may not be lent any more goes. What only failed leaves the program with what it had, and it goes on.
+        if (kind === "denied" || kind === "not_found") {
+          await removeLentFile(join(await this.folder(), loan.cell), loan.file);
+        }
       }
     }
   }

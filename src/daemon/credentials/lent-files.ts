@@ -1,5 +1,6 @@
 import { chmod, chown, mkdir, open, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { failure } from "../../base/failure.ts";
 import { systemCode } from "../../base/system-code.ts";
 
 /**
@@ -18,10 +19,18 @@ export async function makeLentFolder(path: string): Promise<void> {
 export async function putLentFile(folder: string, name: string, value: Uint8Array, userId: number) {
   const draft = join(folder, `.${name}.draft`);
   await rm(draft, { force: true }); // Of a life that was cut off.
-  await using file = await open(draft, "wx", 0o400);
-  await file.writeFile(value);
-  await file.chmod((await isGiven(draft, userId)) ? 0o400 : 0o444);
-  await rename(draft, join(folder, name));
+  try {
+    await using file = await open(draft, "wx", 0o400);
+    await file.writeFile(value);
+    await file.chmod((await isGiven(draft, userId)) ? 0o400 : 0o444);
+    await rename(draft, join(folder, name));
+  } catch (thrown) {
+    await rm(draft, { force: true });
+    if (systemCode(thrown) !== "ENOSPC") throw thrown;
+    const sentence =
+      "the memory that secrets are lent from is full: make the file system at credentials.lent_folder larger";
+    throw failure("exhausted", sentence, { cause: thrown });
+  }
 }
 
 export async function removeLentFile(folder: string, name: string): Promise<void> {

@@ -60,12 +60,15 @@ export class CredentialsRoom implements Disposable {
       log.warn({ problem: errorChain(error) }, "what cells are lent could not be looked at");
     });
     while (!signal.aborted) {
+      const changed = new AbortController(); // Before the look: what changes during it is looked at, too.
+      const unlisten = this.credentials.changes.listen(() => changed.abort());
       const next = await this.credentials.endExpired().catch((error: unknown) => {
         log.warn({ problem: errorChain(error) }, "the vault could not be looked at");
         return undefined;
       });
       const pauseMs = Math.min(lookMs, Math.max(0, (next ?? Number.POSITIVE_INFINITY) - clock.now()));
-      await clock.sleep(pauseMs, signal).catch(() => {});
+      await clock.sleep(pauseMs, AbortSignal.any([signal, changed.signal])).catch(() => {});
+      unlisten();
     }
   }
 

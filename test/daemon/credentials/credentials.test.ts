@@ -9,10 +9,9 @@ import { SetCredentialRequestSchema, SetOnly } from "../../../gen/edge/v1/creden
 import { CredentialChangeKind } from "../../../gen/edge/v1/events_pb.ts";
 import { systemClock } from "../../../src/base/clock.ts";
 import { seal } from "../../../src/cli/seal.ts";
-import { tempFolder } from "../../fixtures/folder.ts";
+import { smallDisk, tempFolder } from "../../fixtures/folder.ts";
+import { until } from "../../journeys/until.ts";
 import { agent, openSecrets } from "./room.ts";
-
-const signal = AbortSignal.timeout(60_000);
 
 /** A folder in memory, as /run is where systemd runs. */
 function memoryFolder() {
@@ -168,7 +167,44 @@ test("cells see what they are lent: their own only, a new value at once, and not
   assert.deepEqual(await readdir(join(own, "cell-1")), ["b"]);
   for (const cell of ["cell-1", "cell-3", "cell-3", "cell-never"]) await next.lending.release(cell);
   assert.deepEqual(await readdir(own), []);
-  signal.throwIfAborted();
+});
+
+test("a secret leaves the cells at its end by itself, however late it was set", async () => {
+  using folder = tempFolder();
+  using memory = memoryFolder();
+  using secrets = openSecrets({ folder: folder.path, lentFolder: memory.path });
+  const stop = new AbortController();
+  const running = secrets.room.run(stop.signal);
+  const spec = agent({ name: "poet", credentials: [{ name: "a" }] });
+  await secrets.set("a", "value-of-a");
+  const cell = { id: "cell-1", agent: "poet", version: 1, spec, imageId: "", commandId: "" };
+  await secrets.lending.prepare(cell, folder.path);
+  const lent = () => readdir(join(memory.path, "instance/cell-1"));
+  assert.deepEqual(await lent(), ["a"]);
+  await secrets.set("a", "value-of-a", { expiresAtMs: Date.now() + 200 });
+  await until("it is taken away", async () => (await lent()).length === 0);
+  stop.abort();
+  await running;
+});
+
+test("memory that is full is told, and what a cell has it keeps", async () => {
+  using folder = tempFolder();
+  using memory = smallDisk(64 << 10); // A tmpfs.
+  using secrets = openSecrets({ folder: folder.path, lentFolder: memory.path });
+  const spec = agent({ name: "poet", credentials: [{ name: "a" }, { name: "b" }] });
+  await secrets.set("a", "value-of-a");
+  await secrets.set("b", "b".repeat(60 << 10));
+  const ask = { agent: "poet", version: 1, spec, imageId: "", commandId: "" };
+  const [one] = spec.credentials;
+  const small = agent({ name: "poet", credentials: one ? [one] : [] });
+  await secrets.lending.prepare({ ...ask, id: "cell-1", spec: small }, folder.path);
+  await assert.rejects(secrets.lending.prepare({ ...ask, id: "cell-2" }, folder.path), {
+    kind: "exhausted",
+    message: /is full: make the file system at credentials.lent_folder larger/,
+  });
+  assert.deepEqual(await readdir(join(memory.path, "instance")), ["cell-1"]);
+  await secrets.set("a", "a".repeat(64 << 10));
+  assert.equal(await readFile(join(memory.path, "instance/cell-1/a"), "utf8"), "value-of-a");
 });
 
 test("nothing is lent from a disk, and the sentence says what to do", async () => {
