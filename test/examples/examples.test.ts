@@ -18,6 +18,7 @@ const { port } = standIn.address() as AddressInfo; // It listens on a port.
 const provider = {
   ...{ name: "stand-in", api: "openai", url: `http://127.0.0.1:${port}/v1`, credential: "llm-key" },
   models: [{ alias: "small", model: "stand-in-1" }],
+  embeddings: [{ alias: "words", model: "stand-in-2" }],
 };
 const world = await makeWorld({
   env: {
@@ -109,6 +110,14 @@ test("summary asks a model through the gateway, with a key that it never sees", 
   await deploy("summary");
   assert.equal(await execute("summary", "Once upon a time."), "You said: Once upon a time.\n");
   assert.match(await said(["llm", "usage"]), /summary +small/);
+});
+
+test("memories are found by meaning, with embeddings that the gateway's model makes", async () => {
+  for (const text of ["the oven is hot", "the moon is full"]) {
+    await said(["memory", "store", "plant", text, "--model", "words"]);
+  }
+  const near = ["--like", "how full is the moon", "--model", "words", "--limit", "1"];
+  assert.match(await said(["memory", "search", "plant", ...near]), /^0\.\d+ {2}.*\n {4}the moon is full\n$/);
 });
 
 test("chat goes on with the conversation that it kept in a session", async () => {
