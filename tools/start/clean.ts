@@ -65,7 +65,9 @@ async function removeFromEngine({ engine, madeImages }: Record, say: Say): Promi
     say("the engine of this checkout is stopped and gone, with its images");
     return;
   }
-  if (madeImages.length === 0 || (await whyNoAnswer(engine.host)) !== undefined) {
+  const isThere = (await whyNoAnswer(engine.host)) === undefined;
+  if (isThere) await removeOfCells(engine.host);
+  if (madeImages.length === 0 || !isThere) {
     say(`${engine.host} is as it was`);
     return;
   }
@@ -73,4 +75,18 @@ async function removeFromEngine({ engine, madeImages }: Record, say: Say): Promi
     await engineAt(engine.host).getImage(image).remove({ force: true });
     say(`image ${image} is gone from ${engine.host}`);
   }
+}
+
+/** What a daemon makes again when it needs it: the network of cells, and the image of what holds their namespaces. */
+async function removeOfCells(host: string): Promise<void> {
+  const docker = engineAt(host);
+  const [networks, images] = await Promise.all([
+    docker.listNetworks({ filters: { label: ["edge.cell"] } }),
+    docker.listImages({ filters: { label: ["edge.holder"] } }),
+  ]);
+  // What another daemon uses now stays: the engine refuses.
+  await Promise.allSettled([
+    ...networks.map(({ Id }) => docker.getNetwork(Id).remove()),
+    ...images.map(({ Id }) => docker.getImage(Id).remove()),
+  ]);
 }
