@@ -11,7 +11,7 @@ import { openLog } from "../src/base/log.ts";
 import { Sql } from "../src/base/sql.ts";
 import { Doors } from "../src/daemon/broker/doors.ts";
 import { Journal, schema as journalSchema } from "../src/daemon/journal/index.ts";
-import { schema, Topics } from "../src/daemon/topics/index.ts";
+import { Topics } from "../src/daemon/topics/index.ts";
 import { tempFolder } from "../test/fixtures/folder.ts";
 import { type Figure, figure, median, type Section } from "./figures.ts";
 
@@ -22,6 +22,7 @@ const publishers = 200;
 const rounds = 5;
 const sockets = 500;
 const payload = Buffer.alloc(200, "x");
+const log = openLog({ program: "bench", level: "silent", format: "json" });
 const topic = "plant.kiln.temperature";
 
 export async function measure(): Promise<Section> {
@@ -50,10 +51,10 @@ export async function measure(): Promise<Section> {
 }
 
 function open(folder: string) {
-  const sql = Sql.open(join(folder, "daemon.db"), [journalSchema, schema], systemClock.now);
+  const sql = Sql.open(join(folder, "daemon.db"), [journalSchema], systemClock.now);
   const journal = Journal.open(sql, { now: systemClock.now });
   const kept = { messages: 100_000, bytes: 64 << 20 };
-  const topics = Topics.open({ sql, journal, clock: systemClock, kept });
+  const topics = Topics.open({ path: join(folder, "topics.db"), journal, clock: systemClock, log, kept });
   const close = () => {
     topics[Symbol.dispose]();
     sql[Symbol.dispose]();
@@ -129,7 +130,6 @@ async function oneByOne(): Promise<number> {
 
 async function idleSocketKb(): Promise<number> {
   using folder = tempFolder();
-  const log = openLog({ program: "bench", level: "silent", format: "json" });
   await using doors = new Doors(() => {}, log);
   const make = async (from: number, to: number) => {
     for (let index = from; index < to; index++) {

@@ -40,7 +40,7 @@ import { openSecrets } from "./secrets.ts";
 import { Sessions, sessionSettingsOf, schema as sessionsSchema } from "./sessions/index.ts";
 import type { SettingsSource } from "./settings/index.ts";
 import { tasksSchema } from "./tasks/index.ts";
-import { publishFacts, Topics, topicsKeptOf, schema as topicsSchema } from "./topics/index.ts";
+import { publishFacts, Topics, topicsKeptOf } from "./topics/index.ts";
 import { instanceIdOf, schema as wishesSchema } from "./wishes/index.ts";
 import { Work, schema as workSchema } from "./work/index.ts";
 
@@ -90,7 +90,6 @@ export async function openDaemon({
     invokeSchema,
     locksSchema,
     decommissionSchema,
-    topicsSchema,
     auditSchema,
     credentialsSchema,
     gatewaySchema,
@@ -205,7 +204,9 @@ export async function openDaemon({
   const leaving = Decommission.open({
     ...{ sql, journal, log, credentials, runtimes, sandboxes, network, secrets: secrets.credentials },
   });
-  const topics = opened.use(Topics.open({ sql, journal, clock, kept: topicsKeptOf(config) }));
+  const topics = opened.use(
+    Topics.open({ path: join(dataDir, "topics.db"), journal, clock, log, kept: topicsKeptOf(config) }),
+  );
   const sessions = Sessions.open({
     ...{ sql, journal, clock, log, settings: sessionSettingsOf(config) },
     hasAgent: (name): boolean => executions.agents.current(name) !== undefined,
@@ -276,7 +277,7 @@ export async function openDaemon({
         (stop) => executions.run(stop),
         (stop) => images.run(stop),
         (stop) => metrics.run(stop),
-        (stop) => publishFacts({ topics, journal, sql, clock, log }, stop),
+        (stop) => publishFacts({ topics, journal, clock, log }, stop),
         (stop) => leaving.run(work, stop),
         (stop) => sessions.run(stop),
         (stop) => line.run(stop),

@@ -14,7 +14,7 @@ import { Journal, schema as journalSchema } from "../../src/daemon/journal/index
 import { openLocalDoor } from "../../src/daemon/local/index.ts";
 import { Memory } from "../../src/daemon/memory/index.ts";
 import { Sessions, schema as sessionsSchema } from "../../src/daemon/sessions/index.ts";
-import { Topics, schema as topicsSchema } from "../../src/daemon/topics/index.ts";
+import { Topics } from "../../src/daemon/topics/index.ts";
 import { Work, schema as workSchema } from "../../src/daemon/work/index.ts";
 import { unguarded } from "../fakes/unguarded.ts";
 import { tempFolder } from "../fixtures/folder.ts";
@@ -25,7 +25,7 @@ async function node(t: TestContext) {
   const stack = new AsyncDisposableStack();
   t.after(() => stack.disposeAsync());
   const folder = stack.use(tempFolder());
-  const schemas = [journalSchema, workSchema, sessionsSchema, topicsSchema];
+  const schemas = [journalSchema, workSchema, sessionsSchema];
   const sql = stack.use(Sql.open(join(folder.path, "daemon.db"), schemas, Date.now));
   const journal = Journal.open(sql, { now: Date.now });
   const clock = systemClock;
@@ -44,7 +44,12 @@ async function node(t: TestContext) {
       embed: async ({ text }) => [text.length, 1],
     }),
   );
-  const topics = stack.use(Topics.open({ sql, journal, clock, kept: { messages: 1_000, bytes: 1 << 20 } }));
+  const topics = stack.use(
+    Topics.open({
+      ...{ path: join(folder.path, "topics.db"), journal, clock, log },
+      kept: { messages: 1_000, bytes: 1 << 20 },
+    }),
+  );
   // These commands reach no other room.
   const dispatch = dispatcher({ sessions, memory, topics } as Rooms);
   const work = stack.use(new Work({ sql, journal, clock, log, dispatch, guard: unguarded }));

@@ -11,7 +11,6 @@ import type { Draft, Topics } from "./topics.ts";
 export interface FactsOptions {
   topics: Topics;
   journal: Journal;
-  sql: Sql;
   clock: Clock;
   log: Logger;
 }
@@ -26,9 +25,10 @@ const retryMs = 2_000;
  * crash neither repeats one nor leaves one out. A node that is new to topics begins with what happens from then on.
  */
 export async function publishFacts(
-  { topics, journal, sql, clock, log }: FactsOptions,
+  { topics, journal, clock, log }: FactsOptions,
   signal: AbortSignal,
 ): Promise<void> {
+  const { sql } = topics;
   let place = placeIn(sql, journal);
   for await (const _ of journal.changes.wakes(signal)) {
     while (place < journal.lastSequence && !signal.aborted) {

@@ -6,7 +6,6 @@ export { checkDraft } from "./check.ts";
 export { publishFacts } from "./facts.ts";
 export { toAttribute } from "./filter.ts";
 export { listDeadLetters, listSubscriptions, publishMessage, readMessages } from "./handlers.ts";
-export { schema } from "./log.ts";
 export { covers, ownFirstParts, treeTopic } from "./pattern.ts";
 export { topicSettings, topicsKeptOf } from "./settings.ts";
 export { Topics } from "./topics.ts";

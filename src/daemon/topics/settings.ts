@@ -13,7 +13,7 @@ export const topicSettings = {
   "topics.kept_size": size({
     default: 64 << 20,
     min: 1 << 20,
-    max: 4 * 2 ** 30,
+    max: 2 ** 30,
     doc: "How much room these messages may take on disk; the oldest go first.",
   }),
 } satisfies Settings;

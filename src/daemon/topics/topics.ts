@@ -11,12 +11,12 @@ import type { Clock } from "../../base/clock.ts";
 import { failure } from "../../base/failure.ts";
 import type { Sql } from "../../base/sql.ts";
 import { Tally } from "../../base/tally.ts";
-import type { Journal } from "../journal/index.ts";
 import { Batch } from "./batch.ts";
 import { listDead } from "./dead-letters.ts";
 import { Groups } from "./groups.ts";
 import { Listener } from "./listener.ts";
 import { type Kept, Log } from "./log.ts";
+import { openStateFile, type StateFileOptions } from "./state-file.ts";
 import type { JoinAsk, Standing, SubscribeAsk, Subscribed } from "./subscription.ts";
 
 /** What is to be published. */
@@ -48,10 +48,7 @@ interface Piece {
   reject(thrown: unknown): void;
 }
 
-export interface TopicsOptions {
-  sql: Sql;
-  journal: Pick<Journal, "record">;
-  clock: Clock;
+export interface TopicsOptions extends StateFileOptions {
   kept: Kept;
 }
 
@@ -67,7 +64,8 @@ export class Topics implements Disposable {
   readonly log: Log;
   /** Told when something was published. */
   readonly changes = new Changes();
-  readonly #sql: Sql;
+  /** This room's own file. */
+  readonly sql: Sql;
   readonly #clock: Clock;
   readonly #groups: Groups;
   readonly #listeners = new Set<Listener>();
@@ -75,8 +73,8 @@ export class Topics implements Disposable {
   readonly #dropped: Tally<string>;
   readonly #batch = new Batch<Piece>((pieces) => this.#commit(pieces));
 
-  private constructor({ sql, journal, clock, kept }: TopicsOptions) {
-    this.#sql = sql;
+  private constructor(sql: Sql, { journal, clock, kept }: TopicsOptions) {
+    this.sql = sql;
     this.#clock = clock;
     this.log = new Log(sql, kept);
     this.#dropped = new Tally<string>({
@@ -97,8 +95,9 @@ export class Topics implements Disposable {
     });
   }
 
+  /** @throws {Failure} as `Sql.open` does. */
   static open(options: TopicsOptions): Topics {
-    return new Topics(options);
+    return new Topics(openStateFile(options), options);
   }
 
   /**
@@ -168,7 +167,7 @@ export class Topics implements Disposable {
   }
 
   deadLetters(of: { group: string; limit: number }): DeadLetter[] {
-    return listDead(this.#sql, of);
+    return listDead(this.sql, of);
   }
 
   /** Commits what waits. Subscriptions end with their callers. */
@@ -176,6 +175,7 @@ export class Topics implements Disposable {
     this.#groups[Symbol.dispose]();
     this.#dropped[Symbol.dispose]();
     this.#batch[Symbol.dispose]();
+    this.sql[Symbol.dispose]();
   }
 
   #checkRoom(): void {
@@ -186,7 +186,7 @@ export class Topics implements Disposable {
   #commit(pieces: readonly Piece[]): void {
     const admitted = this.#admit(pieces);
     try {
-      const saved = this.#sql.transaction(() => {
+      const saved = this.sql.transaction(() => {
         const messages = admitted.flatMap(({ messages }) => messages.filter(({ isKnown }) => !isKnown));
         const appended = this.log.append(messages);
         for (const { piece } of admitted) piece.also?.();

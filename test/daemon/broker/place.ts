@@ -19,7 +19,7 @@ import { Journal, schema as journalSchema } from "../../../src/daemon/journal/in
 import { Memory } from "../../../src/daemon/memory/index.ts";
 import { Sessions, schema as sessionsSchema } from "../../../src/daemon/sessions/index.ts";
 import type { TreeTasks } from "../../../src/daemon/tasks/index.ts";
-import { Topics, schema as topicsSchema } from "../../../src/daemon/topics/index.ts";
+import { Topics } from "../../../src/daemon/topics/index.ts";
 
 const log = openLog({ program: "test", level: "silent", format: "json" });
 
@@ -44,13 +44,11 @@ export interface Place extends AsyncDisposable {
 
 /** Opens a broker on the state in a folder: the same again is a daemon that starts again. */
 export function openPlace(folder: string): Place {
-  const schemas = [journalSchema, schema, topicsSchema, sessionsSchema];
+  const schemas = [journalSchema, schema, sessionsSchema];
   const sql = Sql.open(join(folder, "daemon.db"), schemas, systemClock.now);
   const journal = Journal.open(sql, { now: systemClock.now });
   const topics = Topics.open({
-    sql,
-    journal,
-    clock: systemClock,
+    ...{ path: join(folder, "topics.db"), journal, clock: systemClock, log },
     kept: { messages: 10_000, bytes: 64 << 20 },
   });
   const tasks = playedTasks();

@@ -15,19 +15,20 @@ import { openLog } from "../../../src/base/log.ts";
 import { Sql } from "../../../src/base/sql.ts";
 import { Journal, schema as journalSchema } from "../../../src/daemon/journal/index.ts";
 import { publishFacts } from "../../../src/daemon/topics/index.ts";
-import { type Kept, schema } from "../../../src/daemon/topics/log.ts";
+import type { Kept } from "../../../src/daemon/topics/log.ts";
 import { read } from "../../../src/daemon/topics/read.ts";
 import type { JoinAsk, SubscribeAsk, Subscribed } from "../../../src/daemon/topics/subscription.ts";
 import { type Draft, Topics } from "../../../src/daemon/topics/topics.ts";
 import { smallDisk, tempFolder } from "../../fixtures/folder.ts";
 
 const never = new AbortController().signal;
+const log = openLog({ program: "test", level: "silent", format: "json" });
 
 /** Topics on a state file, which can be closed and opened again. */
 function room(folder: string, kept: Kept = { messages: 10_000, bytes: 64 << 20 }) {
-  const sql = Sql.open(join(folder, "daemon.db"), [journalSchema, schema], systemClock.now);
+  const sql = Sql.open(join(folder, "daemon.db"), [journalSchema], systemClock.now);
   const journal = Journal.open(sql, { now: systemClock.now });
-  const topics = Topics.open({ sql, journal, clock: systemClock, kept });
+  const topics = Topics.open({ path: join(folder, "topics.db"), journal, clock: systemClock, log, kept });
   return {
     ...{ sql, journal, topics },
     [Symbol.dispose]() {
@@ -277,7 +278,7 @@ test("a group goes on where it was when the daemon starts again: what was settle
     assert.deepEqual(await texts(member, 3), ["a", "b", "c"]);
     await at.topics.settle("poet/crew", "task-1", 2, true);
     // Cut here: nothing more is written, whatever the closing would do.
-    at.sql[Symbol.dispose]();
+    at.topics.sql[Symbol.dispose]();
   }
   using at = room(folder.path);
   using member = at.topics.join(joinAsk("task-9", { afterSequence: 4 }));
@@ -294,7 +295,6 @@ test("a group goes on where it was when the daemon starts again: what was settle
 
 test("each event of the node is published once, also across a restart", async () => {
   using folder = tempFolder();
-  const log = openLog({ program: "test", level: "silent", format: "json" });
   const engineLost = (at: ReturnType<typeof room>, reason: string) => {
     const { fact } = create(EventSchema, { fact: { case: "engine", value: {} } });
     at.journal.record(fact, { reason });
