@@ -1,4 +1,3 @@
-import { equals } from "@bufbuild/protobuf";
 import type { Command } from "commander";
 import { type LogLine, LogLineSchema } from "../../gen/edge/v1/runtimes_pb.ts";
 import { GetTaskLogsResponseSchema } from "../../gen/edge/v1/tasks_pb.ts";
@@ -63,22 +62,35 @@ export async function printTaskLog(
 }
 
 async function follow(run: Run, door: Door, target: Target, id: string, flags: TaskLogFlags): Promise<void> {
-  let last: LogLine | undefined;
+  let before: readonly LogLine[] | undefined;
   await watchTask(run, door, target, id, async () => {
-    const tail = last === undefined ? flags.tail : mostLines;
-    const { lines } = await ask(door, target, id, { ...flags, tail });
-    const fresh = linesAfter(lines, last);
-    last = lines.at(-1) ?? last;
+    const { lines } = await ask(door, target, id, { ...flags, tail: mostLines });
+    const fresh = before === undefined ? lines.slice(-flags.tail) : linesAfter(before, lines);
+    before = lines;
     if (run.flags.json) for (const line of fresh) answerLine(run, LogLineSchema, line, () => "");
     else run.terminal.out(linesForPeople(fresh, flags.timestamps));
   });
 }
 
-/** The lines behind the last one that was seen; all when it is no longer among them. */
-export function linesAfter(lines: readonly LogLine[], last: LogLine | undefined): readonly LogLine[] {
-  if (last === undefined) return lines;
-  const at = lines.findLastIndex((line) => equals(LogLineSchema, line, last));
-  return lines.slice(at + 1);
+/**
+ * What came since a look: the log now, without what was seen, whose oldest lines may have been dropped meanwhile. Nothing else
+ * tells lines apart that say the same at the same moment.
+ */
+function linesAfter(before: readonly LogLine[], now: readonly LogLine[]): readonly LogLine[] {
+  const dropped = before.findIndex((_, at) => isBeginning(before.slice(at), now));
+  return dropped < 0 ? now : now.slice(before.length - dropped);
+}
+
+function isBeginning(lines: readonly LogLine[], of: readonly LogLine[]): boolean {
+  return lines.every((line, at) => {
+    const other = of[at];
+    return (
+      other?.text === line.text &&
+      other.stream === line.stream &&
+      other.at?.seconds === line.at?.seconds &&
+      other.at?.nanos === line.at?.nanos
+    );
+  });
 }
 
 async function ask(door: Door, target: Target, id: string, flags: TaskLogFlags) {
