@@ -4,13 +4,14 @@ import { test } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type Command, CommandSchema, type Result } from "../../../gen/edge/v1/command_pb.ts";
 import { FailureKind } from "../../../gen/edge/v1/failure_pb.ts";
+import { Door } from "../../../gen/edge/v1/policy_pb.ts";
 import { StopRuntimeResponseSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { systemClock } from "../../../src/base/clock.ts";
 import { Failure, failure } from "../../../src/base/failure.ts";
 import { openLog } from "../../../src/base/log.ts";
 import { Sql } from "../../../src/base/sql.ts";
 import { Journal, schema as journalSchema } from "../../../src/daemon/journal/index.ts";
-import { type Ask, schema, Work } from "../../../src/daemon/work/index.ts";
+import { type Ask, type Guard, schema, Work } from "../../../src/daemon/work/index.ts";
 import { localCaller, unguarded } from "../../fakes/unguarded.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { until } from "../../journeys/until.ts";
@@ -18,12 +19,12 @@ import { until } from "../../journeys/until.ts";
 type Does = (name: string, ask: Ask) => Promise<void>;
 
 /** A life of the daemon's work on a state file. */
-function live(path: string, does: Does) {
+function live(path: string, does: Does, guard: Guard = unguarded) {
   const sql = Sql.open(path, [journalSchema, schema], () => Date.now());
   const journal = Journal.open(sql, { now: () => Date.now() });
   const log = openLog({ program: "test", level: "silent", format: "json" });
   const work = new Work({
-    ...{ sql, journal, clock: systemClock, log, guard: unguarded },
+    ...{ sql, journal, clock: systemClock, log, guard },
     dispatch: async (request, ask) => {
       assert.equal(request.case, "stopRuntime");
       if (request.case === "stopRuntime") await does(request.value.name, ask);
@@ -264,4 +265,72 @@ test("reads are answered at once, bounded in number, and never kept", async () =
   assert.equal(all.filter((one) => one.outcome.case === "stopRuntime").length, 64);
   assert.equal(life.work.lastSequence, 0);
   assert.equal(life.work.resume(), 0);
+});
+
+/** A guard that denies what a test says, and tells what it was told. */
+function guardian(mayNot: (id: string) => boolean) {
+  const told: string[] = [];
+  const guard: Guard = {
+    judge: ({ id }, { door }) => ({
+      ...(mayNot(id) && { why: failure("denied", "not today") }),
+      note: () =>
+        void told.push(
+          `${id} ${mayNot(id) ? "denied" : "allowed"} at ${door === Door.HUB ? "HUB" : "LOCAL"}`,
+        ),
+    }),
+    ended: ({ id }) => void told.push(`${id} ended`),
+  };
+  return { guard, told };
+}
+
+test("what the guard denies is answered and not carried out, whichever door it came through", async () => {
+  using folder = tempFolder();
+  const { guard, told } = guardian((id) => id.startsWith("bad"));
+  const done: string[] = [];
+  await using life = live(join(folder.path, "db"), async (name) => void done.push(name), guard);
+  life.work.accept(1, stop("bad-1"));
+  life.work.accept(2, stop("good"));
+  life.work.accept(3, stop("bad-1"));
+  const local = await life.work.call(stop("bad-2"), localCaller, AbortSignal.timeout(5_000));
+  const read = await life.work.read(stop("bad-3"), localCaller, AbortSignal.timeout(5_000));
+  assert.deepEqual([kindOf(local), kindOf(read)], [FailureKind.DENIED, FailureKind.DENIED]);
+  const results = await life.reported(2);
+  assert.equal(kindOf(results.find(({ commandId }) => commandId === "bad-1")), FailureKind.DENIED);
+  assert.deepEqual(done, ["plc1"]);
+  assert.deepEqual(
+    told.filter((one) => !one.endsWith("ended")),
+    ["bad-1 denied at HUB", "good allowed at HUB", "bad-2 denied at LOCAL", "bad-3 denied at LOCAL"],
+  );
+});
+
+test("what was accepted is judged again when the daemon comes back, by who asked for it", async () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "db");
+  {
+    await using before = live(path, () => new Promise(() => {}));
+    before.work.accept(1, stop("c1"));
+  }
+  const { guard, told } = guardian(() => true);
+  await using after = live(path, () => Promise.reject(new Error("it is not to be carried out")), guard);
+  after.work.resume();
+  const [result] = await after.reported(1);
+  assert.equal(kindOf(result), FailureKind.DENIED);
+  assert.deepEqual(told, ["c1 denied at HUB", "c1 ended"]);
+});
+
+test("a decision that cannot be noted is as if the command had not come", async () => {
+  using folder = tempFolder();
+  const full = failure("exhausted", "the audit trail cannot be written");
+  const note = () => {
+    throw full;
+  };
+  const guard: Guard = { judge: () => ({ note }), ended() {} };
+  await using life = live(
+    join(folder.path, "db"),
+    () => Promise.reject(new Error("it is not to be carried out")),
+    guard,
+  );
+  assert.throws(() => life.work.accept(1, stop("c1")), full);
+  await assert.rejects(life.work.call(stop("c2"), localCaller, AbortSignal.timeout(5_000)), full);
+  assert.deepEqual([life.work.unfinished, life.work.lastSequence, life.results()], [0, 0, []]);
 });
