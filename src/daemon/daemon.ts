@@ -179,6 +179,7 @@ export async function openDaemon({
       agents: {
         naming: (credential): string[] => executions.agents.naming(credential),
         specOf: ({ agent, version: at }): AgentSpec | undefined => executions.agents.version(agent, at)?.spec,
+        currentOf: (agent): AgentSpec | undefined => executions.agents.current(agent)?.spec,
       },
     }),
   );

@@ -25,6 +25,8 @@ export interface SecretsOptions {
     naming(credential: string): string[];
     /** The manifest of a cell; undefined when its agent is gone. */
     specOf(cell: CellIdentity): AgentSpec | undefined;
+    /** The current manifest of an agent. */
+    currentOf(agent: string): AgentSpec | undefined;
   };
 }
 
@@ -42,6 +44,7 @@ export async function openSecrets({ config, agents, ...parts }: SecretsOptions) 
     ...{ ...parts, extraCa, credentials: room.credentials },
     providers: () => config.llm_providers,
     specOf: (cell) => agents.specOf(cell),
+    currentOf: (agent) => agents.currentOf(agent),
   });
   return {
     credentials: room.credentials,

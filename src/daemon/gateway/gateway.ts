@@ -3,7 +3,7 @@ import type { AgentSpec } from "../../../gen/edge/v1/agents_pb.ts";
 import { AuditKind } from "../../../gen/edge/v1/audit_pb.ts";
 import { EgressDeniedSchema } from "../../../gen/edge/v1/events_pb.ts";
 import type { Clock } from "../../base/clock.ts";
-import { asFailure, errorChain, failure } from "../../base/failure.ts";
+import { asFailure, errorChain, type Failure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
 import { Tally } from "../../base/tally.ts";
@@ -36,6 +36,8 @@ export interface GatewayOptions {
   extraCa: readonly string[];
   /** The manifest of a cell; undefined when its agent is gone. */
   specOf(cell: CellIdentity): AgentSpec | undefined;
+  /** The current manifest of an agent; undefined when it is gone. */
+  currentOf(agent: string): AgentSpec | undefined;
 }
 
 /** Requests of one cell at once, and the whole time of one, in milliseconds. */
@@ -108,12 +110,20 @@ export class Gateway implements Disposable {
     return this.#usage.list(which);
   }
 
-  /** Texts as vectors, in their order. @throws {Failure} not_found: no such model for embeddings. unavailable, and others. */
-  embed(alias: string, texts: readonly string[], user: User, signal: AbortSignal): Promise<number[][]> {
-    const { clock, credentials } = this.#options;
+  /** Texts as vectors, in their order. @throws {Failure} not_found: no such model for whom it is for. unavailable, and others. */
+  async embed(alias: string, texts: readonly string[], user: User, signal: AbortSignal): Promise<number[][]> {
+    const { clock, credentials, currentOf } = this.#options;
+    const spec = user.agent === "" ? undefined : currentOf(user.agent);
+    if (user.agent !== "" && !spec) throw gone(user.agent);
     const secretOf = (name: string, purpose: string) => credentials.use(name, { ...user, purpose });
-    const options = { sender: this.#sender, clock, models: this.#models(), usage: this.#usage, secretOf };
-    return embed(options, { alias, texts, user }, AbortSignal.any([signal, this.#closing.signal]));
+    const parts = {
+      sender: this.#sender,
+      models: this.#models(),
+      usage: this.#usage,
+      budgets: this.#budgets,
+    };
+    const stop = AbortSignal.any([signal, this.#closing.signal]);
+    return await embed({ ...parts, clock, secretOf }, { alias, texts, user, spec }, stop);
   }
 
   [Symbol.dispose](): void {
@@ -129,7 +139,7 @@ export class Gateway implements Disposable {
   async #answer({ request, response, who, signal }: Asking): Promise<void> {
     const { credentials, specOf, clock } = this.#options;
     const spec = specOf(who);
-    if (!spec) throw failure("not_found", `agent ${who.agent} is not deployed any more`);
+    if (!spec) throw gone(who.agent);
     const target = request.url ?? "/";
     if (target.startsWith("/llm/v1/")) {
       const options = {
@@ -182,6 +192,10 @@ export class Gateway implements Disposable {
       detail: `${count} to ${destination}: ${why}`,
     });
   }
+}
+
+function gone(agent: string): Failure {
+  return failure("not_found", `agent ${agent} is not deployed any more`);
 }
 
 interface Asking {

@@ -8,8 +8,10 @@ export interface Held extends Disposable {
   grow(tokens: number): void;
 }
 
-/** Bytes of a token, when nobody counted. */
-export const bytesOfToken = 4;
+/** Tokens of so many bytes, when nobody counted: four bytes each. */
+export function estimate(bytes: number): number {
+  return Math.ceil(bytes / 4);
+}
 
 /**
  * Budgets of agents and tasks. What requests under way will use at least is held for them, so that many at once do not use together

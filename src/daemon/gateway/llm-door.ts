@@ -6,7 +6,7 @@ import { asFailure, failure } from "../../base/failure.ts";
 import { type AgentRequest, type AgentResponse, answerJson, errorBody, type Who } from "./answer.ts";
 import { atMost } from "./forward.ts";
 import { type Asked, asBody, asList, type Body, textBytesOf } from "./llm-api.ts";
-import { type Budgets, bytesOfToken, type Held } from "./llm-budget.ts";
+import { type Budgets, estimate, type Held } from "./llm-budget.ts";
 import { type Answering, type CallOptions, call, wholeOf } from "./llm-call.ts";
 import { chosenModel, type Model } from "./llm-models.ts";
 import type { Tokens, Usage } from "./llm-usage.ts";
@@ -131,10 +131,6 @@ async function stream(
 
 function eventOf(value: unknown): string {
   return `data: ${JSON.stringify(value)}\n\n`;
-}
-
-function estimate(bytes: number): number {
-  return Math.ceil(bytes / bytesOfToken);
 }
 
 async function bodyOf(request: AgentRequest): Promise<Body> {

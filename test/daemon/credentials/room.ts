@@ -56,6 +56,7 @@ export function openSecrets({ folder, clock = systemClock, agents = {}, ...optio
     ...{ ...parts, credentials: room.credentials, extraCa: options.extraCa ?? [] },
     providers: () => options.providers ?? [],
     specOf: ({ agent }) => agents[agent],
+    currentOf: (agent) => agents[agent],
   });
   const { credentials, lending } = room;
   return {

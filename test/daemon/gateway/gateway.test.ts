@@ -370,6 +370,22 @@ test("agents speak to every provider as to OpenAI, whole or as it comes, and the
   );
 });
 
+test("vectors for memory are within the manifest of the agent that they are for", async () => {
+  const embed = (alias: string, agent: string, text = "a") =>
+    secrets.gateway.embed(alias, [text], { agent, taskId: "" }, AbortSignal.timeout(5_000));
+  assert.equal((await embed("open-vectors", "")).length, 1);
+  await assert.rejects(embed("open-vectors", "other"), {
+    kind: "not_found",
+    message: /agent other has no model/,
+  });
+  await assert.rejects(embed("open-vectors", "nobody"), { kind: "not_found", message: /not deployed/ });
+  await assert.rejects(embed("open", "poet"), {
+    kind: "not_found",
+    message: /for embeddings: it may use llama-vectors, open-vectors/,
+  });
+  await assert.rejects(embed("open-vectors", "miser", "word ".repeat(100)), { word: "budget_exhausted" });
+});
+
 test("a budget refuses what it does not hold, and ends a stream that leaves it", async () => {
   const long = await chat("open", "word ".repeat(100), {}, "miser");
   assert.deepEqual([long.status, errorOf(long.body).code], [429, "budget_exhausted"]);
