@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
@@ -346,4 +347,16 @@ test("on a full disk publishing fails, nobody gets the message, and its place is
   assert.equal((await texts(all, taken)).length, taken);
   assert.equal(at.topics.log.last, taken);
   assert.equal(all.standing().queued, 0);
+});
+
+test("a file of messages that cannot be read is set aside and told, and messages begin anew", async () => {
+  using folder = tempFolder();
+  writeFileSync(
+    join(folder.path, "topics.db"),
+    "this is no database, but it was one before a disk failed".repeat(100),
+  );
+  using at = room(folder.path);
+  assert.equal((await at.topics.publish(draft("t"))).sequence, 1);
+  const [told] = at.journal.history({ afterSequence: 0n, limit: 10, runtime: "", agent: "" });
+  assert.equal(told?.event?.fact.case, "stateSetAside");
 });
