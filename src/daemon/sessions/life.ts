@@ -21,8 +21,8 @@ export interface LifeOptions {
   isRunning: (taskId: string) => boolean;
 }
 
-/** Of closed sessions so many are kept to be read, and so much; the oldest are forgotten. */
-const keep = { sessions: 1_000, bytes: 64 << 20 };
+/** Of closed sessions so many are kept to be read, and so much; the oldest are forgotten. The state file is checked at each start. */
+const keep = { sessions: 1_000, bytes: 16 << 20 };
 
 /** The time is noted so often, in milliseconds: what a crash leaves to the wall clock at most. */
 const noteMs = 60_000;
