@@ -44,6 +44,8 @@ export class Egress implements Provider, AsyncDisposable {
   readonly #answerer: Answerer;
   readonly #resolvers: Resolvers;
   #isAway = false;
+  /** Why names cannot be answered, as it was logged last. */
+  #complaint = "";
 
   private constructor(options: EgressOptions) {
     this.#options = options;
@@ -105,9 +107,7 @@ export class Egress implements Provider, AsyncDisposable {
     const cell = this.#cells.get(cellId);
     if (!cell) return;
     await this.#look([cell], AbortSignal.timeout(lastLookMs));
-    this.#tell(); // While it is still known which task it was.
-    this.#cells.forget(cellId);
-    this.#answerer.forget(cellId);
+    this.#forget(cell);
   }
 
   /** Tells what is denied, and answers names for cells of former lives, until the signal is aborted. */
@@ -128,12 +128,20 @@ export class Egress implements Provider, AsyncDisposable {
     this.#filter[Symbol.dispose]();
   }
 
+  #forget({ cell }: Guarded): void {
+    this.#tell(); // While it is still known which task it was.
+    this.#cells.forget(cell);
+    this.#answerer.forget(cell);
+  }
+
   async #answerFor(cells: readonly Guarded[]): Promise<void> {
     for (const { guard, agent } of cells) {
       const { address = "", port = 0 } = guard.resolver ?? {};
       await this.#resolvers.ensure(address, port).catch((thrown: unknown) => {
         const reason = errorChain(asFailure(thrown));
-        this.#options.log.warn({ agent, reason }, "names cannot be answered for an agent");
+        if (reason !== this.#complaint)
+          this.#options.log.warn({ agent, reason }, "names cannot be answered for an agent");
+        this.#complaint = reason;
       });
     }
   }
@@ -144,10 +152,15 @@ export class Egress implements Provider, AsyncDisposable {
     const byContainer = new Map(cells.map((one) => [one.guard.containerId, one]));
     const { log, socket } = this.#options;
     try {
-      const { denied } = await this.#filter.read([...byContainer.keys()], signal);
+      const { denied, ended } = await this.#filter.read([...byContainer.keys()], signal);
       for (const one of denied) {
         const cell = byContainer.get(one.containerId);
         if (cell) this.#denials.add({ ...cell, ...toldOf(one) });
+      }
+      // Also of those that vanished without a word, as when somebody else removed them.
+      for (const containerId of ended) {
+        const cell = byContainer.get(containerId);
+        if (cell) this.#forget(cell);
       }
       if (this.#isAway) log.info({ socket }, "netmon tells again what agents were denied");
       this.#isAway = false;

@@ -65,7 +65,7 @@ export async function openScene(internet: { nameServer: string; addresses: strin
     Options: { "com.docker.network.bridge.enable_icc": "false" },
   });
   const { IPAM } = (await network.inspect()) as { IPAM: { Config: { Subnet: string; Gateway: string }[] } };
-  const { Subnet: subnet = "", Gateway: gateway = "" } =
+  const { Subnet: subnet, Gateway: gateway } =
     IPAM.Config.find(({ Subnet }) => Subnet !== subnet6) ?? assert.fail("no IPv4");
 
   /** A namespace with nobody in it yet, as the sandbox room makes it. */
