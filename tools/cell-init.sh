@@ -22,4 +22,7 @@ compile arm64 "${CC_ARM64:-aarch64-linux-gnu-gcc}" -mno-outline-atomics
     base64 -w 100 "$drafts/$machine" | sed 's/.*/    "&" +/; $ s/ +$/,/'
   done
   echo '};'
+  echo
+  echo '/** SHA-256 of the init.c that they were made from. */'
+  echo "export const madeFrom = \"$(sha256sum init.c | cut -d ' ' -f 1)\";"
 } >programs.ts

@@ -6,6 +6,9 @@ import type { Bridge } from "./bridge.ts";
 import type { CellNetwork } from "./cell.ts";
 import { holderImage } from "./holder-image.ts";
 
+/** So many that were used wait for their agent's next cell, for each that is kept ahead. */
+const usedPerAhead = 2;
+
 export interface HoldersOptions {
   engine: Engine;
   instanceId: string;
@@ -42,7 +45,7 @@ export class Holders {
   /** The cell that was in it is gone. */
   async giveBack(agent: string, network: CellNetwork, signal: AbortSignal): Promise<void> {
     this.#used.push({ agent, network });
-    const tooMany = this.#used.length > this.#options.ahead ? this.#used.shift() : undefined;
+    const tooMany = this.#used.length > usedPerAhead * this.#options.ahead ? this.#used.shift() : undefined;
     if (tooMany) await this.remove(tooMany.network.holderId, signal);
   }
 

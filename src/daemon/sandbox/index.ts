@@ -10,9 +10,7 @@ export type {
   CellIncident,
   CellLog,
   CellNetwork,
-  CellUsage,
   FoundCell,
-  ProvidedMount,
   Provider,
   Provision,
 } from "./cell.ts";

@@ -1,10 +1,13 @@
 import assert from "node:assert/strict";
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { AgentSpecSchema } from "../../../gen/edge/v1/agents_pb.ts";
 import { abilitiesOf, makingOf } from "../../../src/daemon/sandbox/abilities.ts";
 import { confinementViolations } from "../../../src/daemon/sandbox/check.ts";
-import { countedIn } from "../../../src/daemon/sandbox/first-process.ts";
+import { countedIn, firstProcess } from "../../../src/daemon/sandbox/first-process.ts";
+import { madeFrom } from "../../../src/daemon/sandbox/init/programs.ts";
 import { type CellPlan, cellOptions, programOf } from "../../../src/daemon/sandbox/plan.ts";
 import { memoryFolders } from "../../../src/daemon/sandbox/resources.ts";
 import type { SpecInit } from "./room.ts";
@@ -161,6 +164,13 @@ test("an isolation is had as it is asked for, or refused", () => {
   assert.throws(() => makingOf({ isolation: "", hasNetwork: false }, unconfined), {
     ...{ kind: "unsupported", message: /no seccomp, no limits of processes: orchestrator doctor/ },
   });
+});
+
+test("the first process was compiled from the source that is here", () => {
+  const source = readFileSync(new URL("../../../src/daemon/sandbox/init/init.c", import.meta.url));
+  assert.equal(madeFrom, createHash("sha256").update(source).digest("hex"), "run tools/cell-init.sh");
+  for (const machine of ["x64", "arm64"]) assert.match(firstProcess(machine).toString("latin1"), /^\x7fELF/);
+  assert.throws(() => firstProcess("riscv64"), { kind: "unsupported", message: /arm64 and x64/ });
 });
 
 test("only what the first process said counts", () => {
