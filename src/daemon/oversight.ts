@@ -46,6 +46,8 @@ export async function openOversight({ config, source, ...options }: OversightOpt
   const reloading = new Reloading({ ...options, settings, source, audit });
   settings.whenChanged(() => {
     log.level = settings.config["log.level"];
+    // Some of them are the policy's.
+    policy.reload().catch((error: unknown) => log.error({ error }, "the policy could not be read again"));
   });
   const reload = async () => {
     await reloading.reload();

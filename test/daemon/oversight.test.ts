@@ -30,11 +30,11 @@ async function startDaemon(folder: string, policy: string | undefined) {
     join(folder, name),
   ) as [string, string, string];
   if (policy !== undefined) writeFileSync(policyFile, policy);
-  const configure = (level: string, more = "") =>
+  const configure = (level: string, { more = "", policy: quotas = "" } = {}) =>
     writeFileSync(
       file,
       `daemon: {data_dir: ${folder}/data, socket: ${socket}}\ndocker: {host: "unix://${folder}/none.sock"}\n` +
-        `netmon: {socket: ${folder}/netmon.sock}\npolicy: {file: ${policyFile}}\nlog: {level: ${level}}\n${more}`,
+        `netmon: {socket: ${folder}/netmon.sock}\npolicy: {file: ${policyFile}${quotas}}\nlog: {level: ${level}}\n${more}`,
     );
   configure("error");
   const definitions = daemonSettings({ env: {}, uid: 0, home: folder });
@@ -203,19 +203,21 @@ test("settings are read again: what can change counts at once, the rest is told 
   using folder = tempFolder();
   await using node = await startDaemon(folder.path, "{}");
   node.log.level = "error";
-  node.configure("silent", "metrics: {interval_ms: 9000}\n");
+  node.configure("silent", { more: "metrics: {interval_ms: 9000}\n", policy: ", max_containers: 3" });
   await node.daemon.reload();
   assert.equal(node.log.level, "silent");
+  const { values } = await node.policy.getPolicy({});
+  assert.deepEqual(values.find(({ name }) => name === "quotas.max_containers")?.values, ["3"]);
   node.configure("loud");
   await node.daemon.reload();
   assert.equal(node.log.level, "silent", "what was before is in force");
   const told = (await node.events()).flatMap((event) =>
-    event?.fact.case === "configuration" ? event.fact.value : [],
+    event?.fact.case === "configuration" && event.fact.value.what === "settings" ? event.fact.value : [],
   );
   assert.deepEqual(
     told.map(({ applied, changed, needRestart }) => [applied, changed, needRestart]),
     [
-      [true, ["log.level"], ["metrics.interval_ms"]],
+      [true, ["policy.max_containers", "log.level"], ["metrics.interval_ms"]],
       [false, [], []],
     ],
   );

@@ -3,7 +3,7 @@
  * ever added to, each entry bound to the one before by its hash. Nothing of it is dropped: when the disk does not take an
  * entry, what it is about is not done.
  */
-export { Audit, type AuditRecord, type Recorder } from "./audit.ts";
+export { Audit, type Recorder } from "./audit.ts";
 export { entryOfFact } from "./facts.ts";
 export { listAudit, verifyAudit } from "./handlers.ts";
 export { schema } from "./trail.ts";

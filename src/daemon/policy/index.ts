@@ -3,7 +3,7 @@
  * It is made by rules, those of a built-in profile and those of the owner's own file, and no command changes them.
  */
 export { containerAskOf } from "./container-ask.ts";
-export type { Asked, Decider } from "./decider.ts";
+export type { Asked } from "./decider.ts";
 export { deniedFailure } from "./denied.ts";
 export { guardOf } from "./guard.ts";
 export { checkPolicy, getPolicy, testPolicy } from "./handlers.ts";

@@ -60,6 +60,7 @@ export class Policy implements Decider {
   readonly #options: PolicyOptions;
   #now: InForce;
   #problem = "";
+  #reloads: Promise<void> = Promise.resolve();
 
   private constructor(options: PolicyOptions, now: InForce) {
     this.#options = options;
@@ -102,8 +103,14 @@ export class Policy implements Decider {
     }
   }
 
-  /** Reads the file again. One that cannot be read changes nothing but what is told of it. */
-  async reload(): Promise<void> {
+  /** Reads the file again. One that cannot be read changes nothing but what is told of it. One reload comes after the other. */
+  reload(): Promise<void> {
+    const reloaded = this.#reloads.then(() => this.#reload());
+    this.#reloads = reloaded.catch(() => {});
+    return reloaded;
+  }
+
+  async #reload(): Promise<void> {
     const { clock, settings, log } = this.#options;
     let next: InForce;
     try {
