@@ -10,6 +10,8 @@ const tries: Readonly<Record<string, string>> = {
   veth: "ip link add v type veth peer name w",
   macvlan: "ip link add v type veth peer name w && ip link add link v name m type macvlan mode bridge",
   "address translation": "iptables --table nat --list",
+  "rules of nftables":
+    "nft add table inet t && nft add set inet t s '{ type ipv4_addr; flags dynamic; counter; }' && nft add chain inet t c '{ type nat hook output priority -110; }'",
   overlayfs: "grep -qw overlay /proc/filesystems",
   tmpfs: "mount -t tmpfs tmpfs /mnt",
   "memory limits": "grep -qw memory /sys/fs/cgroup/cgroup.controllers || test -d /sys/fs/cgroup/memory",
