@@ -12,7 +12,7 @@ import { CredentialChangeKind, CredentialChangeSchema } from "../../../gen/edge/
 import { type Caller, CallerSchema, Door } from "../../../gen/edge/v1/policy_pb.ts";
 import { Changes } from "../../base/changes.ts";
 import type { Clock } from "../../base/clock.ts";
-import { asFailure, failure } from "../../base/failure.ts";
+import { failure } from "../../base/failure.ts";
 import { Lanes } from "../../base/lanes.ts";
 import type { Recorder } from "../audit/index.ts";
 import type { Journal } from "../journal/index.ts";
@@ -55,10 +55,7 @@ export class Credentials {
 
   async sealingKey(): Promise<MessageInitShape<typeof GetSealingKeyResponseSchema>> {
     const { publicKey, source } = await this.#parts.vault.sealing();
-    const lendingProblem = await this.#parts.lending.folder().then(
-      () => "",
-      (thrown: unknown) => asFailure(thrown).message,
-    );
+    const lendingProblem = await this.#parts.lending.problem();
     return { ...(await publicJwk(publicKey)), keySource: source, lendingProblem };
   }
 

@@ -8,7 +8,7 @@ import type { Logger } from "../../base/log.ts";
 import type { Recorder } from "../audit/index.ts";
 import type { CellAsk, Provider, Provision } from "../sandbox/index.ts";
 import { lentFolders, makeLentFolder, putLentFile, removeLentFile } from "./lent-files.ts";
-import { memoryFolder } from "./memory-folder.ts";
+import { memoryFolder, memoryProblem } from "./memory-folder.ts";
 import type { CredentialStore, Loan } from "./store.ts";
 import type { Kept } from "./vault.ts";
 
@@ -50,6 +50,11 @@ export class Lending implements Provider {
     const { lentFolder, instanceId } = this.#options;
     this.#folder = await memoryFolder(lentFolder, instanceId); // Each time: below a mount that somebody took away is a disk.
     return this.#folder;
+  }
+
+  /** Why secrets cannot be lent, as a sentence; empty when they can. Nothing is made for it. */
+  problem(): Promise<string> {
+    return memoryProblem(this.#options.lentFolder);
   }
 
   prepare({ id: cell, agent, spec, commandId }: CellAsk, folder: string): Promise<Provision> {

@@ -1,6 +1,7 @@
 import { execFile } from "node:child_process";
-import { chmod, statfs } from "node:fs/promises";
-import { join } from "node:path";
+import { existsSync } from "node:fs";
+import { chmod, readFile, statfs } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { failure } from "../../base/failure.ts";
 import { makeFolder } from "../../base/files.ts";
@@ -32,10 +33,34 @@ export async function memoryFolder(path: string, instanceId: string): Promise<st
     await chmod(own, 0o700);
     return own;
   } catch (cause) {
-    throw failure("unavailable", `secrets cannot be lent: ${path} is not in memory. ${next(path)}`, {
-      cause,
-    });
+    throw failure("unavailable", problemAt(path), { cause });
   }
+}
+
+/** Why there would be no such folder, as far as can be seen without making anything; empty when there would be one. */
+export async function memoryProblem(path: string): Promise<string> {
+  try {
+    let standing = path;
+    while (!existsSync(standing)) standing = dirname(standing);
+    return (await isMemory(standing)) || (await mayMount()) ? "" : problemAt(path);
+  } catch {
+    return problemAt(path);
+  }
+}
+
+/** The capability to mount, CAP_SYS_ADMIN, is this bit. */
+const sysAdmin = 21n;
+
+async function mayMount(): Promise<boolean> {
+  const [, effective = "0"] =
+    /^CapEff:\s*([0-9a-f]+)$/m.exec(await readFile("/proc/self/status", "utf8")) ?? [];
+  return ((BigInt(`0x${effective}`) >> sysAdmin) & 1n) === 1n;
+}
+
+function problemAt(path: string): string {
+  const how = `mount -t tmpfs -o noswap,size=8m,mode=0711 tmpfs ${path}`;
+  const next = `Mount it as root (${how}), or name a folder on a tmpfs with credentials.lent_folder`;
+  return `secrets cannot be lent: ${path} is not in memory. ${next}`;
 }
 
 /** Whether what is written below a path stays in memory. */
@@ -54,9 +79,4 @@ async function mountMemory(path: string): Promise<void> {
     }
   }
   throw new AggregateError(problems, `no memory file system can be mounted at ${path}`);
-}
-
-function next(path: string): string {
-  const how = `mount -t tmpfs -o noswap,size=8m,mode=0711 tmpfs ${path}`;
-  return `Mount it as root (${how}), or name a folder on a tmpfs with credentials.lent_folder`;
 }

@@ -181,6 +181,7 @@ test("a secret leaves the cells at its end by itself, however late it was set", 
   await secrets.lending.prepare(cell, folder.path);
   const lent = () => readdir(join(memory.path, "instance/cell-1"));
   assert.deepEqual(await lent(), ["a"]);
+  assert.equal((await secrets.credentials.sealingKey()).lendingProblem, "");
   await secrets.set("a", "value-of-a", { expiresAtMs: Date.now() + 200 });
   await until("it is taken away", async () => (await lent()).length === 0);
   stop.abort();
@@ -207,7 +208,7 @@ test("memory that is full is told, and what a cell has it keeps", async () => {
   assert.equal(await readFile(join(memory.path, "instance/cell-1/a"), "utf8"), "value-of-a");
 });
 
-test("nothing is lent from a disk, and the sentence says what to do", async () => {
+test("nothing is lent from a disk, and the sentence says what to do; to look makes nothing", async () => {
   using folder = tempFolder();
   // A file system that nothing can be mounted on, whoever asks.
   using secrets = openSecrets({ folder: folder.path, lentFolder: "/proc/orchestrator-secrets" });
@@ -217,6 +218,9 @@ test("nothing is lent from a disk, and the sentence says what to do", async () =
     kind: "unavailable",
     message: problem,
   });
-  assert.match((await secrets.credentials.sealingKey()).lendingProblem ?? "", problem);
   await secrets.credentials.check(agent({ credentials: [{ name: "a", upstream: { url: "https://x" } }] }));
+
+  using looking = openSecrets({ folder: join(folder.path, "b"), lentFolder: join(folder.path, "lent") });
+  await looking.credentials.sealingKey();
+  await assert.rejects(stat(join(folder.path, "lent")), { code: "ENOENT" });
 });

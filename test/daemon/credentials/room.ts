@@ -36,7 +36,10 @@ export function openSecrets({ folder, clock = systemClock, agents = {}, ...optio
   const config = {
     ...{ "credentials.key_source": "file" as const, "credentials.key_file": undefined },
     ...{ "credentials.passphrase_file": undefined, "credentials.systemd_folder": undefined },
-    ...{ "credentials.lent_folder": options.lentFolder ?? "/nonexistent", "credentials.ca_file": undefined },
+    ...{
+      "credentials.lent_folder": options.lentFolder ?? "/proc/orchestrator-secrets",
+      "credentials.ca_file": undefined,
+    },
   };
   const parts = { sql, journal, audit, clock, log };
   const room = CredentialsRoom.open({
