@@ -33,6 +33,8 @@ export interface BrokerOptions extends Omit<Room, "calls" | "locks" | "incidents
 
 /** The name of the socket in the folder of a cell. */
 const socketName = "broker.sock";
+/** A request is there with all of its body within so long, in milliseconds. */
+const wholeRequestMs = 60_000;
 /** Requests to this host are the gateway's. */
 const gatewayHost = "gateway";
 
@@ -60,9 +62,10 @@ export class Broker implements Provider, AsyncDisposable {
     const answer = answering(routesOf(this.#room, log, this.#stopping.signal), log);
     this.#doors = new Doors((cell, request, response) => {
       const asker = this.#askerOf(cell);
-      if (hostOf(request).replace(/:\d+$/, "") === gatewayHost) {
-        this.#toGateway(asker, request, response);
-      } else answer(request, response, askedBy(asker));
+      const isForGateway = hostOf(request).replace(/:\d+$/, "") === gatewayHost;
+      if (!this.#mayBegin(asker, isForGateway ? "streams" : "requests", request, response)) return;
+      if (isForGateway) this.#toGateway(asker, request, response);
+      else answer(request, response, askedBy(asker));
     }, log);
   }
 
@@ -114,17 +117,29 @@ export class Broker implements Provider, AsyncDisposable {
     };
   }
 
-  #toGateway(asker: Asker, request: HttpRequest, response: HttpResponse): void {
-    const { cell, limits, task } = asker;
-    const { gateway, log } = this.#options;
+  /** Counts a request from its beginning, and sees to it that all of it comes. One too many is refused. */
+  #mayBegin(
+    asker: Asker,
+    kind: "requests" | "streams",
+    request: HttpRequest,
+    response: HttpResponse,
+  ): boolean {
     try {
-      response.once("close", limits.enter("streams", Number(request.headers["content-length"]) || 0));
+      response.once("close", asker.limits.enter(kind, Number(request.headers["content-length"]) || 0));
     } catch (thrown) {
       const { message } = asFailure(thrown);
       this.#room.incidents.limit(asker, message);
       refuse(response, 429, "resource_exhausted", message);
-      return;
+      return false;
     }
+    const late = setTimeout(() => request.destroy(), wholeRequestMs).unref();
+    for (const over of ["end", "close"]) request.once(over, () => clearTimeout(late));
+    return true;
+  }
+
+  #toGateway(asker: Asker, request: HttpRequest, response: HttpResponse): void {
+    const { cell, task } = asker;
+    const { gateway, log } = this.#options;
     gateway.handle(request, response, { ...cell, taskId: task?.id ?? "" }).catch((error: unknown) => {
       log.error({ agent: cell.agent, error }, "a request to the gateway failed by a defect");
       request.destroy();

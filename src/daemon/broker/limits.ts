@@ -11,14 +11,18 @@ export const limits = {
   calls: 64,
   /** Subscriptions and the like. */
   streams: 32,
+  /** Requests under way, counted from their first byte on: of each, as much is held in memory as a request may be long. */
+  requests: 96,
 };
+
+type Kind = "calls" | "streams" | "requests";
 
 const bytesPerToken = 16 << 10;
 
 /** The limits of one cell: a bucket of tokens, and how much is under way. */
 export class CellLimits {
   readonly #clock: Pick<Clock, "elapsed">;
-  readonly #underWay = { calls: 0, streams: 0 };
+  readonly #underWay = { calls: 0, streams: 0, requests: 0 };
   #tokens = limits.burst;
   #at: number;
 
@@ -31,8 +35,9 @@ export class CellLimits {
    * Notes that something begins, and returns what to call at its end.
    * @throws {Failure} exhausted: too often, or too much at once.
    */
-  enter(kind: "calls" | "streams", bytes: number): () => void {
-    this.#take(1 + Math.floor(bytes / bytesPerToken));
+  enter(kind: Kind, bytes: number): () => void {
+    // A request is not counted again: what it asks will be.
+    if (kind !== "requests") this.#take(1 + Math.floor(bytes / bytesPerToken));
     if (this.#underWay[kind] >= limits[kind]) {
       throw exceeded(`${limits[kind]} ${kind} of this container are under way: wait until some have ended`);
     }

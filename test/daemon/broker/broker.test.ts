@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { existsSync, statSync } from "node:fs";
+import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -9,6 +10,7 @@ import { Broker } from "../../../gen/edge/v1/broker_pb.ts";
 import { PolicyDenialSchema } from "../../../gen/edge/v1/policy_pb.ts";
 import { grpcService } from "../../../src/wire/grpc.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
+import { until } from "../../journeys/until.ts";
 import { ask, base64, curl, openPlace, stream, type Told } from "./place.ts";
 
 const poet = {
@@ -274,11 +276,37 @@ test("what is too much is refused with a sentence, told once, and keeps nobody e
   assert.equal((await ask(calm, "GetSelf")).status, 200);
   for (const one of sockets) one.destroy();
 
+  // Requests that do not come to their end are counted from their beginning.
+  {
+    using one = halves(calm, 60);
+    using other = halves(calm, 60);
+    assert.equal(await Promise.race([...one.statuses, ...other.statuses]), 429);
+  }
+  await until("there is room again", async () => (await ask(calm, "GetSelf")).status === 200);
+
   const large = await ask(calm, "Publish", { message: { topic: "a", payload: base64("x".repeat(300_000)) } });
   assert.equal(failureOf(large).kind, "FAILURE_KIND_INVALID");
   const huge = await ask(calm, "Publish", { message: { topic: "a", payload: base64("x".repeat(2 << 20)) } });
   assert.equal(huge.status, 429);
 });
+
+/** A connection over HTTP/2, with so many requests on it of which the end never comes. */
+function halves(socketPath: string, count: number) {
+  const session = connectHttp2("http://broker", { createConnection: () => connect(socketPath) });
+  const statuses = Array.from({ length: count }, () => {
+    const headers = {
+      ":method": "POST",
+      ":path": "/edge.v1.Broker/GetSelf",
+      "content-type": "application/json",
+    };
+    const stream = session.request(headers, { endStream: false });
+    stream.on("error", () => {}).write("{");
+    return new Promise<number>((resolve) =>
+      stream.on("response", (told) => resolve(Number(told[":status"]))),
+    );
+  });
+  return { statuses, [Symbol.dispose]: () => session.destroy() };
+}
 
 test("the node's policy is asked about every call", async () => {
   using folder = tempFolder();
