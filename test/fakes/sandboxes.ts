@@ -57,7 +57,7 @@ export class FakeSandboxes implements CellHost, AsyncDisposable {
       ...{ id, agent, version, commandId, ask, program, output, lines, end },
       ...{ containerId: `fake-${++this.#made}`, isRunning: true },
     };
-    end.then((code) => Object.assign(cell, { exitCode: code, isRunning: false }));
+    void end.then((code) => Object.assign(cell, { exitCode: code, isRunning: false }));
     this.cells.set(id, cell);
     return { id, agent, version, containerId: cell.containerId };
   }
@@ -76,7 +76,7 @@ export class FakeSandboxes implements CellHost, AsyncDisposable {
     const all = Buffer.concat(cell?.output ?? []);
     const output = all.subarray(0, maxIoBytes || 1 << 20);
     return {
-      ...(exitCode !== undefined && { exitCode: Number(exitCode) }),
+      ...(exitCode !== undefined && { exitCode }),
       ...{ outOfMemory: false, output, outputCut: output.length < all.length, incidents: [] },
       usage: { cpuMs: 1, memoryPeakBytes: 0 },
     };

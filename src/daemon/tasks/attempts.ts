@@ -1,5 +1,5 @@
 import { errorChain, failure } from "../../base/failure.ts";
-import type { Cell } from "../sandbox/index.ts";
+import type { Cell, FoundCell } from "../sandbox/index.ts";
 import type { AttemptTools } from "./attempt-tools.ts";
 import { conclude, unknownEnd } from "./conclude.ts";
 import { enter, give } from "./hand-over.ts";
@@ -47,18 +47,18 @@ export class Attempts {
       await enter(tools, task.id, cell, claimed !== undefined);
       // A program that does not read is none the worse for it, and can be ended meanwhile.
       give(tools, task.id, cell).catch(() => {}); // The daemon stops: the next life finds out what became of it.
-      await seeThrough(tools, task.id, cell, callOff);
+      await seeThrough(tools, task.id, cell, { callOff });
     });
   }
 
   /** Goes on with an attempt of a former life of the daemon. */
-  takeUp(taskId: string, cell: Cell): void {
+  takeUp(taskId: string, cell: FoundCell): void {
     const tools = this.#tools;
     this.#track(taskId, async (callOff) => {
       await tools.adopt(cell).catch((error: unknown) => {
         tools.log.warn({ task: taskId, error }, "a program that goes on cannot reach its node");
       });
-      await seeThrough(tools, taskId, cell, callOff);
+      await seeThrough(tools, taskId, cell, { callOff, hasEnded: !cell.isRunning });
     });
   }
 

@@ -60,5 +60,5 @@ export async function keepSchedules(
 
 /** Equal for the same time of the same agent: after a crash in between, it is the same task. */
 function idOf(agent: string, at: number): string {
-  return `run-${createHash("sha256").update(`${agent} ${at}`).digest("hex").slice(0, 32)}`;
+  return `task-${createHash("sha256").update(`${agent} ${at}`).digest("hex").slice(0, 32)}`;
 }

@@ -10,17 +10,20 @@ import { interrupted, type Verdict, verdictOf } from "./verdict.ts";
 
 /** The contract's grace of a manifest that does not say, in milliseconds. */
 const usualGraceMs = 5_000;
-/** From a program that runs to a task that is finished or queued again, and a cell that is gone. */
+/**
+ * From a program that runs to a task that is finished or queued again, and a cell that is gone.
+ * @param hasEnded its program ended while nobody looked, in time as far as anybody can know.
+ */
 export async function seeThrough(
   tools: AttemptTools,
   id: string,
   cell: Cell,
-  callOff: AbortSignal,
+  { callOff, hasEnded = false }: { callOff: AbortSignal; hasEnded?: boolean },
 ): Promise<void> {
   const { cells, signal } = tools;
   const ended = insist(tools, "wait for a container", () => cells.ended(cell, signal));
   ended.catch(() => {}); // It is awaited below, perhaps later.
-  const first = await firstOf(tools, id, { callOff, ended });
+  const first = hasEnded ? "ended" : await firstOf(tools, id, { callOff, ended });
   if (first !== "ended") {
     await markStopping(tools, id, first);
     const graceMs = graceOf(tools, id);

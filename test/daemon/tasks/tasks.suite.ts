@@ -1,6 +1,7 @@
 /** What the rooms of agents and tasks promise, on real cells and on those of the fake. */
 import assert from "node:assert/strict";
 import type { TestContext } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { SpawnTaskRequestSchema } from "../../../gen/edge/v1/broker_pb.ts";
 import {
@@ -22,15 +23,19 @@ const endless = "cat; echo begun; trap 'exit 7' TERM; while :; do sleep 0.05; do
 export async function tasksSuite(t: TestContext, place: Place): Promise<void> {
   const story = (
     name: string,
-    tell: (life: Life, again: (options?: LifeOptions) => Promise<Life>) => Promise<void>,
+    tell: (
+      life: Life,
+      again: (options?: LifeOptions, between?: () => Promise<void>) => Promise<Life>,
+    ) => Promise<void>,
     options?: LifeOptions,
   ) =>
     t.test(name, async () => {
       using folder = tempFolder();
       let now = live(folder.path, place, options);
       try {
-        await tell(now, async (others = options) => {
+        await tell(now, async (others = options, between = () => Promise.resolve()) => {
           await now[Symbol.asyncDispose]();
+          await between();
           now = live(folder.path, place, others);
           return now;
         });
@@ -155,6 +160,14 @@ export async function tasksSuite(t: TestContext, place: Place): Promise<void> {
     const { task } = next.tasks.get(create(GetTaskRequestSchema, { id }));
     assert.equal(task.attempts, 1);
     assert.ok(Number(task.usage?.runMs) >= 400, "its time counts on");
+  });
+
+  await story("a program that ended in time while the daemon was away is not late", async (life, again) => {
+    await life.deploy("prompt", "cat; sleep 0.2", { resources: { wallTimeMs: 600 } });
+    const id = await life.submit("prompt", { text: "x" });
+    await runs(life, id);
+    const next = await again(undefined, () => sleep(700));
+    assert.equal(await final(next, id), "SUCCEEDED");
   });
 
   await story(
