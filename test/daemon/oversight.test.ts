@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { renameSync, writeFileSync } from "node:fs";
+import { chmodSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { createClient } from "@connectrpc/connect";
@@ -162,6 +162,9 @@ test("a policy is read again when its file changes, and a bad one changes nothin
   writeFileSync(node.policyFile, "quotas: {max_runtimes: 5}\n");
   await node.daemon.reload();
   assert.deepEqual([await quota(), (await node.policy.getPolicy({})).problem], ["5", ""]);
+  chmodSync(node.policyFile, 0o666);
+  await node.daemon.reload();
+  assert.match((await node.policy.getPolicy({})).problem, /may be written by others than root/);
   const told = (await node.events()).flatMap((event) =>
     event?.fact.case === "configuration" ? event.fact.value : [],
   );
@@ -171,6 +174,7 @@ test("a policy is read again when its file changes, and a bad one changes nothin
       ["policy", true, ["quotas.max_runtimes"]],
       ["policy", false, []],
       ["policy", true, ["quotas.max_runtimes"]],
+      ["policy", false, []],
     ],
   );
   assert.deepEqual(
@@ -180,6 +184,7 @@ test("a policy is read again when its file changes, and a bad one changes nothin
       ["reload", "ok"],
       ["reload", "invalid"],
       ["reload", "ok"],
+      ["reload", "invalid"],
     ],
   );
 });

@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto";
+import { stat } from "node:fs/promises";
+import { failure } from "../../base/failure.ts";
 import { readText } from "../../base/yaml-file.ts";
 import { parsePolicyFile } from "./file.ts";
 import { type Ruleset, rulesetOf, rulesOf, valuesOf } from "./ruleset.ts";
@@ -24,9 +26,22 @@ export async function load(settings: PolicySettings, nowMs: number): Promise<InF
   }
   const source = { path, what: "the policy file" };
   const text = await readText(source);
+  await mustBeTheOwners(path);
   const file = await parsePolicyFile(text, source);
   const sha256 = createHash("sha256").update(text).digest("hex");
   return { ruleset: rulesetOf(settings, file), path, sha256, loadedAt: nowMs };
+}
+
+/** Whoever may write the file decides what is allowed. @throws {Failure} invalid: more than root and the daemon's own user may. */
+async function mustBeTheOwners(path: string): Promise<void> {
+  const { uid, mode } = await stat(path);
+  const isOurs = uid === 0 || uid === process.getuid?.();
+  if (isOurs && (mode & 0o022) === 0) return;
+  const next = "chown it to root, and chmod go-w it";
+  throw failure(
+    "invalid",
+    `the policy file ${path} may be written by others than root and the daemon's user: ${next}`,
+  );
 }
 
 /** Names of lists, quotas and rules that are other than before. */
