@@ -35,7 +35,6 @@ import { Network, schema as networkSchema } from "./network/index.ts";
 import { machineRoots, type NodeRoom, readInventory, trafficInterfaces } from "./node/index.ts";
 import { openOversight } from "./oversight.ts";
 import { Runtimes } from "./runtimes/index.ts";
-import { Sandboxes } from "./sandbox/index.ts";
 import { openSecrets } from "./secrets.ts";
 import { Sessions, sessionSettingsOf, schema as sessionsSchema } from "./sessions/index.ts";
 import type { SettingsSource } from "./settings/index.ts";
@@ -190,20 +189,10 @@ export async function openDaemon({
       taskOf: (cellId): string | undefined => executions.tasks.idOfCell(cellId),
     }),
   );
-  const sandboxes = opened.use(
-    Sandboxes.open({
-      ...{ engine, instanceId: instanceIdOf(sql), clock, log, random },
-      folder: join(dataDir, "cells"),
-      providers: [secrets.lending, egress],
-      keptFolders: [
-        ...[dataDir, socket, config["netmon.socket"], config["credentials.lent_folder"]],
-        config["docker.host"].replace(/^unix:\/\//, ""),
-      ],
-    }),
-  );
   const invoke = opened.use(Invoke.open({ sql, journal, allow: config["invoke.allow"], runtimes }));
   const leaving = Decommission.open({
-    ...{ sql, journal, log, credentials, runtimes, sandboxes, network, secrets: secrets.credentials },
+    ...{ sql, journal, log, credentials, runtimes, network, secrets: secrets.credentials },
+    agents: { purge: (ask) => executions.purge(ask) },
   });
   const topics = opened.use(
     Topics.open({ path: join(dataDir, "topics.db"), journal, clock, log, kept: topicsKeptOf(config) }),

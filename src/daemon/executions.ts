@@ -18,6 +18,7 @@ import { type Counted, containerAskOf, type Policy, totalsOf } from "./policy/in
 import { type Provider, Sandboxes } from "./sandbox/index.ts";
 import { Tasks, usualSlots } from "./tasks/index.ts";
 import { instanceIdOf } from "./wishes/index.ts";
+import type { Ask } from "./work/index.ts";
 
 export interface ExecutionsOptions extends Pick<BrokerOptions, "topics" | "sessions" | "memory" | "gateway"> {
   config: DaemonConfig;
@@ -56,7 +57,10 @@ export function openExecutions({ config, policy, ...options }: ExecutionsOptions
     ...{ engine, clock, log, random: options.random, instanceId: instanceIdOf(sql), folder: cellsFolder },
     providers: [broker, ...options.providers],
     subnet6: config["egress.ipv6_subnet"],
-    keptFolders: [dataDir, config["credentials.lent_folder"]],
+    keptFolders: [
+      ...[dataDir, config["daemon.socket"] ?? dataDir, config["netmon.socket"]],
+      ...[config["credentials.lent_folder"], config["docker.host"].replace(/^unix:\/\//, "")],
+    ],
     taskOf: (cellId) => tasks.tree.taskOfCell(cellId)?.id,
   });
   const agents = Agents.open({
@@ -91,6 +95,11 @@ export function openExecutions({ config, policy, ...options }: ExecutionsOptions
     ...{ agents, tasks, broker, sandboxes },
     /** Containers of agents, as quotas count them. */
     cells: (): Counted[] => tasks.cells().map(counted),
+    /** Removes every agent with its tasks, and all that was ever made for cells. */
+    async purge(ask: Ask): Promise<void> {
+      for (const { name } of agents.list()) await agents.remove(name, { cancelTasks: true }, ask);
+      await sandboxes.purge(ask.signal);
+    },
     run: (signal: AbortSignal) =>
       runTasks(
         signal,

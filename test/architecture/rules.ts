@@ -141,7 +141,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     because: "a door carries commands and never knows what one does",
   },
   "daemon/decommission": {
-    mayKnow: ["credentials", "identity", "journal", "network", "runtimes", "sandbox", "work"].map(
+    mayKnow: ["credentials", "identity", "journal", "network", "runtimes", "work"].map(
       (room) => `daemon/${room}`,
     ),
     because: "it ends what the others keep, and each of them does its own part",

@@ -2,13 +2,13 @@ import { failure } from "../../base/failure.ts";
 import type { Credentials } from "../credentials/index.ts";
 import type { Network } from "../network/index.ts";
 import type { Runtimes } from "../runtimes/index.ts";
-import type { Sandboxes } from "../sandbox/index.ts";
 import type { Ask } from "../work/index.ts";
 
 /** What a purge works on. */
 export interface Workloads {
   runtimes: Pick<Runtimes, "purge" | "objects">;
-  sandboxes: Pick<Sandboxes, "purge">;
+  /** With their tasks, their containers and what is in those. */
+  agents: { purge(ask: Ask): Promise<void> };
   secrets: Pick<Credentials, "destroy">;
   network: Pick<Network, "netmon" | "changes" | "isKnown" | "detach">;
 }
@@ -18,13 +18,13 @@ export interface Workloads {
  * @throws {Failure} unavailable: the engine is away, or a netmon that was there once.
  */
 export async function purge(
-  { runtimes, sandboxes, secrets, network }: Workloads,
+  { runtimes, agents, secrets, network }: Workloads,
   ask: Ask,
   onFound: (objects: readonly string[]) => void,
 ): Promise<void> {
   await plugged(network, ask.signal); // Nothing is begun without it: its leases are given back while their links are there.
   onFound(await runtimes.objects(ask.signal));
-  await sandboxes.purge(ask.signal);
+  await agents.purge(ask);
   await runtimes.purge(ask, onFound);
   await secrets.destroy();
   for (const runtime of await plugged(network, ask.signal)) await network.detach(runtime, ask.id, ask.signal);

@@ -68,13 +68,13 @@ async function machine() {
           }
         },
       };
-      const sandboxes = { purge: async () => {} };
+      const agents = { purge: async () => {} };
       const network = {
         ...{ netmon: { at: "away" as const, problem: failure("unavailable", "no netmon") }, isKnown: false },
         ...{ changes: new Changes(), detach: async () => {} },
       };
       const leaving = Decommission.open({
-        ...{ sql, journal, log, credentials, runtimes, sandboxes, network },
+        ...{ sql, journal, log, credentials, runtimes, agents, network },
         secrets: { destroy: () => Promise.resolve() },
       });
       const stop = new AbortController();

@@ -21,7 +21,7 @@ const owned = opened.move();
 after(() => owned.disposeAsync());
 
 /** Agents' cells go by themselves: test/daemon/sandbox. */
-const sandboxes = { purge: () => Promise.resolve() };
+const agents = { purge: () => Promise.resolve() };
 let destroyed = 0;
 const secrets = {
   destroy: () => {
@@ -47,7 +47,7 @@ test("nothing is begun without a netmon that was there once; with it all vNICs g
   await until("it is known to be away", () => life.network.netmon.at === "away");
   const found: string[] = [];
   const take = (names: readonly string[]) => void found.push(...names);
-  await assert.rejects(purge({ ...life, sandboxes, secrets }, ask(), take), {
+  await assert.rejects(purge({ ...life, agents, secrets }, ask(), take), {
     kind: "unavailable",
     message: /netmon.*vNICs of this node/,
   });
@@ -57,7 +57,7 @@ test("nothing is begun without a netmon that was there once; with it all vNICs g
   await until("netmon is back", () => life.network.netmon.at === "there");
   life.runtimes.close(failure("conflict", "it is taken out of service"));
   await assert.rejects(life.runtimes.create(spec(image, { name: newName() }), ask()), /taken out of service/);
-  await purge({ ...life, sandboxes, secrets }, ask(), take);
+  await purge({ ...life, agents, secrets }, ask(), take);
   assert.equal(new Set(found).size, 3, found.join());
   assert.deepEqual([[...kept.attachments.keys()], destroyed], [[theirs.owner], 1]);
   assert.deepEqual([life.runtimes.names(), await leftOf(engine, name)], [[], []]);
@@ -70,7 +70,7 @@ test("a create that is under way ends with it", async () => {
   const creating = life.runtimes.create(spec(image, { name }), ask());
   const ended = assert.rejects(creating, /was deleted before it ran/);
   await until("its container is there", async () => (await leftOf(engine, name)).length === 3);
-  await purge({ ...life, sandboxes, secrets }, ask(), () => {});
+  await purge({ ...life, agents, secrets }, ask(), () => {});
   await ended;
   assert.deepEqual(await leftOf(engine, name), []);
 });
