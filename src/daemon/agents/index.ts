@@ -3,7 +3,7 @@
  * with the very image that it meant then; what is executed is one version, and no other.
  */
 
-export { Agents, type AgentsOptions, type TasksOfAgents } from "./agents.ts";
+export { Agents, type AgentsOptions } from "./agents.ts";
 export { applyAgents, checkAgents } from "./apply-wishes.ts";
 export type { Deployed } from "./deployed.ts";
 export { deployAgent, getAgent, listAgents, removeAgent, rollbackAgent } from "./handlers.ts";
