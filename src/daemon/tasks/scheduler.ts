@@ -7,7 +7,8 @@ import type { Pool } from "./pool.ts";
 import type { TasksOptions } from "./room.ts";
 import type { TaskRecord } from "./task.ts";
 
-interface SchedulerTools extends Pick<TasksOptions, "clock" | "random" | "slots" | "maxCells" | "agents"> {
+interface SchedulerTools
+  extends Pick<TasksOptions, "clock" | "log" | "random" | "slots" | "maxCells" | "agents"> {
   ledger: Ledger;
   attempts: Attempts;
   pool: Pool;
@@ -35,7 +36,7 @@ export class Scheduler {
     let alarm = new AbortController();
     for await (const _ of ledger.changes.wakes(signal)) {
       alarm.abort();
-      const sleepMs = this.#start();
+      const sleepMs = this.#startOrTell();
       if (sleepMs === undefined) continue;
       alarm = new AbortController();
       clock.sleep(sleepMs, AbortSignal.any([alarm.signal, signal])).then(
@@ -68,6 +69,16 @@ export class Scheduler {
       if (left > 0) this.#lent.set(taskId, left);
       else this.#lent.delete(taskId);
       changes.notify();
+    }
+  }
+
+  /** A disk that cannot be read for the moment ends nothing. */
+  #startOrTell(): number | undefined {
+    try {
+      return this.#start();
+    } catch (error) {
+      this.#tools.log.error({ error }, "no task can be started for the moment");
+      return troubleMs.lastMs;
     }
   }
 

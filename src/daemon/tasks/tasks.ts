@@ -84,12 +84,12 @@ export class Tasks {
     await runTasks(
       signal,
       async (stop) => {
-        await recover(this.#tools, this.#attempts);
+        await recover({ ...this.#tools, signal: stop }, this.#attempts);
         await runTasks(
           stop,
           (all) => this.#scheduler.run(all),
           (all) => this.#pool.run(all),
-          () => sweep(this.#tools, (cellId) => this.#owns(cellId)),
+          (all) => sweep({ ...this.#tools, signal: all }, (cellId) => this.#owns(cellId)),
         );
       },
       (stop) =>
