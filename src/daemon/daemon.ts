@@ -4,44 +4,35 @@ import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import type { AgentSpec } from "../../gen/edge/v1/agents_pb.ts";
 import { StatusSchema } from "../../gen/edge/v1/control_pb.ts";
-import { DaemonStartedSchema, StateSetAsideSchema } from "../../gen/edge/v1/events_pb.ts";
+import { DaemonStartedSchema } from "../../gen/edge/v1/events_pb.ts";
 import type { Clock } from "../base/clock.ts";
 import { newId } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
-import { Sql } from "../base/sql.ts";
 import { runTasks } from "../base/tasks.ts";
 import { version } from "../wire/version.ts";
-import { agentsSchema } from "./agents/index.ts";
-import { schema as auditSchema, entryOfFact } from "./audit/index.ts";
-import { schema as brokerSchema } from "./broker/index.ts";
+import { entryOfFact } from "./audit/index.ts";
 import { dispatcher } from "./commands.ts";
 import type { DaemonConfig, DaemonSettings } from "./config.ts";
-import { schema as controlSchema, Line } from "./control/index.ts";
-import { credentialsSchema } from "./credentials/index.ts";
-import { Decommission, schema as decommissionSchema } from "./decommission/index.ts";
-import { Egress, schema as egressSchema, egressSettingsOf } from "./egress/index.ts";
+import { Line } from "./control/index.ts";
+import { openConversations } from "./conversations.ts";
+import { Decommission } from "./decommission/index.ts";
+import { Egress, egressSettingsOf } from "./egress/index.ts";
 import { Engine } from "./engine/index.ts";
 import { openExecutions } from "./executions.ts";
-import { gatewaySchema } from "./gateway/index.ts";
 import { credentialsIn, expiryOf } from "./identity/index.ts";
-import { Images, ImagesStore, imageSettingsOf, imagesSchema } from "./images/index.ts";
-import { Invoke, schema as invokeSchema } from "./invoke/index.ts";
-import { Journal, schema as journalSchema } from "./journal/index.ts";
+import { Images, ImagesStore, imageSettingsOf } from "./images/index.ts";
+import { Invoke } from "./invoke/index.ts";
 import { openLocalDoor } from "./local/index.ts";
-import { schema as locksSchema } from "./locks/index.ts";
-import { Memory, memorySettingsOf } from "./memory/index.ts";
-import { Metrics, schema as metricsSchema } from "./metrics/index.ts";
-import { Network, schema as networkSchema } from "./network/index.ts";
+import { Metrics } from "./metrics/index.ts";
+import { Network } from "./network/index.ts";
 import { machineRoots, type NodeRoom, readInventory, trafficInterfaces } from "./node/index.ts";
 import { openOversight } from "./oversight.ts";
 import { Runtimes } from "./runtimes/index.ts";
 import { openSecrets } from "./secrets.ts";
-import { Sessions, sessionSettingsOf, schema as sessionsSchema } from "./sessions/index.ts";
 import type { SettingsSource } from "./settings/index.ts";
-import { tasksSchema } from "./tasks/index.ts";
-import { publishFacts, Topics, topicsKeptOf } from "./topics/index.ts";
-import { instanceIdOf, schema as wishesSchema } from "./wishes/index.ts";
-import { Work, schema as workSchema } from "./work/index.ts";
+import { openState } from "./state.ts";
+import { instanceIdOf } from "./wishes/index.ts";
+import { Work } from "./work/index.ts";
 
 export interface DaemonOptions {
   config: DaemonConfig;
@@ -78,39 +69,14 @@ export async function openDaemon({
   const socket = started["daemon.socket"] ?? join(dataDir, "daemon.sock");
   const bootId = (await readFile(join(machineRoots.proc, "sys/kernel/random/boot_id"), "utf8")).trim();
 
-  const schemas = [
-    journalSchema,
-    workSchema,
-    wishesSchema,
-    imagesSchema,
-    networkSchema,
-    controlSchema,
-    metricsSchema,
-    invokeSchema,
-    locksSchema,
-    decommissionSchema,
-    auditSchema,
-    credentialsSchema,
-    gatewaySchema,
-    sessionsSchema,
-    egressSchema,
-    agentsSchema,
-    tasksSchema,
-    brokerSchema,
-  ];
-  const sql = opened.use(Sql.open(join(dataDir, "daemon.db"), schemas, clock.now));
-  const journal = Journal.open(sql, {
-    now: clock.now,
+  const { sql, journal } = openState({
+    ...{ dataDir, clock, log },
     witness: (event) => {
       const entry = entryOfFact(event);
       if (entry) oversight.audit.record(entry);
     },
   });
-  if (sql.setAside) {
-    log.error({ ...sql.setAside }, "the state file could not be read and was set aside");
-    const value = create(StateSetAsideSchema, sql.setAside);
-    journal.record({ case: "stateSetAside", value }, { reason: "the state file could not be read" });
-  }
+  opened.use(sql);
   const oversight = await openOversight({
     ...{ config: started, source, sql, journal, clock, log },
     keyPem: (): string | undefined => line.identity?.keyPem,
@@ -137,15 +103,10 @@ export async function openDaemon({
       allowedDevices: () => config["policy.devices"],
     }),
   );
+  const { proc } = machineRoots;
   const metrics = Metrics.open({
-    sql,
-    clock,
-    log,
-    sources: {
-      proc: machineRoots.proc,
-      stateFolder: dataDir,
-      trafficInterfaces: () => trafficInterfaces(machineRoots),
-    },
+    ...{ sql, clock, log },
+    sources: { proc, stateFolder: dataDir, trafficInterfaces: () => trafficInterfaces(machineRoots) },
     runtimeSamples: (signal) => runtimes.stats(signal),
     intervalMs: config["metrics.interval_ms"],
   });
@@ -194,24 +155,14 @@ export async function openDaemon({
     ...{ sql, journal, log, credentials, runtimes, network, secrets: secrets.credentials },
     agents: { purge: (ask) => executions.purge(ask) },
   });
-  const topics = opened.use(
-    Topics.open({ path: join(dataDir, "topics.db"), journal, clock, log, kept: topicsKeptOf(config) }),
-  );
-  const sessions = Sessions.open({
-    ...{ sql, journal, clock, log, settings: sessionSettingsOf(config) },
-    hasAgent: (name): boolean => executions.agents.current(name) !== undefined,
-    isRunning: (taskId): boolean => executions.tasks.isUnfinished(taskId),
-  });
-  const memory = opened.use(
-    Memory.open({
-      ...{ path: join(dataDir, "memory.db"), journal, clock, log, settings: memorySettingsOf(config) },
-      embed: (ask, signal) => secrets.embed(ask, signal),
+  const conversations = opened.use(
+    openConversations({
+      ...{ settings, sql, journal, clock, log, embed: secrets.embed },
+      hasAgent: (name): boolean => executions.agents.current(name) !== undefined,
+      isRunning: (taskId): boolean => executions.tasks.isUnfinished(taskId),
     }),
   );
-  settings.whenChanged(() => {
-    sessions.settings = sessionSettingsOf(config);
-    memory.settings = memorySettingsOf(config);
-  });
+  const { topics, sessions, memory } = conversations;
   const executions = opened.use(
     openExecutions({
       ...{ config, sql, journal, clock, log, random, engine, images, policy, bootId },
@@ -220,21 +171,9 @@ export async function openDaemon({
     }),
   );
   const dispatch = dispatcher({
-    agents: executions.agents,
-    tasks: executions.tasks,
-    leaving,
-    runtimes,
-    node,
-    metrics,
-    invoke,
-    journal,
-    topics,
-    policy,
-    audit,
-    credentials: secrets.credentials,
-    gateway: secrets.gateway,
-    sessions,
-    memory,
+    ...{ runtimes, node, metrics, invoke, journal, leaving, policy, audit },
+    ...{ agents: executions.agents, tasks: executions.tasks, topics, sessions, memory },
+    ...{ credentials: secrets.credentials, gateway: secrets.gateway },
   });
   const work = opened.use(new Work({ sql, journal, clock, log, dispatch, guard: oversight.guard }));
   const line = new Line({
@@ -267,9 +206,8 @@ export async function openDaemon({
         (stop) => executions.run(stop),
         (stop) => images.run(stop),
         (stop) => metrics.run(stop),
-        (stop) => publishFacts({ topics, journal, clock, log }, stop),
         (stop) => leaving.run(work, stop),
-        (stop) => sessions.run(stop),
+        (stop) => conversations.run(stop),
         (stop) => line.run(stop),
       ),
     reload: () => oversight.reload(),

@@ -11,6 +11,6 @@ export {
   listSessions,
 } from "./handlers.ts";
 export { type SessionSettings, sessionSettings, sessionSettingsOf } from "./session-settings.ts";
-export { Sessions } from "./sessions.ts";
+export { Sessions, type SessionsOptions } from "./sessions.ts";
 export { schema } from "./store.ts";
 export type { Who } from "./who.ts";
