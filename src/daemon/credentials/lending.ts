@@ -1,4 +1,4 @@
-import { mkdir, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 import type { AgentSpec, LentCredential } from "../../../gen/edge/v1/agents_pb.ts";
 import { AuditKind } from "../../../gen/edge/v1/audit_pb.ts";
@@ -59,7 +59,7 @@ export class Lending implements Provider {
 
   prepare({ id: cell, agent, spec, commandId }: CellAsk, folder: string): Promise<Provision> {
     return this.#alone(async () => {
-      await mkdir(join(folder, "secrets"), { recursive: true }); // What a mount, or nothing, is seen at.
+      await makeLentFolder(join(folder, "secrets")); // What is mounted upon, or empty.
       const lent = lentOf(spec);
       if (lent.length === 0) return { mounts: [], env: {} };
       const own = await this.folder();
