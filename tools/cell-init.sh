@@ -10,11 +10,12 @@ flags="-Os -static -nostdlib -ffreestanding -fno-stack-protector -fno-asynchrono
 compile() {
   # shellcheck disable=SC2086
   $2 $flags $3 -o "$drafts/$1" init.c
-  ${2%gcc*}strip -R .comment -R .eh_frame "$drafts/$1"
+  "${2%gcc*}strip" -R .comment -R .eh_frame "$drafts/$1"
 }
 compile x64 "${CC_X64:-x86_64-linux-gnu-gcc}" -fcf-protection=none
 compile arm64 "${CC_ARM64:-aarch64-linux-gnu-gcc}" -mno-outline-atomics
 {
+  # shellcheck disable=SC2016
   echo '/** init.c, compiled for each machine by tools/cell-init.sh, which made this file. Keys are those of `process.arch`. */'
   echo 'export const programs: Readonly<Record<string, string>> = {'
   for machine in arm64 x64; do

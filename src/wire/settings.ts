@@ -24,8 +24,13 @@ export const settingSections = [
   "netmon",
   "netmon.socket",
   "policy",
+  "tasks",
+  "egress",
   "credentials",
   "llm_providers",
+  "session",
+  "memory",
+  "topics",
   "cli",
   "log",
 ] as const;

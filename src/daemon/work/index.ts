@@ -5,6 +5,6 @@
  */
 export type { Ask, Handler, Table } from "./ask.ts";
 export type { Dispatch } from "./carry-out.ts";
-export type { Guard, Verdict } from "./guard.ts";
-export { callerOf, schema } from "./store.ts";
+export type { Guard } from "./guard.ts";
+export { schema } from "./store.ts";
 export { Work } from "./work.ts";

@@ -4,7 +4,8 @@ import { create } from "@bufbuild/protobuf";
 import { AgentScheduleSchema, MissedRuns } from "../../../gen/edge/v1/agents_pb.ts";
 import { dueRuns, nextRun, scheduleViolations } from "../../../src/daemon/agents/schedule.ts";
 
-const hourly = (missed: MissedRuns = MissedRuns.SKIP) => create(AgentScheduleSchema, { cron: "0 * * * *", missed });
+const hourly = (missed: MissedRuns = MissedRuns.SKIP) =>
+  create(AgentScheduleSchema, { cron: "0 * * * *", missed });
 const at = (text: string) => Date.parse(`2026-11-21T${text}Z`);
 const texts = (times: readonly number[]) => times.map((time) => new Date(time).toISOString().slice(11, 19));
 

@@ -6,11 +6,12 @@ import { type AgentSpecSchema, Agents } from "../../../gen/edge/v1/agents_pb.ts"
 import { TaskState, Tasks } from "../../../gen/edge/v1/tasks_pb.ts";
 import { Topics } from "../../../gen/edge/v1/topics_pb.ts";
 import { buildExamplesImage, examplesImage } from "../../../tools/examples-image.ts";
-import { sharedEngine } from "../../fixtures/engine.ts";
+import { startEngine } from "../../fixtures/engine.ts";
 import { until } from "../../journeys/until.ts";
 import { makeWorld } from "../../journeys/world.ts";
 
-const engine = await sharedEngine();
+/** Its own, since a daemon that is killed leaves cells. */
+const engine = await startEngine({ name: "broker" });
 const world = await makeWorld({
   engine,
   env: {
