@@ -8,7 +8,7 @@ import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import pino from "pino";
 import type { Cell } from "../src/daemon/sandbox/index.ts";
-import { askFor, openRoom } from "../test/daemon/sandbox/room.ts";
+import { askAhead, openRoom } from "../test/daemon/sandbox/room.ts";
 import { type Engine, startEngine } from "../test/fixtures/engine.ts";
 import { busyboxImage } from "../test/fixtures/images.ts";
 import { type Figure, figure, median, quantile, type Section } from "./figures.ts";
@@ -27,7 +27,7 @@ export async function measure(): Promise<Section> {
   const { sandboxes } = room;
   const signal = AbortSignal.timeout(900_000);
   const start = async () =>
-    await sandboxes.start(await askFor(room.engine, { image, entrypoint: program }), signal);
+    await sandboxes.start(await askAhead(room.engine, { image, entrypoint: program }), signal);
 
   const cold: Record<"ours" | "run" | "plain", number[]> = { ours: [], run: [], plain: [] };
   const warm: Record<"ours" | "plain", number[]> = { ours: [], plain: [] };

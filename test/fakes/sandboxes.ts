@@ -4,20 +4,29 @@ import { timestampNow } from "@bufbuild/protobuf/wkt";
 import { type LogLine, LogLineSchema, LogStream } from "../../gen/edge/v1/runtimes_pb.ts";
 import { failure } from "../../src/base/failure.ts";
 import { aborted } from "../../src/base/tasks.ts";
-import type { Cell, CellAsk, CellEnd, CellLog, FoundCell } from "../../src/daemon/sandbox/index.ts";
+import {
+  type Cell,
+  type CellAsk,
+  type CellEnd,
+  type CellLog,
+  type FoundCell,
+  noInputCode,
+  noInputLine,
+} from "../../src/daemon/sandbox/index.ts";
 import type { CellHost } from "../../src/daemon/tasks/cell-host.ts";
 
 interface FakeCell extends FoundCell {
   ask: CellAsk;
-  program: ChildProcess;
+  /** From the beginning in a cell that is made ahead, in others from their input on. */
+  program?: ChildProcess;
   output: Buffer[];
   lines: LogLine[];
   end: Promise<number>;
-  exitCode?: number;
+  finish(exitCode: number): void;
 }
 
 /**
- * Cells that are plain processes of this machine, without any confinement: they run the same commands, wait for their input, obey the
+ * Cells that are plain processes of this machine, without any confinement: they run the same commands when real ones do, obey the
  * same signals, and outlive a life of the daemon. `test/daemon/tasks/tasks.suite.ts` runs on them and on real cells.
  */
 export class FakeSandboxes implements CellHost, AsyncDisposable {
@@ -32,39 +41,23 @@ export class FakeSandboxes implements CellHost, AsyncDisposable {
     this.#mustBeThere();
     await Promise.race([this.startsWhen, aborted(signal)]);
     signal.throwIfAborted();
-    const { id, agent, version, commandId, spec } = ask;
-    const [command = "true", ...args] = spec.command;
-    const env = Object.fromEntries(spec.env.map(({ name, value }) => [name, value]));
-    const program = spawn(command, args, { env: { PATH: process.env.PATH ?? "", ...env }, detached: true });
-    program.stdin.on("error", () => {}); // It need not read.
-    const output: Buffer[] = [];
-    const lines: LogLine[] = [];
-    for (const [stream, name] of [
-      ["stdout", LogStream.STDOUT],
-      ["stderr", LogStream.STDERR],
-    ] as const) {
-      program[stream].on("data", (piece: Buffer) => {
-        if (stream === "stdout") output.push(piece);
-        for (const text of piece.toString().replace(/\n$/, "").split("\n")) {
-          lines.push(create(LogLineSchema, { stream: name, text, at: timestampNow() }));
-        }
-      });
-    }
-    const end = new Promise<number>((resolve) => {
-      program.on("close", (code, name) => resolve(code ?? (name === "SIGKILL" ? 137 : 143)));
-    });
+    const { id, agent, version, commandId } = ask;
+    const { promise: end, resolve: finish } = Promise.withResolvers<number>();
     const cell: FakeCell = {
-      ...{ id, agent, version, commandId, ask, program, output, lines, end },
+      ...{ id, agent, version, commandId, ask, output: [], lines: [], end, finish },
       ...{ containerId: `fake-${++this.#made}`, isRunning: true },
     };
-    void end.then((code) => Object.assign(cell, { exitCode: code, isRunning: false }));
+    void end.then(() => Object.assign(cell, { isRunning: false }));
     this.cells.set(id, cell);
+    if (commandId === "") run(cell);
     return { id, agent, version, containerId: cell.containerId };
   }
 
   async give({ id }: Cell, input: Uint8Array): Promise<void> {
     this.#mustBeThere();
-    this.#known(id).program.stdin?.end(input);
+    const cell = this.#known(id);
+    if (!cell.isRunning) throw failure("unavailable", "it has ended");
+    (cell.program ?? run(cell)).stdin?.end(input);
   }
 
   async ended({ id }: Cell, signal: AbortSignal): Promise<CellEnd> {
@@ -131,7 +124,41 @@ export class FakeSandboxes implements CellHost, AsyncDisposable {
   }
 }
 
-function signalGroup({ program }: FakeCell, name: NodeJS.Signals): void {
+/** Starts its program, which sees folders of the node where they are. */
+function run(cell: FakeCell): ChildProcess {
+  const { command: words, env: added, mounts } = cell.ask.spec;
+  const [command = "true", ...args] = words.map((word) =>
+    mounts.reduce((all, { path, nodePath }) => all.replaceAll(path, nodePath), word),
+  );
+  const env = Object.fromEntries(added.map(({ name, value }) => [name, value]));
+  const program = spawn(command, args, { env: { PATH: process.env.PATH ?? "", ...env }, detached: true });
+  program.stdin.on("error", () => {}); // It need not read.
+  for (const [stream, name] of [
+    ["stdout", LogStream.STDOUT],
+    ["stderr", LogStream.STDERR],
+  ] as const) {
+    program[stream].on("data", (piece: Buffer) => {
+      if (stream === "stdout") cell.output.push(piece);
+      for (const text of piece.toString().replace(/\n$/, "").split("\n")) say(cell, name, text);
+    });
+  }
+  program.on("close", (code, name) => cell.finish(code ?? (name === "SIGKILL" ? 137 : 143)));
+  cell.program = program;
+  return program;
+}
+
+function say({ lines }: FakeCell, stream: LogStream, text: string): void {
+  lines.push(create(LogLineSchema, { stream, text, at: timestampNow() }));
+}
+
+/** Signals all of its processes; a cell without any ends. */
+function signalGroup(cell: FakeCell, name: NodeJS.Signals): void {
+  const { program, finish } = cell;
+  if (!program) {
+    say(cell, LogStream.STDERR, noInputLine);
+    finish(noInputCode);
+    return;
+  }
   try {
     if (program.pid !== undefined) process.kill(-program.pid, name);
   } catch {

@@ -15,7 +15,7 @@ export interface CellAsk extends CellIdentity {
   spec: AgentSpec;
   /** The engine's content id of the image. */
   imageId: string;
-  /** The command that it is made for; empty for one that is made ahead. */
+  /** The command that it is made for; empty for one that is made ahead, whose program starts before there is an input for it. */
   commandId: string;
 }
 

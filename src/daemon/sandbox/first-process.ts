@@ -12,9 +12,12 @@ export function firstProcess(machine: string = process.arch): Buffer {
 /** How many bytes a secret between us and the first process of one cell has. */
 export const secretBytes = 8;
 
-/** What the first process waits for before it starts the program, which never learns the secret. */
-export function opening(secret: Uint8Array): Buffer {
-  return Buffer.concat([Buffer.from("cell"), secret]);
+/**
+ * What the first process is told before anything else: when it starts the program, which never learns the secret.
+ * @param isAhead at once. Otherwise with its input: it never runs when that does not come whole.
+ */
+export function opening(secret: Uint8Array, { isAhead }: { isAhead: boolean }): Buffer {
+  return Buffer.concat([Buffer.from(isAhead ? "warm" : "cold"), secret]);
 }
 
 /** A task's input, as the first process takes it: nothing of it counts before all of it has come. */

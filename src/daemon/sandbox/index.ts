@@ -1,6 +1,6 @@
 /**
- * Cells: the containers of agents, each confined by the same one function, started with its program waiting for the input of one
- * task, and removed after it. What a cell is for is decided elsewhere; what it may is decided here, and is never less than asked.
+ * Cells: the containers of agents, each confined by the same one function, started, given the input of one task, and removed
+ * after it. What a cell is for is decided elsewhere; what it may is decided here, and is never less than asked.
  */
 export type {
   Cell,

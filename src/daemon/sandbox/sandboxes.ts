@@ -108,7 +108,7 @@ export class Sandboxes implements AsyncDisposable {
   }
 
   /**
-   * Makes a cell and starts it; its program waits for its input. Of one that could not be made nothing is left.
+   * Makes a cell and starts it; its program, only if it is made ahead. Of one that could not be made nothing is left.
    * @throws {Failure} unsupported: this node cannot confine it so. denied: a folder of the node that no agent may see. not_found: the
    * engine does not have its image. invalid, unavailable, exhausted.
    */

@@ -115,7 +115,7 @@ async function networkFor(
 
 async function run(
   { engine, instanceId, log, taskOf, leftBehind }: Hands,
-  { id, agent, version, spec }: CellAsk,
+  { id, agent, version, spec, commandId }: CellAsk,
   { options, network }: { options: Docker.ContainerCreateOptions; network: CellNetwork | undefined },
   undo: Undo,
   signal: AbortSignal,
@@ -135,7 +135,8 @@ async function run(
     ? (stream: string, line: string) =>
         log.debug({ agent, task: taskOf?.(id) ?? "", cell: id, stream, line }, "an agent's program wrote")
     : undefined;
-  const streams = await attach(engine, containerId, { ioBytes, onLine }, signal);
+  const isAhead = commandId === "";
+  const streams = await attach(engine, containerId, { ioBytes, onLine, isAhead }, signal);
   undo.add(() => streams.close());
   await engine.start(containerId, signal);
   const address = network?.onBridge?.address;

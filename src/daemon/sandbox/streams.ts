@@ -118,11 +118,11 @@ export class Streams {
   }
 }
 
-/** The standard streams of a container that is made and not started yet. */
+/** The standard streams of a container that is made and not started yet; its program starts at once if it is made ahead. */
 export async function attach(
   engine: Engine,
   containerId: string,
-  options: StreamsOptions,
+  { isAhead, ...options }: StreamsOptions & { isAhead: boolean },
   signal: AbortSignal,
 ): Promise<Streams> {
   const stream: unknown = await engine.call("attach to a cell", signal, (docker) =>
@@ -131,6 +131,6 @@ export async function attach(
       .attach({ stream: true, hijack: true, stdin: true, stdout: true, stderr: true }),
   );
   const streams = new Streams(stream as Duplex, options); // What `hijack` asks for.
-  await streams.write(opening(streams.secret));
+  await streams.write(opening(streams.secret, { isAhead }));
   return streams;
 }

@@ -2,7 +2,10 @@ import type { Cell, CellAsk, CellEnd, CellLog, FoundCell } from "../sandbox/inde
 
 /** Where cells are made and end: what this room asks of the sandbox. */
 export interface CellHost {
-  /** Makes a cell; its program runs, and waits for its input. Of one that could not be made, nothing is left. */
+  /**
+   * Makes a cell. The program of one that is made for a command does not run before it has its input; that of one that is made ahead
+   * runs, and waits for it. Of one that could not be made, nothing is left.
+   */
   start(ask: CellAsk, signal: AbortSignal): Promise<Cell>;
   /** Hands over all of the input, and its end. A program that ended before it read all of it is no failure. */
   give(cell: Cell, input: Uint8Array, signal: AbortSignal): Promise<void>;

@@ -12,7 +12,7 @@ import type { Provider } from "../../../src/daemon/sandbox/index.ts";
 import { type Engine, startEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { attackImage, calls } from "./attack-image.ts";
-import { askFor, openRoom, type Ran, type SpecInit } from "./room.ts";
+import { askAhead, askFor, openRoom, type Ran, type SpecInit } from "./room.ts";
 
 let engine: Engine;
 let folder: ReturnType<typeof tempFolder>;
@@ -138,7 +138,7 @@ test("attacks on the sandbox", { concurrency: true }, async (all) => {
     all.test("another cell's folder, secret, port, socket and processes", async () => {
       const listening = `perl -e '
         socket(S, 1, 1, 0); bind(S, pack("S a*", 1, "\\0cell")); listen(S, 1); sleep 60' & nc -l -p 9999 -e /bin/true & cat; cat`;
-      const ask = await askFor(room.engine, {
+      const ask = await askAhead(room.engine, {
         name: "victim",
         image,
         entrypoint: ["/bin/sh", "-c", listening],
@@ -161,7 +161,7 @@ test("attacks on the sandbox", { concurrency: true }, async (all) => {
     all.test("a bomb of processes, while others go on", async () => {
       const resources = { pids: 32, cpuMillis: 200 };
       const entrypoint = ["/bin/perl", "-e", "while (1) { fork }"];
-      const ask = await askFor(room.engine, { name: "bomb", image, entrypoint, resources });
+      const ask = await askAhead(room.engine, { name: "bomb", image, entrypoint, resources });
       const cell = await room.sandboxes.start(ask, room.signal);
       assert.equal((await attack("cat", {}, "fine")).text, "fine");
       const { Processes } = await engine.docker.getContainer(cell.containerId).top();

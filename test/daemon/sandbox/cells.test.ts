@@ -1,7 +1,7 @@
 /** Cells on a real engine of the test's own: their input, their end, and what becomes of them when daemon or engine die. */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
-import { readdir } from "node:fs/promises";
+import { chmod, mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, test } from "node:test";
 import { failure } from "../../../src/base/failure.ts";
@@ -10,7 +10,7 @@ import { startEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { busyboxImage } from "../../fixtures/images.ts";
 import { until } from "../../journeys/until.ts";
-import { askFor, openRoom } from "./room.ts";
+import { askAhead, askFor, openRoom } from "./room.ts";
 
 await using opened = new AsyncDisposableStack();
 const engine = opened.use(await startEngine({ name: "cells" }));
@@ -63,7 +63,7 @@ test("cells", { concurrency: true }, async (all) => {
           [127, "orchestrator: nothing is not there to be run"],
         );
         const stopped = async (script: string) => {
-          const cell = await room.sandboxes.start(await askFor(room.engine, sh(script)), signal);
+          const cell = await room.sandboxes.start(await askAhead(room.engine, sh(script)), signal);
           await until("it is ready", async () => (await room.sandboxes.logs(cell, signal)).lines.length > 0);
           await room.sandboxes.stop(cell, 200, signal);
           const end = await room.sandboxes.ended(cell, signal);
@@ -146,12 +146,43 @@ test("cells", { concurrency: true }, async (all) => {
     ),
 
     all.test(
+      "a program that reads nothing runs once, with its input, and never when that does not come; made ahead, it runs at once",
+      async () => {
+        using folder = tempFolder();
+        const counts = join(folder.path, "counts");
+        await mkdir(counts);
+        await chmod(counts, 0o777); // The program has a user of its own.
+        const ran = () => readFile(join(counts, "ran"), "utf8").catch(() => "");
+        const mounts = [{ nodePath: counts, path: "/counts", writable: true }];
+        const blind = (name: string) => ({ ...sh(`echo ${name} >> /counts/ran`), mounts });
+        const first = openRoom(folder.path, engine);
+        const start = async (name: string, ask = askFor) =>
+          await first.sandboxes.start(await ask(first.engine, blind(name)), signal);
+        const [given, stopped, left] = [await start("given"), await start("stopped"), await start("left")];
+        const ahead = await start("ahead", askAhead);
+        await until("the one made ahead has run", async () => (await ran()) !== "");
+        const { Processes } = await engine.docker.getContainer(given.containerId).top();
+        assert.deepEqual([Processes.length, await ran()], [1, "ahead\n"]);
+
+        await first.sandboxes.stop(stopped, 60_000, signal);
+        assert.equal((await first.sandboxes.ended(stopped, signal)).exitCode, 125);
+        await first.sandboxes.give(given, Buffer.from("unread\n"), signal);
+        assert.equal((await first.sandboxes.ended(given, signal)).exitCode, 0);
+        await first[Symbol.asyncDispose]();
+        await using next = openRoom(folder.path, engine, { instanceId: first.instanceId });
+        assert.equal((await next.sandboxes.ended(left, signal)).exitCode, 125);
+        assert.equal(await ran(), "ahead\ngiven\n");
+        for (const cell of [given, stopped, left, ahead]) await next.sandboxes.remove(cell, signal);
+      },
+    ),
+
+    all.test(
       "a daemon that dies: a program that waits never has an input that nobody gave, one that runs goes on",
       async () => {
         using folder = tempFolder();
         const first = openRoom(folder.path, engine);
         const start = async (script: string) =>
-          await first.sandboxes.start(await askFor(first.engine, sh(script)), signal);
+          await first.sandboxes.start(await askAhead(first.engine, sh(script)), signal);
         const [waiting, running] = [await start("cat; echo ran"), await start("cat; sleep 1; echo ran")];
         await first.sandboxes.give(running, Buffer.from("input\n"), signal);
         await first[Symbol.asyncDispose]();
@@ -176,7 +207,7 @@ test("an engine that dies: the same, and its daemon waits for it", async () => {
   using folder = tempFolder();
   await using room = openRoom(folder.path, engine);
   const start = async (script: string) =>
-    await room.sandboxes.start(await askFor(room.engine, sh(script)), signal);
+    await room.sandboxes.start(await askAhead(room.engine, sh(script)), signal);
   const [waiting, running] = [await start("cat; echo ran"), await start("cat; sleep 2; echo ran")];
   await room.sandboxes.give(running, Buffer.from("input\n"), signal);
   await until("it has its input", async () => (await room.sandboxes.logs(running, signal)).lines.length > 0);

@@ -72,6 +72,11 @@ export interface Ran {
   text: string;
 }
 
+/** Asks for a cell that is made ahead: its program starts before its input comes. */
+export async function askAhead(engine: Engine, init: SpecInit): Promise<CellAsk> {
+  return { ...(await askFor(engine, init)), commandId: "" };
+}
+
 /** Asks for a cell of an agent whose image the engine has. */
 export async function askFor(engine: Engine, init: SpecInit): Promise<CellAsk> {
   const spec = create(AgentSpecSchema, { name: "poet", ...init });

@@ -10,8 +10,10 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { newId } from "../../../src/base/ids.ts";
 import { openLog } from "../../../src/base/log.ts";
 import { Sql } from "../../../src/base/sql.ts";
+import { aborted } from "../../../src/base/tasks.ts";
 import { Agents, type AgentsOptions, agentsSchema } from "../../../src/daemon/agents/index.ts";
 import { Journal, schema as journalSchema } from "../../../src/daemon/journal/index.ts";
+import type { CellHost } from "../../../src/daemon/tasks/cell-host.ts";
 import { Tasks, tasksSchema } from "../../../src/daemon/tasks/index.ts";
 import type { TasksOptions } from "../../../src/daemon/tasks/room.ts";
 import type { Ask } from "../../../src/daemon/work/index.ts";
@@ -130,4 +132,23 @@ const stateNames = Object.fromEntries(Object.entries(TaskState).map(([name, stat
 /** A state as a word. */
 export function stateName(state: TaskState): string {
   return stateNames[state] ?? String(state);
+}
+
+/** Cells that are made, and of which the daemon that asked never hears: it dies in between. */
+export function silentOnceMade(cells: CellHost, made: () => void): CellHost {
+  return {
+    start: async (cell, signal) => {
+      await cells.start(cell, signal);
+      made();
+      await aborted(signal);
+      throw signal.reason;
+    },
+    give: (...all) => cells.give(...all),
+    ended: (...all) => cells.ended(...all),
+    stop: (...all) => cells.stop(...all),
+    remove: (...all) => cells.remove(...all),
+    logs: (...all) => cells.logs(...all),
+    found: (signal) => cells.found(signal),
+    list: (signal) => cells.list(signal),
+  };
 }

@@ -1,5 +1,7 @@
 /** What the rooms of agents and tasks promise, on real cells and on those of the fake. */
 import assert from "node:assert/strict";
+import { chmodSync, readFileSync } from "node:fs";
+import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
@@ -13,7 +15,7 @@ import {
 } from "../../../gen/edge/v1/tasks_pb.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { until } from "../../journeys/until.ts";
-import { ask, type Life, type LifeOptions, live, type Place } from "./life.ts";
+import { ask, type Life, type LifeOptions, live, type Place, silentOnceMade } from "./life.ts";
 
 /** Answers what it is given. */
 const echo = "cat";
@@ -161,6 +163,24 @@ export async function tasksSuite(t: TestContext, place: Place): Promise<void> {
     assert.equal(task.attempts, 1);
     assert.ok(Number(task.usage?.runMs) >= 400, "its time counts on");
   });
+
+  const made = Promise.withResolvers<void>();
+  await story(
+    "a program that reads nothing runs once, though the daemon dies when its container is there",
+    async (life, again) => {
+      using counts = tempFolder();
+      chmodSync(counts.path, 0o777); // The program has a user of its own.
+      const mounts = [{ nodePath: counts.path, path: "/counts", writable: true }];
+      await life.deploy("blind", "echo ran >> /counts/runs", { mounts });
+      const id = await life.submit("blind");
+      await made.promise;
+      assert.equal(life.state(id), "STARTING");
+      const next = await again({});
+      assert.equal(await final(next, id), "SUCCEEDED");
+      assert.equal(readFileSync(join(counts.path, "runs"), "utf8"), "ran\n");
+    },
+    { cells: silentOnceMade(place.cells, made.resolve) },
+  );
 
   await story("a program that ended in time while the daemon was away is not late", async (life, again) => {
     await life.deploy("prompt", "cat; sleep 0.2", { resources: { wallTimeMs: 600 } });

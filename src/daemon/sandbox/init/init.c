@@ -3,12 +3,13 @@
  *
  *   init FOLDERS PROGRAM [ARGUMENT...]
  *
- * Its standard input begins with "cell" and 8 bytes that the program never learns. Then it starts the program, with a pipe as its
- * standard input, and itself reads the input of one task: 4 bytes of length (little-endian), and that many bytes. Only when all of
- * it has come does the program get it, and then its end. When whoever gives it goes away before that, be it the daemon or the
- * engine, the program never sees an end that nobody meant: all ends, with exit code 125. So it does at TTIN, if something of the
- * input is still to come. TERM and its like it hands on to every process of the cell; at PWR it kills them. It buries orphans, and
- * ends with the program's exit code, or 128 and the signal that ended it. The program cannot trace it.
+ * Its standard input begins with "cold" or "warm" and 8 bytes that the program never learns. Then comes the input of one task: 4
+ * bytes of length (little-endian), and that many bytes. Only when all of it has come does the program get it, through a pipe as its
+ * standard input, and then its end. A cold cell's program is started only then, a warm one's before. When whoever gives the input
+ * goes away earlier, be it the daemon or the engine, all ends with exit code 125: a cold program never ran, and a warm one never sees
+ * an end that nobody meant. So it does at TTIN, if something of the input is still to come, and at TERM and PWR while there is no
+ * program. TERM and its like it hands on to every process of the cell; at PWR it kills them. It buries orphans, and ends with the
+ * program's exit code, or 128 and the signal that ended it. The program cannot trace it.
  *
  * In the end it says on standard error what the kernel counted, in lines that begin with "orchestrator-end" and the 8 bytes: nobody
  * else could, when the cell is gone. FOLDERS is a list, with colons, of file systems in memory: which of them are full is said, too.
@@ -53,7 +54,7 @@ __asm__(".globl _start\n_start: mov x0, sp\n bl begin\n");
 
 #define CALL(n, a, b, c, d) call(n, (word)(a), (word)(b), (word)(c), (word)(d), 0, 0)
 
-enum { EINTR = 4, EAGAIN = 11, EACCES = 13, IN = 1, OUT = 4, SIG_KILL = 9, SIG_PIPE = 13, SIG_CHLD = 17, SIG_TTIN = 21, SIG_PWR = 30, CANNOT_RUN = 126, NO_PROGRAM = 127, NO_INPUT = 125 };
+enum { EINTR = 4, EAGAIN = 11, EACCES = 13, IN = 1, OUT = 4, SIG_KILL = 9, SIG_PIPE = 13, SIG_TERM = 15, SIG_CHLD = 17, SIG_TTIN = 21, SIG_PWR = 30, CANNOT_RUN = 126, NO_PROGRAM = 127, NO_INPUT = 125 };
 
 struct watched { int fd; short wanted, got; };
 
@@ -93,6 +94,25 @@ static void become(char **program, char **env) {
 failed:
   say("orchestrator: ", name, length(name), error == -2 ? " is not there to be run\n" : " cannot be run\n");
   quit(error == -2 ? NO_PROGRAM : CANNOT_RUN);
+}
+
+/* Starts the program, with a pipe as its standard input. */
+static long start(char **program, char **env, const int *pipe) {
+  word none = 0;
+  long pid = CALL(CLONE, SIG_CHLD, 0, 0, 0);
+  if (pid < 0) quit(CANNOT_RUN);
+  if (pid == 0) {
+    CALL(DUP3, pipe[0], 0, 0, 0);
+    CALL(SIGPROCMASK, 2, &none, 0, 8);
+    become(program, env);
+  }
+  CALL(CLOSE, pipe[0], 0, 0, 0);
+  return pid;
+}
+
+static int begins(const unsigned char *text, const char *with) {
+  for (word i = 0; with[i]; i++) if (text[i] != with[i]) return 0;
+  return 1;
 }
 
 /* How lines of the end begin. */
@@ -157,7 +177,7 @@ static void bury(long program, const struct end *end, const char *folders) {
 __attribute__((used, noreturn)) void begin(word *stack) {
   word count = stack[0];
   char **arguments = (char **)(stack + 1), **env = arguments + count + 1;
-  word all = ~0UL, none = 0;
+  word all = ~0UL;
   CALL(PRCTL, 4 /* PR_SET_DUMPABLE */, 0, 0, 0);
   CALL(SIGPROCMASK, 0, &all, 0, 8);
   while (count < 3) CALL(PAUSE_POLL, 0, 0, 0, 0);
@@ -169,19 +189,13 @@ __attribute__((used, noreturn)) void begin(word *stack) {
     if (n > 0) have += n;
     else if (n != -EINTR) quitWithoutInput();
   }
-  if (opening[0] != 'c' || opening[1] != 'e' || opening[2] != 'l' || opening[3] != 'l') quitWithoutInput();
+  int isWarm = begins(opening, "warm");
+  if (!isWarm && !begins(opening, "cold")) quitWithoutInput();
   writeEnd(&end, opening + 4);
 
   int ends[2];
   if (CALL(PIPE2, ends, 02000000 /* O_CLOEXEC */, 0, 0) < 0) quit(CANNOT_RUN);
-  long program = CALL(CLONE, SIG_CHLD, 0, 0, 0);
-  if (program < 0) quit(CANNOT_RUN);
-  if (program == 0) {
-    CALL(DUP3, ends[0], 0, 0, 0);
-    CALL(SIGPROCMASK, 2, &none, 0, 8);
-    become(arguments + 2, env);
-  }
-  CALL(CLOSE, ends[0], 0, 0, 0);
+  long program = isWarm ? start(arguments + 2, env, ends) : 0;
   CALL(FCNTL, ends[1], 4 /* F_SETFL */, 04000 /* O_NONBLOCK */, 0);
   int signals = CALL(SIGNALFD, -1, &all, 8, 02004000 /* SFD_CLOEXEC | SFD_NONBLOCK */);
 
@@ -194,6 +208,7 @@ __attribute__((used, noreturn)) void begin(word *stack) {
     while (CALL(READ, signals, signal, sizeof signal, 0) == sizeof signal) {
       if (signal[0] == SIG_CHLD) bury(program, &end, arguments[1]);
       else if (signal[0] == SIG_TTIN) { if (at < GIVING) quitWithoutInput(); }
+      else if (!program) { if (signal[0] == SIG_TERM || signal[0] == SIG_PWR) quitWithoutInput(); }
       else if (signal[0] != SIG_PIPE) CALL(KILL, -1, signal[0] == SIG_PWR ? SIG_KILL : signal[0], 0, 0);
     }
     if (!watched[1].got) continue;
@@ -216,6 +231,8 @@ __attribute__((used, noreturn)) void begin(word *stack) {
       at = BODY;
     }
     if (n <= 0) quitWithoutInput();
-    if (at == BODY && have == size) at = GIVING;
+    if (at < BODY || have < size) continue;
+    if (!program) program = start(arguments + 2, env, ends);
+    at = GIVING;
   }
 }
