@@ -149,7 +149,8 @@ export type AgentSpec = Message<"edge.v1.AgentSpec"> & {
   schedule?: AgentSchedule | undefined;
 
   /**
-   * Containers that are kept started, each waiting for the input of one task on its standard input. 0 means none.
+   * Containers that are kept started, each waiting for the input of one task on its standard input. 0 means none. What its program does
+   * before it reads its input is then done for every container, not for every task. Otherwise it starts when all of its input is there.
    *
    * @generated from field: uint32 warm = 18;
    */

@@ -61,7 +61,7 @@ export type GetSelfResponse = Message<"edge.v1.GetSelfResponse"> & {
   agentVersion: number;
 
   /**
-   * Its task; unset while it waits for one.
+   * Its task; unset while its container, which is kept warm, waits for one.
    *
    * @generated from field: edge.v1.Task task = 3;
    */
@@ -805,14 +805,14 @@ export const ReleaseLockResponseSchema: GenMessage<ReleaseLockResponse> = /*@__P
 
 /**
  * What a task may ask of its node. Everything is judged by the node's policy and the agent's rights (DENIED), and bounded in size and rate
- * (EXHAUSTED). A container may start before its task is there, and one that is kept warm always does: what its program asks then waits
- * until it is, but for GetSelf.
+ * (EXHAUSTED). The program of a container that is kept warm runs before its task is there: what it asks then waits until it is, but for
+ * GetSelf.
  *
  * @generated from service edge.v1.Broker
  */
 export const Broker: GenService<{
   /**
-   * Who the caller is. A container that waits for its task has none yet: one that must know it reads its input first.
+   * Who the caller is. A container that is kept warm has no task yet: a program that must know it reads its input first.
    *
    * @generated from rpc edge.v1.Broker.GetSelf
    */
