@@ -1,7 +1,7 @@
 /**
  * A daemon that is killed while tasks wait, start, run and are cancelled. Each task's program writes its id to a file of the node as
- * soon as it has its input, and again before it ends: by this it is known how often it ran. Seed and round decide what is asked and
- * when the daemon dies.
+ * soon as it has its input, and again before it ends: by this it is known how often it ran. Those of one agent read no input, and are
+ * only counted. Seed and round decide what is asked and when the daemon dies.
  */
 import assert from "node:assert/strict";
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -30,6 +30,7 @@ const agents = [
   { name: "cold", script: counting("0.1"), concurrency: 3, warm: 0 },
   { name: "warm", script: counting("0.05"), concurrency: 3, warm: 2 },
   { name: "slow", script: counting("0.7"), concurrency: 2, warm: 0 },
+  { name: "blind", script: "echo ran >> /counts/blind; sleep 0.1", concurrency: 2, warm: 0 },
 ];
 
 /** One round, as it is told. */
@@ -92,6 +93,7 @@ export async function taskCrash(ground: CrashGround): Promise<CrashRound> {
     // One in three is cancelled, some time later.
     cancelAfterMs: chance.below(3) === 0 ? chance.next() * 500 : undefined,
   }));
+  const ranBefore = times(ground, "blind", "ran");
   ground.asked.push(...asked.map(({ id }) => id));
   const before = Promise.all(asked.map((one) => submit(world, one)));
   await sleep(killedAfterMs);
@@ -117,6 +119,7 @@ export async function taskCrash(ground: CrashGround): Promise<CrashRound> {
   );
   await until("only cells that wait are left", () => onlyWaitingLeft(world), settleMs);
   for (const task of tasks) mustBeRight(ground, task);
+  mustHaveRunOnce(tasks, times(ground, "blind", "ran") - ranBefore);
   const ends: Record<string, number> = {};
   for (const { state, reason } of tasks) {
     const name = state === TaskState.FAILED ? `failed (${reason})` : wordOf(state);
@@ -181,20 +184,29 @@ async function cancel(world: World, id: string, chance: Chance): Promise<void> {
   await world.local(Tasks).cancelTask({ id });
 }
 
-function mustBeRight({ counts }: CrashGround, { id, state, reason, attempts }: Task): void {
-  const times = (file: string) => {
-    const path = join(counts, file);
-    return existsSync(path)
-      ? readFileSync(path, "utf8")
-          .split("\n")
-          .filter((line) => line === id).length
-      : 0;
-  };
-  const [begun, ended] = [times("begun"), times("ended")];
+/** How often a line is in a file that programs write. */
+function times({ counts }: CrashGround, file: string, wanted: string): number {
+  const path = join(counts, file);
+  const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n") : [];
+  return lines.filter((line) => line === wanted).length;
+}
+
+function mustBeRight(ground: CrashGround, { id, agent, state, reason, attempts }: Task): void {
+  const isBlind = agent === "blind";
+  const [begun, ended] = isBlind ? [1, 1] : [times(ground, "begun", id), times(ground, "ended", id)];
   const told = `${id} is ${wordOf(state)} (${reason}), begun ${begun} times, ended ${ended} times, ${attempts} attempts`;
   assert.ok(begun <= 1, told);
   if (state === TaskState.SUCCEEDED) assert.deepEqual([begun, ended, attempts], [1, 1, 1], told);
   else assert.ok(state === TaskState.CANCELLED || /so it may have run/.test(reason), told);
+}
+
+/** A program that reads nothing ran once for each task that succeeded, and for none that had no attempt. */
+function mustHaveRunOnce(tasks: readonly Task[], ran: number): void {
+  const blind = tasks.filter(({ agent }) => agent === "blind");
+  const succeeded = blind.filter(({ state }) => state === TaskState.SUCCEEDED).length;
+  const attempted = blind.filter(({ attempts }) => attempts > 0).length;
+  const told = `${ran} runs of programs that read nothing, of ${attempted} tasks with an attempt`;
+  assert.ok(succeeded <= ran && ran <= attempted, `${told}, ${succeeded} of which succeeded`);
 }
 
 async function onlyWaitingLeft(world: World): Promise<boolean> {
