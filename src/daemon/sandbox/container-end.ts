@@ -18,22 +18,26 @@ export interface ContainerEnd {
  * Waits until a container does not run; for as long as the signal lets it for an engine that is away.
  * @param isOrphan whether nobody can give it input any more, as after the death of an engine, which leaves its standard input open:
  * should it still wait for it, it is told so, and ends.
+ * @param isTold whether the first process has told already if memory ran out: of a success the engine then has no more to say.
  */
 export async function endedContainer(
   engine: Engine,
   containerId: string,
-  { clock, isOrphan = false }: { clock: Clock; isOrphan?: boolean },
+  { clock, isOrphan = false, isTold = false }: { clock: Clock; isOrphan?: boolean; isTold?: boolean },
   signal: AbortSignal,
 ): Promise<ContainerEnd> {
   for (;;) {
     try {
       if (isOrphan) await signalContainer(engine, containerId, "SIGTTIN", signal);
-      await engine.call(
+      const { StatusCode } = await engine.call(
         "wait for the end of a cell",
         signal,
-        (docker, abortSignal) => docker.getContainer(containerId).wait({ abortSignal }),
+        // The library's type is `any`.
+        (docker, abortSignal): Promise<{ StatusCode: number }> =>
+          docker.getContainer(containerId).wait({ abortSignal }),
         waitMs,
       );
+      if (isTold && StatusCode === 0) return { exitCode: StatusCode, outOfMemory: false };
       const found = await engine.container(containerId, signal);
       return { exitCode: found?.exitCode, outOfMemory: found?.outOfMemory ?? false };
     } catch (thrown) {

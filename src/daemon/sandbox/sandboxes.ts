@@ -146,7 +146,7 @@ export class Sandboxes implements AsyncDisposable {
     if (live) await before(live.streams.ended, signal);
     // The first process spoke last: all that was written before has come.
     const isWhole = live?.streams.isWhole === true;
-    const how = { clock: this.#clock, isOrphan: !isWhole };
+    const how = { clock: this.#clock, isOrphan: !isWhole, isTold: isWhole };
     const end = await endedContainer(engine, cell.containerId, how, signal);
     if (live && isWhole) return endOf(end, live.streams.counted, live.streams);
     const ioBytes = live?.ioBytes ?? mostIoBytes;

@@ -8,7 +8,10 @@ import { insist } from "./insist.ts";
 import { start } from "./make-cell.ts";
 import { type Idle, isSame, oldestMs, planPool } from "./pool-plan.ts";
 
-export type PoolTools = Pick<AttemptTools, "cells" | "clock" | "log" | "random" | "admit" | "bringImage">;
+export type PoolTools = Pick<
+  AttemptTools,
+  "cells" | "clock" | "log" | "random" | "admit" | "bringImage" | "signal"
+>;
 
 /** What the pool is told of others. */
 interface Surroundings {
@@ -26,6 +29,8 @@ interface Waiting extends Idle {
 
 /** Cells made at once: tasks that need one made for them come first. */
 const fillsAtOnce = 2;
+/** A task is rarely alone: for so long after the first of them the engine is theirs, and nothing is made ahead, in milliseconds. */
+const restMs = 100;
 /** Between tries for an agent whose cells end by themselves or cannot be made, in milliseconds: twice as long each time. */
 const pauseMs = { first: 1_000, most: 300_000 };
 
@@ -37,6 +42,7 @@ export class Pool {
   readonly #around: Surroundings;
   readonly #waiting = new Map<string, Waiting>();
   readonly #making = new Map<string, Deployed>();
+  #rests = false;
   /** What is wrong with an agent's cells. */
   readonly #trouble = new Map<string, { failures: number; notBefore: number; problem: string }>();
   readonly #dropping = new Map<string, Promise<void>>();
@@ -50,6 +56,8 @@ export class Pool {
   claim(deployed: Deployed): Cell | undefined {
     const found = [...this.#waiting.values()].find(({ of }) => isSame(of, deployed));
     if (!found) return undefined;
+    // While cells are made one after the other, tasks come all the time: then it does not rest.
+    if (this.#making.size === 0 && !this.#rests) this.#rest();
     this.#release(found);
     this.#trouble.delete(deployed.name);
     return found.cell;
@@ -106,6 +114,18 @@ export class Pool {
     }
   }
 
+  #rest(): void {
+    const { clock, signal } = this.#tools;
+    this.#rests = true;
+    clock.sleep(restMs, signal).then(
+      () => {
+        this.#rests = false;
+        this.changes.notify();
+      },
+      () => {}, // The daemon stops.
+    );
+  }
+
   #fill(signal: AbortSignal): void {
     const { clock } = this.#tools;
     const now = clock.elapsed();
@@ -116,7 +136,7 @@ export class Pool {
       idle: [...this.#waiting.values()],
       filling,
       notBefore: new Map([...this.#trouble].map(([name, { notBefore }]) => [name, notBefore])),
-      atOnce: fillsAtOnce - this.#making.size,
+      atOnce: this.#rests ? 0 : fillsAtOnce - this.#making.size,
       room: this.#around.room(),
       now,
     });
