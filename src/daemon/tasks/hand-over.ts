@@ -34,5 +34,7 @@ export async function give(tools: AttemptTools, id: string, cell: Cell): Promise
     log.warn({ task: id, error }, "an input was not handed over completely");
     return;
   }
-  ledger.rememberGiven(id);
+  await insist(tools, "write a task", () => {
+    if (ledger.open.has(id)) ledger.note(id, { given: true });
+  });
 }

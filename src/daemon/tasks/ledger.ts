@@ -115,12 +115,6 @@ export class Ledger {
     this.changes.notify();
   }
 
-  /** Remembers that a task has its input. It costs no commit: it is on disk with the next change, and after a crash a cell's log tells. */
-  rememberGiven(id: string): void {
-    const task = this.#open.get(id);
-    if (task) this.#open.set(id, { ...task, given: true });
-  }
-
   #in(state: State, task: TaskRecord): TaskRecord {
     return { ...task, state, ...(isFinal(state) && { finishedAt: this.#options.now() }) };
   }
