@@ -113,6 +113,14 @@ test("when the kernel's notices end, netmon listens again; when it is asked to e
   assert.equal(execFileSync("ip", ["netns", "pids", on.network.name], { encoding: "utf8" }), "");
 });
 
+test("who listens to the kernel for netmon ends with it, also when it is killed", async () => {
+  await using on = await machine(hasty);
+  const monitors = () => on.pids("ip .*monitor");
+  await until("it listens", () => monitors().length === 1);
+  await on.netmon.kill9();
+  await until("nobody listens", () => monitors().length === 0);
+});
+
 test("its socket is for its owner and group, tells its health, and is one netmon's", async () => {
   await using on = await machine();
   assert.equal(statSync(on.socket).mode & 0o777, 0o660);

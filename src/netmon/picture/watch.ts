@@ -14,7 +14,8 @@ export interface WatchOptions {
   random: () => number;
 }
 
-const args = ["-o", "-t", "monitor", "link", "address", "route"];
+/** It must not outlive netmon, which may be killed: where nothing happens it would never notice that nobody reads it. */
+const monitor = ["--pdeathsig", "KILL", "ip", "-o", "-t", "monitor", "link", "address", "route"];
 
 /** Longest pauses before it is started again; one that ran for a while begins anew with the shortest. */
 const pauseMs = { firstMs: 200, lastMs: 10_000 };
@@ -46,7 +47,8 @@ async function listen(
   { notice, clock, log }: Omit<WatchOptions, "random">,
   signal: AbortSignal,
 ): Promise<unknown> {
-  const child = spawn("ip", args, { stdio: ["ignore", "pipe", "pipe"] });
+  const asked = `setpriv ${monitor.join(" ")}`;
+  const child = spawn("setpriv", monitor, { stdio: ["ignore", "pipe", "pipe"] });
   const stop = new AbortController();
   const kill = () => void child.kill();
   signal.addEventListener("abort", kill, { once: true });
@@ -59,9 +61,9 @@ async function listen(
   clock.sleep(listensAfterMs, stop.signal).then(notice, () => {}); // It ended before.
   try {
     await once(child, "close");
-    return asUnavailable(new Error(`exit ${child.exitCode ?? child.signalCode}`), `ip ${args.join(" ")}`);
+    return asUnavailable(new Error(`exit ${child.exitCode ?? child.signalCode}`), asked);
   } catch (thrown) {
-    return asUnavailable(thrown, `ip ${args.join(" ")}`);
+    return asUnavailable(thrown, asked);
   } finally {
     stop.abort();
     signal.removeEventListener("abort", kill);
