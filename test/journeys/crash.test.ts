@@ -11,7 +11,7 @@ import { until } from "./until.ts";
 import { startWorld, type World } from "./world.ts";
 
 /** A create takes about 400 ms here; kills are spread evenly over a little more than that, each jittered. */
-const kills = 12;
+const kills = 8;
 const spreadMs = 600;
 const moments = Array.from({ length: kills }, (_, i) => Math.round(((i + Math.random()) * spreadMs) / kills));
 

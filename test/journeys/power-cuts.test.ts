@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { newSeed } from "../fixtures/chance.ts";
 import { assertOnce, inWords, openGround, powerCut } from "./trouble/power-cuts.ts";
 
-const rounds = 6;
+const rounds = 4;
 
 test("whenever the power goes: all is as it must be afterwards, and every answer and fact comes once", async (t) => {
   const seed = newSeed();

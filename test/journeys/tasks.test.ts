@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { newSeed } from "../fixtures/chance.ts";
 import { assertOnceAndNothingLeft, openCrashGround, taskCrash } from "./trouble/task-crashes.ts";
 
-const rounds = 3;
+const rounds = 2;
 
 test("whenever the daemon dies: each task ends once, none runs twice, and no container is left", async (t) => {
   const seed = newSeed();
