@@ -44,7 +44,7 @@ export function program(args: string[], { env, entry = sources, under = [] }: Pr
     start() {
       const [command = process.execPath, ...rest] = [...under, process.execPath, entry, ...args];
       child = spawn(command, rest, {
-        env: { PATH: process.env.PATH ?? "", HOME: "/nonexistent", ...env },
+        env: { ...bareEnv(), ...env },
         stdio: ["ignore", "pipe", "pipe"],
       });
       for (const stream of [child.stdout, child.stderr]) {
@@ -92,7 +92,7 @@ export async function runOnce(args: string[], options: ProgramOptions & { stdin?
   const { env, entry = sources, under = [] } = options;
   const [command = process.execPath, ...rest] = [...under, process.execPath, entry, ...args];
   const child = spawn(command, rest, {
-    env: { PATH: process.env.PATH ?? "", HOME: "/nonexistent", ...env },
+    env: { ...bareEnv(), ...env },
   });
   const ran = { code: -1, stdout: "", stderr: "" };
   child.stdout.on("data", (text: Buffer) => {
@@ -107,4 +107,10 @@ export async function runOnce(args: string[], options: ProgramOptions & { stdin?
   const [code] = (await once(child, "close")) as [number | null];
   clearTimeout(late);
   return { ...ran, code: code ?? -1 };
+}
+
+/** Nothing of whoever runs the tests, but where Node keeps what it compiled (tools/test.ts). */
+function bareEnv(): Record<string, string> {
+  const { PATH = "", NODE_COMPILE_CACHE } = process.env;
+  return { PATH, HOME: "/nonexistent", ...(NODE_COMPILE_CACHE !== undefined && { NODE_COMPILE_CACHE }) };
 }
