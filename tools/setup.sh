@@ -76,6 +76,7 @@ curl curl
 faketime faketime
 procps ps
 systemd systemctl
+nats-server nats-server
 END
 }
 
@@ -115,6 +116,9 @@ install_debian_packages() {
   case " $missing " in
   # With systemd the package also enables the engine for the next start of the machine; tests bring their own.
   *" docker.io "*) [ ! -d /run/systemd/system ] || systemctl --quiet disable docker.service docker.socket containerd.service || true ;;
+  esac
+  case " $missing " in
+  *" nats-server "*) [ ! -d /run/systemd/system ] || systemctl --quiet disable nats-server.service || true ;;
   esac
 }
 try_apt() { apt-get -q -o DPkg::Lock::Timeout=120 "$@" </dev/null; }
