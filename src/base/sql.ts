@@ -17,6 +17,16 @@ export interface SetAside {
   problem: string;
 }
 
+/** What of SQLite is used here. */
+export type Database = Pick<DatabaseSync, "exec" | "prepare" | "close" | "isOpen" | "isTransaction">;
+
+interface OpenOptions {
+  unreadable?: "set aside" | "refuse";
+  extension?: string;
+  /** One that is open already, in place of the file: `path` only names it. */
+  database?: Database;
+}
+
 /** A row as SQLite gives it: by column. */
 export type Row = Record<string, null | number | bigint | string | Uint8Array>;
 
@@ -28,10 +38,10 @@ export class Sql implements Disposable {
   readonly path: string;
   /** The file that could not be read and was moved out of the way at opening, if that happened. */
   readonly setAside: SetAside | undefined;
-  readonly #database: DatabaseSync;
+  readonly #database: Database;
   readonly #statements = new Map<string, ReturnType<DatabaseSync["prepare"]>>();
 
-  private constructor(path: string, database: DatabaseSync, setAside: SetAside | undefined) {
+  private constructor(path: string, database: Database, setAside: SetAside | undefined) {
     this.path = path;
     this.#database = database;
     this.setAside = setAside;
@@ -48,8 +58,9 @@ export class Sql implements Disposable {
     path: string,
     schemas: readonly Schema[],
     now: () => number,
-    { unreadable = "set aside", extension }: { unreadable?: "set aside" | "refuse"; extension?: string } = {},
+    { unreadable = "set aside", extension, database: given }: OpenOptions = {},
   ): Sql {
+    if (given) return Sql.#over(path, given, schemas);
     try {
       makeFolder(dirname(path), 0o700);
     } catch (thrown) {
@@ -76,6 +87,12 @@ export class Sql implements Disposable {
       database.close();
       throw translated(path, thrown);
     }
+  }
+
+  static #over(path: string, database: Database, schemas: readonly Schema[]): Sql {
+    const sql = new Sql(path, database, undefined);
+    for (const schema of schemas) sql.#migrate(schema);
+    return sql;
   }
 
   /** All rows of a query. */

@@ -14,6 +14,9 @@ export interface Dialled extends AsyncDisposable {
   stream: Stream;
 }
 
+/** Opens the stream to the hub at an address, as the node that the identity says. */
+export type Dial = (address: string, identity: Identity) => Dialled;
+
 /** How long a last word may take to leave when the daemon stops, in milliseconds. */
 const lastWordMs = 500;
 

@@ -9,7 +9,7 @@ import type { Sql } from "../../base/sql.ts";
 import { capabilities } from "../../wire/commands.ts";
 import { protocol } from "../../wire/limits.ts";
 import type { Credentials, Identity } from "../identity/index.ts";
-import { dial } from "./dial.ts";
+import { type Dial, dial } from "./dial.ts";
 import { askFirst } from "./first.ts";
 import type { Sources } from "./outbox.ts";
 import { type Attempt, type End, failuresAfter, pauseMs, whyOf } from "./plan.ts";
@@ -32,6 +32,8 @@ export interface LineOptions extends Sources {
   statusChanges: Changes;
   /** Hash of all wishes, now. */
   wishesHash: () => string;
+  /** Opens a stream to the hub; gRPC over TLS when absent. */
+  dial?: Dial;
   /** Of this machine and this program. */
   about: { version: string; hostName: string; bootId: string; instanceId: string };
 }
@@ -178,7 +180,7 @@ export class Line {
     let settled = Promise.resolve();
     try {
       const epoch = nextEpoch(sql);
-      await using dialled = dial(address, identity);
+      await using dialled = (this.#options.dial ?? dial)(address, identity);
       if (this.#renewal.mustComeFirst(turn)) {
         end = await this.#renewal.first(identity, (csrDer) => askFirst(dialled.stream, csrDer, signal));
         return { end, upMs: 0 };

@@ -1,6 +1,7 @@
 import type { Command, Result } from "../../../gen/edge/v1/command_pb.ts";
 import type { Caller } from "../../../gen/edge/v1/policy_pb.ts";
 import type { Clock } from "../../base/clock.ts";
+import { deadlineIn } from "../../base/deadline.ts";
 import { failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Ask } from "./ask.ts";
@@ -32,12 +33,13 @@ export class Reads {
   async answer(command: Command, caller: Caller, signal: AbortSignal): Promise<Result> {
     const { clock } = this.#options;
     const startedAt = clock.elapsed();
-    const budget = AbortSignal.timeout(command.budgetMs || defaultMs);
+    const late = () => failure("deadline", "the time for this ran out");
+    using budget = deadlineIn(command.budgetMs || defaultMs, late, clock);
     const ask = {
       id: command.id,
       actor: command.actor,
       caller,
-      signal: AbortSignal.any([signal, budget]),
+      signal: AbortSignal.any([signal, budget.signal]),
       progress: () => {},
     };
     const outcome =

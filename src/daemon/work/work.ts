@@ -2,6 +2,7 @@ import type { Command, Result } from "../../../gen/edge/v1/command_pb.ts";
 import { type Caller, Door } from "../../../gen/edge/v1/policy_pb.ts";
 import { Changes } from "../../base/changes.ts";
 import type { Clock } from "../../base/clock.ts";
+import { deadlineIn } from "../../base/deadline.ts";
 import { type Failure, failure } from "../../base/failure.ts";
 import { Lanes } from "../../base/lanes.ts";
 import type { Logger } from "../../base/log.ts";
@@ -30,9 +31,8 @@ interface Running {
   command: Command;
   caller: Caller;
   fromHub: boolean;
-  /** Aborts it: its deadline came, or it was called off. */
+  /** Aborts it: it was called off. */
   abort: AbortController;
-  deadline?: NodeJS.Timeout;
   startedAt: number;
   usedBeforeMs: number;
   result: PromiseWithResolvers<Result>;
@@ -66,9 +66,8 @@ export class Work implements Disposable {
   readonly #reads: Reads;
   readonly #lanes = new Lanes(laneLimit);
   readonly #running = new Map<string, Running>();
-  readonly #noting: NodeJS.Timeout;
+  readonly #stop = new AbortController();
   #finished = 0;
-  #stopping = false;
 
   constructor({ sql, journal, clock, log, dispatch, guard }: WorkOptions) {
     this.#sql = sql;
@@ -79,7 +78,7 @@ export class Work implements Disposable {
     this.#dispatch = dispatch;
     this.#guard = guard;
     this.#reads = new Reads({ clock, log, dispatch, guard });
-    this.#noting = setInterval(() => this.#noteUsed(), noteUsedMs).unref();
+    this.#keepNoting(this.#stop.signal).catch(() => {}); // Only the closing ends it.
   }
 
   /** Highest sequence number of a command of the hub that is on disk. */
@@ -169,11 +168,9 @@ export class Work implements Disposable {
    * again. Call it when the rooms have stopped, and before the state file is closed.
    */
   [Symbol.dispose](): void {
-    this.#stopping = true;
-    clearInterval(this.#noting);
+    this.#stop.abort();
     this.#noteUsed();
-    for (const { deadline, result } of this.#running.values()) {
-      clearTimeout(deadline);
+    for (const { result } of this.#running.values()) {
       result.reject(failure("unavailable", "the daemon stops; the command goes on when it is back"));
     }
     this.#running.clear();
@@ -213,14 +210,14 @@ export class Work implements Disposable {
     const { command, caller, abort } = running;
     const said = command.budgetMs || usualBudgetMs(command.request.value);
     const budgetMs = Math.max(0, said - running.usedBeforeMs);
-    running.deadline = setTimeout(() => {
-      abort.abort(failure("deadline", `the command was not done within its budget of ${said} ms`));
-    }, budgetMs);
+    const late = () => failure("deadline", `the command was not done within its budget of ${said} ms`);
+    using deadline = deadlineIn(budgetMs, late, this.#clock, this.#stop.signal);
+    const signal = AbortSignal.any([abort.signal, deadline.signal]);
     const ask: Ask = {
       id: command.id,
       actor: command.actor,
       caller,
-      signal: abort.signal,
+      signal,
       progress: (...told) => this.progress.put(command.id, ...told),
     };
     const workload = workloadOf(command);
@@ -229,10 +226,10 @@ export class Work implements Disposable {
     // The race ends a command that still waits for its turn, too; its turn then passes at once.
     const outcome = await Promise.race([
       workload === undefined ? attempt() : this.#lanes.run(workload, attempt).catch(failed),
-      outcomeOfAbort(abort.signal),
+      outcomeOfAbort(signal),
     ]);
-    clearTimeout(running.deadline);
-    if (this.#stopping) return;
+    deadline[Symbol.dispose]();
+    if (this.#stop.signal.aborted) return;
     const took = this.#clock.elapsed() - running.startedAt + running.usedBeforeMs;
     await this.#answer(running, resultOf(command, outcome, took, this.#clock));
   }
@@ -240,7 +237,7 @@ export class Work implements Disposable {
   /** Writes the result and tells it. A disk that does not take it is asked again until it does, or the daemon stops. */
   async #answer(running: Running, result: Result): Promise<void> {
     const { id } = running.command;
-    while (!this.#stopping) {
+    while (!this.#stop.signal.aborted) {
       try {
         this.#keep(running, result);
         break;
@@ -273,6 +270,13 @@ export class Work implements Disposable {
       this.#store.finish(id, result, sequence, this.#clock.now());
       if (++this.#finished % pruneEvery === 0) this.#store.prune(this.#clock.now());
     });
+  }
+
+  async #keepNoting(signal: AbortSignal): Promise<void> {
+    for (;;) {
+      await this.#clock.sleep(noteUsedMs, signal);
+      this.#noteUsed();
+    }
   }
 
   #noteUsed(): void {

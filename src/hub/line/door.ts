@@ -46,6 +46,13 @@ export interface DoorOptions {
   onStream: (stream: NodeStream, visitor: Visitor) => void;
 }
 
+/** What is open to nodes. Disposing it destroys what they have open. */
+export interface Listener extends AsyncDisposable {
+  readonly port: number;
+  /** Takes no new connections. Those that are open go on. */
+  close(): void;
+}
+
 /** How long a handshake may take, in milliseconds: a node at the far end of a bad radio link needs some seconds. */
 const handshakeMs = 15_000;
 
@@ -56,7 +63,7 @@ const idleMs = 30_000;
  * The listener of the line. TLS is ours and not grpc-js's: its server can neither ask for TLS 1.3 nor change its certificate,
  * and a connection whose lease is over must be destroyed, which needs the socket.
  */
-export class Door implements AsyncDisposable {
+export class Door implements Listener {
   readonly port: number;
   readonly #tls: TlsServer;
   readonly #grpc: Server;
@@ -115,7 +122,6 @@ export class Door implements AsyncDisposable {
     return new Door(bound, tls, grpc, visitors, stopRenewing);
   }
 
-  /** Takes no new connections. Those that are open go on. */
   close(): void {
     if (this.#tls.listening) this.#tls.close();
   }

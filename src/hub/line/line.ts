@@ -19,7 +19,7 @@ import type { Authority, ServerCertificate } from "../enrolment/index.ts";
 import type { Fleet } from "../fleet/index.ts";
 import type { Reports } from "../reports/index.ts";
 import { admission, rejectRemoved, superseded } from "./admission.ts";
-import { Door, type NodeStream, type Visitor } from "./door.ts";
+import { Door, type DoorOptions, type Listener, type NodeStream, type Visitor } from "./door.ts";
 import { aboutToStop, Gate } from "./gate.ts";
 import { beatMsFor, Turnstile } from "./pace.ts";
 import { answerRenewal, type Renew } from "./renewal.ts";
@@ -47,6 +47,8 @@ export interface LineOptions {
   acceptPerSecond?: number;
   /** Uniform in [0, 1). */
   random?: () => number;
+  /** Where nodes come in; gRPC over TLS when absent. */
+  openDoor?: (options: DoorOptions) => Promise<Listener>;
 }
 
 /** A hello costs about 3 ms with its handshake: this is a little over half of one core. */
@@ -65,7 +67,7 @@ export class Line implements AsyncDisposable {
   readonly #streams = new Set<Session>();
   /** The newest stream of each node: the only one that is served. */
   readonly #newest = new Map<string, Session>();
-  #door: Door | undefined;
+  #door: Listener | undefined;
   #drained: PromiseWithResolvers<void> | undefined;
 
   private constructor(options: LineOptions) {
@@ -87,7 +89,8 @@ export class Line implements AsyncDisposable {
   /** Listens when it resolves. Fails as `listen` of base does. */
   static async open(options: LineOptions): Promise<Line> {
     const line = new Line(options);
-    line.#door = await Door.open({
+    const openDoor = options.openDoor ?? Door.open;
+    line.#door = await openDoor({
       ...options,
       onStream: (stream, visitor) => line.#arrive(stream, visitor),
     });
