@@ -9,7 +9,7 @@ import { tempFolder } from "../test/fixtures/folder.ts";
 const bundle = new URL("../dist/orchestrator.js", import.meta.url).pathname;
 
 /** The flags with which the daemon's unit starts Node: what is measured is what ships. */
-function shippedFlags(): string[] {
+export function shippedFlags(): string[] {
   const unit = readFileSync(
     new URL("../install/systemd/orchestrator-daemon.service", import.meta.url),
     "utf8",

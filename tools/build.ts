@@ -4,6 +4,7 @@
  */
 import { existsSync } from "node:fs";
 import { copyFile, rm } from "node:fs/promises";
+import { join } from "node:path";
 import { type BuildOptions, build, type Plugin } from "esbuild";
 import { getLoadablePath } from "sqlite-vec";
 
@@ -63,22 +64,22 @@ const shared: BuildOptions = {
   plugins: [withoutUnusedParts],
 };
 
-/** Replaces `dist/`. Entry points that do not exist are left out. */
-export async function buildAll(): Promise<void> {
-  await rm(`${root}dist`, { recursive: true, force: true });
+/** Replaces the folder, `dist/` if none is given. Entry points that do not exist are left out. */
+export async function buildAll(folder = `${root}dist`): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
   if (existsSync(`${root}src/orchestrator.ts`)) {
     await build({
       ...shared,
       entryPoints: { orchestrator: "src/orchestrator.ts" },
-      outdir: "dist",
+      outdir: folder,
       splitting: true,
       chunkNames: "parts/[name]-[hash]",
     });
     // What udhcpc runs and what SQLite loads are files beside the parts that say so.
-    await copyFile(`${root}src/netmon/lease/tell.sh`, `${root}dist/parts/tell.sh`);
-    await copyFile(getLoadablePath(), `${root}dist/parts/vec0.so`);
+    await copyFile(`${root}src/netmon/lease/tell.sh`, join(folder, "parts/tell.sh"));
+    await copyFile(getLoadablePath(), join(folder, "parts/vec0.so"));
   }
-  await build({ ...shared, entryPoints: { "openplc-sample": "samples/openplc/main.ts" }, outdir: "dist" });
+  await build({ ...shared, entryPoints: { "openplc-sample": "samples/openplc/main.ts" }, outdir: folder });
 }
 
 if (import.meta.main) await buildAll();

@@ -19,6 +19,8 @@ export interface Program extends AsyncDisposable {
   /** Waits until it ends on its own; its exit code. */
   ended(): Promise<number | null>;
   signal(name: NodeJS.Signals): void;
+  /** Of the process that runs, or ran last; 0 before the first. */
+  readonly pid: number;
   /** All that it has written, of all its lives. */
   output(): string;
 }
@@ -29,10 +31,15 @@ export interface ProgramOptions {
   entry?: string;
   /** Words in front of `node`, as in `["ip", "netns", "exec", "plant"]`. */
   under?: readonly string[];
+  /** Words for Node itself. */
+  node?: readonly string[];
 }
 
 /** One of our programs as a process of its own. */
-export function program(args: string[], { env, entry = sources, under = [] }: ProgramOptions): Program {
+export function program(
+  args: string[],
+  { env, entry = sources, under = [], node = [] }: ProgramOptions,
+): Program {
   let child: ChildProcess | undefined;
   let output = "";
   const running = () => child !== undefined && child.exitCode === null && child.signalCode === null;
@@ -42,7 +49,7 @@ export function program(args: string[], { env, entry = sources, under = [] }: Pr
   };
   return {
     start() {
-      const [command = process.execPath, ...rest] = [...under, process.execPath, entry, ...args];
+      const [command = process.execPath, ...rest] = [...under, process.execPath, ...node, entry, ...args];
       child = spawn(command, rest, {
         env: { ...bareEnv(), ...env },
         stdio: ["ignore", "pipe", "pipe"],
@@ -73,6 +80,9 @@ export function program(args: string[], { env, entry = sources, under = [] }: Pr
     },
     ended: exit,
     signal: (name) => void child?.kill(name),
+    get pid() {
+      return child?.pid ?? 0;
+    },
     output: () => output,
     async [Symbol.asyncDispose]() {
       if (running()) child?.kill("SIGKILL");

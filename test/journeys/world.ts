@@ -57,6 +57,8 @@ export interface WorldOptions {
   engine?: EngineAddress;
   /** What is run: the sources, if nothing else is given. */
   entry?: string;
+  /** Words for Node itself, by program. */
+  node?: { hub?: readonly string[]; daemon?: readonly string[] };
 }
 
 /** Makes a world. Nothing runs yet but the engine. */
@@ -64,6 +66,7 @@ export async function makeWorld({
   env: extra = {},
   engine: given,
   entry,
+  node = {},
 }: WorldOptions = {}): Promise<World> {
   await using opened = new AsyncDisposableStack();
   const folder: Folder = opened.use(tempFolder());
@@ -83,8 +86,8 @@ export async function makeWorld({
     ...extra,
   };
   const run = { env, ...(entry !== undefined && { entry }) };
-  const hub = opened.use(program(["hub", "start"], run));
-  const daemon = opened.use(program(["daemon", "start"], run));
+  const hub = opened.use(program(["hub", "start"], { ...run, node: node.hub ?? [] }));
+  const daemon = opened.use(program(["daemon", "start"], { ...run, node: node.daemon ?? [] }));
   const localSocket = join(daemonDir, "daemon.sock");
   const caFile = join(hubDir, "ca", "ca.pem");
   const adminToken = () => readFileSync(join(hubDir, "admin.token"), "utf8").trim();
