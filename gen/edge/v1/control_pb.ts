@@ -33,7 +33,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file edge/v1/control.proto.
  */
 export const file_edge_v1_control: GenFile = /*@__PURE__*/
-  fileDesc("ChVlZGdlL3YxL2NvbnRyb2wucHJvdG8SB2VkZ2UudjEitAIKCU5vZGVGcmFtZRIfCgVoZWxsbxgBIAEoCzIOLmVkZ2UudjEuSGVsbG9IABIsCgxjb21tYW5kc19hY2sYAiABKAsyFC5lZGdlLnYxLkNvbW1hbmRzQWNrSAASIQoGcmVwb3J0GAMgASgLMg8uZWRnZS52MS5SZXBvcnRIABIlCghwcm9ncmVzcxgEIAEoCzIRLmVkZ2UudjEuUHJvZ3Jlc3NIABIhCgRiZWF0GAUgASgLMhEuZWRnZS52MS5Ob2RlQmVhdEgAEiEKBnN0YXR1cxgGIAEoCzIPLmVkZ2UudjEuU3RhdHVzSAASGwoDYnllGAcgASgLMgwuZWRnZS52MS5CeWVIABIjCgdyZW5ld2FsGAggASgLMhAuZWRnZS52MS5SZW5ld2FsSABCBgoEYm9keSLqAgoISHViRnJhbWUSIwoHd2VsY29tZRgBIAEoCzIQLmVkZ2UudjEuV2VsY29tZUgAEiEKBnJlamVjdBgCIAEoCzIPLmVkZ2UudjEuUmVqZWN0SAASKwoHY29tbWFuZBgDIAEoCzIYLmVkZ2UudjEuQ29tbWFuZERlbGl2ZXJ5SAASKAoGY2FuY2VsGAQgASgLMhYuZWRnZS52MS5Db21tYW5kQ2FuY2VsSAASKgoLcmVwb3J0c19hY2sYBSABKAsyEy5lZGdlLnYxLlJlcG9ydHNBY2tIABIgCgRiZWF0GAYgASgLMhAuZWRnZS52MS5IdWJCZWF0SAASHQoEcGFjZRgHIAEoCzINLmVkZ2UudjEuUGFjZUgAEh8KBWRyYWluGAggASgLMg4uZWRnZS52MS5EcmFpbkgAEikKB3JlbmV3YWwYCSABKAsyFi5lZGdlLnYxLlJlbmV3YWxBbnN3ZXJIAEIGCgRib2R5IvEDCgVIZWxsbxIUCgxwcm90b2NvbF9taW4YASABKA0SFAoMcHJvdG9jb2xfbWF4GAIgASgNEh4KDmRhZW1vbl92ZXJzaW9uGAMgASgJQgbixxgCIEASGwoIY29tbWFuZHMYBCADKAlCCeLHGAUgQCjoBxIXCgdib290X2lkGAUgASgJQgbixxgCIEASJgoNc2Vzc2lvbl9lcG9jaBgGIAEoBEIP4scYCwgBQP////////8PEiwKFWxhc3RfY29tbWFuZF9zZXF1ZW5jZRgHIAEoBEIN4scYCUCAgICAgICACBIcCgpqb3VybmFsX2lkGAggASgJQgjixxgECAEgQBItChZqb3VybmFsX2ZpcnN0X3NlcXVlbmNlGAkgASgEQg3ixxgJQP////////8PEiwKFWpvdXJuYWxfbGFzdF9zZXF1ZW5jZRgKIAEoBEIN4scYCUD/////////DxIcCgt3aXNoZXNfaGFzaBgLIAEoCUIH4scYAyCAARIPCgdhdHRlbXB0GAwgASgNEisKB3NlbnRfYXQYDSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhoKCWhvc3RfbmFtZRgOIAEoCUIH4scYAyD/ARIdCgtpbnN0YW5jZV9pZBgPIAEoCUII4scYBAgBIEAiqwIKB1dlbGNvbWUSEgoKc2Vzc2lvbl9pZBgBIAEoCRIQCghwcm90b2NvbBgCIAEoDRIbCghsZWFzZV9tcxgDIAEoDUIJ4scYBUCA3dsBEiUKEGJlYXRfaW50ZXJ2YWxfbXMYBCABKA1CC+LHGAc4CkCA3dsBEi8KC3NlcnZlcl90aW1lGAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBImCg9yZXBvcnRzX3Rocm91Z2gYBiABKARCDeLHGAlA/////////w8SFgoOY29tbWFuZF93aW5kb3cYByABKA0SFwoPbWF4X2ZyYW1lX2J5dGVzGAggASgNEg8KB25vZGVfaWQYCSABKAkSGwoTcmVuZXdzX2NlcnRpZmljYXRlcxgKIAEoCCKbAQoGUmVqZWN0EiEKBGNvZGUYASABKA4yEy5lZGdlLnYxLlJlamVjdENvZGUSEQoJcmV0cnlhYmxlGAIgASgIEhYKDnJldHJ5X2FmdGVyX21zGAMgASgNEg8KB21lc3NhZ2UYBCABKAkSMgoMZGVjb21taXNzaW9uGAUgASgLMhwuZWRnZS52MS5EZWNvbW1pc3Npb25SZXF1ZXN0IlUKD0NvbW1hbmREZWxpdmVyeRIfCghzZXF1ZW5jZRgBIAEoBEIN4scYCUD/////////DxIhCgdjb21tYW5kGAIgASgLMhAuZWRnZS52MS5Db21tYW5kIicKC0NvbW1hbmRzQWNrEhgKEHRocm91Z2hfc2VxdWVuY2UYASABKAQidgoGUmVwb3J0Eh8KCHNlcXVlbmNlGAEgASgEQg3ixxgJQP////////8PEiEKBnJlc3VsdBgCIAEoCzIPLmVkZ2UudjEuUmVzdWx0SAASHwoFZXZlbnQYAyABKAsyDi5lZGdlLnYxLkV2ZW50SABCBwoFZW50cnkiNQoKUmVwb3J0c0FjaxInChB0aHJvdWdoX3NlcXVlbmNlGAEgASgEQg3ixxgJQP////////8PIiMKDUNvbW1hbmRDYW5jZWwSEgoKY29tbWFuZF9pZBgBIAEoCSJYCghOb2RlQmVhdBIrCgdzZW50X2F0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIfCgZzYW1wbGUYAiABKAsyDy5lZGdlLnYxLlNhbXBsZSI6CgdIdWJCZWF0Ei8KC3NlcnZlcl90aW1lGAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCJKCgRQYWNlEiUKEGJlYXRfaW50ZXJ2YWxfbXMYASABKA1CC+LHGAc4CkCA3dsBEhsKCGxlYXNlX21zGAIgASgNQgnixxgFQIDd2wEiKgoFRHJhaW4SEQoJc3ByZWFkX21zGAEgASgNEg4KBnJlYXNvbhgCIAEoCSIeCgNCeWUSFwoGcmVhc29uGAEgASgJQgfixxgDIIAgIiUKB1JlbmV3YWwSGgoHY3NyX2RlchgBIAEoDEIJ4scYBQgBIIBAIlUKDVJlbmV3YWxBbnN3ZXISIQoPY2VydGlmaWNhdGVfcGVtGAEgASgJQgjixxgEIICABBIhCgdyZWZ1c2FsGAIgASgLMhAuZWRnZS52MS5GYWlsdXJlIm8KBlN0YXR1cxIoCghydW50aW1lcxgBIAMoCzIWLmVkZ2UudjEuUnVudGltZVN0YXR1cxIYChBlbmdpbmVfcmVhY2hhYmxlGAIgASgIEiEKB3Byb2JsZW0YAyABKAsyEC5lZGdlLnYxLkZhaWx1cmUihQIKDVJ1bnRpbWVTdGF0dXMSDAoEbmFtZRgBIAEoCRIkCgVwaGFzZRgCIAEoDjIVLmVkZ2UudjEuUnVudGltZVBoYXNlEg4KBnJlYXNvbhgDIAEoCRINCgVpbWFnZRgEIAEoCRIQCghyZXN0YXJ0cxgFIAEoDRIhCgV2bmljcxgGIAMoCzISLmVkZ2UudjEuVm5pY0xldmVsEh8KBmhlYWx0aBgHIAEoDjIPLmVkZ2UudjEuSGVhbHRoEiMKBWxvY2tzGAggAygLMhQuZWRnZS52MS5SdW50aW1lTG9jaxImCgdkZXZpY2VzGAkgAygLMhUuZWRnZS52MS5EZXZpY2VTdGF0dXMiXwoJVm5pY0xldmVsEgwKBG5hbWUYASABKAkSIQoFcGhhc2UYAiABKA4yEi5lZGdlLnYxLlZuaWNQaGFzZRIOCgZyZWFzb24YAyABKAkSEQoJYWRkcmVzc2VzGAQgAygJKpECCgpSZWplY3RDb2RlEhsKF1JFSkVDVF9DT0RFX1VOU1BFQ0lGSUVEEAASGAoUUkVKRUNUX0NPREVfUFJPVE9DT0wQARIXChNSRUpFQ1RfQ09ERV9SRU1PVkVEEAISGwoXUkVKRUNUX0NPREVfU1RBTEVfRVBPQ0gQAxIWChJSRUpFQ1RfQ09ERV9DTE9ORUQQBBIUChBSRUpFQ1RfQ09ERV9CVVNZEAUSGQoVUkVKRUNUX0NPREVfQkFEX0hFTExPEAYSGgoWUkVKRUNUX0NPREVfU1VQRVJTRURFRBAHEhcKE1JFSkVDVF9DT0RFX0VYUElSRUQQCBIYChRSRUpFQ1RfQ09ERV9SRVBMQUNFRBAJMj8KB0NvbnRyb2wSNAoHQ29ubmVjdBISLmVkZ2UudjEuTm9kZUZyYW1lGhEuZWRnZS52MS5IdWJGcmFtZSgBMAFiBnByb3RvMw", [file_edge_v1_command, file_edge_v1_devices, file_edge_v1_events, file_edge_v1_failure, file_edge_v1_locks, file_edge_v1_node, file_edge_v1_rules, file_edge_v1_runtimes, file_edge_v1_vnics, file_edge_v1_workloads, file_google_protobuf_timestamp]);
+  fileDesc("ChVlZGdlL3YxL2NvbnRyb2wucHJvdG8SB2VkZ2UudjEitAIKCU5vZGVGcmFtZRIfCgVoZWxsbxgBIAEoCzIOLmVkZ2UudjEuSGVsbG9IABIsCgxjb21tYW5kc19hY2sYAiABKAsyFC5lZGdlLnYxLkNvbW1hbmRzQWNrSAASIQoGcmVwb3J0GAMgASgLMg8uZWRnZS52MS5SZXBvcnRIABIlCghwcm9ncmVzcxgEIAEoCzIRLmVkZ2UudjEuUHJvZ3Jlc3NIABIhCgRiZWF0GAUgASgLMhEuZWRnZS52MS5Ob2RlQmVhdEgAEiEKBnN0YXR1cxgGIAEoCzIPLmVkZ2UudjEuU3RhdHVzSAASGwoDYnllGAcgASgLMgwuZWRnZS52MS5CeWVIABIjCgdyZW5ld2FsGAggASgLMhAuZWRnZS52MS5SZW5ld2FsSABCBgoEYm9keSKcAwoISHViRnJhbWUSIwoHd2VsY29tZRgBIAEoCzIQLmVkZ2UudjEuV2VsY29tZUgAEiEKBnJlamVjdBgCIAEoCzIPLmVkZ2UudjEuUmVqZWN0SAASKwoHY29tbWFuZBgDIAEoCzIYLmVkZ2UudjEuQ29tbWFuZERlbGl2ZXJ5SAASKAoGY2FuY2VsGAQgASgLMhYuZWRnZS52MS5Db21tYW5kQ2FuY2VsSAASKgoLcmVwb3J0c19hY2sYBSABKAsyEy5lZGdlLnYxLlJlcG9ydHNBY2tIABIgCgRiZWF0GAYgASgLMhAuZWRnZS52MS5IdWJCZWF0SAASHQoEcGFjZRgHIAEoCzINLmVkZ2UudjEuUGFjZUgAEh8KBWRyYWluGAggASgLMg4uZWRnZS52MS5EcmFpbkgAEikKB3JlbmV3YWwYCSABKAsyFi5lZGdlLnYxLlJlbmV3YWxBbnN3ZXJIABIwCg5yZW5ld2FsX3dhbnRlZBgKIAEoCzIWLmVkZ2UudjEuUmVuZXdhbFdhbnRlZEgAQgYKBGJvZHkipgQKBUhlbGxvEhQKDHByb3RvY29sX21pbhgBIAEoDRIUCgxwcm90b2NvbF9tYXgYAiABKA0SHgoOZGFlbW9uX3ZlcnNpb24YAyABKAlCBuLHGAIgQBIbCghjb21tYW5kcxgEIAMoCUIJ4scYBSBAKOgHEhcKB2Jvb3RfaWQYBSABKAlCBuLHGAIgQBImCg1zZXNzaW9uX2Vwb2NoGAYgASgEQg/ixxgLCAFA/////////w8SLAoVbGFzdF9jb21tYW5kX3NlcXVlbmNlGAcgASgEQg3ixxgJQICAgICAgIAIEhwKCmpvdXJuYWxfaWQYCCABKAlCCOLHGAQIASBAEi0KFmpvdXJuYWxfZmlyc3Rfc2VxdWVuY2UYCSABKARCDeLHGAlA/////////w8SLAoVam91cm5hbF9sYXN0X3NlcXVlbmNlGAogASgEQg3ixxgJQP////////8PEhwKC3dpc2hlc19oYXNoGAsgASgJQgfixxgDIIABEg8KB2F0dGVtcHQYDCABKA0SKwoHc2VudF9hdBgNIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASGgoJaG9zdF9uYW1lGA4gASgJQgfixxgDIP8BEh0KC2luc3RhbmNlX2lkGA8gASgJQgjixxgECAEgQBISCgp0YWtlc19vdmVyGBAgASgIEh8KDXRydXN0ZWRfcm9vdHMYESADKAxCCOLHGAQgICgQIqsCCgdXZWxjb21lEhIKCnNlc3Npb25faWQYASABKAkSEAoIcHJvdG9jb2wYAiABKA0SGwoIbGVhc2VfbXMYAyABKA1CCeLHGAVAgN3bARIlChBiZWF0X2ludGVydmFsX21zGAQgASgNQgvixxgHOApAgN3bARIvCgtzZXJ2ZXJfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASJgoPcmVwb3J0c190aHJvdWdoGAYgASgEQg3ixxgJQP////////8PEhYKDmNvbW1hbmRfd2luZG93GAcgASgNEhcKD21heF9mcmFtZV9ieXRlcxgIIAEoDRIPCgdub2RlX2lkGAkgASgJEhsKE3JlbmV3c19jZXJ0aWZpY2F0ZXMYCiABKAgimwEKBlJlamVjdBIhCgRjb2RlGAEgASgOMhMuZWRnZS52MS5SZWplY3RDb2RlEhEKCXJldHJ5YWJsZRgCIAEoCBIWCg5yZXRyeV9hZnRlcl9tcxgDIAEoDRIPCgdtZXNzYWdlGAQgASgJEjIKDGRlY29tbWlzc2lvbhgFIAEoCzIcLmVkZ2UudjEuRGVjb21taXNzaW9uUmVxdWVzdCJVCg9Db21tYW5kRGVsaXZlcnkSHwoIc2VxdWVuY2UYASABKARCDeLHGAlA/////////w8SIQoHY29tbWFuZBgCIAEoCzIQLmVkZ2UudjEuQ29tbWFuZCInCgtDb21tYW5kc0FjaxIYChB0aHJvdWdoX3NlcXVlbmNlGAEgASgEInYKBlJlcG9ydBIfCghzZXF1ZW5jZRgBIAEoBEIN4scYCUD/////////DxIhCgZyZXN1bHQYAiABKAsyDy5lZGdlLnYxLlJlc3VsdEgAEh8KBWV2ZW50GAMgASgLMg4uZWRnZS52MS5FdmVudEgAQgcKBWVudHJ5IjUKClJlcG9ydHNBY2sSJwoQdGhyb3VnaF9zZXF1ZW5jZRgBIAEoBEIN4scYCUD/////////DyIjCg1Db21tYW5kQ2FuY2VsEhIKCmNvbW1hbmRfaWQYASABKAkiWAoITm9kZUJlYXQSKwoHc2VudF9hdBgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASHwoGc2FtcGxlGAIgASgLMg8uZWRnZS52MS5TYW1wbGUiOgoHSHViQmVhdBIvCgtzZXJ2ZXJfdGltZRgBIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAiSgoEUGFjZRIlChBiZWF0X2ludGVydmFsX21zGAEgASgNQgvixxgHOApAgN3bARIbCghsZWFzZV9tcxgCIAEoDUIJ4scYBUCA3dsBIioKBURyYWluEhEKCXNwcmVhZF9tcxgBIAEoDRIOCgZyZWFzb24YAiABKAkiHgoDQnllEhcKBnJlYXNvbhgBIAEoCUIH4scYAyCAICI6CgdSZW5ld2FsEhoKB2Nzcl9kZXIYASABKAxCCeLHGAUIASCAQBITCgt0YWtlc19yb290cxgCIAEoCCI7Cg1SZW5ld2FsV2FudGVkEhEKCXNwcmVhZF9tcxgBIAEoDRIXCgZyZWFzb24YAiABKAlCB+LHGAMggCAibwoNUmVuZXdhbEFuc3dlchIhCg9jZXJ0aWZpY2F0ZV9wZW0YASABKAlCCOLHGAQggIAEEiEKB3JlZnVzYWwYAiABKAsyEC5lZGdlLnYxLkZhaWx1cmUSGAoGY2FfcGVtGAMgASgJQgjixxgEIICABCJvCgZTdGF0dXMSKAoIcnVudGltZXMYASADKAsyFi5lZGdlLnYxLlJ1bnRpbWVTdGF0dXMSGAoQZW5naW5lX3JlYWNoYWJsZRgCIAEoCBIhCgdwcm9ibGVtGAMgASgLMhAuZWRnZS52MS5GYWlsdXJlIoUCCg1SdW50aW1lU3RhdHVzEgwKBG5hbWUYASABKAkSJAoFcGhhc2UYAiABKA4yFS5lZGdlLnYxLlJ1bnRpbWVQaGFzZRIOCgZyZWFzb24YAyABKAkSDQoFaW1hZ2UYBCABKAkSEAoIcmVzdGFydHMYBSABKA0SIQoFdm5pY3MYBiADKAsyEi5lZGdlLnYxLlZuaWNMZXZlbBIfCgZoZWFsdGgYByABKA4yDy5lZGdlLnYxLkhlYWx0aBIjCgVsb2NrcxgIIAMoCzIULmVkZ2UudjEuUnVudGltZUxvY2sSJgoHZGV2aWNlcxgJIAMoCzIVLmVkZ2UudjEuRGV2aWNlU3RhdHVzIl8KCVZuaWNMZXZlbBIMCgRuYW1lGAEgASgJEiEKBXBoYXNlGAIgASgOMhIuZWRnZS52MS5WbmljUGhhc2USDgoGcmVhc29uGAMgASgJEhEKCWFkZHJlc3NlcxgEIAMoCSqRAgoKUmVqZWN0Q29kZRIbChdSRUpFQ1RfQ09ERV9VTlNQRUNJRklFRBAAEhgKFFJFSkVDVF9DT0RFX1BST1RPQ09MEAESFwoTUkVKRUNUX0NPREVfUkVNT1ZFRBACEhsKF1JFSkVDVF9DT0RFX1NUQUxFX0VQT0NIEAMSFgoSUkVKRUNUX0NPREVfQ0xPTkVEEAQSFAoQUkVKRUNUX0NPREVfQlVTWRAFEhkKFVJFSkVDVF9DT0RFX0JBRF9IRUxMTxAGEhoKFlJFSkVDVF9DT0RFX1NVUEVSU0VERUQQBxIXChNSRUpFQ1RfQ09ERV9FWFBJUkVEEAgSGAoUUkVKRUNUX0NPREVfUkVQTEFDRUQQCTI/CgdDb250cm9sEjQKB0Nvbm5lY3QSEi5lZGdlLnYxLk5vZGVGcmFtZRoRLmVkZ2UudjEuSHViRnJhbWUoATABYgZwcm90bzM", [file_edge_v1_command, file_edge_v1_devices, file_edge_v1_events, file_edge_v1_failure, file_edge_v1_locks, file_edge_v1_node, file_edge_v1_rules, file_edge_v1_runtimes, file_edge_v1_vnics, file_edge_v1_workloads, file_google_protobuf_timestamp]);
 
 /**
  * From the node to the hub. A frame that breaks a rule of its fields ends the stream with INVALID_ARGUMENT; a Hello that does
@@ -205,6 +205,14 @@ export type HubFrame = Message<"edge.v1.HubFrame"> & {
      */
     value: RenewalAnswer;
     case: "renewal";
+  } | {
+    /**
+     * The node shall ask for a certificate before its own is due.
+     *
+     * @generated from field: edge.v1.RenewalWanted renewal_wanted = 10;
+     */
+    value: RenewalWanted;
+    case: "renewalWanted";
   } | { case: undefined; value?: undefined };
 };
 
@@ -326,6 +334,21 @@ export type Hello = Message<"edge.v1.Hello"> & {
    * @generated from field: string instance_id = 15;
    */
   instanceId: string;
+
+  /**
+   * The node's former stream is up, and ends when what it was asked is answered: the hub gives it no more commands, takes what it
+   * says, and lets the node end it. So a certificate is changed and nothing is lost.
+   *
+   * @generated from field: bool takes_over = 16;
+   */
+  takesOver: boolean;
+
+  /**
+   * SHA-256 of the subject public key info of each root that the node trusts; empty from a node that takes none with a renewal.
+   *
+   * @generated from field: repeated bytes trusted_roots = 17;
+   */
+  trustedRoots: Uint8Array[];
 };
 
 /**
@@ -743,6 +766,14 @@ export type Renewal = Message<"edge.v1.Renewal"> & {
    * @generated from field: bytes csr_der = 1;
    */
   csrDer: Uint8Array;
+
+  /**
+   * Whether the node keeps the roots that come with the answer. To one that does not, a hub issues nothing of a root that the node
+   * may not know.
+   *
+   * @generated from field: bool takes_roots = 2;
+   */
+  takesRoots: boolean;
 };
 
 /**
@@ -751,6 +782,34 @@ export type Renewal = Message<"edge.v1.Renewal"> & {
  */
 export const RenewalSchema: GenMessage<Renewal> = /*@__PURE__*/
   messageDesc(file_edge_v1_control, 15);
+
+/**
+ * A certificate of another root, or with other roots to trust, waits for the node. It asks with Renewal.
+ *
+ * @generated from message edge.v1.RenewalWanted
+ */
+export type RenewalWanted = Message<"edge.v1.RenewalWanted"> & {
+  /**
+   * Ask after a random time up to this, in milliseconds. A node waits an hour at most.
+   *
+   * @generated from field: uint32 spread_ms = 1;
+   */
+  spreadMs: number;
+
+  /**
+   * Why, as a sentence.
+   *
+   * @generated from field: string reason = 2;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message edge.v1.RenewalWanted.
+ * Use `create(RenewalWantedSchema)` to create a new message.
+ */
+export const RenewalWantedSchema: GenMessage<RenewalWanted> = /*@__PURE__*/
+  messageDesc(file_edge_v1_control, 16);
 
 /**
  * What became of a Renewal. The present certificate stays good until a stream with the new one was welcomed.
@@ -771,6 +830,14 @@ export type RenewalAnswer = Message<"edge.v1.RenewalAnswer"> & {
    * @generated from field: edge.v1.Failure refusal = 2;
    */
   refusal?: Failure | undefined;
+
+  /**
+   * All roots that the node shall trust, as PEM, with the new certificate and not before it was welcomed; empty leaves them as
+   * they are.
+   *
+   * @generated from field: string ca_pem = 3;
+   */
+  caPem: string;
 };
 
 /**
@@ -778,7 +845,7 @@ export type RenewalAnswer = Message<"edge.v1.RenewalAnswer"> & {
  * Use `create(RenewalAnswerSchema)` to create a new message.
  */
 export const RenewalAnswerSchema: GenMessage<RenewalAnswer> = /*@__PURE__*/
-  messageDesc(file_edge_v1_control, 16);
+  messageDesc(file_edge_v1_control, 17);
 
 /**
  * What is, in whole.
@@ -813,7 +880,7 @@ export type Status = Message<"edge.v1.Status"> & {
  * Use `create(StatusSchema)` to create a new message.
  */
 export const StatusSchema: GenMessage<Status> = /*@__PURE__*/
-  messageDesc(file_edge_v1_control, 17);
+  messageDesc(file_edge_v1_control, 18);
 
 /**
  * What a runtime is, in short.
@@ -890,7 +957,7 @@ export type RuntimeStatus = Message<"edge.v1.RuntimeStatus"> & {
  * Use `create(RuntimeStatusSchema)` to create a new message.
  */
 export const RuntimeStatusSchema: GenMessage<RuntimeStatus> = /*@__PURE__*/
-  messageDesc(file_edge_v1_control, 18);
+  messageDesc(file_edge_v1_control, 19);
 
 /**
  * What a vNIC is, in short: what does not change from one renewal of a lease to the next.
@@ -932,7 +999,7 @@ export type VnicLevel = Message<"edge.v1.VnicLevel"> & {
  * Use `create(VnicLevelSchema)` to create a new message.
  */
 export const VnicLevelSchema: GenMessage<VnicLevel> = /*@__PURE__*/
-  messageDesc(file_edge_v1_control, 19);
+  messageDesc(file_edge_v1_control, 20);
 
 /**
  * Why a stream was refused.
