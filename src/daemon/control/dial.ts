@@ -1,12 +1,11 @@
-import { isIP } from "node:net";
+import { X509Certificate } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { checkServerIdentity, createSecureContext, type PeerCertificate } from "node:tls";
-import { Client, credentials } from "@grpc/grpc-js";
+import { CallCredentials, ChannelCredentials, Client, type experimental } from "@grpc/grpc-js";
 import { Control, type HubFrame, type NodeFrame } from "../../../gen/edge/v1/control_pb.ts";
 import { grpcMethod } from "../../wire/grpc.ts";
 import { maxTransportBytes } from "../../wire/limits.ts";
 import { hostOf, isLoopback } from "../../wire/proxy.ts";
-import { minTlsVersion } from "../../wire/tls.ts";
+import { type SecuredOptions, secured } from "../../wire/secured.ts";
 import type { Identity } from "../identity/index.ts";
 import type { Stream } from "./session.ts";
 
@@ -25,21 +24,16 @@ const lastWordMs = 500;
  * connection of its own for each attempt, which ends with it.
  */
 export function dial(address: string, { caPem, keyPem, certificatePem }: Identity): Dialled {
-  const secure = createSecureContext({
-    ca: caPem,
-    key: keyPem,
-    cert: certificatePem,
-    minVersion: minTlsVersion,
-  });
-  const { checkServerIdentity: check, options } = naming(address);
+  const host = hostOf(address);
+  const earliest = new X509Certificate(certificatePem).validFromDate.getTime();
+  const own = { keyPem, certificatePem };
   const client = new Client(
     address,
-    credentials.createFromSecureContext(secure, { checkServerIdentity: check }),
+    new HubCredentials({ rootsPem: caPem, host, earliest, own, protocols: ["h2"] }),
     {
-      ...options,
       "grpc.use_local_subchannel_pool": 1,
       // The library obeys https_proxy and no_proxy as enrolment does, but for this.
-      ...(isLoopback(hostOf(address)) && { "grpc.enable_http_proxy": 0 }),
+      ...(isLoopback(host) && { "grpc.enable_http_proxy": 0 }),
       "grpc.enable_retries": 0,
       "grpc.max_receive_message_length": maxTransportBytes,
       "grpc.max_send_message_length": maxTransportBytes,
@@ -69,15 +63,33 @@ export function dial(address: string, { caPem, keyPem, certificatePem }: Identit
   };
 }
 
-/**
- * How the hub's certificate is held against an address. An IP address may not stand in the server name of TLS (RFC 6066,
- * section 3; Node warns of it), and grpc-js would put it there: another name takes its place, and the address is checked.
- */
-function naming(address: string) {
-  const host = hostOf(address);
-  return {
-    checkServerIdentity: (_name: string, certificate: PeerCertificate) =>
-      checkServerIdentity(host, certificate),
-    options: isIP(host) === 0 ? {} : { "grpc.ssl_target_name_override": "hub.invalid" },
-  };
+/** TLS with the hub, by the one function that judges it. An instance for each attempt: no connection is shared. */
+class HubCredentials extends ChannelCredentials {
+  readonly #options: SecuredOptions;
+
+  constructor(options: SecuredOptions) {
+    super();
+    this.#options = options;
+  }
+
+  _isSecure(): boolean {
+    return true;
+  }
+
+  _equals(other: ChannelCredentials): boolean {
+    return other === this;
+  }
+
+  _createSecureConnector(
+    _target: unknown,
+    _options: unknown,
+    calls = CallCredentials.createEmpty(),
+  ): experimental.SecureConnector {
+    return {
+      connect: async (way) => ({ socket: await secured(way, this.#options), secure: true }),
+      waitForReady: async () => {},
+      getCallCredentials: () => calls,
+      destroy: () => {},
+    };
+  }
 }
