@@ -167,7 +167,8 @@ async function applyToMany(asking: Asking<ApplyFlags>): Promise<void> {
 function applyRequestOf(asking: Asking<ApplyFlags>) {
   const { overrideLock, pull, probation = 0 } = asking.flags;
   const { runtimes, agents, prune } = requestOf(asking);
-  return { runtimes, agents, prune, overrideLock, pull, probationMs: probation };
+  const rest = { keepBefore: false, absentRuntimes: [], absentAgents: [] };
+  return { runtimes, agents, prune, overrideLock, pull, probationMs: probation, ...rest };
 }
 
 /** What went wrong with one was told in its place; the exit code is that of the first. */

@@ -24,7 +24,14 @@ import { type Invoke, invokeRuntime } from "./invoke/index.ts";
 import { type Journal, listEvents } from "./journal/index.ts";
 import { forgetMemory, listMemoryGroups, type Memory, searchMemory, storeMemory } from "./memory/index.ts";
 import type { Metrics } from "./metrics/index.ts";
-import { getInterfaces, getMetrics, getNode, listSerialDevices, type NodeRoom } from "./node/index.ts";
+import {
+  checkNode,
+  getInterfaces,
+  getMetrics,
+  getNode,
+  listSerialDevices,
+  type NodeRoom,
+} from "./node/index.ts";
 import { checkPolicy, getPolicy, type Policy, testPolicy } from "./policy/index.ts";
 import {
   createRuntime,
@@ -95,6 +102,7 @@ const commands: Table<Rooms> = {
   getInterfaces,
   listSerialDevices,
   getMetrics,
+  checkNode,
   invokeRuntime,
   updateRuntime,
   lockRuntime,

@@ -25,7 +25,7 @@ import { Invoke } from "./invoke/index.ts";
 import { openLocalDoor } from "./local/index.ts";
 import { Metrics } from "./metrics/index.ts";
 import { Network } from "./network/index.ts";
-import { machineRoots, type NodeRoom, readInventory, trafficInterfaces } from "./node/index.ts";
+import { doctorAt, machineRoots, type NodeRoom, readInventory, trafficInterfaces } from "./node/index.ts";
 import { openOversight } from "./oversight.ts";
 import { Runtimes } from "./runtimes/index.ts";
 import { openSecrets } from "./secrets.ts";
@@ -42,6 +42,8 @@ export interface DaemonOptions {
   log: Logger;
   /** Uniform in [0, 1). */
   random: () => number;
+  /** The command line that starts `orchestrator`, for what is a program of its own; absent where it is not known. */
+  program?: readonly string[];
 }
 
 /** A daemon that is open: its local door answers, accepted commands go on. */
@@ -63,6 +65,7 @@ export async function openDaemon({
   clock,
   log,
   random,
+  program = [],
 }: DaemonOptions): Promise<Daemon> {
   await using opened = new AsyncDisposableStack();
   const dataDir = started["daemon.data_dir"];
@@ -131,6 +134,7 @@ export async function openDaemon({
     }),
     engine: (signal) => runtimes.engineInfo(signal),
     picture: () => network.picture,
+    check: doctorAt({ program, dataDir, socket, env: process.env }),
     hasRuntime: (name) => runtimes.has(name),
   };
   const secrets = opened.use(

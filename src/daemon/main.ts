@@ -23,7 +23,9 @@ export async function run(options: ProgramOptions): Promise<number> {
     load: async () => (await programSettings(definitions, options)).values,
     file: settingsFile(options.file, env),
   };
-  await using daemon = await openDaemon({ config, source, clock: systemClock, log, random: Math.random });
+  const program = [process.execPath, ...process.execArgv, ...process.argv.slice(1, 2)];
+  const around = { clock: systemClock, log, random: Math.random, program };
+  await using daemon = await openDaemon({ config, source, ...around });
   hangUp = () => {
     daemon
       .reload()

@@ -12,6 +12,8 @@ import type { Status } from "./control_pb.ts";
 import { file_edge_v1_control } from "./control_pb.ts";
 import type { Event } from "./events_pb.ts";
 import { file_edge_v1_events } from "./events_pb.ts";
+import type { Finding } from "./findings_pb.ts";
+import { file_edge_v1_findings } from "./findings_pb.ts";
 import type { LeftWorkloads, Sample } from "./node_pb.ts";
 import { file_edge_v1_node } from "./node_pb.ts";
 import { file_edge_v1_rules } from "./rules_pb.ts";
@@ -25,7 +27,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file edge/v1/fleet.proto.
  */
 export const file_edge_v1_fleet: GenFile = /*@__PURE__*/
-  fileDesc("ChNlZGdlL3YxL2ZsZWV0LnByb3RvEgdlZGdlLnYxIqwDCglGbGVldE5vZGUSCgoCaWQYASABKAkSEQoJaG9zdF9uYW1lGAIgASgJEhEKCWNvbm5lY3RlZBgDIAEoCBIuCgpjaGFuZ2VkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgdzZWVuX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtlbnJvbGxlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOZGFlbW9uX3ZlcnNpb24YByABKAkSHwoGc2FtcGxlGAggASgLMg8uZWRnZS52MS5TYW1wbGUSHwoGc3RhdHVzGAkgASgLMg8uZWRnZS52MS5TdGF0dXMSGAoQcGVuZGluZ19jb21tYW5kcxgKIAEoDRI6ChZjZXJ0aWZpY2F0ZV9leHBpcmVzX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd3YXJuaW5nGAwgASgJEh4KBmxhYmVscxgNIAMoCzIOLmVkZ2UudjEuTGFiZWwiKAoQTGlzdE5vZGVzUmVxdWVzdBIUCgNpZHMYASADKAlCB+LHGAMo6AciNgoRTGlzdE5vZGVzUmVzcG9uc2USIQoFbm9kZXMYASADKAsyEi5lZGdlLnYxLkZsZWV0Tm9kZSITChFXYXRjaE5vZGVzUmVxdWVzdCJaChJXYXRjaE5vZGVzUmVzcG9uc2USIAoEbm9kZRgBIAEoCzISLmVkZ2UudjEuRmxlZXROb2RlEg8KB3JlbW92ZWQYAiABKAgSEQoJY2F1Z2h0X3VwGAMgASgIImUKEVJlbW92ZU5vZGVSZXF1ZXN0EhIKAmlkGAEgASgJQgbixxgCCAESKQoJd29ya2xvYWRzGAIgASgOMhYuZWRnZS52MS5MZWZ0V29ya2xvYWRzEhEKCW9ubHlfaGVyZRgDIAEoCCI4ChJSZW1vdmVOb2RlUmVzcG9uc2USEQoJbm9kZV9kb25lGAEgASgIEg8KB3JlbW92ZWQYAiADKAkibwoUU2V0Tm9kZUxhYmVsc1JlcXVlc3QSEgoCaWQYASABKAlCBuLHGAIIARIoCgNzZXQYAiADKAsyDi5lZGdlLnYxLkxhYmVsQgvixxgHKEAyA2tleRIZCgZyZW1vdmUYAyADKAlCCeLHGAUggAEoQCI5ChVTZXROb2RlTGFiZWxzUmVzcG9uc2USIAoEbm9kZRgBIAEoCzISLmVkZ2UudjEuRmxlZXROb2RlInEKEldhdGNoRXZlbnRzUmVxdWVzdBIPCgdub2RlX2lkGAEgASgJEhYKDmFmdGVyX3Bvc2l0aW9uGAIgASgEEhUKBGxhc3QYAyABKA1CB+LHGANAkE4SGwoTc3RvcF93aGVuX2NhdWdodF91cBgEIAEoCCJpChNXYXRjaEV2ZW50c1Jlc3BvbnNlEhAKCHBvc2l0aW9uGAEgASgEEg8KB25vZGVfaWQYAiABKAkSEAoIc2VxdWVuY2UYAyABKAQSHQoFZXZlbnQYBCABKAsyDi5lZGdlLnYxLkV2ZW50IoACCgxGbGVldENvbW1hbmQSIQoHY29tbWFuZBgBIAEoCzIQLmVkZ2UudjEuQ29tbWFuZBIPCgdub2RlX2lkGAIgASgJEiQKBXN0YXRlGAMgASgOMhUuZWRnZS52MS5Db21tYW5kU3RhdGUSLQoJcXVldWVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIfCgZyZXN1bHQYBiABKAsyDy5lZGdlLnYxLlJlc3VsdBIWCg5yZXN1bHRfZHJvcHBlZBgHIAEoCCJ9ChRTdWJtaXRDb21tYW5kUmVxdWVzdBIXCgdub2RlX2lkGAEgASgJQgbixxgCCAESKQoHY29tbWFuZBgCIAEoCzIQLmVkZ2UudjEuQ29tbWFuZEIG4scYAggBEiEKDWV4cGlyZXNfaW5fbXMYAyABKARCCuLHGAZAgJD70wkiPwoVU3VibWl0Q29tbWFuZFJlc3BvbnNlEiYKB2NvbW1hbmQYASABKAsyFS5lZGdlLnYxLkZsZWV0Q29tbWFuZCInChFHZXRDb21tYW5kUmVxdWVzdBISCgJpZBgBIAEoCUIG4scYAggBIjwKEkdldENvbW1hbmRSZXNwb25zZRImCgdjb21tYW5kGAEgASgLMhUuZWRnZS52MS5GbGVldENvbW1hbmQiXAoTTGlzdENvbW1hbmRzUmVxdWVzdBIXCgdub2RlX2lkGAEgASgJQgbixxgCCAESFAoMcGVuZGluZ19vbmx5GAIgASgIEhYKBWxpbWl0GAMgASgNQgfixxgDQOgHIj8KFExpc3RDb21tYW5kc1Jlc3BvbnNlEicKCGNvbW1hbmRzGAEgAygLMhUuZWRnZS52MS5GbGVldENvbW1hbmQiKgoUQ2FuY2VsQ29tbWFuZFJlcXVlc3QSEgoCaWQYASABKAlCBuLHGAIIASI/ChVDYW5jZWxDb21tYW5kUmVzcG9uc2USJgoHY29tbWFuZBgBIAEoCzIVLmVkZ2UudjEuRmxlZXRDb21tYW5kIikKE1dhdGNoQ29tbWFuZFJlcXVlc3QSEgoCaWQYASABKAlCBuLHGAIIASJjChRXYXRjaENvbW1hbmRSZXNwb25zZRImCgdjb21tYW5kGAEgASgLMhUuZWRnZS52MS5GbGVldENvbW1hbmQSIwoIcHJvZ3Jlc3MYAiABKAsyES5lZGdlLnYxLlByb2dyZXNzIs4BChRFbnJvbG1lbnRUb2tlblJlY29yZBIKCgJpZBgBIAEoCRIuCgpjcmVhdGVkX2F0GAIgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgd1c2VkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd1c2VkX2J5GAUgASgJEgwKBG5vdGUYBiABKAkiVgobQ3JlYXRlRW5yb2xtZW50VG9rZW5SZXF1ZXN0EiAKDHZhbGlkX2Zvcl9tcxgBIAEoBEIK4scYBkCAkPvTCRIVCgRub3RlGAIgASgJQgfixxgDIP8BIlwKHENyZWF0ZUVucm9sbWVudFRva2VuUmVzcG9uc2USDQoFdG9rZW4YASABKAkSLQoGcmVjb3JkGAIgASgLMh0uZWRnZS52MS5FbnJvbG1lbnRUb2tlblJlY29yZCIcChpMaXN0RW5yb2xtZW50VG9rZW5zUmVxdWVzdCJMChtMaXN0RW5yb2xtZW50VG9rZW5zUmVzcG9uc2USLQoGdG9rZW5zGAEgAygLMh0uZWRnZS52MS5FbnJvbG1lbnRUb2tlblJlY29yZCIxChtSZXZva2VFbnJvbG1lbnRUb2tlblJlcXVlc3QSEgoCaWQYASABKAlCBuLHGAIIASIeChxSZXZva2VFbnJvbG1lbnRUb2tlblJlc3BvbnNlItkBChNPcGVyYXRvclRva2VuUmVjb3JkEgoKAmlkGAEgASgJEgwKBG5hbWUYAiABKAkSGwoEcm9sZRgDIAEoDjINLmVkZ2UudjEuUm9sZRIuCgpjcmVhdGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIuCgpleHBpcmVzX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgd1c2VkX2F0GAYgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcCK+AQoaQ3JlYXRlT3BlcmF0b3JUb2tlblJlcXVlc3QSZQoEbmFtZRgBIAEoCUJX4scYUwgBEiBbQS1aYS16MC05XVtBLVphLXowLTkuX0AtXXswLDYyfRotMSB0byA2MyBsZXR0ZXJzLCBkaWdpdHMsICcuJywgJ18nLCAnQCcgb3IgJy0nEiMKBHJvbGUYAiABKA4yDS5lZGdlLnYxLlJvbGVCBuLHGAIIARIUCgx2YWxpZF9mb3JfbXMYAyABKAQiWgobQ3JlYXRlT3BlcmF0b3JUb2tlblJlc3BvbnNlEg0KBXRva2VuGAEgASgJEiwKBnJlY29yZBgCIAEoCzIcLmVkZ2UudjEuT3BlcmF0b3JUb2tlblJlY29yZCIbChlMaXN0T3BlcmF0b3JUb2tlbnNSZXF1ZXN0IkoKGkxpc3RPcGVyYXRvclRva2Vuc1Jlc3BvbnNlEiwKBnRva2VucxgBIAMoCzIcLmVkZ2UudjEuT3BlcmF0b3JUb2tlblJlY29yZCIwChpSZXZva2VPcGVyYXRvclRva2VuUmVxdWVzdBISCgJpZBgBIAEoCUIG4scYAggBIh0KG1Jldm9rZU9wZXJhdG9yVG9rZW5SZXNwb25zZSIPCg1HZXRIdWJSZXF1ZXN0IsUBCg5HZXRIdWJSZXNwb25zZRIPCgd2ZXJzaW9uGAEgASgJEhQKDHRydXN0X2RvbWFpbhgCIAEoCRIOCgZjYWxsZXIYAyABKAkSGwoEcm9sZRgEIAEoDjINLmVkZ2UudjEuUm9sZRIvCgtzZXJ2ZXJfdGltZRgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLgoKc3RhcnRlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAqmgEKDENvbW1hbmRTdGF0ZRIdChlDT01NQU5EX1NUQVRFX1VOU1BFQ0lGSUVEEAASGAoUQ09NTUFORF9TVEFURV9RVUVVRUQQARIaChZDT01NQU5EX1NUQVRFX0FDQ0VQVEVEEAISGgoWQ09NTUFORF9TVEFURV9GSU5JU0hFRBADEhkKFUNPTU1BTkRfU1RBVEVfRVhQSVJFRBAEKlAKBFJvbGUSFAoQUk9MRV9VTlNQRUNJRklFRBAAEg8KC1JPTEVfVklFV0VSEAESEQoNUk9MRV9PUEVSQVRPUhACEg4KClJPTEVfQURNSU4QAzKiCwoFRmxlZXQSRwoJTGlzdE5vZGVzEhkuZWRnZS52MS5MaXN0Tm9kZXNSZXF1ZXN0GhouZWRnZS52MS5MaXN0Tm9kZXNSZXNwb25zZSIDkAIBEkcKCldhdGNoTm9kZXMSGi5lZGdlLnYxLldhdGNoTm9kZXNSZXF1ZXN0GhsuZWRnZS52MS5XYXRjaE5vZGVzUmVzcG9uc2UwARJFCgpSZW1vdmVOb2RlEhouZWRnZS52MS5SZW1vdmVOb2RlUmVxdWVzdBobLmVkZ2UudjEuUmVtb3ZlTm9kZVJlc3BvbnNlEk4KDVNldE5vZGVMYWJlbHMSHS5lZGdlLnYxLlNldE5vZGVMYWJlbHNSZXF1ZXN0Gh4uZWRnZS52MS5TZXROb2RlTGFiZWxzUmVzcG9uc2USSgoLV2F0Y2hFdmVudHMSGy5lZGdlLnYxLldhdGNoRXZlbnRzUmVxdWVzdBocLmVkZ2UudjEuV2F0Y2hFdmVudHNSZXNwb25zZTABEk4KDVN1Ym1pdENvbW1hbmQSHS5lZGdlLnYxLlN1Ym1pdENvbW1hbmRSZXF1ZXN0Gh4uZWRnZS52MS5TdWJtaXRDb21tYW5kUmVzcG9uc2USSgoKR2V0Q29tbWFuZBIaLmVkZ2UudjEuR2V0Q29tbWFuZFJlcXVlc3QaGy5lZGdlLnYxLkdldENvbW1hbmRSZXNwb25zZSIDkAIBElAKDExpc3RDb21tYW5kcxIcLmVkZ2UudjEuTGlzdENvbW1hbmRzUmVxdWVzdBodLmVkZ2UudjEuTGlzdENvbW1hbmRzUmVzcG9uc2UiA5ACARJOCg1DYW5jZWxDb21tYW5kEh0uZWRnZS52MS5DYW5jZWxDb21tYW5kUmVxdWVzdBoeLmVkZ2UudjEuQ2FuY2VsQ29tbWFuZFJlc3BvbnNlEk0KDFdhdGNoQ29tbWFuZBIcLmVkZ2UudjEuV2F0Y2hDb21tYW5kUmVxdWVzdBodLmVkZ2UudjEuV2F0Y2hDb21tYW5kUmVzcG9uc2UwARJjChRDcmVhdGVFbnJvbG1lbnRUb2tlbhIkLmVkZ2UudjEuQ3JlYXRlRW5yb2xtZW50VG9rZW5SZXF1ZXN0GiUuZWRnZS52MS5DcmVhdGVFbnJvbG1lbnRUb2tlblJlc3BvbnNlEmUKE0xpc3RFbnJvbG1lbnRUb2tlbnMSIy5lZGdlLnYxLkxpc3RFbnJvbG1lbnRUb2tlbnNSZXF1ZXN0GiQuZWRnZS52MS5MaXN0RW5yb2xtZW50VG9rZW5zUmVzcG9uc2UiA5ACARJjChRSZXZva2VFbnJvbG1lbnRUb2tlbhIkLmVkZ2UudjEuUmV2b2tlRW5yb2xtZW50VG9rZW5SZXF1ZXN0GiUuZWRnZS52MS5SZXZva2VFbnJvbG1lbnRUb2tlblJlc3BvbnNlEmAKE0NyZWF0ZU9wZXJhdG9yVG9rZW4SIy5lZGdlLnYxLkNyZWF0ZU9wZXJhdG9yVG9rZW5SZXF1ZXN0GiQuZWRnZS52MS5DcmVhdGVPcGVyYXRvclRva2VuUmVzcG9uc2USYgoSTGlzdE9wZXJhdG9yVG9rZW5zEiIuZWRnZS52MS5MaXN0T3BlcmF0b3JUb2tlbnNSZXF1ZXN0GiMuZWRnZS52MS5MaXN0T3BlcmF0b3JUb2tlbnNSZXNwb25zZSIDkAIBEmAKE1Jldm9rZU9wZXJhdG9yVG9rZW4SIy5lZGdlLnYxLlJldm9rZU9wZXJhdG9yVG9rZW5SZXF1ZXN0GiQuZWRnZS52MS5SZXZva2VPcGVyYXRvclRva2VuUmVzcG9uc2USPgoGR2V0SHViEhYuZWRnZS52MS5HZXRIdWJSZXF1ZXN0GhcuZWRnZS52MS5HZXRIdWJSZXNwb25zZSIDkAIBYgZwcm90bzM", [file_edge_v1_command, file_edge_v1_control, file_edge_v1_events, file_edge_v1_node, file_edge_v1_rules, file_edge_v1_runtimes, file_google_protobuf_timestamp]);
+  fileDesc("ChNlZGdlL3YxL2ZsZWV0LnByb3RvEgdlZGdlLnYxIo0ECglGbGVldE5vZGUSCgoCaWQYASABKAkSEQoJaG9zdF9uYW1lGAIgASgJEhEKCWNvbm5lY3RlZBgDIAEoCBIuCgpjaGFuZ2VkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIrCgdzZWVuX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtlbnJvbGxlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASFgoOZGFlbW9uX3ZlcnNpb24YByABKAkSHwoGc2FtcGxlGAggASgLMg8uZWRnZS52MS5TYW1wbGUSHwoGc3RhdHVzGAkgASgLMg8uZWRnZS52MS5TdGF0dXMSGAoQcGVuZGluZ19jb21tYW5kcxgKIAEoDRI6ChZjZXJ0aWZpY2F0ZV9leHBpcmVzX2F0GAsgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgd3YXJuaW5nGAwgASgJEh4KBmxhYmVscxgNIAMoCzIOLmVkZ2UudjEuTGFiZWwSDgoGdGVuYW50GA4gASgJEg4KBmdyb3VwcxgPIAMoCRIuCgpyZXZva2VkX2F0GBAgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIPCgdhZGRyZXNzGBEgASgJIigKEExpc3ROb2Rlc1JlcXVlc3QSFAoDaWRzGAEgAygJQgfixxgDKOgHIjYKEUxpc3ROb2Rlc1Jlc3BvbnNlEiEKBW5vZGVzGAEgAygLMhIuZWRnZS52MS5GbGVldE5vZGUiEwoRV2F0Y2hOb2Rlc1JlcXVlc3QiWgoSV2F0Y2hOb2Rlc1Jlc3BvbnNlEiAKBG5vZGUYASABKAsyEi5lZGdlLnYxLkZsZWV0Tm9kZRIPCgdyZW1vdmVkGAIgASgIEhEKCWNhdWdodF91cBgDIAEoCCJlChFSZW1vdmVOb2RlUmVxdWVzdBISCgJpZBgBIAEoCUIG4scYAggBEikKCXdvcmtsb2FkcxgCIAEoDjIWLmVkZ2UudjEuTGVmdFdvcmtsb2FkcxIRCglvbmx5X2hlcmUYAyABKAgiOAoSUmVtb3ZlTm9kZVJlc3BvbnNlEhEKCW5vZGVfZG9uZRgBIAEoCBIPCgdyZW1vdmVkGAIgAygJIicKEVJldm9rZU5vZGVSZXF1ZXN0EhIKAmlkGAEgASgJQgbixxgCCAEiNgoSUmV2b2tlTm9kZVJlc3BvbnNlEiAKBG5vZGUYASABKAsyEi5lZGdlLnYxLkZsZWV0Tm9kZSJvChRTZXROb2RlTGFiZWxzUmVxdWVzdBISCgJpZBgBIAEoCUIG4scYAggBEigKA3NldBgCIAMoCzIOLmVkZ2UudjEuTGFiZWxCC+LHGAcoQDIDa2V5EhkKBnJlbW92ZRgDIAMoCUIJ4scYBSCAAShAIjkKFVNldE5vZGVMYWJlbHNSZXNwb25zZRIgCgRub2RlGAEgASgLMhIuZWRnZS52MS5GbGVldE5vZGUitQEKFFNldE5vZGVUZW5hbnRSZXF1ZXN0EhIKAmlkGAEgASgJQgbixxgCCAESiAEKBnRlbmFudBgCIAEoCUJ44scYdBIdW2EtejAtOV0oW2EtejAtOS1dKlthLXowLTldKT8aUTEgdG8gNjMgc21hbGwgbGV0dGVycywgZGlnaXRzIG9yICctJywgYmVnaW5uaW5nIGFuZCBlbmRpbmcgd2l0aCBhIGxldHRlciBvciBkaWdpdCA/IjkKFVNldE5vZGVUZW5hbnRSZXNwb25zZRIgCgRub2RlGAEgASgLMhIuZWRnZS52MS5GbGVldE5vZGUicQoSV2F0Y2hFdmVudHNSZXF1ZXN0Eg8KB25vZGVfaWQYASABKAkSFgoOYWZ0ZXJfcG9zaXRpb24YAiABKAQSFQoEbGFzdBgDIAEoDUIH4scYA0CQThIbChNzdG9wX3doZW5fY2F1Z2h0X3VwGAQgASgIImkKE1dhdGNoRXZlbnRzUmVzcG9uc2USEAoIcG9zaXRpb24YASABKAQSDwoHbm9kZV9pZBgCIAEoCRIQCghzZXF1ZW5jZRgDIAEoBBIdCgVldmVudBgEIAEoCzIOLmVkZ2UudjEuRXZlbnQigAIKDEZsZWV0Q29tbWFuZBIhCgdjb21tYW5kGAEgASgLMhAuZWRnZS52MS5Db21tYW5kEg8KB25vZGVfaWQYAiABKAkSJAoFc3RhdGUYAyABKA4yFS5lZGdlLnYxLkNvbW1hbmRTdGF0ZRItCglxdWV1ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh8KBnJlc3VsdBgGIAEoCzIPLmVkZ2UudjEuUmVzdWx0EhYKDnJlc3VsdF9kcm9wcGVkGAcgASgIIn0KFFN1Ym1pdENvbW1hbmRSZXF1ZXN0EhcKB25vZGVfaWQYASABKAlCBuLHGAIIARIpCgdjb21tYW5kGAIgASgLMhAuZWRnZS52MS5Db21tYW5kQgbixxgCCAESIQoNZXhwaXJlc19pbl9tcxgDIAEoBEIK4scYBkCAkPvTCSI/ChVTdWJtaXRDb21tYW5kUmVzcG9uc2USJgoHY29tbWFuZBgBIAEoCzIVLmVkZ2UudjEuRmxlZXRDb21tYW5kIicKEUdldENvbW1hbmRSZXF1ZXN0EhIKAmlkGAEgASgJQgbixxgCCAEiPAoSR2V0Q29tbWFuZFJlc3BvbnNlEiYKB2NvbW1hbmQYASABKAsyFS5lZGdlLnYxLkZsZWV0Q29tbWFuZCJcChNMaXN0Q29tbWFuZHNSZXF1ZXN0EhcKB25vZGVfaWQYASABKAlCBuLHGAIIARIUCgxwZW5kaW5nX29ubHkYAiABKAgSFgoFbGltaXQYAyABKA1CB+LHGANA6AciPwoUTGlzdENvbW1hbmRzUmVzcG9uc2USJwoIY29tbWFuZHMYASADKAsyFS5lZGdlLnYxLkZsZWV0Q29tbWFuZCIqChRDYW5jZWxDb21tYW5kUmVxdWVzdBISCgJpZBgBIAEoCUIG4scYAggBIj8KFUNhbmNlbENvbW1hbmRSZXNwb25zZRImCgdjb21tYW5kGAEgASgLMhUuZWRnZS52MS5GbGVldENvbW1hbmQiKQoTV2F0Y2hDb21tYW5kUmVxdWVzdBISCgJpZBgBIAEoCUIG4scYAggBImMKFFdhdGNoQ29tbWFuZFJlc3BvbnNlEiYKB2NvbW1hbmQYASABKAsyFS5lZGdlLnYxLkZsZWV0Q29tbWFuZBIjCghwcm9ncmVzcxgCIAEoCzIRLmVkZ2UudjEuUHJvZ3Jlc3Mi3gEKFEVucm9sbWVudFRva2VuUmVjb3JkEgoKAmlkGAEgASgJEi4KCmNyZWF0ZWRfYXQYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB3VzZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB3VzZWRfYnkYBSABKAkSDAoEbm90ZRgGIAEoCRIOCgZ0ZW5hbnQYCiABKAki4QEKG0NyZWF0ZUVucm9sbWVudFRva2VuUmVxdWVzdBIgCgx2YWxpZF9mb3JfbXMYASABKARCCuLHGAZAgJD70wkSFQoEbm90ZRgCIAEoCUIH4scYAyD/ARKIAQoGdGVuYW50GAogASgJQnjixxh0Eh1bYS16MC05XShbYS16MC05LV0qW2EtejAtOV0pPxpRMSB0byA2MyBzbWFsbCBsZXR0ZXJzLCBkaWdpdHMgb3IgJy0nLCBiZWdpbm5pbmcgYW5kIGVuZGluZyB3aXRoIGEgbGV0dGVyIG9yIGRpZ2l0ID8iXAocQ3JlYXRlRW5yb2xtZW50VG9rZW5SZXNwb25zZRINCgV0b2tlbhgBIAEoCRItCgZyZWNvcmQYAiABKAsyHS5lZGdlLnYxLkVucm9sbWVudFRva2VuUmVjb3JkIhwKGkxpc3RFbnJvbG1lbnRUb2tlbnNSZXF1ZXN0IkwKG0xpc3RFbnJvbG1lbnRUb2tlbnNSZXNwb25zZRItCgZ0b2tlbnMYASADKAsyHS5lZGdlLnYxLkVucm9sbWVudFRva2VuUmVjb3JkIjEKG1Jldm9rZUVucm9sbWVudFRva2VuUmVxdWVzdBISCgJpZBgBIAEoCUIG4scYAggBIh4KHFJldm9rZUVucm9sbWVudFRva2VuUmVzcG9uc2Ui6QEKE09wZXJhdG9yVG9rZW5SZWNvcmQSCgoCaWQYASABKAkSDAoEbmFtZRgCIAEoCRIbCgRyb2xlGAMgASgOMg0uZWRnZS52MS5Sb2xlEi4KCmNyZWF0ZWRfYXQYBCABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCmV4cGlyZXNfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEisKB3VzZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnRlbmFudBgKIAEoCSLJAgoaQ3JlYXRlT3BlcmF0b3JUb2tlblJlcXVlc3QSZQoEbmFtZRgBIAEoCUJX4scYUwgBEiBbQS1aYS16MC05XVtBLVphLXowLTkuX0AtXXswLDYyfRotMSB0byA2MyBsZXR0ZXJzLCBkaWdpdHMsICcuJywgJ18nLCAnQCcgb3IgJy0nEiMKBHJvbGUYAiABKA4yDS5lZGdlLnYxLlJvbGVCBuLHGAIIARKIAQoGdGVuYW50GAogASgJQnjixxh0Eh1bYS16MC05XShbYS16MC05LV0qW2EtejAtOV0pPxpRMSB0byA2MyBzbWFsbCBsZXR0ZXJzLCBkaWdpdHMgb3IgJy0nLCBiZWdpbm5pbmcgYW5kIGVuZGluZyB3aXRoIGEgbGV0dGVyIG9yIGRpZ2l0ID8SFAoMdmFsaWRfZm9yX21zGAMgASgEIloKG0NyZWF0ZU9wZXJhdG9yVG9rZW5SZXNwb25zZRINCgV0b2tlbhgBIAEoCRIsCgZyZWNvcmQYAiABKAsyHC5lZGdlLnYxLk9wZXJhdG9yVG9rZW5SZWNvcmQiGwoZTGlzdE9wZXJhdG9yVG9rZW5zUmVxdWVzdCJKChpMaXN0T3BlcmF0b3JUb2tlbnNSZXNwb25zZRIsCgZ0b2tlbnMYASADKAsyHC5lZGdlLnYxLk9wZXJhdG9yVG9rZW5SZWNvcmQiMAoaUmV2b2tlT3BlcmF0b3JUb2tlblJlcXVlc3QSEgoCaWQYASABKAlCBuLHGAIIASIdChtSZXZva2VPcGVyYXRvclRva2VuUmVzcG9uc2UiDwoNR2V0SHViUmVxdWVzdCLVAQoOR2V0SHViUmVzcG9uc2USDwoHdmVyc2lvbhgBIAEoCRIUCgx0cnVzdF9kb21haW4YAiABKAkSDgoGY2FsbGVyGAMgASgJEhsKBHJvbGUYBCABKA4yDS5lZGdlLnYxLlJvbGUSLwoLc2VydmVyX3RpbWUYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEi4KCnN0YXJ0ZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg4KBnRlbmFudBgKIAEoCSIRCg9DaGVja0h1YlJlcXVlc3QiNgoQQ2hlY2tIdWJSZXNwb25zZRIiCghmaW5kaW5ncxgBIAMoCzIQLmVkZ2UudjEuRmluZGluZyqaAQoMQ29tbWFuZFN0YXRlEh0KGUNPTU1BTkRfU1RBVEVfVU5TUEVDSUZJRUQQABIYChRDT01NQU5EX1NUQVRFX1FVRVVFRBABEhoKFkNPTU1BTkRfU1RBVEVfQUNDRVBURUQQAhIaChZDT01NQU5EX1NUQVRFX0ZJTklTSEVEEAMSGQoVQ09NTUFORF9TVEFURV9FWFBJUkVEEAQqUAoEUm9sZRIUChBST0xFX1VOU1BFQ0lGSUVEEAASDwoLUk9MRV9WSUVXRVIQARIRCg1ST0xFX09QRVJBVE9SEAISDgoKUk9MRV9BRE1JThADMv8MCgVGbGVldBJHCglMaXN0Tm9kZXMSGS5lZGdlLnYxLkxpc3ROb2Rlc1JlcXVlc3QaGi5lZGdlLnYxLkxpc3ROb2Rlc1Jlc3BvbnNlIgOQAgESRwoKV2F0Y2hOb2RlcxIaLmVkZ2UudjEuV2F0Y2hOb2Rlc1JlcXVlc3QaGy5lZGdlLnYxLldhdGNoTm9kZXNSZXNwb25zZTABEkUKClJlbW92ZU5vZGUSGi5lZGdlLnYxLlJlbW92ZU5vZGVSZXF1ZXN0GhsuZWRnZS52MS5SZW1vdmVOb2RlUmVzcG9uc2USRQoKUmV2b2tlTm9kZRIaLmVkZ2UudjEuUmV2b2tlTm9kZVJlcXVlc3QaGy5lZGdlLnYxLlJldm9rZU5vZGVSZXNwb25zZRJOCg1TZXROb2RlTGFiZWxzEh0uZWRnZS52MS5TZXROb2RlTGFiZWxzUmVxdWVzdBoeLmVkZ2UudjEuU2V0Tm9kZUxhYmVsc1Jlc3BvbnNlEk4KDVNldE5vZGVUZW5hbnQSHS5lZGdlLnYxLlNldE5vZGVUZW5hbnRSZXF1ZXN0Gh4uZWRnZS52MS5TZXROb2RlVGVuYW50UmVzcG9uc2USSgoLV2F0Y2hFdmVudHMSGy5lZGdlLnYxLldhdGNoRXZlbnRzUmVxdWVzdBocLmVkZ2UudjEuV2F0Y2hFdmVudHNSZXNwb25zZTABEk4KDVN1Ym1pdENvbW1hbmQSHS5lZGdlLnYxLlN1Ym1pdENvbW1hbmRSZXF1ZXN0Gh4uZWRnZS52MS5TdWJtaXRDb21tYW5kUmVzcG9uc2USSgoKR2V0Q29tbWFuZBIaLmVkZ2UudjEuR2V0Q29tbWFuZFJlcXVlc3QaGy5lZGdlLnYxLkdldENvbW1hbmRSZXNwb25zZSIDkAIBElAKDExpc3RDb21tYW5kcxIcLmVkZ2UudjEuTGlzdENvbW1hbmRzUmVxdWVzdBodLmVkZ2UudjEuTGlzdENvbW1hbmRzUmVzcG9uc2UiA5ACARJOCg1DYW5jZWxDb21tYW5kEh0uZWRnZS52MS5DYW5jZWxDb21tYW5kUmVxdWVzdBoeLmVkZ2UudjEuQ2FuY2VsQ29tbWFuZFJlc3BvbnNlEk0KDFdhdGNoQ29tbWFuZBIcLmVkZ2UudjEuV2F0Y2hDb21tYW5kUmVxdWVzdBodLmVkZ2UudjEuV2F0Y2hDb21tYW5kUmVzcG9uc2UwARJjChRDcmVhdGVFbnJvbG1lbnRUb2tlbhIkLmVkZ2UudjEuQ3JlYXRlRW5yb2xtZW50VG9rZW5SZXF1ZXN0GiUuZWRnZS52MS5DcmVhdGVFbnJvbG1lbnRUb2tlblJlc3BvbnNlEmUKE0xpc3RFbnJvbG1lbnRUb2tlbnMSIy5lZGdlLnYxLkxpc3RFbnJvbG1lbnRUb2tlbnNSZXF1ZXN0GiQuZWRnZS52MS5MaXN0RW5yb2xtZW50VG9rZW5zUmVzcG9uc2UiA5ACARJjChRSZXZva2VFbnJvbG1lbnRUb2tlbhIkLmVkZ2UudjEuUmV2b2tlRW5yb2xtZW50VG9rZW5SZXF1ZXN0GiUuZWRnZS52MS5SZXZva2VFbnJvbG1lbnRUb2tlblJlc3BvbnNlEmAKE0NyZWF0ZU9wZXJhdG9yVG9rZW4SIy5lZGdlLnYxLkNyZWF0ZU9wZXJhdG9yVG9rZW5SZXF1ZXN0GiQuZWRnZS52MS5DcmVhdGVPcGVyYXRvclRva2VuUmVzcG9uc2USYgoSTGlzdE9wZXJhdG9yVG9rZW5zEiIuZWRnZS52MS5MaXN0T3BlcmF0b3JUb2tlbnNSZXF1ZXN0GiMuZWRnZS52MS5MaXN0T3BlcmF0b3JUb2tlbnNSZXNwb25zZSIDkAIBEmAKE1Jldm9rZU9wZXJhdG9yVG9rZW4SIy5lZGdlLnYxLlJldm9rZU9wZXJhdG9yVG9rZW5SZXF1ZXN0GiQuZWRnZS52MS5SZXZva2VPcGVyYXRvclRva2VuUmVzcG9uc2USPgoGR2V0SHViEhYuZWRnZS52MS5HZXRIdWJSZXF1ZXN0GhcuZWRnZS52MS5HZXRIdWJSZXNwb25zZSIDkAIBEkQKCENoZWNrSHViEhguZWRnZS52MS5DaGVja0h1YlJlcXVlc3QaGS5lZGdlLnYxLkNoZWNrSHViUmVzcG9uc2UiA5ACAWIGcHJvdG8z", [file_edge_v1_command, file_edge_v1_control, file_edge_v1_events, file_edge_v1_findings, file_edge_v1_node, file_edge_v1_rules, file_edge_v1_runtimes, file_google_protobuf_timestamp]);
 
 /**
  * A node as the hub knows it.
@@ -123,6 +125,34 @@ export type FleetNode = Message<"edge.v1.FleetNode"> & {
    * @generated from field: repeated edge.v1.Label labels = 13;
    */
   labels: Label[];
+
+  /**
+   * The tenant that it belongs to; empty when to none.
+   *
+   * @generated from field: string tenant = 14;
+   */
+  tenant: string;
+
+  /**
+   * The caller's groups that mean it, by name; left out by WatchNodes.
+   *
+   * @generated from field: repeated string groups = 15;
+   */
+  groups: string[];
+
+  /**
+   * When its certificates were revoked; unset when they were not, or when it has enrolled since.
+   *
+   * @generated from field: google.protobuf.Timestamp revoked_at = 16;
+   */
+  revokedAt?: Timestamp | undefined;
+
+  /**
+   * The address that its line came from last.
+   *
+   * @generated from field: string address = 17;
+   */
+  address: string;
 };
 
 /**
@@ -288,6 +318,48 @@ export const RemoveNodeResponseSchema: GenMessage<RemoveNodeResponse> = /*@__PUR
   messageDesc(file_edge_v1_fleet, 6);
 
 /**
+ * Asks to make a node's certificates worthless.
+ *
+ * @generated from message edge.v1.RevokeNodeRequest
+ */
+export type RevokeNodeRequest = Message<"edge.v1.RevokeNodeRequest"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message edge.v1.RevokeNodeRequest.
+ * Use `create(RevokeNodeRequestSchema)` to create a new message.
+ */
+export const RevokeNodeRequestSchema: GenMessage<RevokeNodeRequest> = /*@__PURE__*/
+  messageDesc(file_edge_v1_fleet, 7);
+
+/**
+ * The node's certificates are worthless.
+ *
+ * @generated from message edge.v1.RevokeNodeResponse
+ */
+export type RevokeNodeResponse = Message<"edge.v1.RevokeNodeResponse"> & {
+  /**
+   * The node.
+   *
+   * @generated from field: edge.v1.FleetNode node = 1;
+   */
+  node?: FleetNode | undefined;
+};
+
+/**
+ * Describes the message edge.v1.RevokeNodeResponse.
+ * Use `create(RevokeNodeResponseSchema)` to create a new message.
+ */
+export const RevokeNodeResponseSchema: GenMessage<RevokeNodeResponse> = /*@__PURE__*/
+  messageDesc(file_edge_v1_fleet, 8);
+
+/**
  * Asks to change the labels of a node.
  *
  * @generated from message edge.v1.SetNodeLabelsRequest
@@ -320,7 +392,7 @@ export type SetNodeLabelsRequest = Message<"edge.v1.SetNodeLabelsRequest"> & {
  * Use `create(SetNodeLabelsRequestSchema)` to create a new message.
  */
 export const SetNodeLabelsRequestSchema: GenMessage<SetNodeLabelsRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 7);
+  messageDesc(file_edge_v1_fleet, 9);
 
 /**
  * The node with its labels.
@@ -341,7 +413,56 @@ export type SetNodeLabelsResponse = Message<"edge.v1.SetNodeLabelsResponse"> & {
  * Use `create(SetNodeLabelsResponseSchema)` to create a new message.
  */
 export const SetNodeLabelsResponseSchema: GenMessage<SetNodeLabelsResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 8);
+  messageDesc(file_edge_v1_fleet, 10);
+
+/**
+ * Asks to give a node to a tenant.
+ *
+ * @generated from message edge.v1.SetNodeTenantRequest
+ */
+export type SetNodeTenantRequest = Message<"edge.v1.SetNodeTenantRequest"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+
+  /**
+   * The tenant; empty for none.
+   *
+   * @generated from field: string tenant = 2;
+   */
+  tenant: string;
+};
+
+/**
+ * Describes the message edge.v1.SetNodeTenantRequest.
+ * Use `create(SetNodeTenantRequestSchema)` to create a new message.
+ */
+export const SetNodeTenantRequestSchema: GenMessage<SetNodeTenantRequest> = /*@__PURE__*/
+  messageDesc(file_edge_v1_fleet, 11);
+
+/**
+ * The node with its tenant.
+ *
+ * @generated from message edge.v1.SetNodeTenantResponse
+ */
+export type SetNodeTenantResponse = Message<"edge.v1.SetNodeTenantResponse"> & {
+  /**
+   * The node.
+   *
+   * @generated from field: edge.v1.FleetNode node = 1;
+   */
+  node?: FleetNode | undefined;
+};
+
+/**
+ * Describes the message edge.v1.SetNodeTenantResponse.
+ * Use `create(SetNodeTenantResponseSchema)` to create a new message.
+ */
+export const SetNodeTenantResponseSchema: GenMessage<SetNodeTenantResponse> = /*@__PURE__*/
+  messageDesc(file_edge_v1_fleet, 12);
 
 /**
  * Asks to watch events.
@@ -383,7 +504,7 @@ export type WatchEventsRequest = Message<"edge.v1.WatchEventsRequest"> & {
  * Use `create(WatchEventsRequestSchema)` to create a new message.
  */
 export const WatchEventsRequestSchema: GenMessage<WatchEventsRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 9);
+  messageDesc(file_edge_v1_fleet, 13);
 
 /**
  * One event, as kept by the hub.
@@ -425,7 +546,7 @@ export type WatchEventsResponse = Message<"edge.v1.WatchEventsResponse"> & {
  * Use `create(WatchEventsResponseSchema)` to create a new message.
  */
 export const WatchEventsResponseSchema: GenMessage<WatchEventsResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 10);
+  messageDesc(file_edge_v1_fleet, 14);
 
 /**
  * A command as the hub knows it.
@@ -489,7 +610,7 @@ export type FleetCommand = Message<"edge.v1.FleetCommand"> & {
  * Use `create(FleetCommandSchema)` to create a new message.
  */
 export const FleetCommandSchema: GenMessage<FleetCommand> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 11);
+  messageDesc(file_edge_v1_fleet, 15);
 
 /**
  * Asks to queue a command.
@@ -524,7 +645,7 @@ export type SubmitCommandRequest = Message<"edge.v1.SubmitCommandRequest"> & {
  * Use `create(SubmitCommandRequestSchema)` to create a new message.
  */
 export const SubmitCommandRequestSchema: GenMessage<SubmitCommandRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 12);
+  messageDesc(file_edge_v1_fleet, 16);
 
 /**
  * The queued command.
@@ -545,7 +666,7 @@ export type SubmitCommandResponse = Message<"edge.v1.SubmitCommandResponse"> & {
  * Use `create(SubmitCommandResponseSchema)` to create a new message.
  */
 export const SubmitCommandResponseSchema: GenMessage<SubmitCommandResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 13);
+  messageDesc(file_edge_v1_fleet, 17);
 
 /**
  * Asks for a command.
@@ -566,7 +687,7 @@ export type GetCommandRequest = Message<"edge.v1.GetCommandRequest"> & {
  * Use `create(GetCommandRequestSchema)` to create a new message.
  */
 export const GetCommandRequestSchema: GenMessage<GetCommandRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 14);
+  messageDesc(file_edge_v1_fleet, 18);
 
 /**
  * The command asked for.
@@ -587,7 +708,7 @@ export type GetCommandResponse = Message<"edge.v1.GetCommandResponse"> & {
  * Use `create(GetCommandResponseSchema)` to create a new message.
  */
 export const GetCommandResponseSchema: GenMessage<GetCommandResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 15);
+  messageDesc(file_edge_v1_fleet, 19);
 
 /**
  * Asks for a node's commands.
@@ -622,7 +743,7 @@ export type ListCommandsRequest = Message<"edge.v1.ListCommandsRequest"> & {
  * Use `create(ListCommandsRequestSchema)` to create a new message.
  */
 export const ListCommandsRequestSchema: GenMessage<ListCommandsRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 16);
+  messageDesc(file_edge_v1_fleet, 20);
 
 /**
  * A node's commands.
@@ -643,7 +764,7 @@ export type ListCommandsResponse = Message<"edge.v1.ListCommandsResponse"> & {
  * Use `create(ListCommandsResponseSchema)` to create a new message.
  */
 export const ListCommandsResponseSchema: GenMessage<ListCommandsResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 17);
+  messageDesc(file_edge_v1_fleet, 21);
 
 /**
  * Asks to call a command off.
@@ -664,7 +785,7 @@ export type CancelCommandRequest = Message<"edge.v1.CancelCommandRequest"> & {
  * Use `create(CancelCommandRequestSchema)` to create a new message.
  */
 export const CancelCommandRequestSchema: GenMessage<CancelCommandRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 18);
+  messageDesc(file_edge_v1_fleet, 22);
 
 /**
  * The command as it is now; its result follows when the node has one.
@@ -685,7 +806,7 @@ export type CancelCommandResponse = Message<"edge.v1.CancelCommandResponse"> & {
  * Use `create(CancelCommandResponseSchema)` to create a new message.
  */
 export const CancelCommandResponseSchema: GenMessage<CancelCommandResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 19);
+  messageDesc(file_edge_v1_fleet, 23);
 
 /**
  * Asks to watch a command.
@@ -706,7 +827,7 @@ export type WatchCommandRequest = Message<"edge.v1.WatchCommandRequest"> & {
  * Use `create(WatchCommandRequestSchema)` to create a new message.
  */
 export const WatchCommandRequestSchema: GenMessage<WatchCommandRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 20);
+  messageDesc(file_edge_v1_fleet, 24);
 
 /**
  * How far a command is.
@@ -734,7 +855,7 @@ export type WatchCommandResponse = Message<"edge.v1.WatchCommandResponse"> & {
  * Use `create(WatchCommandResponseSchema)` to create a new message.
  */
 export const WatchCommandResponseSchema: GenMessage<WatchCommandResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 21);
+  messageDesc(file_edge_v1_fleet, 25);
 
 /**
  * An enrolment token as the hub knows it.
@@ -783,6 +904,13 @@ export type EnrolmentTokenRecord = Message<"edge.v1.EnrolmentTokenRecord"> & {
    * @generated from field: string note = 6;
    */
   note: string;
+
+  /**
+   * The tenant that the node will belong to; empty for none.
+   *
+   * @generated from field: string tenant = 10;
+   */
+  tenant: string;
 };
 
 /**
@@ -790,7 +918,7 @@ export type EnrolmentTokenRecord = Message<"edge.v1.EnrolmentTokenRecord"> & {
  * Use `create(EnrolmentTokenRecordSchema)` to create a new message.
  */
 export const EnrolmentTokenRecordSchema: GenMessage<EnrolmentTokenRecord> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 22);
+  messageDesc(file_edge_v1_fleet, 26);
 
 /**
  * Asks for an enrolment token.
@@ -811,6 +939,13 @@ export type CreateEnrolmentTokenRequest = Message<"edge.v1.CreateEnrolmentTokenR
    * @generated from field: string note = 2;
    */
   note: string;
+
+  /**
+   * The tenant that the node will belong to; empty for none. Who is bound to a tenant has its own here, whatever is asked.
+   *
+   * @generated from field: string tenant = 10;
+   */
+  tenant: string;
 };
 
 /**
@@ -818,7 +953,7 @@ export type CreateEnrolmentTokenRequest = Message<"edge.v1.CreateEnrolmentTokenR
  * Use `create(CreateEnrolmentTokenRequestSchema)` to create a new message.
  */
 export const CreateEnrolmentTokenRequestSchema: GenMessage<CreateEnrolmentTokenRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 23);
+  messageDesc(file_edge_v1_fleet, 27);
 
 /**
  * An enrolment token.
@@ -846,7 +981,7 @@ export type CreateEnrolmentTokenResponse = Message<"edge.v1.CreateEnrolmentToken
  * Use `create(CreateEnrolmentTokenResponseSchema)` to create a new message.
  */
 export const CreateEnrolmentTokenResponseSchema: GenMessage<CreateEnrolmentTokenResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 24);
+  messageDesc(file_edge_v1_fleet, 28);
 
 /**
  * Asks for enrolment tokens.
@@ -861,7 +996,7 @@ export type ListEnrolmentTokensRequest = Message<"edge.v1.ListEnrolmentTokensReq
  * Use `create(ListEnrolmentTokensRequestSchema)` to create a new message.
  */
 export const ListEnrolmentTokensRequestSchema: GenMessage<ListEnrolmentTokensRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 25);
+  messageDesc(file_edge_v1_fleet, 29);
 
 /**
  * Enrolment tokens.
@@ -882,7 +1017,7 @@ export type ListEnrolmentTokensResponse = Message<"edge.v1.ListEnrolmentTokensRe
  * Use `create(ListEnrolmentTokensResponseSchema)` to create a new message.
  */
 export const ListEnrolmentTokensResponseSchema: GenMessage<ListEnrolmentTokensResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 26);
+  messageDesc(file_edge_v1_fleet, 30);
 
 /**
  * Asks to revoke an enrolment token.
@@ -903,7 +1038,7 @@ export type RevokeEnrolmentTokenRequest = Message<"edge.v1.RevokeEnrolmentTokenR
  * Use `create(RevokeEnrolmentTokenRequestSchema)` to create a new message.
  */
 export const RevokeEnrolmentTokenRequestSchema: GenMessage<RevokeEnrolmentTokenRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 27);
+  messageDesc(file_edge_v1_fleet, 31);
 
 /**
  * The enrolment token was revoked.
@@ -918,7 +1053,7 @@ export type RevokeEnrolmentTokenResponse = Message<"edge.v1.RevokeEnrolmentToken
  * Use `create(RevokeEnrolmentTokenResponseSchema)` to create a new message.
  */
 export const RevokeEnrolmentTokenResponseSchema: GenMessage<RevokeEnrolmentTokenResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 28);
+  messageDesc(file_edge_v1_fleet, 32);
 
 /**
  * An operator token as the hub knows it. Its secret is kept only as a hash.
@@ -967,6 +1102,13 @@ export type OperatorTokenRecord = Message<"edge.v1.OperatorTokenRecord"> & {
    * @generated from field: google.protobuf.Timestamp used_at = 6;
    */
   usedAt?: Timestamp | undefined;
+
+  /**
+   * The tenant that it is bound to; empty for the whole hub.
+   *
+   * @generated from field: string tenant = 10;
+   */
+  tenant: string;
 };
 
 /**
@@ -974,7 +1116,7 @@ export type OperatorTokenRecord = Message<"edge.v1.OperatorTokenRecord"> & {
  * Use `create(OperatorTokenRecordSchema)` to create a new message.
  */
 export const OperatorTokenRecordSchema: GenMessage<OperatorTokenRecord> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 29);
+  messageDesc(file_edge_v1_fleet, 33);
 
 /**
  * Asks for an operator token.
@@ -997,6 +1139,14 @@ export type CreateOperatorTokenRequest = Message<"edge.v1.CreateOperatorTokenReq
   role: Role;
 
   /**
+   * The tenant that it is bound to: it sees and commands what belongs to that tenant, and all else is not there. Empty for the whole
+   * hub. Who is bound to a tenant has its own here, whatever is asked.
+   *
+   * @generated from field: string tenant = 10;
+   */
+  tenant: string;
+
+  /**
    * How long it is good, in milliseconds. 0 means for ever.
    *
    * @generated from field: uint64 valid_for_ms = 3;
@@ -1009,7 +1159,7 @@ export type CreateOperatorTokenRequest = Message<"edge.v1.CreateOperatorTokenReq
  * Use `create(CreateOperatorTokenRequestSchema)` to create a new message.
  */
 export const CreateOperatorTokenRequestSchema: GenMessage<CreateOperatorTokenRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 30);
+  messageDesc(file_edge_v1_fleet, 34);
 
 /**
  * An operator token.
@@ -1037,7 +1187,7 @@ export type CreateOperatorTokenResponse = Message<"edge.v1.CreateOperatorTokenRe
  * Use `create(CreateOperatorTokenResponseSchema)` to create a new message.
  */
 export const CreateOperatorTokenResponseSchema: GenMessage<CreateOperatorTokenResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 31);
+  messageDesc(file_edge_v1_fleet, 35);
 
 /**
  * Asks for operator tokens.
@@ -1052,7 +1202,7 @@ export type ListOperatorTokensRequest = Message<"edge.v1.ListOperatorTokensReque
  * Use `create(ListOperatorTokensRequestSchema)` to create a new message.
  */
 export const ListOperatorTokensRequestSchema: GenMessage<ListOperatorTokensRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 32);
+  messageDesc(file_edge_v1_fleet, 36);
 
 /**
  * Operator tokens.
@@ -1073,7 +1223,7 @@ export type ListOperatorTokensResponse = Message<"edge.v1.ListOperatorTokensResp
  * Use `create(ListOperatorTokensResponseSchema)` to create a new message.
  */
 export const ListOperatorTokensResponseSchema: GenMessage<ListOperatorTokensResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 33);
+  messageDesc(file_edge_v1_fleet, 37);
 
 /**
  * Asks to revoke an operator token.
@@ -1094,7 +1244,7 @@ export type RevokeOperatorTokenRequest = Message<"edge.v1.RevokeOperatorTokenReq
  * Use `create(RevokeOperatorTokenRequestSchema)` to create a new message.
  */
 export const RevokeOperatorTokenRequestSchema: GenMessage<RevokeOperatorTokenRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 34);
+  messageDesc(file_edge_v1_fleet, 38);
 
 /**
  * The operator token was revoked.
@@ -1109,7 +1259,7 @@ export type RevokeOperatorTokenResponse = Message<"edge.v1.RevokeOperatorTokenRe
  * Use `create(RevokeOperatorTokenResponseSchema)` to create a new message.
  */
 export const RevokeOperatorTokenResponseSchema: GenMessage<RevokeOperatorTokenResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 35);
+  messageDesc(file_edge_v1_fleet, 39);
 
 /**
  * Asks who is who.
@@ -1124,7 +1274,7 @@ export type GetHubRequest = Message<"edge.v1.GetHubRequest"> & {
  * Use `create(GetHubRequestSchema)` to create a new message.
  */
 export const GetHubRequestSchema: GenMessage<GetHubRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 36);
+  messageDesc(file_edge_v1_fleet, 40);
 
 /**
  * Who is who.
@@ -1173,6 +1323,13 @@ export type GetHubResponse = Message<"edge.v1.GetHubResponse"> & {
    * @generated from field: google.protobuf.Timestamp started_at = 6;
    */
   startedAt?: Timestamp | undefined;
+
+  /**
+   * The tenant that the caller is bound to; empty for the whole hub.
+   *
+   * @generated from field: string tenant = 10;
+   */
+  tenant: string;
 };
 
 /**
@@ -1180,7 +1337,43 @@ export type GetHubResponse = Message<"edge.v1.GetHubResponse"> & {
  * Use `create(GetHubResponseSchema)` to create a new message.
  */
 export const GetHubResponseSchema: GenMessage<GetHubResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_fleet, 37);
+  messageDesc(file_edge_v1_fleet, 41);
+
+/**
+ * Asks the hub to look.
+ *
+ * @generated from message edge.v1.CheckHubRequest
+ */
+export type CheckHubRequest = Message<"edge.v1.CheckHubRequest"> & {
+};
+
+/**
+ * Describes the message edge.v1.CheckHubRequest.
+ * Use `create(CheckHubRequestSchema)` to create a new message.
+ */
+export const CheckHubRequestSchema: GenMessage<CheckHubRequest> = /*@__PURE__*/
+  messageDesc(file_edge_v1_fleet, 42);
+
+/**
+ * What the hub found.
+ *
+ * @generated from message edge.v1.CheckHubResponse
+ */
+export type CheckHubResponse = Message<"edge.v1.CheckHubResponse"> & {
+  /**
+   * Worst first.
+   *
+   * @generated from field: repeated edge.v1.Finding findings = 1;
+   */
+  findings: Finding[];
+};
+
+/**
+ * Describes the message edge.v1.CheckHubResponse.
+ * Use `create(CheckHubResponseSchema)` to create a new message.
+ */
+export const CheckHubResponseSchema: GenMessage<CheckHubResponse> = /*@__PURE__*/
+  messageDesc(file_edge_v1_fleet, 43);
 
 /**
  * Where a command is.
@@ -1326,6 +1519,18 @@ export const Fleet: GenService<{
     output: typeof RemoveNodeResponseSchema;
   },
   /**
+   * Makes every certificate that a node has worthless, at once and for good: its line is cut, and it is neither let in nor given
+   * another. It stays in the fleet, with its queue, until it is removed or enrols anew with a token that names it. Admin. Fails with
+   * NOT_FOUND.
+   *
+   * @generated from rpc edge.v1.Fleet.RevokeNode
+   */
+  revokeNode: {
+    methodKind: "unary";
+    input: typeof RevokeNodeRequestSchema;
+    output: typeof RevokeNodeResponseSchema;
+  },
+  /**
    * Gives a node labels, by which rollouts select it. At most 64. Operator. Fails with NOT_FOUND, EXHAUSTED.
    *
    * @generated from rpc edge.v1.Fleet.SetNodeLabels
@@ -1334,6 +1539,17 @@ export const Fleet: GenService<{
     methodKind: "unary";
     input: typeof SetNodeLabelsRequestSchema;
     output: typeof SetNodeLabelsResponseSchema;
+  },
+  /**
+   * Gives a node to a tenant, or to none. What it runs stays. Admin of the whole hub. Fails with NOT_FOUND, CONFLICT (it is in a rollout
+   * that is under way).
+   *
+   * @generated from rpc edge.v1.Fleet.SetNodeTenant
+   */
+  setNodeTenant: {
+    methodKind: "unary";
+    input: typeof SetNodeTenantRequestSchema;
+    output: typeof SetNodeTenantResponseSchema;
   },
   /**
    * Events of all nodes or of one, from the journal kept at the hub, then as they arrive. Viewer.
@@ -1465,6 +1681,16 @@ export const Fleet: GenService<{
     methodKind: "unary";
     input: typeof GetHubRequestSchema;
     output: typeof GetHubResponseSchema;
+  },
+  /**
+   * What the hub itself finds, of itself and of the nodes that the caller may see. A node's own are of Node.CheckNode. Viewer.
+   *
+   * @generated from rpc edge.v1.Fleet.CheckHub
+   */
+  checkHub: {
+    methodKind: "unary";
+    input: typeof CheckHubRequestSchema;
+    output: typeof CheckHubResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_edge_v1_fleet, 0);

@@ -6,6 +6,8 @@
 
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
+import type { Finding } from "./findings_pb.ts";
+import { file_edge_v1_findings } from "./findings_pb.ts";
 import { file_edge_v1_rules } from "./rules_pb.ts";
 import type { Timestamp } from "@bufbuild/protobuf/wkt";
 import { file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
@@ -15,7 +17,43 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file edge/v1/node.proto.
  */
 export const file_edge_v1_node: GenFile = /*@__PURE__*/
-  fileDesc("ChJlZGdlL3YxL25vZGUucHJvdG8SB2VkZ2UudjEiRAoXUGxhbkRlY29tbWlzc2lvblJlcXVlc3QSKQoJd29ya2xvYWRzGAEgASgOMhYuZWRnZS52MS5MZWZ0V29ya2xvYWRzIlIKGFBsYW5EZWNvbW1pc3Npb25SZXNwb25zZRIPCgdvYmplY3RzGAEgAygJEhAKCHJ1bnRpbWVzGAIgAygJEhMKC2h1Yl9hZGRyZXNzGAMgASgJIkAKE0RlY29tbWlzc2lvblJlcXVlc3QSKQoJd29ya2xvYWRzGAEgASgOMhYuZWRnZS52MS5MZWZ0V29ya2xvYWRzIicKFERlY29tbWlzc2lvblJlc3BvbnNlEg8KB3JlbW92ZWQYASADKAkiEAoOR2V0Tm9kZVJlcXVlc3QikAMKD0dldE5vZGVSZXNwb25zZRIlCglpbnZlbnRvcnkYASABKAsyEi5lZGdlLnYxLkludmVudG9yeRIfCgZlbmdpbmUYAiABKAsyDy5lZGdlLnYxLkVuZ2luZRIdCgVjbG9jaxgDIAEoCzIOLmVkZ2UudjEuQ2xvY2sSFgoOZGFlbW9uX3ZlcnNpb24YBCABKAkSNQoRZGFlbW9uX3N0YXJ0ZWRfYXQYBSABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEg8KB25vZGVfaWQYBiABKAkSEwoLaHViX2FkZHJlc3MYByABKAkSEQoJY29ubmVjdGVkGAggASgIEhcKD25vZGVfanNfdmVyc2lvbhgJIAEoCRI6ChZjZXJ0aWZpY2F0ZV9leHBpcmVzX2F0GAogASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBI5ChVjZXJ0aWZpY2F0ZV9yZW5ld3NfYXQYCyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIvMBCglJbnZlbnRvcnkSEQoJaG9zdF9uYW1lGAEgASgJEhgKEG9wZXJhdGluZ19zeXN0ZW0YAiABKAkSDgoGa2VybmVsGAMgASgJEhQKDGFyY2hpdGVjdHVyZRgEIAEoCRIRCgljcHVfbW9kZWwYBSABKAkSEQoJY3B1X2NvdW50GAYgASgNEhQKDG1lbW9yeV9ieXRlcxgHIAEoBBISCgpkaXNrX2J5dGVzGAggASgEEhQKDHN5c3RlbV9tb2RlbBgJIAEoCRItCglib290ZWRfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wIngKBkVuZ2luZRIRCglyZWFjaGFibGUYASABKAgSDwoHdmVyc2lvbhgCIAEoCRITCgthcGlfdmVyc2lvbhgDIAEoCRIPCgdwcm9ibGVtGAQgASgJEhYKDnN0b3JhZ2VfZHJpdmVyGAUgASgJEgwKBGhvc3QYBiABKAkiXgoFQ2xvY2sSJwoDbm93GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIaCg1odWJfb2Zmc2V0X21zGAIgASgDSACIAQFCEAoOX2h1Yl9vZmZzZXRfbXMiFgoUR2V0SW50ZXJmYWNlc1JlcXVlc3QiRgoVR2V0SW50ZXJmYWNlc1Jlc3BvbnNlEi0KCmludGVyZmFjZXMYASADKAsyGS5lZGdlLnYxLk5ldHdvcmtJbnRlcmZhY2Ui7AEKEE5ldHdvcmtJbnRlcmZhY2USDAoEbmFtZRgBIAEoCRINCgVpbmRleBgCIAEoDRILCgNtYWMYAyABKAkSDAoEa2luZBgEIAEoCRILCgNtdHUYBSABKA0SEQoJb3BlcnN0YXRlGAYgASgJEg8KB2NhcnJpZXIYByABKAgSEgoKc3BlZWRfbWJwcxgIIAEoDRIRCglhZGRyZXNzZXMYCSADKAkSEAoIZ2F0ZXdheXMYCiADKAkSDwoHc3VibmV0cxgLIAMoCRIlCgZyb3V0ZXMYDCADKAsyFS5lZGdlLnYxLk5ldHdvcmtSb3V0ZSJECgxOZXR3b3JrUm91dGUSEwoLZGVzdGluYXRpb24YASABKAkSDwoHZ2F0ZXdheRgCIAEoCRIOCgZtZXRyaWMYAyABKA0iGgoYTGlzdFNlcmlhbERldmljZXNSZXF1ZXN0IkMKGUxpc3RTZXJpYWxEZXZpY2VzUmVzcG9uc2USJgoHZGV2aWNlcxgBIAMoCzIVLmVkZ2UudjEuU2VyaWFsRGV2aWNlInMKDFNlcmlhbERldmljZRIMCgRwYXRoGAEgASgJEg0KBWJ5X2lkGAIgASgJEg8KB2J5X3BhdGgYAyABKAkSDgoGZHJpdmVyGAQgASgJEg4KBnVzYl9pZBgFIAEoCRIVCg1kZXZpY2VfbnVtYmVyGAYgASgJIqEBChFHZXRNZXRyaWNzUmVxdWVzdBIXCgdydW50aW1lGAEgASgJQgbixxgCID8SKQoFc2luY2UYAiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEikKBXVudGlsGAMgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIdCgptYXhfcG9pbnRzGAQgASgNQgnixxgFOAFAkE4iUgoSR2V0TWV0cmljc1Jlc3BvbnNlEiUKBnBvaW50cxgBIAMoCzIVLmVkZ2UudjEuTWV0cmljc1BvaW50EhUKDXJlc29sdXRpb25fbXMYAiABKA0iVwoMTWV0cmljc1BvaW50EiYKAmF0GAEgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIfCgZzYW1wbGUYAiABKAsyDy5lZGdlLnYxLlNhbXBsZSKCAwoGU2FtcGxlEhMKC2NwdV9wZXJjZW50GAEgASgBEhkKEW1lbW9yeV91c2VkX2J5dGVzGAIgASgEEhoKEm1lbW9yeV90b3RhbF9ieXRlcxgDIAEoBBIXCg9kaXNrX3VzZWRfYnl0ZXMYBCABKAQSGAoQZGlza190b3RhbF9ieXRlcxgFIAEoBBIpCiFuZXR3b3JrX3JlY2VpdmVkX2J5dGVzX3Blcl9zZWNvbmQYBiABKAQSJQodbmV0d29ya19zZW50X2J5dGVzX3Blcl9zZWNvbmQYByABKAQSFgoOdXB0aW1lX3NlY29uZHMYCCABKAQSDwoHbG9hZF8xbRgJIAEoARIjChtibG9ja19yZWFkX2J5dGVzX3Blcl9zZWNvbmQYCiABKAQSJgoeYmxvY2tfd3JpdHRlbl9ieXRlc19wZXJfc2Vjb25kGAsgASgEEgwKBHBpZHMYDCABKA0SEAoIcmVzdGFydHMYDSABKA0SEQoJb29tX2tpbGxzGA4gASgNKmIKDUxlZnRXb3JrbG9hZHMSHgoaTEVGVF9XT1JLTE9BRFNfVU5TUEVDSUZJRUQQABIXChNMRUZUX1dPUktMT0FEU19LRUVQEAESGAoUTEVGVF9XT1JLTE9BRFNfUFVSR0UQAjL2AwoETm9kZRJBCgdHZXROb2RlEhcuZWRnZS52MS5HZXROb2RlUmVxdWVzdBoYLmVkZ2UudjEuR2V0Tm9kZVJlc3BvbnNlIgOQAgESUwoNR2V0SW50ZXJmYWNlcxIdLmVkZ2UudjEuR2V0SW50ZXJmYWNlc1JlcXVlc3QaHi5lZGdlLnYxLkdldEludGVyZmFjZXNSZXNwb25zZSIDkAIBEl8KEUxpc3RTZXJpYWxEZXZpY2VzEiEuZWRnZS52MS5MaXN0U2VyaWFsRGV2aWNlc1JlcXVlc3QaIi5lZGdlLnYxLkxpc3RTZXJpYWxEZXZpY2VzUmVzcG9uc2UiA5ACARJKCgpHZXRNZXRyaWNzEhouZWRnZS52MS5HZXRNZXRyaWNzUmVxdWVzdBobLmVkZ2UudjEuR2V0TWV0cmljc1Jlc3BvbnNlIgOQAgESXAoQUGxhbkRlY29tbWlzc2lvbhIgLmVkZ2UudjEuUGxhbkRlY29tbWlzc2lvblJlcXVlc3QaIS5lZGdlLnYxLlBsYW5EZWNvbW1pc3Npb25SZXNwb25zZSIDkAIBEksKDERlY29tbWlzc2lvbhIcLmVkZ2UudjEuRGVjb21taXNzaW9uUmVxdWVzdBodLmVkZ2UudjEuRGVjb21taXNzaW9uUmVzcG9uc2ViBnByb3RvMw", [file_edge_v1_rules, file_google_protobuf_timestamp]);
+  fileDesc("ChJlZGdlL3YxL25vZGUucHJvdG8SB2VkZ2UudjEiEgoQQ2hlY2tOb2RlUmVxdWVzdCI3ChFDaGVja05vZGVSZXNwb25zZRIiCghmaW5kaW5ncxgBIAMoCzIQLmVkZ2UudjEuRmluZGluZyJEChdQbGFuRGVjb21taXNzaW9uUmVxdWVzdBIpCgl3b3JrbG9hZHMYASABKA4yFi5lZGdlLnYxLkxlZnRXb3JrbG9hZHMiUgoYUGxhbkRlY29tbWlzc2lvblJlc3BvbnNlEg8KB29iamVjdHMYASADKAkSEAoIcnVudGltZXMYAiADKAkSEwoLaHViX2FkZHJlc3MYAyABKAkiQAoTRGVjb21taXNzaW9uUmVxdWVzdBIpCgl3b3JrbG9hZHMYASABKA4yFi5lZGdlLnYxLkxlZnRXb3JrbG9hZHMiJwoURGVjb21taXNzaW9uUmVzcG9uc2USDwoHcmVtb3ZlZBgBIAMoCSIQCg5HZXROb2RlUmVxdWVzdCKQAwoPR2V0Tm9kZVJlc3BvbnNlEiUKCWludmVudG9yeRgBIAEoCzISLmVkZ2UudjEuSW52ZW50b3J5Eh8KBmVuZ2luZRgCIAEoCzIPLmVkZ2UudjEuRW5naW5lEh0KBWNsb2NrGAMgASgLMg4uZWRnZS52MS5DbG9jaxIWCg5kYWVtb25fdmVyc2lvbhgEIAEoCRI1ChFkYWVtb25fc3RhcnRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASDwoHbm9kZV9pZBgGIAEoCRITCgtodWJfYWRkcmVzcxgHIAEoCRIRCgljb25uZWN0ZWQYCCABKAgSFwoPbm9kZV9qc192ZXJzaW9uGAkgASgJEjoKFmNlcnRpZmljYXRlX2V4cGlyZXNfYXQYCiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEjkKFWNlcnRpZmljYXRlX3JlbmV3c19hdBgLIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAi8wEKCUludmVudG9yeRIRCglob3N0X25hbWUYASABKAkSGAoQb3BlcmF0aW5nX3N5c3RlbRgCIAEoCRIOCgZrZXJuZWwYAyABKAkSFAoMYXJjaGl0ZWN0dXJlGAQgASgJEhEKCWNwdV9tb2RlbBgFIAEoCRIRCgljcHVfY291bnQYBiABKA0SFAoMbWVtb3J5X2J5dGVzGAcgASgEEhIKCmRpc2tfYnl0ZXMYCCABKAQSFAoMc3lzdGVtX21vZGVsGAkgASgJEi0KCWJvb3RlZF9hdBgKIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXAieAoGRW5naW5lEhEKCXJlYWNoYWJsZRgBIAEoCBIPCgd2ZXJzaW9uGAIgASgJEhMKC2FwaV92ZXJzaW9uGAMgASgJEg8KB3Byb2JsZW0YBCABKAkSFgoOc3RvcmFnZV9kcml2ZXIYBSABKAkSDAoEaG9zdBgGIAEoCSJeCgVDbG9jaxInCgNub3cYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEhoKDWh1Yl9vZmZzZXRfbXMYAiABKANIAIgBAUIQCg5faHViX29mZnNldF9tcyIWChRHZXRJbnRlcmZhY2VzUmVxdWVzdCJGChVHZXRJbnRlcmZhY2VzUmVzcG9uc2USLQoKaW50ZXJmYWNlcxgBIAMoCzIZLmVkZ2UudjEuTmV0d29ya0ludGVyZmFjZSLsAQoQTmV0d29ya0ludGVyZmFjZRIMCgRuYW1lGAEgASgJEg0KBWluZGV4GAIgASgNEgsKA21hYxgDIAEoCRIMCgRraW5kGAQgASgJEgsKA210dRgFIAEoDRIRCglvcGVyc3RhdGUYBiABKAkSDwoHY2FycmllchgHIAEoCBISCgpzcGVlZF9tYnBzGAggASgNEhEKCWFkZHJlc3NlcxgJIAMoCRIQCghnYXRld2F5cxgKIAMoCRIPCgdzdWJuZXRzGAsgAygJEiUKBnJvdXRlcxgMIAMoCzIVLmVkZ2UudjEuTmV0d29ya1JvdXRlIkQKDE5ldHdvcmtSb3V0ZRITCgtkZXN0aW5hdGlvbhgBIAEoCRIPCgdnYXRld2F5GAIgASgJEg4KBm1ldHJpYxgDIAEoDSIaChhMaXN0U2VyaWFsRGV2aWNlc1JlcXVlc3QiQwoZTGlzdFNlcmlhbERldmljZXNSZXNwb25zZRImCgdkZXZpY2VzGAEgAygLMhUuZWRnZS52MS5TZXJpYWxEZXZpY2UicwoMU2VyaWFsRGV2aWNlEgwKBHBhdGgYASABKAkSDQoFYnlfaWQYAiABKAkSDwoHYnlfcGF0aBgDIAEoCRIOCgZkcml2ZXIYBCABKAkSDgoGdXNiX2lkGAUgASgJEhUKDWRldmljZV9udW1iZXIYBiABKAkioQEKEUdldE1ldHJpY3NSZXF1ZXN0EhcKB3J1bnRpbWUYASABKAlCBuLHGAIgPxIpCgVzaW5jZRgCIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASKQoFdW50aWwYAyABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh0KCm1heF9wb2ludHMYBCABKA1CCeLHGAU4AUCQTiJSChJHZXRNZXRyaWNzUmVzcG9uc2USJQoGcG9pbnRzGAEgAygLMhUuZWRnZS52MS5NZXRyaWNzUG9pbnQSFQoNcmVzb2x1dGlvbl9tcxgCIAEoDSJXCgxNZXRyaWNzUG9pbnQSJgoCYXQYASABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEh8KBnNhbXBsZRgCIAEoCzIPLmVkZ2UudjEuU2FtcGxlIoIDCgZTYW1wbGUSEwoLY3B1X3BlcmNlbnQYASABKAESGQoRbWVtb3J5X3VzZWRfYnl0ZXMYAiABKAQSGgoSbWVtb3J5X3RvdGFsX2J5dGVzGAMgASgEEhcKD2Rpc2tfdXNlZF9ieXRlcxgEIAEoBBIYChBkaXNrX3RvdGFsX2J5dGVzGAUgASgEEikKIW5ldHdvcmtfcmVjZWl2ZWRfYnl0ZXNfcGVyX3NlY29uZBgGIAEoBBIlCh1uZXR3b3JrX3NlbnRfYnl0ZXNfcGVyX3NlY29uZBgHIAEoBBIWCg51cHRpbWVfc2Vjb25kcxgIIAEoBBIPCgdsb2FkXzFtGAkgASgBEiMKG2Jsb2NrX3JlYWRfYnl0ZXNfcGVyX3NlY29uZBgKIAEoBBImCh5ibG9ja193cml0dGVuX2J5dGVzX3Blcl9zZWNvbmQYCyABKAQSDAoEcGlkcxgMIAEoDRIQCghyZXN0YXJ0cxgNIAEoDRIRCglvb21fa2lsbHMYDiABKA0qYgoNTGVmdFdvcmtsb2FkcxIeChpMRUZUX1dPUktMT0FEU19VTlNQRUNJRklFRBAAEhcKE0xFRlRfV09SS0xPQURTX0tFRVAQARIYChRMRUZUX1dPUktMT0FEU19QVVJHRRACMr8ECgROb2RlEkEKB0dldE5vZGUSFy5lZGdlLnYxLkdldE5vZGVSZXF1ZXN0GhguZWRnZS52MS5HZXROb2RlUmVzcG9uc2UiA5ACARJTCg1HZXRJbnRlcmZhY2VzEh0uZWRnZS52MS5HZXRJbnRlcmZhY2VzUmVxdWVzdBoeLmVkZ2UudjEuR2V0SW50ZXJmYWNlc1Jlc3BvbnNlIgOQAgESXwoRTGlzdFNlcmlhbERldmljZXMSIS5lZGdlLnYxLkxpc3RTZXJpYWxEZXZpY2VzUmVxdWVzdBoiLmVkZ2UudjEuTGlzdFNlcmlhbERldmljZXNSZXNwb25zZSIDkAIBEkoKCkdldE1ldHJpY3MSGi5lZGdlLnYxLkdldE1ldHJpY3NSZXF1ZXN0GhsuZWRnZS52MS5HZXRNZXRyaWNzUmVzcG9uc2UiA5ACARJcChBQbGFuRGVjb21taXNzaW9uEiAuZWRnZS52MS5QbGFuRGVjb21taXNzaW9uUmVxdWVzdBohLmVkZ2UudjEuUGxhbkRlY29tbWlzc2lvblJlc3BvbnNlIgOQAgESSwoMRGVjb21taXNzaW9uEhwuZWRnZS52MS5EZWNvbW1pc3Npb25SZXF1ZXN0Gh0uZWRnZS52MS5EZWNvbW1pc3Npb25SZXNwb25zZRJHCglDaGVja05vZGUSGS5lZGdlLnYxLkNoZWNrTm9kZVJlcXVlc3QaGi5lZGdlLnYxLkNoZWNrTm9kZVJlc3BvbnNlIgOQAgFiBnByb3RvMw", [file_edge_v1_findings, file_edge_v1_rules, file_google_protobuf_timestamp]);
+
+/**
+ * Asks a node to look at itself.
+ *
+ * @generated from message edge.v1.CheckNodeRequest
+ */
+export type CheckNodeRequest = Message<"edge.v1.CheckNodeRequest"> & {
+};
+
+/**
+ * Describes the message edge.v1.CheckNodeRequest.
+ * Use `create(CheckNodeRequestSchema)` to create a new message.
+ */
+export const CheckNodeRequestSchema: GenMessage<CheckNodeRequest> = /*@__PURE__*/
+  messageDesc(file_edge_v1_node, 0);
+
+/**
+ * What it found.
+ *
+ * @generated from message edge.v1.CheckNodeResponse
+ */
+export type CheckNodeResponse = Message<"edge.v1.CheckNodeResponse"> & {
+  /**
+   * In the order in which it looked.
+   *
+   * @generated from field: repeated edge.v1.Finding findings = 1;
+   */
+  findings: Finding[];
+};
+
+/**
+ * Describes the message edge.v1.CheckNodeResponse.
+ * Use `create(CheckNodeResponseSchema)` to create a new message.
+ */
+export const CheckNodeResponseSchema: GenMessage<CheckNodeResponse> = /*@__PURE__*/
+  messageDesc(file_edge_v1_node, 1);
 
 /**
  * Asks what would be removed.
@@ -36,7 +74,7 @@ export type PlanDecommissionRequest = Message<"edge.v1.PlanDecommissionRequest">
  * Use `create(PlanDecommissionRequestSchema)` to create a new message.
  */
 export const PlanDecommissionRequestSchema: GenMessage<PlanDecommissionRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 0);
+  messageDesc(file_edge_v1_node, 2);
 
 /**
  * What would be removed.
@@ -71,7 +109,7 @@ export type PlanDecommissionResponse = Message<"edge.v1.PlanDecommissionResponse
  * Use `create(PlanDecommissionResponseSchema)` to create a new message.
  */
 export const PlanDecommissionResponseSchema: GenMessage<PlanDecommissionResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 1);
+  messageDesc(file_edge_v1_node, 3);
 
 /**
  * Asks to take the node out of service.
@@ -92,7 +130,7 @@ export type DecommissionRequest = Message<"edge.v1.DecommissionRequest"> & {
  * Use `create(DecommissionRequestSchema)` to create a new message.
  */
 export const DecommissionRequestSchema: GenMessage<DecommissionRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 2);
+  messageDesc(file_edge_v1_node, 4);
 
 /**
  * The node is out of service.
@@ -113,7 +151,7 @@ export type DecommissionResponse = Message<"edge.v1.DecommissionResponse"> & {
  * Use `create(DecommissionResponseSchema)` to create a new message.
  */
 export const DecommissionResponseSchema: GenMessage<DecommissionResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 3);
+  messageDesc(file_edge_v1_node, 5);
 
 /**
  * Asks what the machine is.
@@ -128,7 +166,7 @@ export type GetNodeRequest = Message<"edge.v1.GetNodeRequest"> & {
  * Use `create(GetNodeRequestSchema)` to create a new message.
  */
 export const GetNodeRequestSchema: GenMessage<GetNodeRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 4);
+  messageDesc(file_edge_v1_node, 6);
 
 /**
  * What the machine is.
@@ -219,7 +257,7 @@ export type GetNodeResponse = Message<"edge.v1.GetNodeResponse"> & {
  * Use `create(GetNodeResponseSchema)` to create a new message.
  */
 export const GetNodeResponseSchema: GenMessage<GetNodeResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 5);
+  messageDesc(file_edge_v1_node, 7);
 
 /**
  * What a machine is made of.
@@ -303,7 +341,7 @@ export type Inventory = Message<"edge.v1.Inventory"> & {
  * Use `create(InventorySchema)` to create a new message.
  */
 export const InventorySchema: GenMessage<Inventory> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 6);
+  messageDesc(file_edge_v1_node, 8);
 
 /**
  * The container engine.
@@ -359,7 +397,7 @@ export type Engine = Message<"edge.v1.Engine"> & {
  * Use `create(EngineSchema)` to create a new message.
  */
 export const EngineSchema: GenMessage<Engine> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 7);
+  messageDesc(file_edge_v1_node, 9);
 
 /**
  * The machine's clock, as far as the daemon knows.
@@ -387,7 +425,7 @@ export type Clock = Message<"edge.v1.Clock"> & {
  * Use `create(ClockSchema)` to create a new message.
  */
 export const ClockSchema: GenMessage<Clock> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 8);
+  messageDesc(file_edge_v1_node, 10);
 
 /**
  * Asks for the network interfaces.
@@ -402,7 +440,7 @@ export type GetInterfacesRequest = Message<"edge.v1.GetInterfacesRequest"> & {
  * Use `create(GetInterfacesRequestSchema)` to create a new message.
  */
 export const GetInterfacesRequestSchema: GenMessage<GetInterfacesRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 9);
+  messageDesc(file_edge_v1_node, 11);
 
 /**
  * The network interfaces.
@@ -423,7 +461,7 @@ export type GetInterfacesResponse = Message<"edge.v1.GetInterfacesResponse"> & {
  * Use `create(GetInterfacesResponseSchema)` to create a new message.
  */
 export const GetInterfacesResponseSchema: GenMessage<GetInterfacesResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 10);
+  messageDesc(file_edge_v1_node, 12);
 
 /**
  * A network interface of the machine.
@@ -521,7 +559,7 @@ export type NetworkInterface = Message<"edge.v1.NetworkInterface"> & {
  * Use `create(NetworkInterfaceSchema)` to create a new message.
  */
 export const NetworkInterfaceSchema: GenMessage<NetworkInterface> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 11);
+  messageDesc(file_edge_v1_node, 13);
 
 /**
  * A route of the machine through one of its interfaces.
@@ -556,7 +594,7 @@ export type NetworkRoute = Message<"edge.v1.NetworkRoute"> & {
  * Use `create(NetworkRouteSchema)` to create a new message.
  */
 export const NetworkRouteSchema: GenMessage<NetworkRoute> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 12);
+  messageDesc(file_edge_v1_node, 14);
 
 /**
  * Asks for the serial ports.
@@ -571,7 +609,7 @@ export type ListSerialDevicesRequest = Message<"edge.v1.ListSerialDevicesRequest
  * Use `create(ListSerialDevicesRequestSchema)` to create a new message.
  */
 export const ListSerialDevicesRequestSchema: GenMessage<ListSerialDevicesRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 13);
+  messageDesc(file_edge_v1_node, 15);
 
 /**
  * The serial ports.
@@ -592,7 +630,7 @@ export type ListSerialDevicesResponse = Message<"edge.v1.ListSerialDevicesRespon
  * Use `create(ListSerialDevicesResponseSchema)` to create a new message.
  */
 export const ListSerialDevicesResponseSchema: GenMessage<ListSerialDevicesResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 14);
+  messageDesc(file_edge_v1_node, 16);
 
 /**
  * A serial port of the machine.
@@ -648,7 +686,7 @@ export type SerialDevice = Message<"edge.v1.SerialDevice"> & {
  * Use `create(SerialDeviceSchema)` to create a new message.
  */
 export const SerialDeviceSchema: GenMessage<SerialDevice> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 15);
+  messageDesc(file_edge_v1_node, 17);
 
 /**
  * Asks for samples.
@@ -690,7 +728,7 @@ export type GetMetricsRequest = Message<"edge.v1.GetMetricsRequest"> & {
  * Use `create(GetMetricsRequestSchema)` to create a new message.
  */
 export const GetMetricsRequestSchema: GenMessage<GetMetricsRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 16);
+  messageDesc(file_edge_v1_node, 18);
 
 /**
  * Samples, oldest first.
@@ -718,7 +756,7 @@ export type GetMetricsResponse = Message<"edge.v1.GetMetricsResponse"> & {
  * Use `create(GetMetricsResponseSchema)` to create a new message.
  */
 export const GetMetricsResponseSchema: GenMessage<GetMetricsResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 17);
+  messageDesc(file_edge_v1_node, 19);
 
 /**
  * The averages of one interval.
@@ -746,7 +784,7 @@ export type MetricsPoint = Message<"edge.v1.MetricsPoint"> & {
  * Use `create(MetricsPointSchema)` to create a new message.
  */
 export const MetricsPointSchema: GenMessage<MetricsPoint> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 18);
+  messageDesc(file_edge_v1_node, 20);
 
 /**
  * One measurement, of the node or of a runtime.
@@ -859,7 +897,7 @@ export type Sample = Message<"edge.v1.Sample"> & {
  * Use `create(SampleSchema)` to create a new message.
  */
 export const SampleSchema: GenMessage<Sample> = /*@__PURE__*/
-  messageDesc(file_edge_v1_node, 19);
+  messageDesc(file_edge_v1_node, 21);
 
 /**
  * What becomes of the workloads of a node that is taken out of service.
@@ -970,6 +1008,17 @@ export const Node: GenService<{
     methodKind: "unary";
     input: typeof DecommissionRequestSchema;
     output: typeof DecommissionResponseSchema;
+  },
+  /**
+   * What of the machine stands in the way of workloads: what `orchestrator doctor` finds there, but for the way to the hub. Takes up to
+   * 10 s. One at a time is done; who asks meanwhile gets the same. Fails with UNAVAILABLE.
+   *
+   * @generated from rpc edge.v1.Node.CheckNode
+   */
+  checkNode: {
+    methodKind: "unary";
+    input: typeof CheckNodeRequestSchema;
+    output: typeof CheckNodeResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_edge_v1_node, 0);

@@ -21,7 +21,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file edge/v1/rollouts.proto.
  */
 export const file_edge_v1_rollouts: GenFile = /*@__PURE__*/
-  fileDesc("ChZlZGdlL3YxL3JvbGxvdXRzLnByb3RvEgdlZGdlLnYxIrMDChNTdGFydFJvbGxvdXRSZXF1ZXN0EkwKAmlkGAEgASgJQkDixxg8CAESE1tBLVphLXowLTlfLV17MSw1Nn0aIzEgdG8gNTYgbGV0dGVycywgZGlnaXRzLCAnLScgb3IgJ18nEjMKBndpc2hlcxgCIAEoCzIbLmVkZ2UudjEuQXBwbHlXaXNoZXNSZXF1ZXN0QgbixxgCCAESGQoIbm9kZV9pZHMYAyADKAlCB+LHGAMokE4SLQoIc2VsZWN0b3IYBCADKAsyDi5lZGdlLnYxLkxhYmVsQgvixxgHKBAyA2tleRJyCgViYXRjaBgFIAEoCUJj4scYXxInWzEtOV1bMC05XXswLDV9fChbMS05XXxbMS05XVswLTldfDEwMCklGjJhIG51bWJlciBvZiBub2RlcyBzdWNoIGFzIDUsIG9yIGEgcGFydCBzdWNoIGFzIDEwJSAIEh0KDG1heF9mYWlsdXJlcxgGIAEoDUIH4scYA0CQThImCg9ub2RlX3RpbWVvdXRfbXMYByABKARCDeLHGAk46AdAgJD70wkSFAoMc2tpcF9vZmZsaW5lGAggASgIIjkKFFN0YXJ0Um9sbG91dFJlc3BvbnNlEiEKB3JvbGxvdXQYASABKAsyEC5lZGdlLnYxLlJvbGxvdXQiiAIKB1JvbGxvdXQSCgoCaWQYASABKAkSJAoFc3RhdGUYAiABKA4yFS5lZGdlLnYxLlJvbGxvdXRTdGF0ZRIOCgZyZWFzb24YAyABKAkSDQoFYWN0b3IYBCABKAkSLgoKc3RhcnRlZF9hdBgFIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASLwoLZmluaXNoZWRfYXQYBiABKAsyGi5nb29nbGUucHJvdG9idWYuVGltZXN0YW1wEiMKBW5vZGVzGAcgAygLMhQuZWRnZS52MS5Sb2xsb3V0Tm9kZRImCgZjb3VudHMYCCABKAsyFi5lZGdlLnYxLlJvbGxvdXRDb3VudHMiZQoNUm9sbG91dENvdW50cxIPCgd3YWl0aW5nGAEgASgNEg8KB3J1bm5pbmcYAiABKA0SEQoJc3VjY2VlZGVkGAMgASgNEg4KBmZhaWxlZBgEIAEoDRIPCgdza2lwcGVkGAUgASgNItEBCgtSb2xsb3V0Tm9kZRIPCgdub2RlX2lkGAEgASgJEigKBXN0YXRlGAIgASgOMhkuZWRnZS52MS5Sb2xsb3V0Tm9kZVN0YXRlEhIKCmNvbW1hbmRfaWQYAyABKAkSIQoHZmFpbHVyZRgEIAEoCzIQLmVkZ2UudjEuRmFpbHVyZRIpCghydW50aW1lcxgFIAMoCzIXLmVkZ2UudjEuQXBwbGllZFJ1bnRpbWUSJQoGYWdlbnRzGAYgAygLMhUuZWRnZS52MS5BcHBsaWVkQWdlbnQiJwoRR2V0Um9sbG91dFJlcXVlc3QSEgoCaWQYASABKAlCBuLHGAIIASI3ChJHZXRSb2xsb3V0UmVzcG9uc2USIQoHcm9sbG91dBgBIAEoCzIQLmVkZ2UudjEuUm9sbG91dCItChNMaXN0Um9sbG91dHNSZXF1ZXN0EhYKBWxpbWl0GAEgASgNQgfixxgDQOgHIjoKFExpc3RSb2xsb3V0c1Jlc3BvbnNlEiIKCHJvbGxvdXRzGAEgAygLMhAuZWRnZS52MS5Sb2xsb3V0IikKE1dhdGNoUm9sbG91dFJlcXVlc3QSEgoCaWQYASABKAlCBuLHGAIIASI5ChRXYXRjaFJvbGxvdXRSZXNwb25zZRIhCgdyb2xsb3V0GAEgASgLMhAuZWRnZS52MS5Sb2xsb3V0IioKFENhbmNlbFJvbGxvdXRSZXF1ZXN0EhIKAmlkGAEgASgJQgbixxgCCAEiOgoVQ2FuY2VsUm9sbG91dFJlc3BvbnNlEiEKB3JvbGxvdXQYASABKAsyEC5lZGdlLnYxLlJvbGxvdXQqnAEKDFJvbGxvdXRTdGF0ZRIdChlST0xMT1VUX1NUQVRFX1VOU1BFQ0lGSUVEEAASGQoVUk9MTE9VVF9TVEFURV9SVU5OSU5HEAESGwoXUk9MTE9VVF9TVEFURV9TVUNDRUVERUQQAhIYChRST0xMT1VUX1NUQVRFX0ZBSUxFRBADEhsKF1JPTExPVVRfU1RBVEVfQ0FOQ0VMTEVEEAQq1wEKEFJvbGxvdXROb2RlU3RhdGUSIgoeUk9MTE9VVF9OT0RFX1NUQVRFX1VOU1BFQ0lGSUVEEAASHgoaUk9MTE9VVF9OT0RFX1NUQVRFX1dBSVRJTkcQARIeChpST0xMT1VUX05PREVfU1RBVEVfUlVOTklORxACEiAKHFJPTExPVVRfTk9ERV9TVEFURV9TVUNDRUVERUQQAxIdChlST0xMT1VUX05PREVfU1RBVEVfRkFJTEVEEAQSHgoaUk9MTE9VVF9OT0RFX1NUQVRFX1NLSVBQRUQQBTKUAwoIUm9sbG91dHMSSwoMU3RhcnRSb2xsb3V0EhwuZWRnZS52MS5TdGFydFJvbGxvdXRSZXF1ZXN0Gh0uZWRnZS52MS5TdGFydFJvbGxvdXRSZXNwb25zZRJKCgpHZXRSb2xsb3V0EhouZWRnZS52MS5HZXRSb2xsb3V0UmVxdWVzdBobLmVkZ2UudjEuR2V0Um9sbG91dFJlc3BvbnNlIgOQAgESUAoMTGlzdFJvbGxvdXRzEhwuZWRnZS52MS5MaXN0Um9sbG91dHNSZXF1ZXN0Gh0uZWRnZS52MS5MaXN0Um9sbG91dHNSZXNwb25zZSIDkAIBEk0KDFdhdGNoUm9sbG91dBIcLmVkZ2UudjEuV2F0Y2hSb2xsb3V0UmVxdWVzdBodLmVkZ2UudjEuV2F0Y2hSb2xsb3V0UmVzcG9uc2UwARJOCg1DYW5jZWxSb2xsb3V0Eh0uZWRnZS52MS5DYW5jZWxSb2xsb3V0UmVxdWVzdBoeLmVkZ2UudjEuQ2FuY2VsUm9sbG91dFJlc3BvbnNlYgZwcm90bzM", [file_edge_v1_failure, file_edge_v1_rules, file_edge_v1_runtimes, file_edge_v1_wishes, file_google_protobuf_timestamp]);
+  fileDesc("ChZlZGdlL3YxL3JvbGxvdXRzLnByb3RvEgdlZGdlLnYxIrkEChNTdGFydFJvbGxvdXRSZXF1ZXN0EkwKAmlkGAEgASgJQkDixxg8CAESE1tBLVphLXowLTlfLV17MSw1Nn0aIzEgdG8gNTYgbGV0dGVycywgZGlnaXRzLCAnLScgb3IgJ18nEjMKBndpc2hlcxgCIAEoCzIbLmVkZ2UudjEuQXBwbHlXaXNoZXNSZXF1ZXN0QgbixxgCCAESGQoIbm9kZV9pZHMYAyADKAlCB+LHGAMokE4SLQoIc2VsZWN0b3IYBCADKAsyDi5lZGdlLnYxLkxhYmVsQgvixxgHKBAyA2tleRJyCgViYXRjaBgFIAEoCUJj4scYXxInWzEtOV1bMC05XXswLDV9fChbMS05XXxbMS05XVswLTldfDEwMCklGjJhIG51bWJlciBvZiBub2RlcyBzdWNoIGFzIDUsIG9yIGEgcGFydCBzdWNoIGFzIDEwJSAIEh0KDG1heF9mYWlsdXJlcxgGIAEoDUIH4scYA0CQThImCg9ub2RlX3RpbWVvdXRfbXMYByABKARCDeLHGAk46AdAgJD70wkSFAoMc2tpcF9vZmZsaW5lGAggASgIEhYKBXdoZXJlGAkgASgJQgfixxgDIIAIEhUKBWdyb3VwGAogASgJQgbixxgCID8SJAoUbWF4X2ZhaWx1cmVzX3BlcmNlbnQYCyABKA1CBuLHGAJAZBIcCglzZXR0bGVfbXMYDCABKARCCeLHGAVAgLiZKRIRCglyb2xsX2JhY2sYDSABKAgiOQoUU3RhcnRSb2xsb3V0UmVzcG9uc2USIQoHcm9sbG91dBgBIAEoCzIQLmVkZ2UudjEuUm9sbG91dCKYAgoHUm9sbG91dBIKCgJpZBgBIAEoCRIkCgVzdGF0ZRgCIAEoDjIVLmVkZ2UudjEuUm9sbG91dFN0YXRlEg4KBnJlYXNvbhgDIAEoCRINCgVhY3RvchgEIAEoCRIuCgpzdGFydGVkX2F0GAUgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIvCgtmaW5pc2hlZF9hdBgGIAEoCzIaLmdvb2dsZS5wcm90b2J1Zi5UaW1lc3RhbXASIwoFbm9kZXMYByADKAsyFC5lZGdlLnYxLlJvbGxvdXROb2RlEiYKBmNvdW50cxgIIAEoCzIWLmVkZ2UudjEuUm9sbG91dENvdW50cxIOCgZ0ZW5hbnQYCSABKAkiuwEKDVJvbGxvdXRDb3VudHMSDwoHd2FpdGluZxgBIAEoDRIPCgdydW5uaW5nGAIgASgNEhEKCXN1Y2NlZWRlZBgDIAEoDRIOCgZmYWlsZWQYBCABKA0SDwoHc2tpcHBlZBgFIAEoDRIQCghzZXR0bGluZxgGIAEoDRIUCgxyb2xsaW5nX2JhY2sYByABKA0SEwoLcm9sbGVkX2JhY2sYCCABKA0SFwoPbm90X3JvbGxlZF9iYWNrGAkgASgNIm4KC1JvbGxvdXRCYWNrEigKBXN0YXRlGAEgASgOMhkuZWRnZS52MS5Sb2xsb3V0QmFja1N0YXRlEhIKCmNvbW1hbmRfaWQYAiABKAkSIQoHZmFpbHVyZRgDIAEoCzIQLmVkZ2UudjEuRmFpbHVyZSKIAgoLUm9sbG91dE5vZGUSDwoHbm9kZV9pZBgBIAEoCRIoCgVzdGF0ZRgCIAEoDjIZLmVkZ2UudjEuUm9sbG91dE5vZGVTdGF0ZRISCgpjb21tYW5kX2lkGAMgASgJEiEKB2ZhaWx1cmUYBCABKAsyEC5lZGdlLnYxLkZhaWx1cmUSKQoIcnVudGltZXMYBSADKAsyFy5lZGdlLnYxLkFwcGxpZWRSdW50aW1lEiUKBmFnZW50cxgGIAMoCzIVLmVkZ2UudjEuQXBwbGllZEFnZW50EiIKBGJhY2sYByABKAsyFC5lZGdlLnYxLlJvbGxvdXRCYWNrEhEKCXdhaXRzX2ZvchgIIAEoCSInChFHZXRSb2xsb3V0UmVxdWVzdBISCgJpZBgBIAEoCUIG4scYAggBIjcKEkdldFJvbGxvdXRSZXNwb25zZRIhCgdyb2xsb3V0GAEgASgLMhAuZWRnZS52MS5Sb2xsb3V0Ii0KE0xpc3RSb2xsb3V0c1JlcXVlc3QSFgoFbGltaXQYASABKA1CB+LHGANA6AciOgoUTGlzdFJvbGxvdXRzUmVzcG9uc2USIgoIcm9sbG91dHMYASADKAsyEC5lZGdlLnYxLlJvbGxvdXQiKQoTV2F0Y2hSb2xsb3V0UmVxdWVzdBISCgJpZBgBIAEoCUIG4scYAggBIjkKFFdhdGNoUm9sbG91dFJlc3BvbnNlEiEKB3JvbGxvdXQYASABKAsyEC5lZGdlLnYxLlJvbGxvdXQiKgoUQ2FuY2VsUm9sbG91dFJlcXVlc3QSEgoCaWQYASABKAlCBuLHGAIIASI6ChVDYW5jZWxSb2xsb3V0UmVzcG9uc2USIQoHcm9sbG91dBgBIAEoCzIQLmVkZ2UudjEuUm9sbG91dCIpChNQYXVzZVJvbGxvdXRSZXF1ZXN0EhIKAmlkGAEgASgJQgbixxgCCAEiOQoUUGF1c2VSb2xsb3V0UmVzcG9uc2USIQoHcm9sbG91dBgBIAEoCzIQLmVkZ2UudjEuUm9sbG91dCIqChRSZXN1bWVSb2xsb3V0UmVxdWVzdBISCgJpZBgBIAEoCUIG4scYAggBIjoKFVJlc3VtZVJvbGxvdXRSZXNwb25zZRIhCgdyb2xsb3V0GAEgASgLMhAuZWRnZS52MS5Sb2xsb3V0IiwKFlJvbGxCYWNrUm9sbG91dFJlcXVlc3QSEgoCaWQYASABKAlCBuLHGAIIASI8ChdSb2xsQmFja1JvbGxvdXRSZXNwb25zZRIhCgdyb2xsb3V0GAEgASgLMhAuZWRnZS52MS5Sb2xsb3V0KvUBCgxSb2xsb3V0U3RhdGUSHQoZUk9MTE9VVF9TVEFURV9VTlNQRUNJRklFRBAAEhkKFVJPTExPVVRfU1RBVEVfUlVOTklORxABEhsKF1JPTExPVVRfU1RBVEVfU1VDQ0VFREVEEAISGAoUUk9MTE9VVF9TVEFURV9GQUlMRUQQAxIbChdST0xMT1VUX1NUQVRFX0NBTkNFTExFRBAEEhgKFFJPTExPVVRfU1RBVEVfUEFVU0VEEAUSHgoaUk9MTE9VVF9TVEFURV9ST0xMSU5HX0JBQ0sQBhIdChlST0xMT1VUX1NUQVRFX1JPTExFRF9CQUNLEAcq+AEKEFJvbGxvdXROb2RlU3RhdGUSIgoeUk9MTE9VVF9OT0RFX1NUQVRFX1VOU1BFQ0lGSUVEEAASHgoaUk9MTE9VVF9OT0RFX1NUQVRFX1dBSVRJTkcQARIeChpST0xMT1VUX05PREVfU1RBVEVfUlVOTklORxACEiAKHFJPTExPVVRfTk9ERV9TVEFURV9TVUNDRUVERUQQAxIdChlST0xMT1VUX05PREVfU1RBVEVfRkFJTEVEEAQSHgoaUk9MTE9VVF9OT0RFX1NUQVRFX1NLSVBQRUQQBRIfChtST0xMT1VUX05PREVfU1RBVEVfU0VUVExJTkcQBiqSAQoQUm9sbG91dEJhY2tTdGF0ZRIiCh5ST0xMT1VUX0JBQ0tfU1RBVEVfVU5TUEVDSUZJRUQQABIeChpST0xMT1VUX0JBQ0tfU1RBVEVfUlVOTklORxABEhsKF1JPTExPVVRfQkFDS19TVEFURV9ET05FEAISHQoZUk9MTE9VVF9CQUNLX1NUQVRFX0ZBSUxFRBADMocFCghSb2xsb3V0cxJLCgxTdGFydFJvbGxvdXQSHC5lZGdlLnYxLlN0YXJ0Um9sbG91dFJlcXVlc3QaHS5lZGdlLnYxLlN0YXJ0Um9sbG91dFJlc3BvbnNlEkoKCkdldFJvbGxvdXQSGi5lZGdlLnYxLkdldFJvbGxvdXRSZXF1ZXN0GhsuZWRnZS52MS5HZXRSb2xsb3V0UmVzcG9uc2UiA5ACARJQCgxMaXN0Um9sbG91dHMSHC5lZGdlLnYxLkxpc3RSb2xsb3V0c1JlcXVlc3QaHS5lZGdlLnYxLkxpc3RSb2xsb3V0c1Jlc3BvbnNlIgOQAgESTQoMV2F0Y2hSb2xsb3V0EhwuZWRnZS52MS5XYXRjaFJvbGxvdXRSZXF1ZXN0Gh0uZWRnZS52MS5XYXRjaFJvbGxvdXRSZXNwb25zZTABEk4KDUNhbmNlbFJvbGxvdXQSHS5lZGdlLnYxLkNhbmNlbFJvbGxvdXRSZXF1ZXN0Gh4uZWRnZS52MS5DYW5jZWxSb2xsb3V0UmVzcG9uc2USSwoMUGF1c2VSb2xsb3V0EhwuZWRnZS52MS5QYXVzZVJvbGxvdXRSZXF1ZXN0Gh0uZWRnZS52MS5QYXVzZVJvbGxvdXRSZXNwb25zZRJOCg1SZXN1bWVSb2xsb3V0Eh0uZWRnZS52MS5SZXN1bWVSb2xsb3V0UmVxdWVzdBoeLmVkZ2UudjEuUmVzdW1lUm9sbG91dFJlc3BvbnNlElQKD1JvbGxCYWNrUm9sbG91dBIfLmVkZ2UudjEuUm9sbEJhY2tSb2xsb3V0UmVxdWVzdBogLmVkZ2UudjEuUm9sbEJhY2tSb2xsb3V0UmVzcG9uc2ViBnByb3RvMw", [file_edge_v1_failure, file_edge_v1_rules, file_edge_v1_runtimes, file_edge_v1_wishes, file_google_protobuf_timestamp]);
 
 /**
  * Asks to begin a rollout.
@@ -88,6 +88,44 @@ export type StartRolloutRequest = Message<"edge.v1.StartRolloutRequest"> & {
    * @generated from field: bool skip_offline = 8;
    */
   skipOffline: boolean;
+
+  /**
+   * The nodes that this means now, as in `site=graz,ring!=canary,line in (1,2),gpu,!spare`: each part must hold. Instead of node_ids
+   * and selector.
+   *
+   * @generated from field: string where = 9;
+   */
+  where: string;
+
+  /**
+   * The nodes that this group means now. Instead of the others.
+   *
+   * @generated from field: string group = 10;
+   */
+  group: string;
+
+  /**
+   * How many nodes may fail as a part of the rollout's nodes, in percent, rounded down. With max_failures, the larger counts.
+   *
+   * @generated from field: uint32 max_failures_percent = 11;
+   */
+  maxFailuresPercent: number;
+
+  /**
+   * How long the runtimes of a node must have been as wished and healthy, without a restart and without a break, after it has done
+   * what it was told, before it counts as done; in milliseconds. 0 means that what it answers is enough. It has this time and 90 s (or
+   * the wishes' probation) for it; one whose runtime ends again and again has failed at once.
+   *
+   * @generated from field: uint64 settle_ms = 12;
+   */
+  settleMs: bigint;
+
+  /**
+   * Whether a rollout that fails brings back what each of its nodes had before. See RollBackRollout.
+   *
+   * @generated from field: bool roll_back = 13;
+   */
+  rollBack: boolean;
 };
 
 /**
@@ -179,6 +217,13 @@ export type Rollout = Message<"edge.v1.Rollout"> & {
    * @generated from field: edge.v1.RolloutCounts counts = 8;
    */
   counts?: RolloutCounts | undefined;
+
+  /**
+   * The tenant that it belongs to; empty when it is nobody's in particular.
+   *
+   * @generated from field: string tenant = 9;
+   */
+  tenant: string;
 };
 
 /**
@@ -228,6 +273,34 @@ export type RolloutCounts = Message<"edge.v1.RolloutCounts"> & {
    * @generated from field: uint32 skipped = 5;
    */
   skipped: number;
+
+  /**
+   * Done, and not healthy for long enough yet.
+   *
+   * @generated from field: uint32 settling = 6;
+   */
+  settling: number;
+
+  /**
+   * Of all of these: on their way back to what they had before.
+   *
+   * @generated from field: uint32 rolling_back = 7;
+   */
+  rollingBack: number;
+
+  /**
+   * Of all of these: as they were before.
+   *
+   * @generated from field: uint32 rolled_back = 8;
+   */
+  rolledBack: number;
+
+  /**
+   * Of all of these: could not be brought back.
+   *
+   * @generated from field: uint32 not_rolled_back = 9;
+   */
+  notRolledBack: number;
 };
 
 /**
@@ -236,6 +309,41 @@ export type RolloutCounts = Message<"edge.v1.RolloutCounts"> & {
  */
 export const RolloutCountsSchema: GenMessage<RolloutCounts> = /*@__PURE__*/
   messageDesc(file_edge_v1_rollouts, 3);
+
+/**
+ * The way of a node back to what it had before.
+ *
+ * @generated from message edge.v1.RolloutBack
+ */
+export type RolloutBack = Message<"edge.v1.RolloutBack"> & {
+  /**
+   * Where it is.
+   *
+   * @generated from field: edge.v1.RolloutBackState state = 1;
+   */
+  state: RolloutBackState;
+
+  /**
+   * The command that it got: ApplyWishes; empty when there was nothing to send.
+   *
+   * @generated from field: string command_id = 2;
+   */
+  commandId: string;
+
+  /**
+   * Why it could not be brought back.
+   *
+   * @generated from field: edge.v1.Failure failure = 3;
+   */
+  failure?: Failure | undefined;
+};
+
+/**
+ * Describes the message edge.v1.RolloutBack.
+ * Use `create(RolloutBackSchema)` to create a new message.
+ */
+export const RolloutBackSchema: GenMessage<RolloutBack> = /*@__PURE__*/
+  messageDesc(file_edge_v1_rollouts, 4);
 
 /**
  * A node of a rollout.
@@ -284,6 +392,20 @@ export type RolloutNode = Message<"edge.v1.RolloutNode"> & {
    * @generated from field: repeated edge.v1.AppliedAgent agents = 6;
    */
   agents: AppliedAgent[];
+
+  /**
+   * Its way back; absent when it is on none.
+   *
+   * @generated from field: edge.v1.RolloutBack back = 7;
+   */
+  back?: RolloutBack | undefined;
+
+  /**
+   * What its runtimes have to become before it counts as done, while it settles.
+   *
+   * @generated from field: string waits_for = 8;
+   */
+  waitsFor: string;
 };
 
 /**
@@ -291,7 +413,7 @@ export type RolloutNode = Message<"edge.v1.RolloutNode"> & {
  * Use `create(RolloutNodeSchema)` to create a new message.
  */
 export const RolloutNodeSchema: GenMessage<RolloutNode> = /*@__PURE__*/
-  messageDesc(file_edge_v1_rollouts, 4);
+  messageDesc(file_edge_v1_rollouts, 5);
 
 /**
  * Asks for a rollout.
@@ -312,7 +434,7 @@ export type GetRolloutRequest = Message<"edge.v1.GetRolloutRequest"> & {
  * Use `create(GetRolloutRequestSchema)` to create a new message.
  */
 export const GetRolloutRequestSchema: GenMessage<GetRolloutRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_rollouts, 5);
+  messageDesc(file_edge_v1_rollouts, 6);
 
 /**
  * The rollout asked for.
@@ -333,7 +455,7 @@ export type GetRolloutResponse = Message<"edge.v1.GetRolloutResponse"> & {
  * Use `create(GetRolloutResponseSchema)` to create a new message.
  */
 export const GetRolloutResponseSchema: GenMessage<GetRolloutResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_rollouts, 6);
+  messageDesc(file_edge_v1_rollouts, 7);
 
 /**
  * Asks for rollouts.
@@ -354,7 +476,7 @@ export type ListRolloutsRequest = Message<"edge.v1.ListRolloutsRequest"> & {
  * Use `create(ListRolloutsRequestSchema)` to create a new message.
  */
 export const ListRolloutsRequestSchema: GenMessage<ListRolloutsRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_rollouts, 7);
+  messageDesc(file_edge_v1_rollouts, 8);
 
 /**
  * Rollouts.
@@ -375,7 +497,7 @@ export type ListRolloutsResponse = Message<"edge.v1.ListRolloutsResponse"> & {
  * Use `create(ListRolloutsResponseSchema)` to create a new message.
  */
 export const ListRolloutsResponseSchema: GenMessage<ListRolloutsResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_rollouts, 8);
+  messageDesc(file_edge_v1_rollouts, 9);
 
 /**
  * Asks to watch a rollout.
@@ -396,7 +518,7 @@ export type WatchRolloutRequest = Message<"edge.v1.WatchRolloutRequest"> & {
  * Use `create(WatchRolloutRequestSchema)` to create a new message.
  */
 export const WatchRolloutRequestSchema: GenMessage<WatchRolloutRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_rollouts, 9);
+  messageDesc(file_edge_v1_rollouts, 10);
 
 /**
  * The rollout as it is.
@@ -417,7 +539,7 @@ export type WatchRolloutResponse = Message<"edge.v1.WatchRolloutResponse"> & {
  * Use `create(WatchRolloutResponseSchema)` to create a new message.
  */
 export const WatchRolloutResponseSchema: GenMessage<WatchRolloutResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_rollouts, 10);
+  messageDesc(file_edge_v1_rollouts, 11);
 
 /**
  * Asks to end a rollout.
@@ -438,7 +560,7 @@ export type CancelRolloutRequest = Message<"edge.v1.CancelRolloutRequest"> & {
  * Use `create(CancelRolloutRequestSchema)` to create a new message.
  */
 export const CancelRolloutRequestSchema: GenMessage<CancelRolloutRequest> = /*@__PURE__*/
-  messageDesc(file_edge_v1_rollouts, 11);
+  messageDesc(file_edge_v1_rollouts, 12);
 
 /**
  * The rollout as it is now.
@@ -459,7 +581,133 @@ export type CancelRolloutResponse = Message<"edge.v1.CancelRolloutResponse"> & {
  * Use `create(CancelRolloutResponseSchema)` to create a new message.
  */
 export const CancelRolloutResponseSchema: GenMessage<CancelRolloutResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_rollouts, 12);
+  messageDesc(file_edge_v1_rollouts, 13);
+
+/**
+ * Asks to hold a rollout.
+ *
+ * @generated from message edge.v1.PauseRolloutRequest
+ */
+export type PauseRolloutRequest = Message<"edge.v1.PauseRolloutRequest"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message edge.v1.PauseRolloutRequest.
+ * Use `create(PauseRolloutRequestSchema)` to create a new message.
+ */
+export const PauseRolloutRequestSchema: GenMessage<PauseRolloutRequest> = /*@__PURE__*/
+  messageDesc(file_edge_v1_rollouts, 14);
+
+/**
+ * The rollout as it is now.
+ *
+ * @generated from message edge.v1.PauseRolloutResponse
+ */
+export type PauseRolloutResponse = Message<"edge.v1.PauseRolloutResponse"> & {
+  /**
+   * The rollout.
+   *
+   * @generated from field: edge.v1.Rollout rollout = 1;
+   */
+  rollout?: Rollout | undefined;
+};
+
+/**
+ * Describes the message edge.v1.PauseRolloutResponse.
+ * Use `create(PauseRolloutResponseSchema)` to create a new message.
+ */
+export const PauseRolloutResponseSchema: GenMessage<PauseRolloutResponse> = /*@__PURE__*/
+  messageDesc(file_edge_v1_rollouts, 15);
+
+/**
+ * Asks to go on with a rollout.
+ *
+ * @generated from message edge.v1.ResumeRolloutRequest
+ */
+export type ResumeRolloutRequest = Message<"edge.v1.ResumeRolloutRequest"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message edge.v1.ResumeRolloutRequest.
+ * Use `create(ResumeRolloutRequestSchema)` to create a new message.
+ */
+export const ResumeRolloutRequestSchema: GenMessage<ResumeRolloutRequest> = /*@__PURE__*/
+  messageDesc(file_edge_v1_rollouts, 16);
+
+/**
+ * The rollout as it is now.
+ *
+ * @generated from message edge.v1.ResumeRolloutResponse
+ */
+export type ResumeRolloutResponse = Message<"edge.v1.ResumeRolloutResponse"> & {
+  /**
+   * The rollout.
+   *
+   * @generated from field: edge.v1.Rollout rollout = 1;
+   */
+  rollout?: Rollout | undefined;
+};
+
+/**
+ * Describes the message edge.v1.ResumeRolloutResponse.
+ * Use `create(ResumeRolloutResponseSchema)` to create a new message.
+ */
+export const ResumeRolloutResponseSchema: GenMessage<ResumeRolloutResponse> = /*@__PURE__*/
+  messageDesc(file_edge_v1_rollouts, 17);
+
+/**
+ * Asks to roll back a rollout.
+ *
+ * @generated from message edge.v1.RollBackRolloutRequest
+ */
+export type RollBackRolloutRequest = Message<"edge.v1.RollBackRolloutRequest"> & {
+  /**
+   * Its id.
+   *
+   * @generated from field: string id = 1;
+   */
+  id: string;
+};
+
+/**
+ * Describes the message edge.v1.RollBackRolloutRequest.
+ * Use `create(RollBackRolloutRequestSchema)` to create a new message.
+ */
+export const RollBackRolloutRequestSchema: GenMessage<RollBackRolloutRequest> = /*@__PURE__*/
+  messageDesc(file_edge_v1_rollouts, 18);
+
+/**
+ * The rollout as it is now.
+ *
+ * @generated from message edge.v1.RollBackRolloutResponse
+ */
+export type RollBackRolloutResponse = Message<"edge.v1.RollBackRolloutResponse"> & {
+  /**
+   * The rollout.
+   *
+   * @generated from field: edge.v1.Rollout rollout = 1;
+   */
+  rollout?: Rollout | undefined;
+};
+
+/**
+ * Describes the message edge.v1.RollBackRolloutResponse.
+ * Use `create(RollBackRolloutResponseSchema)` to create a new message.
+ */
+export const RollBackRolloutResponseSchema: GenMessage<RollBackRolloutResponse> = /*@__PURE__*/
+  messageDesc(file_edge_v1_rollouts, 19);
 
 /**
  * Where a rollout is.
@@ -501,6 +749,27 @@ export const RolloutState = {
    * @generated from enum value: ROLLOUT_STATE_CANCELLED = 4;
    */
   CANCELLED: 4,
+
+  /**
+   * It is held: no node begins.
+   *
+   * @generated from enum value: ROLLOUT_STATE_PAUSED = 5;
+   */
+  PAUSED: 5,
+
+  /**
+   * Its nodes get back what they had before.
+   *
+   * @generated from enum value: ROLLOUT_STATE_ROLLING_BACK = 6;
+   */
+  ROLLING_BACK: 6,
+
+  /**
+   * Every node that it changed has back what it had before. When one has not, it is FAILED.
+   *
+   * @generated from enum value: ROLLOUT_STATE_ROLLED_BACK = 7;
+   */
+  ROLLED_BACK: 7,
 } as const;
 
 /**
@@ -564,6 +833,13 @@ export const RolloutNodeState = {
    * @generated from enum value: ROLLOUT_NODE_STATE_SKIPPED = 5;
    */
   SKIPPED: 5,
+
+  /**
+   * It has done all of it, and its runtimes have to show that they stay healthy. See `settle_ms`.
+   *
+   * @generated from enum value: ROLLOUT_NODE_STATE_SETTLING = 6;
+   */
+  SETTLING: 6,
 } as const;
 
 /**
@@ -578,6 +854,54 @@ export type RolloutNodeState = (typeof RolloutNodeState)[keyof typeof RolloutNod
  */
 export const RolloutNodeStateSchema: GenEnum<RolloutNodeState> = /*@__PURE__*/
   enumDesc(file_edge_v1_rollouts, 1);
+
+/**
+ * Where a node is on its way back.
+ *
+ * @generated from enum edge.v1.RolloutBackState
+ */
+export const RolloutBackState = {
+  /**
+   * Never sent.
+   *
+   * @generated from enum value: ROLLOUT_BACK_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * It has its command, or will when it is there.
+   *
+   * @generated from enum value: ROLLOUT_BACK_STATE_RUNNING = 1;
+   */
+  RUNNING: 1,
+
+  /**
+   * It is as it was before.
+   *
+   * @generated from enum value: ROLLOUT_BACK_STATE_DONE = 2;
+   */
+  DONE: 2,
+
+  /**
+   * It could not be brought back, or nobody knows what it had.
+   *
+   * @generated from enum value: ROLLOUT_BACK_STATE_FAILED = 3;
+   */
+  FAILED: 3,
+} as const;
+
+/**
+ * Where a node is on its way back.
+ *
+ * @generated from enum edge.v1.RolloutBackState
+ */
+export type RolloutBackState = (typeof RolloutBackState)[keyof typeof RolloutBackState] | UnknownEnum;
+
+/**
+ * Describes the enum edge.v1.RolloutBackState.
+ */
+export const RolloutBackStateSchema: GenEnum<RolloutBackState> = /*@__PURE__*/
+  enumDesc(file_edge_v1_rollouts, 2);
 
 /**
  * Rollouts of a hub. They are kept on its disk and go on when it comes back. Calls carry an operator token as those of Fleet.
@@ -641,6 +965,40 @@ export const Rollouts: GenService<{
     methodKind: "unary";
     input: typeof CancelRolloutRequestSchema;
     output: typeof CancelRolloutResponseSchema;
+  },
+  /**
+   * Holds a rollout: no node begins until it is resumed; those that are in work go on, and settle. One that is held, rolls back or
+   * has ended stays as it is. Operator. Fails with NOT_FOUND.
+   *
+   * @generated from rpc edge.v1.Rollouts.PauseRollout
+   */
+  pauseRollout: {
+    methodKind: "unary";
+    input: typeof PauseRolloutRequestSchema;
+    output: typeof PauseRolloutResponseSchema;
+  },
+  /**
+   * Goes on with a rollout that was held. Any other stays as it is. Operator. Fails with NOT_FOUND.
+   *
+   * @generated from rpc edge.v1.Rollouts.ResumeRollout
+   */
+  resumeRollout: {
+    methodKind: "unary";
+    input: typeof ResumeRolloutRequestSchema;
+    output: typeof ResumeRolloutResponseSchema;
+  },
+  /**
+   * Brings back what each node had before this rollout: ends one that is under way as CancelRollout does, and takes up one that has
+   * ended. All nodes begin at once. The same again is the same success. Operator.
+   * Fails with NOT_FOUND, CONFLICT (a node is in a later rollout, which comes first), UNAVAILABLE (what nodes had before is kept of the
+   * last 100 rollouts, and is not of this one).
+   *
+   * @generated from rpc edge.v1.Rollouts.RollBackRollout
+   */
+  rollBackRollout: {
+    methodKind: "unary";
+    input: typeof RollBackRolloutRequestSchema;
+    output: typeof RollBackRolloutResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_edge_v1_rollouts, 0);

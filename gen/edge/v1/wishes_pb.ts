@@ -21,7 +21,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file edge/v1/wishes.proto.
  */
 export const file_edge_v1_wishes: GenFile = /*@__PURE__*/
-  fileDesc("ChRlZGdlL3YxL3dpc2hlcy5wcm90bxIHZWRnZS52MSKpAQoRUGxhbldpc2hlc1JlcXVlc3QSNQoIcnVudGltZXMYASADKAsyFC5lZGdlLnYxLlJ1bnRpbWVTcGVjQg3ixxgJKIACMgRuYW1lEioKBXBydW5lGAIgAygLMg4uZWRnZS52MS5MYWJlbEIL4scYBygQMgNrZXkSMQoGYWdlbnRzGAMgAygLMhIuZWRnZS52MS5BZ2VudFNwZWNCDeLHGAkogAIyBG5hbWUiYAoSUGxhbldpc2hlc1Jlc3BvbnNlEiYKCHJ1bnRpbWVzGAEgAygLMhQuZWRnZS52MS5SdW50aW1lUGxhbhIiCgZhZ2VudHMYAiADKAsyEi5lZGdlLnYxLkFnZW50UGxhbiKzAQoLUnVudGltZVBsYW4SDAoEbmFtZRgBIAEoCRImCgZhY3Rpb24YAiABKA4yFi5lZGdlLnYxLlBsYW5uZWRBY3Rpb24SJQoHY2hhbmdlcxgDIAMoCzIULmVkZ2UudjEuRmllbGRDaGFuZ2USEgoKaW50ZXJydXB0cxgEIAEoCBIOCgZyZWFzb24YBSABKAkSIwoFbG9ja3MYBiADKAsyFC5lZGdlLnYxLlJ1bnRpbWVMb2NrIocBCglBZ2VudFBsYW4SDAoEbmFtZRgBIAEoCRImCgZhY3Rpb24YAiABKA4yFi5lZGdlLnYxLlBsYW5uZWRBY3Rpb24SJQoHY2hhbmdlcxgDIAMoCzIULmVkZ2UudjEuRmllbGRDaGFuZ2USDgoGcmVhc29uGAQgASgJEg0KBXRhc2tzGAUgASgNIvMBChJBcHBseVdpc2hlc1JlcXVlc3QSNQoIcnVudGltZXMYASADKAsyFC5lZGdlLnYxLlJ1bnRpbWVTcGVjQg3ixxgJKIACMgRuYW1lEioKBXBydW5lGAIgAygLMg4uZWRnZS52MS5MYWJlbEIL4scYBygQMgNrZXkSFQoNb3ZlcnJpZGVfbG9jaxgDIAEoCBIiCgxwcm9iYXRpb25fbXMYBCABKA1CDOLHGAg46AdAgN3bARIMCgRwdWxsGAUgASgIEjEKBmFnZW50cxgGIAMoCzISLmVkZ2UudjEuQWdlbnRTcGVjQg3ixxgJKIACMgRuYW1lImcKE0FwcGx5V2lzaGVzUmVzcG9uc2USKQoIcnVudGltZXMYASADKAsyFy5lZGdlLnYxLkFwcGxpZWRSdW50aW1lEiUKBmFnZW50cxgCIAMoCzIVLmVkZ2UudjEuQXBwbGllZEFnZW50IqUBCg5BcHBsaWVkUnVudGltZRIMCgRuYW1lGAEgASgJEiYKBmFjdGlvbhgCIAEoDjIWLmVkZ2UudjEuUGxhbm5lZEFjdGlvbhIlCgdjaGFuZ2VzGAMgAygLMhQuZWRnZS52MS5GaWVsZENoYW5nZRITCgtpbnRlcnJ1cHRlZBgEIAEoCBIhCgdmYWlsdXJlGAUgASgLMhAuZWRnZS52MS5GYWlsdXJlIp8BCgxBcHBsaWVkQWdlbnQSDAoEbmFtZRgBIAEoCRImCgZhY3Rpb24YAiABKA4yFi5lZGdlLnYxLlBsYW5uZWRBY3Rpb24SJQoHY2hhbmdlcxgDIAMoCzIULmVkZ2UudjEuRmllbGRDaGFuZ2USDwoHdmVyc2lvbhgEIAEoDRIhCgdmYWlsdXJlGAUgASgLMhAuZWRnZS52MS5GYWlsdXJlKpkBCg1QbGFubmVkQWN0aW9uEh4KGlBMQU5ORURfQUNUSU9OX1VOU1BFQ0lGSUVEEAASGQoVUExBTk5FRF9BQ1RJT05fQ1JFQVRFEAESGQoVUExBTk5FRF9BQ1RJT05fVVBEQVRFEAISFwoTUExBTk5FRF9BQ1RJT05fS0VFUBADEhkKFVBMQU5ORURfQUNUSU9OX0RFTEVURRAEMp4BCgZXaXNoZXMSSgoKUGxhbldpc2hlcxIaLmVkZ2UudjEuUGxhbldpc2hlc1JlcXVlc3QaGy5lZGdlLnYxLlBsYW5XaXNoZXNSZXNwb25zZSIDkAIBEkgKC0FwcGx5V2lzaGVzEhsuZWRnZS52MS5BcHBseVdpc2hlc1JlcXVlc3QaHC5lZGdlLnYxLkFwcGx5V2lzaGVzUmVzcG9uc2ViBnByb3RvMw", [file_edge_v1_agents, file_edge_v1_failure, file_edge_v1_locks, file_edge_v1_rules, file_edge_v1_runtimes]);
+  fileDesc("ChRlZGdlL3YxL3dpc2hlcy5wcm90bxIHZWRnZS52MSKpAQoRUGxhbldpc2hlc1JlcXVlc3QSNQoIcnVudGltZXMYASADKAsyFC5lZGdlLnYxLlJ1bnRpbWVTcGVjQg3ixxgJKIACMgRuYW1lEioKBXBydW5lGAIgAygLMg4uZWRnZS52MS5MYWJlbEIL4scYBygQMgNrZXkSMQoGYWdlbnRzGAMgAygLMhIuZWRnZS52MS5BZ2VudFNwZWNCDeLHGAkogAIyBG5hbWUiYAoSUGxhbldpc2hlc1Jlc3BvbnNlEiYKCHJ1bnRpbWVzGAEgAygLMhQuZWRnZS52MS5SdW50aW1lUGxhbhIiCgZhZ2VudHMYAiADKAsyEi5lZGdlLnYxLkFnZW50UGxhbiKzAQoLUnVudGltZVBsYW4SDAoEbmFtZRgBIAEoCRImCgZhY3Rpb24YAiABKA4yFi5lZGdlLnYxLlBsYW5uZWRBY3Rpb24SJQoHY2hhbmdlcxgDIAMoCzIULmVkZ2UudjEuRmllbGRDaGFuZ2USEgoKaW50ZXJydXB0cxgEIAEoCBIOCgZyZWFzb24YBSABKAkSIwoFbG9ja3MYBiADKAsyFC5lZGdlLnYxLlJ1bnRpbWVMb2NrIocBCglBZ2VudFBsYW4SDAoEbmFtZRgBIAEoCRImCgZhY3Rpb24YAiABKA4yFi5lZGdlLnYxLlBsYW5uZWRBY3Rpb24SJQoHY2hhbmdlcxgDIAMoCzIULmVkZ2UudjEuRmllbGRDaGFuZ2USDgoGcmVhc29uGAQgASgJEg0KBXRhc2tzGAUgASgNIs4CChJBcHBseVdpc2hlc1JlcXVlc3QSNQoIcnVudGltZXMYASADKAsyFC5lZGdlLnYxLlJ1bnRpbWVTcGVjQg3ixxgJKIACMgRuYW1lEioKBXBydW5lGAIgAygLMg4uZWRnZS52MS5MYWJlbEIL4scYBygQMgNrZXkSFQoNb3ZlcnJpZGVfbG9jaxgDIAEoCBIiCgxwcm9iYXRpb25fbXMYBCABKA1CDOLHGAg46AdAgN3bARIMCgRwdWxsGAUgASgIEjEKBmFnZW50cxgGIAMoCzISLmVkZ2UudjEuQWdlbnRTcGVjQg3ixxgJKIACMgRuYW1lEhMKC2tlZXBfYmVmb3JlGAcgASgIEiIKD2Fic2VudF9ydW50aW1lcxgIIAMoCUIJ4scYBSA/KIACEiAKDWFic2VudF9hZ2VudHMYCSADKAlCCeLHGAUgPyiAAiKdAQoMV2lzaGVzQmVmb3JlEiYKCHJ1bnRpbWVzGAEgAygLMhQuZWRnZS52MS5SdW50aW1lU3BlYxIiCgZhZ2VudHMYAiADKAsyEi5lZGdlLnYxLkFnZW50U3BlYxIXCg9hYnNlbnRfcnVudGltZXMYAyADKAkSFQoNYWJzZW50X2FnZW50cxgEIAMoCRIRCgl0b29fbGFyZ2UYBSABKAgijgEKE0FwcGx5V2lzaGVzUmVzcG9uc2USKQoIcnVudGltZXMYASADKAsyFy5lZGdlLnYxLkFwcGxpZWRSdW50aW1lEiUKBmFnZW50cxgCIAMoCzIVLmVkZ2UudjEuQXBwbGllZEFnZW50EiUKBmJlZm9yZRgDIAEoCzIVLmVkZ2UudjEuV2lzaGVzQmVmb3JlIqUBCg5BcHBsaWVkUnVudGltZRIMCgRuYW1lGAEgASgJEiYKBmFjdGlvbhgCIAEoDjIWLmVkZ2UudjEuUGxhbm5lZEFjdGlvbhIlCgdjaGFuZ2VzGAMgAygLMhQuZWRnZS52MS5GaWVsZENoYW5nZRITCgtpbnRlcnJ1cHRlZBgEIAEoCBIhCgdmYWlsdXJlGAUgASgLMhAuZWRnZS52MS5GYWlsdXJlIp8BCgxBcHBsaWVkQWdlbnQSDAoEbmFtZRgBIAEoCRImCgZhY3Rpb24YAiABKA4yFi5lZGdlLnYxLlBsYW5uZWRBY3Rpb24SJQoHY2hhbmdlcxgDIAMoCzIULmVkZ2UudjEuRmllbGRDaGFuZ2USDwoHdmVyc2lvbhgEIAEoDRIhCgdmYWlsdXJlGAUgASgLMhAuZWRnZS52MS5GYWlsdXJlKpkBCg1QbGFubmVkQWN0aW9uEh4KGlBMQU5ORURfQUNUSU9OX1VOU1BFQ0lGSUVEEAASGQoVUExBTk5FRF9BQ1RJT05fQ1JFQVRFEAESGQoVUExBTk5FRF9BQ1RJT05fVVBEQVRFEAISFwoTUExBTk5FRF9BQ1RJT05fS0VFUBADEhkKFVBMQU5ORURfQUNUSU9OX0RFTEVURRAEMp4BCgZXaXNoZXMSSgoKUGxhbldpc2hlcxIaLmVkZ2UudjEuUGxhbldpc2hlc1JlcXVlc3QaGy5lZGdlLnYxLlBsYW5XaXNoZXNSZXNwb25zZSIDkAIBEkgKC0FwcGx5V2lzaGVzEhsuZWRnZS52MS5BcHBseVdpc2hlc1JlcXVlc3QaHC5lZGdlLnYxLkFwcGx5V2lzaGVzUmVzcG9uc2ViBnByb3RvMw", [file_edge_v1_agents, file_edge_v1_failure, file_edge_v1_locks, file_edge_v1_rules, file_edge_v1_runtimes]);
 
 /**
  * Asks what would be done.
@@ -238,6 +238,28 @@ export type ApplyWishesRequest = Message<"edge.v1.ApplyWishesRequest"> & {
    * @generated from field: repeated edge.v1.AgentSpec agents = 6;
    */
   agents: AgentSpec[];
+
+  /**
+   * Whether the answer tells what there was before, so that it can be brought back.
+   *
+   * @generated from field: bool keep_before = 7;
+   */
+  keepBefore: boolean;
+
+  /**
+   * Names of runtimes that are not to be there: they are deleted as those of `prune` are, whatever their labels. One that is also
+   * wished for stays.
+   *
+   * @generated from field: repeated string absent_runtimes = 8;
+   */
+  absentRuntimes: string[];
+
+  /**
+   * Names of agents that are not to be there, likewise.
+   *
+   * @generated from field: repeated string absent_agents = 9;
+   */
+  absentAgents: string[];
 };
 
 /**
@@ -246,6 +268,56 @@ export type ApplyWishesRequest = Message<"edge.v1.ApplyWishesRequest"> & {
  */
 export const ApplyWishesRequestSchema: GenMessage<ApplyWishesRequest> = /*@__PURE__*/
   messageDesc(file_edge_v1_wishes, 4);
+
+/**
+ * What there was of the runtimes and agents that an ApplyWishes names or deletes, before it did anything. As the wishes of another
+ * ApplyWishes it brings that back, but for the data in volumes of what was deleted.
+ *
+ * @generated from message edge.v1.WishesBefore
+ */
+export type WishesBefore = Message<"edge.v1.WishesBefore"> & {
+  /**
+   * The runtimes that were there, as they were wished; one that was stopped is wished to be.
+   *
+   * @generated from field: repeated edge.v1.RuntimeSpec runtimes = 1;
+   */
+  runtimes: RuntimeSpec[];
+
+  /**
+   * The agents that were there, with their versions of then.
+   *
+   * @generated from field: repeated edge.v1.AgentSpec agents = 2;
+   */
+  agents: AgentSpec[];
+
+  /**
+   * Names of runtimes that were not there.
+   *
+   * @generated from field: repeated string absent_runtimes = 3;
+   */
+  absentRuntimes: string[];
+
+  /**
+   * Names of agents that were not there.
+   *
+   * @generated from field: repeated string absent_agents = 4;
+   */
+  absentAgents: string[];
+
+  /**
+   * Whether it was more than an answer carries (512 KiB): then nothing of it is here.
+   *
+   * @generated from field: bool too_large = 5;
+   */
+  tooLarge: boolean;
+};
+
+/**
+ * Describes the message edge.v1.WishesBefore.
+ * Use `create(WishesBeforeSchema)` to create a new message.
+ */
+export const WishesBeforeSchema: GenMessage<WishesBefore> = /*@__PURE__*/
+  messageDesc(file_edge_v1_wishes, 5);
 
 /**
  * What was done.
@@ -266,6 +338,13 @@ export type ApplyWishesResponse = Message<"edge.v1.ApplyWishesResponse"> & {
    * @generated from field: repeated edge.v1.AppliedAgent agents = 2;
    */
   agents: AppliedAgent[];
+
+  /**
+   * What there was before, where that was asked.
+   *
+   * @generated from field: edge.v1.WishesBefore before = 3;
+   */
+  before?: WishesBefore | undefined;
 };
 
 /**
@@ -273,7 +352,7 @@ export type ApplyWishesResponse = Message<"edge.v1.ApplyWishesResponse"> & {
  * Use `create(ApplyWishesResponseSchema)` to create a new message.
  */
 export const ApplyWishesResponseSchema: GenMessage<ApplyWishesResponse> = /*@__PURE__*/
-  messageDesc(file_edge_v1_wishes, 5);
+  messageDesc(file_edge_v1_wishes, 6);
 
 /**
  * What was done to one runtime.
@@ -322,7 +401,7 @@ export type AppliedRuntime = Message<"edge.v1.AppliedRuntime"> & {
  * Use `create(AppliedRuntimeSchema)` to create a new message.
  */
 export const AppliedRuntimeSchema: GenMessage<AppliedRuntime> = /*@__PURE__*/
-  messageDesc(file_edge_v1_wishes, 6);
+  messageDesc(file_edge_v1_wishes, 7);
 
 /**
  * What was done to one agent.
@@ -371,7 +450,7 @@ export type AppliedAgent = Message<"edge.v1.AppliedAgent"> & {
  * Use `create(AppliedAgentSchema)` to create a new message.
  */
 export const AppliedAgentSchema: GenMessage<AppliedAgent> = /*@__PURE__*/
-  messageDesc(file_edge_v1_wishes, 7);
+  messageDesc(file_edge_v1_wishes, 8);
 
 /**
  * What is done, or would be, to a runtime or an agent.

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampFromMs, timestampMs } from "@bufbuild/protobuf/wkt";
 import {
+  CheckNodeResponseSchema,
   GetInterfacesResponseSchema,
   GetMetricsResponseSchema,
   GetNodeResponseSchema,
@@ -19,6 +20,10 @@ interface Rooms {
 interface MetricsRooms extends Rooms {
   metrics: Pick<Metrics, "query" | "hasSeries">;
 }
+
+/** What stands in the way of workloads on this machine. */
+export const checkNode: Handler<Rooms, "checkNode"> = async ({ node }) =>
+  create(CheckNodeResponseSchema, { findings: await node.check() });
 
 /** What the machine is, and whether it is connected. */
 export const getNode: Handler<Rooms, "getNode"> = async ({ node }, _request, { signal }) => {

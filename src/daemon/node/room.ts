@@ -1,3 +1,4 @@
+import type { Finding } from "../../../gen/edge/v1/findings_pb.ts";
 import type { NetworkPicture } from "../../../gen/edge/v1/netmon_pb.ts";
 import type { Engine, Inventory } from "../../../gen/edge/v1/node_pb.ts";
 import type { Roots } from "./roots.ts";
@@ -24,6 +25,8 @@ export interface NodeRoom {
   engine: (signal: AbortSignal) => Promise<Engine>;
   /** The network as netmon sees it; undefined while netmon does not tell. */
   picture: () => NetworkPicture | undefined;
+  /** What the doctor finds on this machine. @throws {Failure} unavailable. */
+  check: () => Promise<Finding[]>;
   /** Whether a runtime of this name is wished for. */
   hasRuntime: (name: string) => boolean;
 }

@@ -17,7 +17,9 @@ const fleetRoles = {
   listNodes: "viewer",
   watchNodes: "viewer",
   removeNode: "admin",
+  revokeNode: "admin",
   setNodeLabels: "operator",
+  setNodeTenant: "admin",
   watchEvents: "viewer",
   submitCommand: "operator",
   getCommand: "viewer",
@@ -31,6 +33,7 @@ const fleetRoles = {
   listOperatorTokens: "admin",
   revokeOperatorToken: "admin",
   getHub: "viewer",
+  checkHub: "viewer",
 } satisfies Record<keyof typeof Fleet.method, Role>;
 
 /** What each method of Rollouts needs, likewise. */
@@ -40,6 +43,9 @@ const rolloutRoles = {
   listRollouts: "viewer",
   watchRollout: "viewer",
   cancelRollout: "operator",
+  pauseRollout: "operator",
+  resumeRollout: "operator",
+  rollBackRollout: "operator",
 } satisfies Record<keyof typeof Rollouts.method, Role>;
 
 /** What needs another role than reads (viewer) and changes (operator) do. */

@@ -1,6 +1,7 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { Fleet } from "../../../gen/edge/v1/fleet_pb.ts";
+import { failure } from "../../base/failure.ts";
 import { version } from "../../wire/version.ts";
 import { actorOf, callerOf } from "./caller.ts";
 import { commandMethods } from "./commands.ts";
@@ -18,6 +19,10 @@ export function fleetService(rooms: Rooms): ServiceImpl<typeof Fleet> {
     watchNodes: (_, { signal }) => fleet.watch(signal),
 
     removeNode: (request, context) => removeNode(rooms, request, context),
+
+    revokeNode() {
+      throw failure("unsupported", "this hub does not revoke yet");
+    },
 
     async setNodeLabels({ id, set, remove }, context) {
       const node = await fleet.label(id, { set, remove });
@@ -43,6 +48,14 @@ export function fleetService(rooms: Rooms): ServiceImpl<typeof Fleet> {
         serverTime: timestampFromMs(clock.now()),
         startedAt: timestampFromMs(startedAt),
       };
+    },
+
+    setNodeTenant() {
+      throw failure("unsupported", "this hub does not know tenants yet");
+    },
+
+    checkHub() {
+      throw failure("unsupported", "this hub does not look at itself yet");
     },
 
     ...commandMethods(rooms),

@@ -39,6 +39,7 @@ function nodeOn(folder: string, over: Partial<NodeRoom> = {}): NodeRoom {
     link: () => ({ connected: false, hubOffsetMs: undefined, renewsAt: undefined }),
     engine: async () => create(EngineSchema, { reachable: false, problem: "the engine is away" }),
     picture: () => undefined,
+    check: async () => [],
     hasRuntime: () => false,
     ...over,
   };
