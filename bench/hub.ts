@@ -10,7 +10,7 @@ import { systemClock } from "../src/base/clock.ts";
 import { openLog } from "../src/base/log.ts";
 import { openAuthority } from "../src/hub/enrolment/index.ts";
 import { Fleet, fleetSchema } from "../src/hub/fleet/index.ts";
-import { Store } from "../src/hub/store/index.ts";
+import { SqliteStore } from "../src/hub/store/index.ts";
 import { tempFolder } from "../test/fixtures/folder.ts";
 import { cpuMs } from "./cpu.ts";
 import { type Figure, figure, type Section } from "./figures.ts";
@@ -98,7 +98,7 @@ async function startBare(folder: string): Promise<Server> {
 async function startHub(folder: string, nodes: number): Promise<Server> {
   await openAuthority({ folder: join(folder, "ca"), trustDomain: "", now: Date.now });
   {
-    await using store = Store.open(join(folder, "hub.db"), [fleetSchema], Date.now);
+    await using store = SqliteStore.open(join(folder, "hub.db"), [fleetSchema], Date.now);
     const log = openLog({ program: "bench", level: "silent", format: "json" });
     const fleet = await Fleet.open({ store, clock: systemClock, log });
     const at = Date.now();

@@ -24,7 +24,7 @@ import { advertisedHosts, hostPort, machineNames } from "./names.ts";
 import { Operators, schema as operatorsSchema } from "./operators/index.ts";
 import { Reports, reportsSchema } from "./reports/index.ts";
 import { Rollouts, rolloutsSchema } from "./rollouts/index.ts";
-import { Store } from "./store/index.ts";
+import { SqliteStore, type Store } from "./store/index.ts";
 
 const schemas = [
   enrolmentSchema,
@@ -61,7 +61,7 @@ export async function openHub(
   const folder = config["hub.data_dir"];
   const host = config["hub.listen"];
   const stateFile = join(folder, "hub.db");
-  const store = opened.use(Store.open(stateFile, schemas, now));
+  const store = opened.use(SqliteStore.open(stateFile, schemas, now));
 
   const authority = await ownAuthority(config, store, now);
   const tokens = openTokens(store, now);

@@ -100,18 +100,21 @@ export class Commands {
   /** Ends the commands whose time is over now. */
   async expire(): Promise<void> {
     const now = this.#clock.now();
-    const [due] = await this.#store.read(
-      "SELECT 1 FROM commands WHERE finished_at IS NULL AND expires_at <= $1 LIMIT 1",
+    const late = await this.#store.read(
+      `SELECT DISTINCT c.node_id FROM commands c JOIN command_queues q ON q.node_id = c.node_id
+       WHERE c.finished_at IS NULL AND c.expires_at <= $1 AND c.sequence > q.handed LIMIT 1000`,
       now,
     );
-    if (!due) return;
-    const ended = await this.#store.write((tx) => {
-      const expired = expireDue(tx, now);
-      const nodes = new Set(expired.map(({ nodeId }) => nodeId));
-      return { expired, pending: [...nodes].map((nodeId) => ({ nodeId, n: pendingOf(tx, nodeId) })) };
-    });
-    for (const { nodeId, n } of ended.pending) this.#fleet.setPending(nodeId, n);
-    this.#board.touched(ended.expired.map(({ id }) => id));
+    await Promise.all(late.map((row) => this.#expireOf(String(row.node_id), now)));
+  }
+
+  async #expireOf(nodeId: string, now: number): Promise<void> {
+    const { expired, pending } = await this.#store.write(
+      async (tx) => ({ expired: await expireDue(tx, now, nodeId), pending: await pendingOf(tx, nodeId) }),
+      [`node ${nodeId}`],
+    );
+    this.#fleet.setPending(nodeId, pending);
+    this.#board.touched(expired.map(({ id }) => id));
   }
 
   /**
@@ -129,33 +132,36 @@ export class Commands {
     checkCommand(command, "this hub");
     mustBeKept(command);
     this.#fleet.mustHave(nodeId);
-    const { kept, told } = await this.#store.write((tx) => {
-      this.#fleet.mustHave(nodeId);
-      const put = this.put(tx, nodeId, command, expiresInMs);
-      if (put instanceof Failure) throw put;
-      return { kept: read(tx, command.id), told: put.told };
-    });
+    const { kept, told } = await this.#store.write(
+      async (tx) => {
+        this.#fleet.mustHave(nodeId);
+        const put = await this.put(tx, nodeId, command, expiresInMs);
+        if (put instanceof Failure) throw put;
+        return { kept: await read(tx, command.id), told: put.told };
+      },
+      [`node ${nodeId}`],
+    );
     told();
     return kept;
   }
 
   /**
-   * The same within another room's transaction, of a command that `checkCommand` has seen, to a node that is there. `told` is to
+   * The same within another room's transaction, which is about the node, of a command that `checkCommand` has seen, to a node that is there. `told` is to
    * be called after the commit; a failure says why the queue does not take it, and has changed nothing.
    */
-  put(
+  async put(
     tx: Tx,
     nodeId: string,
     command: Command,
     expiresInMs: number,
-  ): { isNew: boolean; told: () => void } | Failure {
+  ): Promise<{ isNew: boolean; told: () => void } | Failure> {
     const now = this.#clock.now();
     const attended = this.#board.isAttended(nodeId);
     const expiresAt = now + (expiresInMs || defaultExpiryMs);
-    const added = enqueue(tx, nodeId, command, { now, expiresAt, attended });
+    const added = await enqueue(tx, nodeId, command, { now, expiresAt, attended });
     if (added instanceof Failure) return added;
     if (added === "known") return { isNew: false, told: () => {} };
-    const pending = pendingOf(tx, nodeId);
+    const pending = await pendingOf(tx, nodeId);
     return {
       isNew: true,
       told: () => {
@@ -212,10 +218,14 @@ export class Commands {
    * @throws {Failure} not_found.
    */
   async cancel(id: string): Promise<FleetCommand> {
-    const { nodeId, outcome, kept, pending } = await this.#store.write((tx) => {
-      const { nodeId, outcome } = callOff(tx, id, this.#clock.now());
-      return { nodeId, outcome, kept: read(tx, id), pending: pendingOf(tx, nodeId) };
-    });
+    const { nodeId } = await this.get(id);
+    const { outcome, kept, pending } = await this.#store.write(
+      async (tx) => {
+        const outcome = await callOff(tx, id, this.#clock.now());
+        return { outcome, kept: await read(tx, id), pending: await pendingOf(tx, nodeId) };
+      },
+      [`node ${nodeId}`],
+    );
     this.#fleet.setPending(nodeId, pending);
     if (outcome === "here") this.#board.touched([id]);
     if (outcome === "node") this.#board.wakeNode(nodeId);
@@ -247,10 +257,13 @@ export class Commands {
   }
 
   /** A removed node's queue goes with it. Who waits for one of its commands is told that it is not there. */
-  #drop(tx: Tx, nodeId: string): () => void {
-    const waiting = tx.all("SELECT id FROM commands WHERE node_id = $1 AND finished_at IS NULL", nodeId);
-    tx.run("DELETE FROM commands WHERE node_id = $1", nodeId);
-    tx.run("DELETE FROM command_queues WHERE node_id = $1", nodeId);
+  async #drop(tx: Tx, nodeId: string): Promise<() => void> {
+    const waiting = await tx.all(
+      "SELECT id FROM commands WHERE node_id = $1 AND finished_at IS NULL",
+      nodeId,
+    );
+    await tx.run("DELETE FROM commands WHERE node_id = $1", nodeId);
+    await tx.run("DELETE FROM command_queues WHERE node_id = $1", nodeId);
     return () => {
       this.#board.forgetNode(nodeId);
       this.#board.touched(waiting.map((row) => String(row.id)));
@@ -259,15 +272,15 @@ export class Commands {
 
   async #forget(): Promise<void> {
     const before = this.#clock.now() - keepMs;
-    await this.#store.write((tx) => {
-      tx.run("DELETE FROM commands WHERE finished_at < $1", before);
-      for (const nodeId of crowded(tx, this.#keptBytes)) makeRoom(tx, nodeId, this.#keptBytes);
-    });
+    await this.#store.write(async (tx) => {
+      await tx.run("DELETE FROM commands WHERE finished_at < $1", before);
+      for (const nodeId of await crowded(tx, this.#keptBytes)) await makeRoom(tx, nodeId, this.#keptBytes);
+    }, []);
   }
 }
 
-function read(tx: Tx, id: string): FleetCommand {
-  const row = tx.get(`${selectCommands} WHERE c.id = $1`, id);
+async function read(tx: Tx, id: string): Promise<FleetCommand> {
+  const row = await tx.get(`${selectCommands} WHERE c.id = $1`, id);
   if (!row) throw unknownCommand(id);
   return toFleetCommand(row);
 }

@@ -46,10 +46,13 @@ export class Deliveries {
 
   /** A node is back, and says the highest sequence number that is on its disk. See `resume`. */
   async resumed(nodeId: string, lastOnNode: number): Promise<void> {
-    const { found, pending } = await this.#store.write((tx) => ({
-      found: resume(tx, nodeId, lastOnNode, this.#clock.now()),
-      pending: pendingOf(tx, nodeId),
-    }));
+    const { found, pending } = await this.#store.write(
+      async (tx) => ({
+        found: await resume(tx, nodeId, lastOnNode, this.#clock.now()),
+        pending: await pendingOf(tx, nodeId),
+      }),
+      [`node ${nodeId}`],
+    );
     if (found.warning !== undefined) this.#fleet.warn(nodeId, found.warning);
     this.#fleet.setPending(nodeId, pending);
     this.#board.touched(found.touched);
@@ -77,21 +80,24 @@ export class Deliveries {
 
   async #hand(nodeId: string, after: number, max: number): Promise<Delivery[]> {
     const now = this.#clock.now();
-    const { handed, expired, pending } = await this.#store.write((tx) => {
-      const expired = expireDue(tx, now, nodeId);
-      const queue = queueOf(tx, nodeId);
-      const rows = tx.all(
-        `SELECT sequence, command FROM commands WHERE node_id = $1 AND sequence > $2 AND finished_at IS NULL
+    const { handed, expired, pending } = await this.#store.write(
+      async (tx) => {
+        const expired = await expireDue(tx, now, nodeId);
+        const queue = await queueOf(tx, nodeId);
+        const rows = await tx.all(
+          `SELECT sequence, command FROM commands WHERE node_id = $1 AND sequence > $2 AND finished_at IS NULL
            AND expires_at > $3 ORDER BY sequence LIMIT $4`,
-        nodeId,
-        after,
-        now,
-        max,
-      );
-      const handed = Math.max(queue.handed, Number(rows.at(-1)?.sequence ?? 0));
-      saveQueue(tx, nodeId, { ...queue, handed });
-      return { handed: rows, expired, pending: pendingOf(tx, nodeId) };
-    });
+          nodeId,
+          after,
+          now,
+          max,
+        );
+        const handed = Math.max(queue.handed, Number(rows.at(-1)?.sequence ?? 0));
+        await saveQueue(tx, nodeId, { ...queue, handed });
+        return { handed: rows, expired, pending: await pendingOf(tx, nodeId) };
+      },
+      [`node ${nodeId}`],
+    );
     this.#fleet.setPending(nodeId, pending);
     this.#board.touched(expired.map(({ id }) => id));
     return handed.map((row) => ({ sequence: Number(row.sequence), command: toCommand(row) }));
@@ -108,29 +114,34 @@ export class Deliveries {
 
   /** The node has all commands up to here on its disk. A number that was never handed out changes nothing beyond those. */
   async acknowledged(nodeId: string, through: number): Promise<void> {
-    const touched = await this.#store.write((tx) => {
-      const queue = queueOf(tx, nodeId);
-      const accepted = Math.min(through, queue.handed);
-      if (accepted <= queue.accepted) return [];
-      saveQueue(tx, nodeId, { ...queue, accepted });
-      return tx.all(
-        "SELECT id FROM commands WHERE node_id = $1 AND sequence > $2 AND sequence <= $3 AND finished_at IS NULL",
-        nodeId,
-        queue.accepted,
-        accepted,
-      );
-    });
+    const touched = await this.#store.write(
+      async (tx) => {
+        const queue = await queueOf(tx, nodeId);
+        const accepted = Math.min(through, queue.handed);
+        if (accepted <= queue.accepted) return [];
+        await saveQueue(tx, nodeId, { ...queue, accepted });
+        return tx.all(
+          "SELECT id FROM commands WHERE node_id = $1 AND sequence > $2 AND sequence <= $3 AND finished_at IS NULL",
+          nodeId,
+          queue.accepted,
+          accepted,
+        );
+      },
+      [`node ${nodeId}`],
+    );
     this.#board.touched(touched.map((row) => String(row.id)));
   }
 
   /**
-   * Takes a node's result within the transaction that keeps the report of it. `isKnown` is false when this hub has no such
+   * Takes a node's result within the transaction that keeps the report of it, which is about the node. `isKnown` is false when this hub has no such
    * command of the node; `told` is to be called after the commit.
    */
-  finished(tx: Tx, nodeId: string, result: Result): { isKnown: boolean; told: () => void } {
-    const outcome = finishFromNode(tx, nodeId, result, this.#clock.now());
-    const pending = outcome === "finished" ? pendingOf(tx, nodeId) : undefined;
-    if (outcome === "finished" && isLarge(tx, result.commandId)) makeRoom(tx, nodeId, this.#keptBytes);
+  async finished(tx: Tx, nodeId: string, result: Result): Promise<{ isKnown: boolean; told: () => void }> {
+    const outcome = await finishFromNode(tx, nodeId, result, this.#clock.now());
+    const pending = outcome === "finished" ? await pendingOf(tx, nodeId) : undefined;
+    if (outcome === "finished" && (await isLarge(tx, result.commandId))) {
+      await makeRoom(tx, nodeId, this.#keptBytes);
+    }
     return {
       isKnown: outcome !== "unknown",
       told: () => {

@@ -5,20 +5,20 @@ import type { Tx } from "../store/index.ts";
 import { calledOffHere, finishHere, queueOf } from "./queue.ts";
 
 /** Keeps a node's result with its command. A command has one result: a later one changes nothing. */
-export function finishFromNode(
+export async function finishFromNode(
   tx: Tx,
   nodeId: string,
   result: Result,
   now: number,
-): "finished" | "was finished" | "unknown" {
-  const row = tx.get(
+): Promise<"finished" | "was finished" | "unknown"> {
+  const row = await tx.get(
     "SELECT sequence, finished_at FROM commands WHERE id = $1 AND node_id = $2",
     result.commandId,
     nodeId,
   );
   if (!row) return "unknown";
   if (row.finished_at !== null) return "was finished";
-  tx.run(
+  await tx.run(
     "UPDATE commands SET result = $2, finished_at = $3 WHERE id = $1",
     result.commandId,
     toBinary(ResultSchema, result),
@@ -31,21 +31,18 @@ export function finishFromNode(
  * Calls a command off. One that was never handed to a line ends here; of another, the node must be told.
  * @throws {Failure} not_found.
  */
-export function callOff(
-  tx: Tx,
-  id: string,
-  now: number,
-): { nodeId: string; outcome: "here" | "node" | "was finished" } {
-  const row = tx.get("SELECT node_id, sequence, finished_at FROM commands WHERE id = $1", id);
+export async function callOff(tx: Tx, id: string, now: number): Promise<"here" | "node" | "was finished"> {
+  const row = await tx.get("SELECT node_id, sequence, finished_at FROM commands WHERE id = $1", id);
   if (!row) throw unknownCommand(id);
   const nodeId = String(row.node_id);
-  if (row.finished_at !== null) return { nodeId, outcome: "was finished" };
-  if (Number(row.sequence) > queueOf(tx, nodeId).handed) {
-    finishHere(tx, id, { why: calledOffHere, now });
-    return { nodeId, outcome: "here" };
+  if (row.finished_at !== null) return "was finished";
+  const { handed } = await queueOf(tx, nodeId);
+  if (Number(row.sequence) > handed) {
+    await finishHere(tx, id, { why: calledOffHere, now });
+    return "here";
   }
-  tx.run("UPDATE commands SET called_off = 1 WHERE id = $1", id);
-  return { nodeId, outcome: "node" };
+  await tx.run("UPDATE commands SET called_off = 1 WHERE id = $1", id);
+  return "node";
 }
 
 /** The failure of whoever asks for a command that is not here. */

@@ -16,8 +16,8 @@ export interface Queue {
 }
 
 /** The queue of a node; of one that never had a command, an empty one. */
-export function queueOf(tx: Tx, nodeId: string): Queue {
-  const row = tx.get("SELECT * FROM command_queues WHERE node_id = $1", nodeId);
+export async function queueOf(tx: Tx, nodeId: string): Promise<Queue> {
+  const row = await tx.get("SELECT * FROM command_queues WHERE node_id = $1", nodeId);
   return {
     last: Number(row?.last ?? 0),
     handed: Number(row?.handed ?? 0),
@@ -26,8 +26,8 @@ export function queueOf(tx: Tx, nodeId: string): Queue {
 }
 
 /** Writes down how far a node's queue is. */
-export function saveQueue(tx: Tx, nodeId: string, { last, handed, accepted }: Queue): void {
-  tx.run(
+export async function saveQueue(tx: Tx, nodeId: string, { last, handed, accepted }: Queue): Promise<void> {
+  await tx.run(
     `INSERT INTO command_queues (node_id, last, handed, accepted) VALUES ($1, $2, $3, $4)
      ON CONFLICT (node_id) DO UPDATE SET last = excluded.last, handed = excluded.handed, accepted = excluded.accepted`,
     nodeId,
@@ -38,18 +38,21 @@ export function saveQueue(tx: Tx, nodeId: string, { last, handed, accepted }: Qu
 }
 
 /** Commands of a node without a result. */
-export function pendingOf(tx: Tx, nodeId: string): number {
-  const row = tx.get("SELECT COUNT(*) AS n FROM commands WHERE node_id = $1 AND finished_at IS NULL", nodeId);
+export async function pendingOf(tx: Tx, nodeId: string): Promise<number> {
+  const row = await tx.get(
+    "SELECT COUNT(*) AS n FROM commands WHERE node_id = $1 AND finished_at IS NULL",
+    nodeId,
+  );
   return Number(row?.n);
 }
 
 /** Gives a command the result that the hub decides. */
-export function finishHere(
+export async function finishHere(
   tx: Tx,
   id: string,
   { why, expired = false, now }: { why: Failure; expired?: boolean; now: number },
-): void {
-  tx.run(
+): Promise<void> {
+  await tx.run(
     "UPDATE commands SET result = $2, expired = $3, finished_at = $4 WHERE id = $1 AND finished_at IS NULL",
     id,
     hubResult(id, why, now),
@@ -59,26 +62,30 @@ export function finishHere(
 }
 
 /**
- * Ends the commands of a node, or of all, whose time is over and that no node can have. One that was handed to a line stays:
+ * Ends the commands of a node whose time is over and that it cannot have. One that was handed to a line stays:
  * it may be on the node's disk, and its expiry would be a lie. The node's next Hello tells. Returns which it ended.
  */
-export function expireDue(tx: Tx, now: number, nodeId?: string): { id: string; nodeId: string }[] {
-  const due = tx.all(
+export async function expireDue(
+  tx: Tx,
+  now: number,
+  nodeId: string,
+): Promise<{ id: string; nodeId: string }[]> {
+  const due = await tx.all(
     `SELECT c.id, c.node_id FROM commands c JOIN command_queues q ON q.node_id = c.node_id
-     WHERE c.finished_at IS NULL AND c.expires_at <= $1 AND c.sequence > q.handed AND ($2 = '' OR c.node_id = $2)
+     WHERE c.finished_at IS NULL AND c.expires_at <= $1 AND c.sequence > q.handed AND c.node_id = $2
      ORDER BY c.expires_at LIMIT 1000`,
     now,
-    nodeId ?? "",
+    nodeId,
   );
-  return due.map((row) => {
-    const one = { id: String(row.id), nodeId: String(row.node_id) };
+  const ended = due.map((row) => ({ id: String(row.id), nodeId: String(row.node_id) }));
+  for (const one of ended) {
     const why = failure(
       "deadline",
       `node ${one.nodeId} did not take the command in time, and never will: submit it again, under a new id, when the node is connected`,
     );
-    finishHere(tx, one.id, { why, expired: true, now });
-    return one;
-  });
+    await finishHere(tx, one.id, { why, expired: true, now });
+  }
+  return ended;
 }
 
 /** What a resumption found out. */
@@ -99,14 +106,14 @@ export interface Resumed {
  * - If it has more than it was ever handed, this hub was put back from a copy, or the node had another hub. What has no
  *   result is numbered anew above that. The node knows by its id what it had already, and answers that again.
  */
-export function resume(tx: Tx, nodeId: string, lastOnNode: number, now: number): Resumed {
-  const before = queueOf(tx, nodeId);
+export async function resume(tx: Tx, nodeId: string, lastOnNode: number, now: number): Promise<Resumed> {
+  const before = await queueOf(tx, nodeId);
   const found =
     lastOnNode > before.handed
-      ? renumber(tx, nodeId, before, lastOnNode, now)
-      : settleDoubt(tx, nodeId, before, lastOnNode, now);
-  const expired = expireDue(tx, now, nodeId).map(({ id }) => id);
-  return { warning: found.warning, touched: [...found.touched, ...expired] };
+      ? await renumber(tx, nodeId, before, lastOnNode, now)
+      : await settleDoubt(tx, nodeId, before, lastOnNode, now);
+  const expired = await expireDue(tx, now, nodeId);
+  return { warning: found.warning, touched: [...found.touched, ...expired.map(({ id }) => id)] };
 }
 
 /** Why a command has no result of a node although nothing failed. */
@@ -117,9 +124,15 @@ export function isCalledOffHere({ outcome }: Result): boolean {
   return outcome.case === "failure" && outcome.value.message === calledOffHere.message;
 }
 
-function settleDoubt(tx: Tx, nodeId: string, before: Queue, lastOnNode: number, now: number): Resumed {
+async function settleDoubt(
+  tx: Tx,
+  nodeId: string,
+  before: Queue,
+  lastOnNode: number,
+  now: number,
+): Promise<Resumed> {
   const accepted = Math.max(before.accepted, lastOnNode);
-  const pending = pendingAfter(tx, nodeId, 0).map((row) => ({
+  const pending = (await pendingAfter(tx, nodeId, 0)).map((row) => ({
     id: String(row.id),
     sequence: Number(row.sequence),
     isCalledOff: Number(row.called_off) === 1,
@@ -129,11 +142,11 @@ function settleDoubt(tx: Tx, nodeId: string, before: Queue, lastOnNode: number, 
     "unavailable",
     `node ${nodeId} had the command and lost its state since; whether it was carried out is not known: look at the node, then submit it again under a new id`,
   );
-  for (const { id } of lost) finishHere(tx, id, { why, now });
+  for (const { id } of lost) await finishHere(tx, id, { why, now });
   const unsent = pending.filter(({ sequence, isCalledOff }) => sequence > accepted && isCalledOff);
-  for (const { id } of unsent) finishHere(tx, id, { why: calledOffHere, now });
+  for (const { id } of unsent) await finishHere(tx, id, { why: calledOffHere, now });
   const arrived = pending.filter(({ sequence }) => sequence > before.accepted && sequence <= accepted);
-  saveQueue(tx, nodeId, { last: before.last, handed: accepted, accepted });
+  await saveQueue(tx, nodeId, { last: before.last, handed: accepted, accepted });
   const warning =
     lost.length > 0
       ? `the node lost its state: ${lost.length} of its commands have no answer, and may or may not have been carried out`
@@ -141,28 +154,34 @@ function settleDoubt(tx: Tx, nodeId: string, before: Queue, lastOnNode: number, 
   return { touched: [...lost, ...unsent, ...arrived].map(({ id }) => id), warning };
 }
 
-function renumber(tx: Tx, nodeId: string, before: Queue, lastOnNode: number, now: number): Resumed {
+async function renumber(
+  tx: Tx,
+  nodeId: string,
+  before: Queue,
+  lastOnNode: number,
+  now: number,
+): Promise<Resumed> {
   const base = Math.max(before.last, lastOnNode);
-  const pending = pendingAfter(tx, nodeId, 0);
+  const pending = await pendingAfter(tx, nodeId, 0);
   for (const [at, row] of pending.entries()) {
     // What the node may have had is given a new day: it is sent only to learn its result.
     const mayBeThere = Number(row.sequence) <= before.handed;
     const expiresAt = mayBeThere ? now + defaultExpiryMs : Number(row.expires_at);
-    tx.run(
+    await tx.run(
       "UPDATE commands SET sequence = $2, expires_at = $3 WHERE id = $1",
       String(row.id),
       base + at + 1,
       expiresAt,
     );
   }
-  saveQueue(tx, nodeId, { last: base + pending.length, handed: base, accepted: base });
+  await saveQueue(tx, nodeId, { last: base + pending.length, handed: base, accepted: base });
   return {
     touched: pending.map((row) => String(row.id)),
     warning: `the node has commands up to ${lastOnNode}, and this hub sent it ${before.handed}: the hub was put back from a copy, or the node had another hub before`,
   };
 }
 
-function pendingAfter(tx: Tx, nodeId: string, sequence: number): Row[] {
+function pendingAfter(tx: Tx, nodeId: string, sequence: number): Promise<Row[]> {
   return tx.all(
     `SELECT id, sequence, expires_at, called_off FROM commands
      WHERE node_id = $1 AND sequence > $2 AND finished_at IS NULL ORDER BY sequence`,

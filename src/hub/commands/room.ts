@@ -13,14 +13,17 @@ const smallBytes = 16 * 1024;
 const wholePart = 3 / 4;
 
 /** Whether a command that has its result takes so much that room may have to be made. */
-export function isLarge(tx: Tx, id: string): boolean {
-  const row = tx.get("SELECT LENGTH(command) + LENGTH(result) AS bytes FROM commands WHERE id = $1", id);
+export async function isLarge(tx: Tx, id: string): Promise<boolean> {
+  const row = await tx.get(
+    "SELECT LENGTH(command) + LENGTH(result) AS bytes FROM commands WHERE id = $1",
+    id,
+  );
   return Number(row?.bytes) > smallBytes;
 }
 
 /** The nodes whose finished commands take more than they may. */
-export function crowded(tx: Tx, limitBytes: number): string[] {
-  const rows = tx.all(
+export async function crowded(tx: Tx, limitBytes: number): Promise<string[]> {
+  const rows = await tx.all(
     `SELECT node_id FROM commands WHERE finished_at IS NOT NULL
      GROUP BY node_id HAVING SUM(LENGTH(command) + LENGTH(result)) > $1`,
     limitBytes,
@@ -32,15 +35,16 @@ export function crowded(tx: Tx, limitBytes: number): string[] {
  * Keeps what the finished commands of a node take within bounds: of the oldest, what large results answered goes; where their
  * requests alone are too much, the oldest commands go as a whole.
  */
-export function makeRoom(tx: Tx, nodeId: string, limitBytes: number): void {
+export async function makeRoom(tx: Tx, nodeId: string, limitBytes: number): Promise<void> {
   const wholeBytes = Math.floor(limitBytes * wholePart);
-  for (const { id } of beyond(tx, nodeId, wholeBytes)) dropAnswer(tx, String(id));
-  for (const { id } of beyond(tx, nodeId, limitBytes))
-    tx.run("DELETE FROM commands WHERE id = $1", String(id));
+  for (const { id } of await beyond(tx, nodeId, wholeBytes)) await dropAnswer(tx, String(id));
+  for (const { id } of await beyond(tx, nodeId, limitBytes)) {
+    await tx.run("DELETE FROM commands WHERE id = $1", String(id));
+  }
 }
 
 /** The finished commands behind the newest that fit. */
-function beyond(tx: Tx, nodeId: string, limitBytes: number): Row[] {
+function beyond(tx: Tx, nodeId: string, limitBytes: number): Promise<Row[]> {
   return tx.all(
     `SELECT id FROM (
        SELECT id, SUM(LENGTH(command) + LENGTH(result)) OVER (ORDER BY finished_at DESC, sequence DESC) AS bytes
@@ -52,13 +56,17 @@ function beyond(tx: Tx, nodeId: string, limitBytes: number): Row[] {
 }
 
 /** A failure stays whole, because without it a command would look as if it had been done. */
-function dropAnswer(tx: Tx, id: string): void {
-  const row = tx.get("SELECT result FROM commands WHERE id = $1 AND LENGTH(result) > $2", id, smallBytes);
+async function dropAnswer(tx: Tx, id: string): Promise<void> {
+  const row = await tx.get(
+    "SELECT result FROM commands WHERE id = $1 AND LENGTH(result) > $2",
+    id,
+    smallBytes,
+  );
   if (!(row?.result instanceof Uint8Array)) return;
   const { outcome, commandId, finishedAt, tookMs } = fromBinary(ResultSchema, row.result);
   if (outcome.case === "failure") return;
   const left = create(ResultSchema, { commandId, tookMs, ...(finishedAt && { finishedAt }) });
-  tx.run(
+  await tx.run(
     "UPDATE commands SET result = $2, result_dropped = 1 WHERE id = $1",
     id,
     toBinary(ResultSchema, left),

@@ -25,26 +25,26 @@ export function mustBeKept(command: Command): void {
  * Puts a command at the end of a node's queue, or says why the queue does not take it: conflict, exhausted. `attended`: its
  * line is up, so that the command may leave at any moment.
  */
-export function enqueue(
+export async function enqueue(
   tx: Tx,
   nodeId: string,
   command: Command,
   { now, expiresAt, attended }: { now: number; expiresAt: number; attended: boolean },
-): "added" | "known" | Failure {
-  const known = tx.get("SELECT node_id, command FROM commands WHERE id = $1", command.id);
+): Promise<"added" | "known" | Failure> {
+  const known = await tx.get("SELECT node_id, command FROM commands WHERE id = $1", command.id);
   if (known) {
     if (String(known.node_id) === nodeId && isSameAsk(toCommand(known), command)) return "known";
     return failure("conflict", `the command id ${command.id} belongs to another command: choose a new one`);
   }
-  if (pendingOf(tx, nodeId) >= pendingLimit) {
+  if ((await pendingOf(tx, nodeId)) >= pendingLimit) {
     return failure(
       "exhausted",
       `${pendingLimit} commands already wait for node ${nodeId}: try again when it has taken some, or call some off`,
     );
   }
-  const queue = queueOf(tx, nodeId);
+  const queue = await queueOf(tx, nodeId);
   const sequence = queue.last + 1;
-  tx.run(
+  await tx.run(
     `INSERT INTO commands (id, node_id, sequence, command, queued_at, expires_at, called_off, expired)
      VALUES ($1, $2, $3, $4, $5, $6, 0, 0)`,
     command.id,
@@ -55,9 +55,9 @@ export function enqueue(
     expiresAt,
   );
   const handed = attended && queue.handed === queue.last ? sequence : queue.handed;
-  saveQueue(tx, nodeId, { ...queue, last: sequence, handed });
+  await saveQueue(tx, nodeId, { ...queue, last: sequence, handed });
   if (sequence % 100 === 0) {
-    tx.run(
+    await tx.run(
       "DELETE FROM commands WHERE node_id = $1 AND finished_at IS NOT NULL AND sequence <= $2",
       nodeId,
       sequence - resultsOfNode,

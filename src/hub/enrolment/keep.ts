@@ -16,13 +16,13 @@ export async function mustHaveAuthority(store: Store, stateFile: string): Promis
  * @throws {Failure} conflict: it is another one, which no node of the fleet would trust.
  */
 export async function keepAuthority(store: Store, authority: Authority): Promise<void> {
-  const row = await store.write((tx) => {
-    tx.run(
+  const row = await store.write(async (tx) => {
+    await tx.run(
       "INSERT INTO authority (id, root_sha256, trust_domain) VALUES ('fleet', $1, $2) ON CONFLICT (id) DO NOTHING",
       authority.rootSha256,
       authority.trustDomain,
     );
-    return tx.get("SELECT * FROM authority WHERE id = 'fleet'");
+    return await tx.get("SELECT * FROM authority WHERE id = 'fleet'");
   });
   const advice = "put the old one back, or begin a new fleet in an empty data directory";
   if (

@@ -50,9 +50,9 @@ export function openTokens(store: Store, now: () => number): Tokens {
   return {
     async add({ id, secret, note, expiresAt }) {
       const at = now();
-      await store.write((tx) => {
-        tx.run("DELETE FROM enrolment_tokens WHERE expires_at < $1", at - keptMs);
-        tx.run(
+      await store.write(async (tx) => {
+        await tx.run("DELETE FROM enrolment_tokens WHERE expires_at < $1", at - keptMs);
+        await tx.run(
           `INSERT INTO enrolment_tokens (id, secret_sha256, note, created_at, expires_at)
            VALUES ($1, $2, $3, $4, $5)`,
           id,
@@ -61,7 +61,7 @@ export function openTokens(store: Store, now: () => number): Tokens {
           at,
           expiresAt,
         );
-      });
+      }, []);
       return { id, note, createdAt: at, expiresAt };
     },
 
@@ -74,22 +74,25 @@ export function openTokens(store: Store, now: () => number): Tokens {
 
     async revoke(id) {
       const at = now();
-      await store.write((tx) => {
-        const row = tx.get("SELECT * FROM enrolment_tokens WHERE id = $1 AND revoked_at IS NULL", id);
-        if (!row) {
-          throw failure(
-            "not_found",
-            `no enrolment token has the id ${evidence(id)}: list the tokens to see theirs`,
-          );
-        }
-        if (row.used_by !== null) {
-          throw failure(
-            "conflict",
-            `token ${id} was used by node ${row.used_by}: to take that node out, remove the node`,
-          );
-        }
-        tx.run("UPDATE enrolment_tokens SET revoked_at = $1 WHERE id = $2", at, id);
-      });
+      await store.write(
+        async (tx) => {
+          const row = await tx.get("SELECT * FROM enrolment_tokens WHERE id = $1 AND revoked_at IS NULL", id);
+          if (!row) {
+            throw failure(
+              "not_found",
+              `no enrolment token has the id ${evidence(id)}: list the tokens to see theirs`,
+            );
+          }
+          if (row.used_by !== null) {
+            throw failure(
+              "conflict",
+              `token ${id} was used by node ${row.used_by}: to take that node out, remove the node`,
+            );
+          }
+          await tx.run("UPDATE enrolment_tokens SET revoked_at = $1 WHERE id = $2", at, id);
+        },
+        [`token ${id}`],
+      );
     },
 
     async check({ id, secret }) {
@@ -100,36 +103,43 @@ export function openTokens(store: Store, now: () => number): Tokens {
     async use({ id, secret, keySha256, newNodeId }) {
       const at = now();
       // Read and write in one transaction: of two that come at once, one finds the token used.
-      return store.write((tx) => {
-        const row = checked(tx.get("SELECT * FROM enrolment_tokens WHERE id = $1", id), secret, at);
-        if (row.used_by === null) {
-          tx.run(
-            "UPDATE enrolment_tokens SET used_at = $1, used_by = $2, used_key_sha256 = $3 WHERE id = $4 AND used_by IS NULL",
-            at,
-            newNodeId,
-            keySha256,
-            id,
-          );
-          return { nodeId: newNodeId, wasEnrolled: false };
-        }
-        if (
-          !(row.used_key_sha256 instanceof Uint8Array) ||
-          !Buffer.from(keySha256).equals(row.used_key_sha256)
-        ) {
-          throw failure(
-            "denied",
-            `the token was already used, by node ${row.used_by}: each token lets one node in${another}`,
-          );
-        }
-        return { nodeId: String(row.used_by), wasEnrolled: row.enrolled_at !== null };
-      });
+      return store.write(
+        async (tx) => {
+          const row = checked(await tx.get("SELECT * FROM enrolment_tokens WHERE id = $1", id), secret, at);
+          if (row.used_by === null) {
+            await tx.run(
+              "UPDATE enrolment_tokens SET used_at = $1, used_by = $2, used_key_sha256 = $3 WHERE id = $4 AND used_by IS NULL",
+              at,
+              newNodeId,
+              keySha256,
+              id,
+            );
+            return { nodeId: newNodeId, wasEnrolled: false };
+          }
+          if (
+            !(row.used_key_sha256 instanceof Uint8Array) ||
+            !Buffer.from(keySha256).equals(row.used_key_sha256)
+          ) {
+            throw failure(
+              "denied",
+              `the token was already used, by node ${row.used_by}: each token lets one node in${another}`,
+            );
+          }
+          return { nodeId: String(row.used_by), wasEnrolled: row.enrolled_at !== null };
+        },
+        [`token ${id}`],
+      );
     },
 
     async enrolled(id) {
       const at = now();
-      await store.write((tx) => {
-        tx.run("UPDATE enrolment_tokens SET enrolled_at = $1 WHERE id = $2 AND enrolled_at IS NULL", at, id);
-      });
+      await store.write(async (tx) => {
+        await tx.run(
+          "UPDATE enrolment_tokens SET enrolled_at = $1 WHERE id = $2 AND enrolled_at IS NULL",
+          at,
+          id,
+        );
+      }, []);
     },
   };
 }

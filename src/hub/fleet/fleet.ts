@@ -26,8 +26,8 @@ export interface FleetOptions {
 
 /** What else must happen when a node is removed. */
 export interface RemovalWitness {
-  /** Within the transaction that removes it; what it returns is called after the commit. */
-  drop?(tx: Tx, nodeId: string): () => void;
+  /** Within the transaction that removes it, which is about the node; what it returns is called after the commit. */
+  drop?(tx: Tx, nodeId: string): Promise<() => void>;
   /** After the commit: whatever is open to that node ends. */
   cut?(nodeId: string): void;
 }
@@ -119,7 +119,7 @@ export class Fleet {
 
   /** Takes a node in, or notes its new certificate. Durable when it resolves. */
   async enrolled(one: EnrolledNode): Promise<void> {
-    await this.#store.write((tx) => insertNode(tx, one));
+    await this.#store.write((tx) => insertNode(tx, one), [`node ${one.nodeId}`]);
     this.#removed.delete(one.nodeId);
     const record = this.#records.get(one.nodeId) ?? newRecord(one.nodeId, one.at);
     record.hostName = one.hostName;
@@ -140,10 +140,18 @@ export class Fleet {
     this.#removed.set(id, removal);
     let settle: (() => void)[];
     try {
-      settle = await this.#store.write((tx) => {
-        deleteNode(tx, record, removal, this.#clock.now());
-        return this.#witnesses.flatMap((one) => one.drop?.(tx, id) ?? []);
-      });
+      settle = await this.#store.write(
+        async (tx) => {
+          await deleteNode(tx, record, removal, this.#clock.now());
+          const settle: (() => void)[] = [];
+          for (const witness of this.#witnesses) {
+            const done = await witness.drop?.(tx, id);
+            if (done) settle.push(done);
+          }
+          return settle;
+        },
+        [`node ${id}`],
+      );
     } catch (thrown) {
       this.#removed.delete(id);
       this.#records.set(id, record);
@@ -163,10 +171,13 @@ export class Fleet {
 
   /** Changes the labels of a node. @throws {Failure} not_found; invalid, exhausted: as `changeLabels`. */
   async label(id: string, change: LabelChange): Promise<FleetNode> {
-    const labels = await this.#store.write((tx) => {
-      this.#known(id);
-      return changeLabels(tx, id, change);
-    });
+    const labels = await this.#store.write(
+      async (tx) => {
+        this.#known(id);
+        return await changeLabels(tx, id, change);
+      },
+      [`node ${id}`],
+    );
     const record = this.#known(id);
     record.labels = labels;
     this.#feed.touch(id);

@@ -27,14 +27,20 @@ export function toLabels(rows: readonly Row[]): Map<string, NodeLabel[]> {
  * Changes the labels of a node and returns all that it then has, ordered by key.
  * @throws {Failure} invalid: a label is to be there and to go. exhausted: there would be too many.
  */
-export function changeLabels(tx: Tx, nodeId: string, { set, remove }: LabelChange): NodeLabel[] {
+export async function changeLabels(
+  tx: Tx,
+  nodeId: string,
+  { set, remove }: LabelChange,
+): Promise<NodeLabel[]> {
   for (const [at, key] of remove.entries()) {
     if (!set.some((label) => label.key === key)) continue;
     throw invalidField(`remove[${at}]`, `${key} is also among the labels that are to be set`);
   }
-  for (const key of remove) tx.run("DELETE FROM node_labels WHERE node_id = $1 AND key = $2", nodeId, key);
+  for (const key of remove) {
+    await tx.run("DELETE FROM node_labels WHERE node_id = $1 AND key = $2", nodeId, key);
+  }
   for (const { key, value } of set) {
-    tx.run(
+    await tx.run(
       `INSERT INTO node_labels (node_id, key, value) VALUES ($1, $2, $3)
        ON CONFLICT (node_id, key) DO UPDATE SET value = excluded.value`,
       nodeId,
@@ -42,7 +48,8 @@ export function changeLabels(tx: Tx, nodeId: string, { set, remove }: LabelChang
       value,
     );
   }
-  const now = tx.all("SELECT * FROM node_labels WHERE node_id = $1 ORDER BY key", nodeId).map(toLabel);
+  const rows = await tx.all("SELECT * FROM node_labels WHERE node_id = $1 ORDER BY key", nodeId);
+  const now = rows.map(toLabel);
   if (now.length <= labelLimit) return now;
   throw failure(
     "exhausted",

@@ -118,9 +118,12 @@ export interface EnrolledNode {
 }
 
 /** Takes a node in, or gives one that is there its new certificate. One that was removed is a node again. */
-export function insertNode(tx: Tx, { nodeId, hostName, serial, expiresAt, at }: EnrolledNode): void {
-  tx.run("DELETE FROM removed_nodes WHERE id = $1", nodeId);
-  tx.run(
+export async function insertNode(
+  tx: Tx,
+  { nodeId, hostName, serial, expiresAt, at }: EnrolledNode,
+): Promise<void> {
+  await tx.run("DELETE FROM removed_nodes WHERE id = $1", nodeId);
+  await tx.run(
     `INSERT INTO nodes (id, host_name, certificate_serial, certificate_expires_at, enrolled_at, daemon_version, epoch,
        instance_id, warning, warned_at)
      VALUES ($1, $2, $3, $4, $5, '', 0, '', '', 0)
@@ -135,8 +138,8 @@ export function insertNode(tx: Tx, { nodeId, hostName, serial, expiresAt, at }: 
 }
 
 /** Writes a record as it is; one whose row is gone stays gone. */
-export function updateNode(tx: Tx, record: NodeRecord): void {
-  tx.run(
+export async function updateNode(tx: Tx, record: NodeRecord): Promise<void> {
+  await tx.run(
     `UPDATE nodes SET host_name = $2, certificate_serial = $3, certificate_expires_at = $4, changed_at = $5, seen_at = $6,
        daemon_version = $7, epoch = $8, instance_id = $9, status = $10, warning = $11, warned_at = $12,
        certificate_issued_at = $13 WHERE id = $1`,

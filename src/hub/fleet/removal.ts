@@ -10,15 +10,15 @@ export interface Removal {
 }
 
 /** Takes a node out, and remembers that it was one, by which certificate it was known, and what it is to be told. */
-export function deleteNode(
+export async function deleteNode(
   tx: Tx,
   { id, hostName, certificateSerial }: NodeRecord,
   { workloads }: Removal,
   at: number,
-): void {
-  tx.run("DELETE FROM nodes WHERE id = $1", id);
-  tx.run("DELETE FROM node_labels WHERE node_id = $1", id);
-  tx.run(
+): Promise<void> {
+  await tx.run("DELETE FROM nodes WHERE id = $1", id);
+  await tx.run("DELETE FROM node_labels WHERE node_id = $1", id);
+  await tx.run(
     `INSERT INTO removed_nodes (id, removed_at, host_name, certificate_serial, workloads) VALUES ($1, $2, $3, $4, $5)
        ON CONFLICT (id) DO NOTHING`,
     id,

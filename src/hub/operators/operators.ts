@@ -95,7 +95,7 @@ export class Operators implements AsyncDisposable {
       createdAt,
       ...(asked.validForMs === 0 ? {} : { expiresAt: createdAt + asked.validForMs }),
     };
-    await this.#store.write((tx) => insert(tx, record, made.secretSha256));
+    await this.#store.write((tx) => insert(tx, record, made.secretSha256), ["operators"]);
     return { token: made.text, record };
   }
 
@@ -117,22 +117,25 @@ export class Operators implements AsyncDisposable {
    */
   async revoke(id: string): Promise<void> {
     const at = this.#clock.now();
-    await this.#store.write((tx) => {
-      const row = tx.get("SELECT * FROM operator_tokens WHERE id = $1 AND revoked_at IS NULL", id);
-      if (!row) {
-        throw failure(
-          "not_found",
-          `no operator token has the id ${evidence(id)}: list the tokens to see theirs`,
-        );
-      }
-      if (isLiveAdmin(row, at) && liveAdmins(tx, at) === 1) {
-        throw failure(
-          "conflict",
-          `${id} is the last admin token: make another one first, or nobody could ever again`,
-        );
-      }
-      tx.run("UPDATE operator_tokens SET revoked_at = $1 WHERE id = $2", at, id);
-    });
+    await this.#store.write(
+      async (tx) => {
+        const row = await tx.get("SELECT * FROM operator_tokens WHERE id = $1 AND revoked_at IS NULL", id);
+        if (!row) {
+          throw failure(
+            "not_found",
+            `no operator token has the id ${evidence(id)}: list the tokens to see theirs`,
+          );
+        }
+        if (isLiveAdmin(row, at) && (await liveAdmins(tx, at)) === 1) {
+          throw failure(
+            "conflict",
+            `${id} is the last admin token: make another one first, or nobody could ever again`,
+          );
+        }
+        await tx.run("UPDATE operator_tokens SET revoked_at = $1 WHERE id = $2", at, id);
+      },
+      ["operators"],
+    );
     this.#end(id, "this operator token was revoked");
   }
 
@@ -142,13 +145,13 @@ export class Operators implements AsyncDisposable {
    */
   async ensureAdmin(file: string, { anyway = false } = {}): Promise<boolean> {
     const at = this.#clock.now();
-    const admins = await this.#store.write((tx) => liveAdmins(tx, at));
+    const admins = await this.#store.write((tx) => liveAdmins(tx, at), ["operators"]);
     if (admins > 0 && !anyway) return false;
     const made = newOperatorToken();
     // The file first: a token that is kept and written nowhere would be a locked door without a key.
     await writeWhole(file, `${made.text}\n`, 0o600);
     const record: OperatorRecord = { id: made.id, name: "admin", role: "admin", createdAt: at };
-    await this.#store.write((tx) => insert(tx, record, made.secretSha256));
+    await this.#store.write((tx) => insert(tx, record, made.secretSha256), ["operators"]);
     return true;
   }
 
@@ -166,9 +169,11 @@ export class Operators implements AsyncDisposable {
   async flush(): Promise<void> {
     const used = [...this.#used];
     if (used.length === 0) return;
-    await this.#store.write((tx) => {
-      for (const [id, at] of used) tx.run("UPDATE operator_tokens SET used_at = $1 WHERE id = $2", at, id);
-    });
+    await this.#store.write(async (tx) => {
+      for (const [id, at] of used) {
+        await tx.run("UPDATE operator_tokens SET used_at = $1 WHERE id = $2", at, id);
+      }
+    }, []);
     for (const [id, at] of used) if (this.#used.get(id) === at) this.#used.delete(id);
   }
 
@@ -208,8 +213,8 @@ export class Operators implements AsyncDisposable {
 const whereTokensComeFrom =
   "An admin makes one with `orchestrator hub operator create`; the first is in admin.token in the hub's data directory";
 
-function insert(tx: Tx, record: OperatorRecord, secretSha256: Uint8Array): void {
-  tx.run(
+async function insert(tx: Tx, record: OperatorRecord, secretSha256: Uint8Array): Promise<void> {
+  await tx.run(
     `INSERT INTO operator_tokens (id, name, role, secret_sha256, created_at, expires_at)
      VALUES ($1, $2, $3, $4, $5, $6)`,
     record.id,
@@ -221,9 +226,9 @@ function insert(tx: Tx, record: OperatorRecord, secretSha256: Uint8Array): void 
   );
 }
 
-function liveAdmins(tx: Tx, at: number): number {
-  return tx.all("SELECT * FROM operator_tokens WHERE role = 'admin'").filter((row) => isLiveAdmin(row, at))
-    .length;
+async function liveAdmins(tx: Tx, at: number): Promise<number> {
+  const rows = await tx.all("SELECT * FROM operator_tokens WHERE role = 'admin'");
+  return rows.filter((row) => isLiveAdmin(row, at)).length;
 }
 
 function isLiveAdmin(row: Row, at: number): boolean {

@@ -15,19 +15,19 @@ const cursorsOfNode = 4;
  * Takes up the cursor of a journal, or begins one. `lost` says how many entries the node's former journal announced that
  * never came, when this is a new one.
  */
-export function openCursor(tx: Tx, { nodeId, journalId, lastSequence }: JournalClaim, now: number) {
-  const known = tx.get(
+export async function openCursor(tx: Tx, { nodeId, journalId, lastSequence }: JournalClaim, now: number) {
+  const known = await tx.get(
     "SELECT through FROM report_cursors WHERE node_id = $1 AND journal_id = $2",
     nodeId,
     journalId,
   );
   const former = known
     ? undefined
-    : tx.get(
+    : await tx.get(
         "SELECT through, told FROM report_cursors WHERE node_id = $1 ORDER BY opened_at DESC LIMIT 1",
         nodeId,
       );
-  tx.run(
+  await tx.run(
     `INSERT INTO report_cursors (node_id, journal_id, through, told, opened_at) VALUES ($1, $2, 0, $3, $4)
      ON CONFLICT (node_id, journal_id) DO UPDATE SET told = excluded.told, opened_at = excluded.opened_at`,
     nodeId,
@@ -35,7 +35,7 @@ export function openCursor(tx: Tx, { nodeId, journalId, lastSequence }: JournalC
     lastSequence,
     now,
   );
-  tx.run(
+  await tx.run(
     `DELETE FROM report_cursors WHERE node_id = $1 AND journal_id <> $2 AND journal_id NOT IN
        (SELECT journal_id FROM report_cursors WHERE node_id = $1 ORDER BY opened_at DESC LIMIT $3)`,
     nodeId,
@@ -47,8 +47,8 @@ export function openCursor(tx: Tx, { nodeId, journalId, lastSequence }: JournalC
 }
 
 /** Up to where a journal's entries are on the disk; undefined when it was never opened, or its node was removed. */
-export function throughOf(tx: Tx, nodeId: string, journalId: string): number | undefined {
-  const row = tx.get(
+export async function throughOf(tx: Tx, nodeId: string, journalId: string): Promise<number | undefined> {
+  const row = await tx.get(
     "SELECT through FROM report_cursors WHERE node_id = $1 AND journal_id = $2",
     nodeId,
     journalId,
@@ -57,8 +57,8 @@ export function throughOf(tx: Tx, nodeId: string, journalId: string): number | u
 }
 
 /** Says up to where a journal's entries are on the disk, from the commit on. */
-export function moveCursor(tx: Tx, nodeId: string, journalId: string, through: number): void {
-  tx.run(
+export async function moveCursor(tx: Tx, nodeId: string, journalId: string, through: number): Promise<void> {
+  await tx.run(
     "UPDATE report_cursors SET through = $3 WHERE node_id = $1 AND journal_id = $2",
     nodeId,
     journalId,

@@ -8,21 +8,23 @@ import type { Store, Tx } from "../store/index.ts";
 const pruneEvery = 1000;
 
 /** Keeps an event and says its position. Of all nodes together about `limit` are kept, the newest. */
-export function keepEvent(
+export async function keepEvent(
   tx: Tx,
   { nodeId, sequence, event }: { nodeId: string; sequence: number; event: Event },
   limit: number,
-): number {
-  const row = tx.get("UPDATE event_positions SET last = last + 1 WHERE one = 1 RETURNING last");
+): Promise<number> {
+  const row = await tx.get("UPDATE event_positions SET last = last + 1 WHERE one = 1 RETURNING last");
   const position = Number(row?.last);
-  tx.run(
+  await tx.run(
     "INSERT INTO events (position, node_id, sequence, event) VALUES ($1, $2, $3, $4)",
     position,
     nodeId,
     sequence,
     toBinary(EventSchema, event),
   );
-  if (position % pruneEvery === 0) tx.run("DELETE FROM events WHERE position <= $1", position - limit);
+  if (position % pruneEvery === 0) {
+    await tx.run("DELETE FROM events WHERE position <= $1", position - limit);
+  }
   return position;
 }
 

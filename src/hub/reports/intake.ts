@@ -1,4 +1,5 @@
 import type { Report } from "../../../gen/edge/v1/control_pb.ts";
+import { Batches } from "../../base/batches.ts";
 import { failure } from "../../base/failure.ts";
 import type { Deliveries } from "../commands/index.ts";
 import type { Store, Tx } from "../store/index.ts";
@@ -21,12 +22,6 @@ type Kept =
   | { was: "stray"; told: () => void }
   | { was: "known" | "out of order" };
 
-interface Waiting {
-  one: Taken;
-  resolve: () => void;
-  reject: (thrown: unknown) => void;
-}
-
 export interface DeskOptions {
   store: Store;
   deliveries: Pick<Deliveries, "finished">;
@@ -38,10 +33,15 @@ export interface DeskOptions {
   onStray: (nodeId: string, commandId: string) => void;
 }
 
-/** Where the reports of all nodes are taken in. What comes in one turn of the event loop is one transaction. */
+/** Where the reports of all nodes are taken in. What comes at once is one transaction. */
 export class Desk {
   readonly #options: DeskOptions;
-  #batch: Waiting[] | undefined;
+  readonly #batches = new Batches({
+    work: (batch: readonly Taken[]) => this.#write(batch),
+    size: 200,
+    limit: 20_000,
+    what: "reports of nodes",
+  });
 
   constructor(options: DeskOptions) {
     this.#options = options;
@@ -52,58 +52,44 @@ export class Desk {
    * @throws {Failure} exhausted, unavailable: the disk does not take it. conflict: the one before it was not taken. The
    * stream must then end, and the node sends both again.
    */
-  take(one: Taken): Promise<void> {
-    return new Promise((resolve, reject) => {
-      if (!this.#batch) {
-        this.#batch = [];
-        this.#write(this.#batch);
-      }
-      this.#batch.push({ one, resolve, reject });
-    });
+  async take(one: Taken): Promise<void> {
+    const { was } = await this.#batches.add(one);
+    if (was !== "out of order") return;
+    throw failure("conflict", `report ${one.sequence} came and the one before it is not on disk`);
   }
 
-  #write(batch: Waiting[]): void {
+  async #write(batch: readonly Taken[]): Promise<Kept[]> {
     const { store, onEvents, onStray } = this.#options;
-    store
-      .write((tx) => {
-        this.#batch = undefined;
-        return batch.map(({ one }) => this.#keep(tx, one));
-      })
-      .then(
-        (kept) => {
-          for (const [at, { one, resolve, reject }] of batch.entries()) {
-            const became = kept[at];
-            if (became === undefined || became.was === "out of order") {
-              reject(failure("conflict", `report ${one.sequence} came and the one before it is not on disk`));
-              continue;
-            }
-            if ("told" in became) became.told();
-            if (became.was === "stray" && one.entry.case === "result") {
-              onStray(one.nodeId, one.entry.value.commandId);
-            }
-            resolve();
-          }
-          if (kept.some((became) => became.was === "kept" && became.isEvent)) onEvents();
-        },
-        (thrown: unknown) => {
-          if (this.#batch === batch) this.#batch = undefined;
-          for (const { reject } of batch) reject(thrown);
-        },
-      );
+    const about = new Set(batch.map(({ nodeId }) => `node ${nodeId}`));
+    const kept = await store.write(
+      async (tx) => {
+        const kept: Kept[] = [];
+        for (const one of batch) kept.push(await this.#keep(tx, one));
+        return kept;
+      },
+      [...about],
+    );
+    for (const [at, { nodeId, entry }] of batch.entries()) {
+      const became = kept[at];
+      if (became && "told" in became) became.told();
+      if (became?.was === "stray" && entry.case === "result") onStray(nodeId, entry.value.commandId);
+    }
+    if (kept.some((became) => became.was === "kept" && became.isEvent)) onEvents();
+    return kept;
   }
 
-  #keep(tx: Tx, { nodeId, journalId, sequence, entry, after }: Taken): Kept {
-    const through = throughOf(tx, nodeId, journalId);
+  async #keep(tx: Tx, { nodeId, journalId, sequence, entry, after }: Taken): Promise<Kept> {
+    const through = await throughOf(tx, nodeId, journalId);
     if (through === undefined || through < after) return { was: "out of order" };
     if (sequence <= through) return { was: "known" };
-    moveCursor(tx, nodeId, journalId, sequence);
+    await moveCursor(tx, nodeId, journalId, sequence);
     if (entry.case === "event") {
-      keepEvent(tx, { nodeId, sequence, event: entry.value }, this.#options.eventLimit);
+      await keepEvent(tx, { nodeId, sequence, event: entry.value }, this.#options.eventLimit);
       return { was: "kept", isEvent: true, told: () => {} };
     }
     // An entry of a kind that this hub does not know yet counts as read.
     if (entry.case !== "result") return { was: "kept", isEvent: false, told: () => {} };
-    const { isKnown, told } = this.#options.deliveries.finished(tx, nodeId, entry.value);
+    const { isKnown, told } = await this.#options.deliveries.finished(tx, nodeId, entry.value);
     return isKnown ? { was: "kept", isEvent: false, told } : { was: "stray", told };
   }
 }

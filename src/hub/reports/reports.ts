@@ -66,8 +66,8 @@ export class Reports {
       onStray: (nodeId, commandId) => this.#stray(nodeId, commandId),
     });
     fleet.witnessRemovals({
-      drop: (tx, nodeId) => {
-        tx.run("DELETE FROM report_cursors WHERE node_id = $1", nodeId);
+      drop: async (tx, nodeId) => {
+        await tx.run("DELETE FROM report_cursors WHERE node_id = $1", nodeId);
         return () => {};
       },
     });
@@ -81,7 +81,10 @@ export class Reports {
   /** Begins to take the reports of a stream, where the journal was left. */
   async intake(claim: JournalClaim): Promise<Intake> {
     const { nodeId, journalId } = claim;
-    const { through, lost } = await this.#store.write((tx) => openCursor(tx, claim, this.#clock.now()));
+    const { through, lost } = await this.#store.write(
+      (tx) => openCursor(tx, claim, this.#clock.now()),
+      [`node ${nodeId}`],
+    );
     if (lost > 0) {
       this.#fleet.warn(
         nodeId,

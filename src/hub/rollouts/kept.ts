@@ -33,14 +33,14 @@ export async function listRollouts(store: Store, limit: number): Promise<Rollout
 }
 
 /** Forgets the oldest that have ended. Those that are under way count, and stay. */
-export function forgetOld(tx: Tx): void {
+export async function forgetOld(tx: Tx): Promise<void> {
   let nodes = 0;
-  const rows = tx.all("SELECT id, size, finished_at FROM rollouts ORDER BY number DESC");
+  const rows = await tx.all("SELECT id, size, finished_at FROM rollouts ORDER BY number DESC");
   for (const [at, { id, size, finished_at: finishedAt }] of rows.entries()) {
     nodes += Number(size);
     if (finishedAt === null || (at < kept.rollouts && nodes <= kept.nodes)) continue;
-    tx.run("DELETE FROM rollouts WHERE id = $1", String(id));
-    tx.run("DELETE FROM rollout_nodes WHERE rollout_id = $1", String(id));
+    await tx.run("DELETE FROM rollouts WHERE id = $1", String(id));
+    await tx.run("DELETE FROM rollout_nodes WHERE rollout_id = $1", String(id));
   }
 }
 

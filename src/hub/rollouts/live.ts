@@ -26,6 +26,13 @@ const perCommit = { parts: 200, bytes: 8 << 20 };
 /** A change of one part: the part as it was, and how it ended or that it begins. */
 type Move = { part: Part; verdict: Verdict } | { part: Part; begins: true };
 
+/** A move that was made: `refused` by the queue of the node; `told` is to be called after the commit. */
+interface Moved {
+  part: Part;
+  refused: boolean;
+  told: () => void;
+}
+
 /** A rollout that is under way, in memory as it is on the disk. `advance` is never called while it runs. */
 export class Live {
   record: RolloutRecord;
@@ -108,14 +115,16 @@ export class Live {
   async #commit(moves: readonly Move[], next: Plan | undefined): Promise<void> {
     const { store, now } = this.#ground;
     const { id } = this.record;
+    const about = [`rollout ${id}`, ...moves.map(({ part }) => `node ${part.nodeId}`)];
     // The plan was made in this very turn: a node that is removed from now on is removed after its command is there.
-    const done = await store.write((tx) => {
-      const done = moves.map((move) => this.#move(tx, move));
+    const done = await store.write(async (tx) => {
+      const done: Moved[] = [];
+      for (const move of moves) done.push(await this.#move(tx, move));
       // A node that the queue refused when it was to begin changes what comes next.
       const isAsPlanned = done.every(({ refused }) => !refused);
-      if (next && isAsPlanned) moveRollout(tx, id, { ...next, now: now() });
+      if (next && isAsPlanned) await moveRollout(tx, id, { ...next, now: now() });
       return { parts: done, next: isAsPlanned ? next : undefined };
-    });
+    }, about);
     for (const { part, told } of done.parts) {
       this.#parts[part.place] = part;
       if (part.state !== "running") this.#unseen.delete(part.place);
@@ -126,16 +135,16 @@ export class Live {
     this.changes.notify();
   }
 
-  #move(tx: Tx, move: Move): { part: Part; refused: boolean; told: () => void } {
-    if ("verdict" in move) return this.#end(tx, move.part, move.verdict, false);
+  async #move(tx: Tx, move: Move): Promise<Moved> {
+    if ("verdict" in move) return await this.#end(tx, move.part, move.verdict, false);
     const { record } = this;
     const { commands, now } = this.#ground;
     const { place, nodeId } = move.part;
     const command = commandOf(commandIdOf(record.id, place), record.wishes, record);
-    const put = commands.put(tx, nodeId, command, record.timeoutMs);
-    if (put instanceof Failure) return this.#end(tx, move.part, ended("failed", put), true);
+    const put = await commands.put(tx, nodeId, command, record.timeoutMs);
+    if (put instanceof Failure) return await this.#end(tx, move.part, ended("failed", put), true);
     const part: Part = { ...move.part, state: "running", deadlineAt: now() + record.timeoutMs };
-    movePart(tx, record.id, part);
+    await movePart(tx, record.id, part);
     const told = () => {
       put.told();
       if (!put.isNew) this.touch(place);
@@ -143,9 +152,9 @@ export class Live {
     return { part, refused: false, told };
   }
 
-  #end(tx: Tx, was: Part, verdict: Verdict, refused: boolean) {
+  async #end(tx: Tx, was: Part, verdict: Verdict, refused: boolean): Promise<Moved> {
     const part = after(was, verdict);
-    movePart(tx, this.record.id, part, verdict.outcome);
+    await movePart(tx, this.record.id, part, verdict.outcome);
     return { part, refused, told: () => {} };
   }
 

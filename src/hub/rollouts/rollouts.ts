@@ -109,14 +109,17 @@ export class Rollouts {
     const nodeIds = nodesOf(request, this.#fleet);
     const record = { ...courseOf(request, nodeIds.length), id, actor, wishes };
     checkCommand(commandOf(commandIdOf(id, nodeIds.length), wishes, record), "this hub");
-    const other = await this.#store.write((tx) => {
-      const other = tx.get("SELECT request_sha256 FROM rollouts WHERE id = $1", id);
-      if (other) return other;
-      mustBeFree(tx, nodeIds);
-      forgetOld(tx);
-      insertRollout(tx, { record, requestSha256, nodeIds, now: this.#clock.now() });
-      return undefined;
-    });
+    const other = await this.#store.write(
+      async (tx) => {
+        const other = await tx.get("SELECT request_sha256 FROM rollouts WHERE id = $1", id);
+        if (other) return other;
+        await mustBeFree(tx, nodeIds);
+        await forgetOld(tx);
+        await insertRollout(tx, { record, requestSha256, nodeIds, now: this.#clock.now() });
+        return undefined;
+      },
+      ["rollouts"],
+    );
     if (other) return await this.#again(id, other.request_sha256, requestSha256);
     const parts = nodeIds.map((nodeId, place) => ({ place, nodeId, state: "waiting" as const }));
     const live = new Live(this.#ground, record, { parts, reason: "" });
@@ -167,10 +170,17 @@ export class Rollouts {
   async #callOff(live: Live, actor: string): Promise<void> {
     const { record } = live;
     if (live.state !== "running" || record.calledOffBy !== "") return;
-    await this.#store.write((tx) => {
-      const changed = tx.run("UPDATE rollouts SET called_off_by = $2 WHERE id = $1", record.id, actor);
-      if (changed === 0) throw unknownRollout(record.id);
-    });
+    await this.#store.write(
+      async (tx) => {
+        const changed = await tx.run(
+          "UPDATE rollouts SET called_off_by = $2 WHERE id = $1",
+          record.id,
+          actor,
+        );
+        if (changed === 0) throw unknownRollout(record.id);
+      },
+      [`rollout ${record.id}`],
+    );
     live.record = { ...record, calledOffBy: actor };
     this.#log.info({ rollout: record.id, actor }, "rollout called off");
   }
@@ -206,15 +216,15 @@ export class Rollouts {
 }
 
 /** @throws {Failure} conflict: a node is in another rollout. exhausted: too many rollouts are under way. */
-function mustBeFree(tx: Tx, nodeIds: readonly string[]): void {
-  const row = tx.get("SELECT COUNT(*) AS n FROM rollouts WHERE finished_at IS NULL");
+async function mustBeFree(tx: Tx, nodeIds: readonly string[]): Promise<void> {
+  const row = await tx.get("SELECT COUNT(*) AS n FROM rollouts WHERE finished_at IS NULL");
   if (Number(row?.n) >= underWayLimit) {
     throw failure(
       "exhausted",
       `${underWayLimit} rollouts are under way: try again when one has ended, or call one off`,
     );
   }
-  const busy = tx.all(
+  const busy = await tx.all(
     `SELECT n.node_id, n.rollout_id FROM rollouts r JOIN rollout_nodes n ON n.rollout_id = r.id
      WHERE r.finished_at IS NULL`,
   );

@@ -48,8 +48,11 @@ const wirePartStates: Readonly<{ [state in PartState]: RolloutNodeState }> = {
 };
 
 /** Keeps a new rollout, of which every node waits. */
-export function insertRollout(tx: Tx, { record, requestSha256, nodeIds, now }: NewRollout): void {
-  tx.run(
+export async function insertRollout(
+  tx: Tx,
+  { record, requestSha256, nodeIds, now }: NewRollout,
+): Promise<void> {
+  await tx.run(
     `INSERT INTO rollouts (id, number, request_sha256, wishes, actor, size, batch, max_failures, timeout_ms, skip_offline,
        called_off_by, state, reason, started_at)
      SELECT $1, COALESCE(MAX(number), 0) + 1, $2, $3, $4, $5, $6, $7, $8, $9, '', 'running', '', $10 FROM rollouts`,
@@ -65,7 +68,7 @@ export function insertRollout(tx: Tx, { record, requestSha256, nodeIds, now }: N
     now,
   );
   for (const [place, nodeId] of nodeIds.entries()) {
-    tx.run(
+    await tx.run(
       "INSERT INTO rollout_nodes (rollout_id, place, node_id, state) VALUES ($1, $2, $3, 'waiting')",
       record.id,
       place,
@@ -75,13 +78,13 @@ export function insertRollout(tx: Tx, { record, requestSha256, nodeIds, now }: N
 }
 
 /** Says where a rollout is. With its end its wishes go: nobody needs them any more. */
-export function moveRollout(
+export async function moveRollout(
   tx: Tx,
   id: string,
   { state, reason, now }: { state: RolloutState; reason: string; now: number },
-): void {
+): Promise<void> {
   const isOver = state !== "running";
-  tx.run(
+  await tx.run(
     `UPDATE rollouts SET state = $2, reason = $3, finished_at = $4 ${isOver ? ", wishes = NULL" : ""} WHERE id = $1`,
     id,
     state,
@@ -91,8 +94,8 @@ export function moveRollout(
 }
 
 /** Says where a node of a rollout is, and how it ended. */
-export function movePart(tx: Tx, rolloutId: string, part: Part, outcome?: Outcome): void {
-  tx.run(
+export async function movePart(tx: Tx, rolloutId: string, part: Part, outcome?: Outcome): Promise<void> {
+  await tx.run(
     "UPDATE rollout_nodes SET state = $3, deadline_at = $4, outcome = $5 WHERE rollout_id = $1 AND place = $2",
     rolloutId,
     part.place,

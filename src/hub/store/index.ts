@@ -1,6 +1,7 @@
 /**
- * The hub's truth: one SQL store behind a port that an embedded engine (SQLite, here) and a scaled one (PostgreSQL) can both
- * stand behind. Statements are written once for both: `$1` placeholders, times as BIGINT milliseconds, TEXT and BLOB,
- * ON CONFLICT and RETURNING. What is only live (presence, progress) never comes here.
+ * The hub's truth: one SQL store behind a port that an embedded engine (SQLite) and a scaled one (PostgreSQL) both stand
+ * behind. Statements are written once for both: `$1` placeholders, times as BIGINT milliseconds, TEXT and BLOB, ON CONFLICT
+ * and RETURNING. What is only live (presence, progress) never comes here.
  */
-export { Store, type Tx } from "./store.ts";
+export type { Store, Tx } from "./port.ts";
+export { SqliteStore } from "./sqlite.ts";

@@ -181,8 +181,10 @@ describe("what a node says about its commands", () => {
   it("gives a command one result, whoever else says another", async () => {
     await using rooms = await openRooms({ nodes: ["n-a", "n-b"] });
     await submit(rooms, "c1");
-    const finished = (nodeId: string, id: string) =>
-      rooms.store.write((tx) => rooms.commands.deliveries.finished(tx, nodeId, done(id)).isKnown);
+    const finished = async (nodeId: string, id: string) => {
+      const took = await rooms.store.write((tx) => rooms.commands.deliveries.finished(tx, nodeId, done(id)));
+      return took.isKnown;
+    };
     assert.equal(await finished("n-b", "c1"), false, "it is another node's");
     assert.equal(await finished("n-a", "c9"), false);
     assert.equal(await finished("n-a", "c1"), true);

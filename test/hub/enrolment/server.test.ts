@@ -11,7 +11,7 @@ import {
   ServerCertificate,
   schema,
 } from "../../../src/hub/enrolment/index.ts";
-import { Store } from "../../../src/hub/store/index.ts";
+import { SqliteStore } from "../../../src/hub/store/index.ts";
 import { folder } from "./pki.ts";
 
 const dayMs = 24 * 3_600_000;
@@ -66,7 +66,7 @@ test("a hub that runs for months makes its certificate anew in time, and tells i
 
 test("a fleet keeps the authority that it enrolled with", async (t) => {
   const at = folder(t);
-  await using store = Store.open(join(at, "hub.db"), [schema], Date.now);
+  await using store = SqliteStore.open(join(at, "hub.db"), [schema], Date.now);
   const authority = await newAuthority(at);
   await keepAuthority(store, authority);
   await keepAuthority(store, authority);

@@ -5,7 +5,7 @@ import { Commands, commandsSchema } from "../../../src/hub/commands/index.ts";
 import { Fleet, fleetSchema } from "../../../src/hub/fleet/index.ts";
 import { Reports, reportsSchema } from "../../../src/hub/reports/index.ts";
 import { Rollouts, rolloutsSchema } from "../../../src/hub/rollouts/index.ts";
-import { Store } from "../../../src/hub/store/index.ts";
+import { SqliteStore } from "../../../src/hub/store/index.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 
 const log = openLog({ program: "hub", level: "silent", format: "json" });
@@ -32,7 +32,7 @@ export async function openRooms({
   let setAheadMs = 0;
   const clock: Clock = { ...systemClock, now: () => systemClock.now() + setAheadMs };
   const schemas = [fleetSchema, commandsSchema, reportsSchema, rolloutsSchema];
-  const store = resources.use(Store.open(join(folder, "hub.db"), schemas, clock.now));
+  const store = resources.use(SqliteStore.open(join(folder, "hub.db"), schemas, clock.now));
   const fleet = await Fleet.open({ store, clock, log, watchPaceMs: 1 });
   const commands = await Commands.open({ store, fleet, clock, log, keptBytes });
   const reports = await Reports.open({ store, fleet, commands, clock, log, eventLimit });

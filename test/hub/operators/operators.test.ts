@@ -5,14 +5,14 @@ import { test } from "node:test";
 import { type Clock, systemClock } from "../../../src/base/clock.ts";
 import { aborted } from "../../../src/base/tasks.ts";
 import { Operators, schema } from "../../../src/hub/operators/index.ts";
-import { Store } from "../../../src/hub/store/index.ts";
+import { SqliteStore } from "../../../src/hub/store/index.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 
 /** Operators in a folder, at a time that the test sets. */
 function open(path: string, time: { now: number }) {
   const clock: Clock = { ...systemClock, now: () => time.now };
   const opened = new AsyncDisposableStack();
-  const store = opened.use(Store.open(join(path, "hub.db"), [schema], clock.now));
+  const store = opened.use(SqliteStore.open(join(path, "hub.db"), [schema], clock.now));
   const operators = opened.use(new Operators(store, clock));
   return { store, operators, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
@@ -79,7 +79,7 @@ test("who watches with a token hears when it expires, also months later", async 
 
 test("who watches with a token hears when it expires", async () => {
   using folder = tempFolder();
-  await using store = Store.open(join(folder.path, "hub.db"), [schema], systemClock.now);
+  await using store = SqliteStore.open(join(folder.path, "hub.db"), [schema], systemClock.now);
   await using operators = new Operators(store, systemClock);
   const { token } = await operators.create({ name: "brief", role: "viewer", validForMs: 200 });
 

@@ -3,13 +3,13 @@ import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
 import { Failure } from "../../../src/base/failure.ts";
-import { Store } from "../../../src/hub/store/index.ts";
+import { SqliteStore } from "../../../src/hub/store/index.ts";
 import { smallDisk, tempFolder } from "../../fixtures/folder.ts";
 
 const schema = { room: "test", migrations: ["CREATE TABLE facts (id TEXT PRIMARY KEY, at BIGINT NOT NULL)"] };
 const insert = "INSERT INTO facts (id, at) VALUES ($1, $2)";
 
-const open = (path: string) => Store.open(join(path, "hub.db"), [schema], Date.now);
+const open = (path: string) => SqliteStore.open(join(path, "hub.db"), [schema], Date.now);
 
 describe("the hub's store", () => {
   it("has what was written when it is opened again", async () => {
@@ -26,8 +26,8 @@ describe("the hub's store", () => {
     using folder = tempFolder();
     await using store = open(folder.path);
     const writes = Array.from({ length: 50 }, (_, at) =>
-      store.write((tx) => {
-        tx.run(insert, `f${at % 40}`, at);
+      store.write(async (tx) => {
+        await tx.run(insert, `f${at % 40}`, at);
         return at;
       }),
     );
@@ -55,8 +55,8 @@ describe("the hub's store", () => {
     using folder = tempFolder();
     await using store = open(folder.path);
     const mine = new Failure("conflict", "no");
-    const failing = store.write((tx) => {
-      tx.run(insert, "half", 1);
+    const failing = store.write(async (tx) => {
+      await tx.run(insert, "half", 1);
       throw mine;
     });
     await assert.rejects(failing, (thrown) => thrown === mine);

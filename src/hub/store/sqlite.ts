@@ -1,22 +1,11 @@
+import { setImmediate as nextTurn } from "node:timers/promises";
 import { asFailure, Failure, failure } from "../../base/failure.ts";
 import { type Row, type Schema, Sql } from "../../base/sql.ts";
 import { positional, type Statement } from "./placeholders.ts";
-
-/** What can be bound to a placeholder. */
-export type Value = null | number | bigint | string | Uint8Array;
-
-/** The statements of one piece of work. All of them are kept, or none. */
-export interface Tx {
-  /** All rows. */
-  all(text: string, ...values: Value[]): Row[];
-  /** The first row, if there is one. */
-  get(text: string, ...values: Value[]): Row | undefined;
-  /** Runs a statement and says how many rows it changed. */
-  run(text: string, ...values: Value[]): number;
-}
+import type { Store, Tx, Value } from "./port.ts";
 
 interface Piece {
-  work: (tx: Tx) => unknown;
+  work: (tx: Tx) => Promise<unknown>;
   resolve: (value: never) => void;
   reject: (thrown: unknown) => void;
   outcome: { value: unknown } | { thrown: unknown } | undefined;
@@ -29,20 +18,24 @@ const piecesPerCommit = 500;
 const waitingLimit = 20_000;
 
 /**
- * The store on the embedded engine. Writes that are asked for in the same turn of the event loop share one commit, and each
- * caller hears of its own only after that commit is on disk.
+ * The store on the embedded engine. Writes that are asked for in the same turn of the event loop share one commit, in which
+ * they run one after another, whatever they are about. Each caller hears of its own only after that commit is on disk.
  */
-export class Store implements AsyncDisposable {
+export class SqliteStore implements Store {
   readonly #sql: Sql;
   readonly #statements = new Map<string, Statement>();
   #waiting: Piece[] = [];
-  #flushing: NodeJS.Immediate | undefined;
+  /** Under way while anything waits; never fails. */
+  #flushing: Promise<void> | undefined;
+  /** A commit in the making: until its end, what it wrote is nobody's to see. */
+  #commit: Promise<void> | undefined;
   #broken: Failure | undefined;
   #problem: Failure | undefined;
   #commits = 0;
   #closed = false;
 
-  private constructor(sql: Sql) {
+  /** The store in an open file, or in memory, which is closed with it. */
+  constructor(sql: Sql) {
     this.#sql = sql;
   }
 
@@ -50,57 +43,58 @@ export class Store implements AsyncDisposable {
    * Opens the file with the tables of the rooms. Fails as `Sql.open` does; a file that cannot be read is refused, because
    * a hub that began anew would turn its whole fleet away.
    */
-  static open(path: string, schemas: readonly Schema[], now: () => number): Store {
-    return new Store(Sql.open(path, schemas, now, { unreadable: "refuse" }));
+  static open(path: string, schemas: readonly Schema[], now: () => number): SqliteStore {
+    return new SqliteStore(Sql.open(path, schemas, now, { unreadable: "refuse" }));
   }
 
-  /** Why the last commit failed; undefined while writing works. */
   get problem(): Failure | undefined {
     return this.#problem;
   }
 
-  /** Commits since the opening. */
   get commits(): number {
     return this.#commits;
   }
 
-  /** Rows of committed work. Works on a full or read-only disk. */
+  /** Works on a full or read-only disk, too. */
   async read(text: string, ...values: Value[]): Promise<Row[]> {
+    while (this.#commit) await this.#commit;
     return this.#all(text, values);
   }
 
-  /**
-   * Runs `work` in a transaction and resolves with what it returned, once that is on disk. `work` is synchronous and may run
-   * in the same commit as others': if it throws, only its own statements are undone and only its caller is told. It changes
-   * nothing in memory, because the commit may still fail.
-   * @throws {Failure} exhausted: the disk is full, or too many writes wait. unavailable: the disk cannot be written.
-   */
-  write<T>(work: (tx: Tx) => T): Promise<T> {
+  write<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     if (this.#closed) return Promise.reject(failure("unavailable", "the hub is stopping"));
     if (this.#waiting.length >= waitingLimit) {
       return Promise.reject(failure("exhausted", "the hub's disk cannot keep up: try again in a moment"));
     }
     return new Promise((resolve, reject) => {
       this.#waiting.push({ work, resolve, reject, outcome: undefined });
-      this.#flushing ??= setImmediate(() => this.#flush());
+      this.#flushing ??= this.#flush();
     });
   }
 
   /** Commits what waits, then closes the file. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    while (this.#waiting.length > 0) this.#flush();
-    if (this.#flushing) clearImmediate(this.#flushing);
+    await this.#flushing;
     this.#sql[Symbol.dispose]();
   }
 
-  #flush(): void {
-    const batch = this.#waiting.splice(0, piecesPerCommit);
-    this.#flushing = this.#waiting.length > 0 ? setImmediate(() => this.#flush()) : undefined;
+  async #flush(): Promise<void> {
+    do {
+      await nextTurn();
+      this.#commit = this.#keep(this.#waiting.splice(0, piecesPerCommit));
+      await this.#commit;
+      this.#commit = undefined;
+    } while (this.#waiting.length > 0);
+    this.#flushing = undefined;
+  }
+
+  /** Commits a batch and tells each caller. Never fails. */
+  async #keep(batch: Piece[]): Promise<void> {
     this.#broken = undefined;
     try {
-      this.#sql.transaction(() => {
-        for (const piece of batch) this.#attempt(piece, batch.length > 1);
+      await this.#transaction(async () => {
+        for (const piece of batch) await this.#attempt(piece, batch.length > 1);
       });
     } catch (thrown) {
       // With one piece there was no savepoint: what it threw is its own, and the disk is well.
@@ -121,10 +115,22 @@ export class Store implements AsyncDisposable {
     }
   }
 
-  #attempt(piece: Piece, shared: boolean): void {
+  async #transaction(work: () => Promise<void>): Promise<void> {
+    this.#sql.run("BEGIN IMMEDIATE");
+    try {
+      await work();
+      this.#sql.run("COMMIT");
+    } catch (thrown) {
+      if (this.#sql.inTransaction) this.#sql.run("ROLLBACK");
+      throw thrown;
+    }
+  }
+
+  async #attempt(piece: Piece, shared: boolean): Promise<void> {
     if (shared) this.#sql.run("SAVEPOINT piece");
     try {
-      piece.outcome = { value: piece.work(this.#tx) };
+      piece.outcome = { value: await this.#run(piece.work) };
+      if (this.#broken) throw this.#broken;
     } catch (thrown) {
       piece.outcome = { thrown };
       if (this.#broken !== undefined || !shared) throw thrown;
@@ -133,23 +139,32 @@ export class Store implements AsyncDisposable {
     if (shared) this.#sql.run("RELEASE piece");
   }
 
-  readonly #tx: Tx = {
-    all: (text, ...values) => this.#noting(() => this.#all(text, values)),
-    get: (text, ...values) => this.#noting(() => this.#all(text, values)[0]),
-    run: (text, ...values) =>
-      this.#noting(() => {
-        const statement = this.#statement(text);
-        return this.#sql.run(statement.text, ...ordered(statement, values)).changes;
-      }),
-  };
-
-  /** A failure that comes from the engine is about the disk, and with it about every piece of this commit. */
-  #noting<T>(statement: () => T): T {
+  /** Runs a piece with statements that are its own: one that it did not await must not end in another's. */
+  async #run(work: (tx: Tx) => Promise<unknown>): Promise<unknown> {
+    let isOver = false;
+    const within = async <T>(statement: () => T): Promise<T> => {
+      if (isOver)
+        throw new Error("a statement came after the end of its piece of work, which did not await it");
+      try {
+        return statement();
+      } catch (thrown) {
+        // A failure that comes from the engine is about the disk, and with it about every piece of this commit.
+        if (thrown instanceof Failure) this.#broken = thrown;
+        throw thrown;
+      }
+    };
     try {
-      return statement();
-    } catch (thrown) {
-      if (thrown instanceof Failure) this.#broken = thrown;
-      throw thrown;
+      return await work({
+        all: (text, ...values) => within(() => this.#all(text, values)),
+        get: (text, ...values) => within(() => this.#all(text, values)[0]),
+        run: (text, ...values) =>
+          within(() => {
+            const statement = this.#statement(text);
+            return this.#sql.run(statement.text, ...ordered(statement, values)).changes;
+          }),
+      });
+    } finally {
+      isOver = true;
     }
   }
 
