@@ -5,13 +5,8 @@
  */
 import { parseArgs } from "node:util";
 import { newSeed } from "../test/fixtures/chance.ts";
-import {
-  assertOnce,
-  inWords,
-  openGround,
-  powerCut,
-  type Round,
-} from "../test/journeys/trouble/power-cuts.ts";
+import { assertOnce, openGround } from "../test/journeys/trouble/ground.ts";
+import { inWords, powerCut, type Round } from "../test/journeys/trouble/power-cuts.ts";
 
 const { values } = parseArgs({ options: { rounds: { type: "string" }, seed: { type: "string" } } });
 const count = Number(values.rounds ?? 200);

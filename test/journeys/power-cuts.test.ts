@@ -1,7 +1,8 @@
 /** The power goes in the middle of commands. `npm run power-cuts` does the same for as long as you like. */
 import { test } from "node:test";
 import { newSeed } from "../fixtures/chance.ts";
-import { assertOnce, inWords, openGround, powerCut } from "./trouble/power-cuts.ts";
+import { assertOnce, openGround } from "./trouble/ground.ts";
+import { inWords, powerCut } from "./trouble/power-cuts.ts";
 
 const rounds = 4;
 

@@ -1,7 +1,9 @@
 /** A hub, a node and an engine as real programs, for journeys: whole stories told as steps. */
+import { spawn } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
+import { connect as connectTls } from "node:tls";
 import type { DescService } from "@bufbuild/protobuf";
 import { type Client, createClient, type Interceptor, type Transport } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
@@ -55,6 +57,8 @@ export interface WorldOptions {
   env?: Record<string, string>;
   /** An engine that several worlds of one test share; else the world has its own. */
   engine?: EngineAddress;
+  /** Hub and daemon are in the engine's network namespace, whose loopback a test may hurt. */
+  inNetworkOfEngine?: boolean;
   /** What is run: the sources, if nothing else is given. */
   entry?: string;
   /** Words for Node itself, by program. */
@@ -66,6 +70,7 @@ export async function makeWorld({
   env: extra = {},
   engine: given,
   entry,
+  inNetworkOfEngine = false,
   node = {},
 }: WorldOptions = {}): Promise<World> {
   await using opened = new AsyncDisposableStack();
@@ -85,16 +90,18 @@ export async function makeWorld({
     ORCHESTRATOR_LOG_FORMAT: "json",
     ...extra,
   };
-  const run = { env, ...(entry !== undefined && { entry }) };
+  const under = inNetworkOfEngine ? ["nsenter", `--net=/run/netns/${engine.netns}`] : [];
+  const run = { env, under, ...(entry !== undefined && { entry }) };
   const hub = opened.use(program(["hub", "start"], { ...run, node: node.hub ?? [] }));
   const daemon = opened.use(program(["daemon", "start"], { ...run, node: node.daemon ?? [] }));
   const localSocket = join(daemonDir, "daemon.sock");
   const caFile = join(hubDir, "ca", "ca.pem");
   const adminToken = () => readFileSync(join(hubDir, "admin.token"), "utf8").trim();
+  const apiSocket = inNetworkOfEngine ? opened.use(portOutside(under, apiPort, folder.path)).path : undefined;
   const transport = (headers: Record<string, string>, token = adminToken()): Transport =>
     createGrpcTransport({
       baseUrl: `https://127.0.0.1:${apiPort}`,
-      nodeOptions: { ca: readFileSync(caFile) },
+      nodeOptions: tlsOptions(readFileSync(caFile), apiSocket),
       interceptors: [withHeaders({ authorization: `Bearer ${token}`, ...headers })],
     });
 
@@ -204,6 +211,22 @@ async function objectsOf(docker: Docker, runtime: string) {
     networks: networks.map((one) => one.Name),
     volumes: volumes.Volumes.map((one) => one.Name),
   };
+}
+
+/** How a client of the hub's API connects: directly, or by a socket that leads to it. */
+function tlsOptions(ca: Buffer, socketPath: string | undefined) {
+  if (socketPath === undefined) return { ca };
+  const through = { ca, host: "127.0.0.1", ALPNProtocols: ["h2"] };
+  return { createConnection: () => connectTls({ ...through, socket: connect(socketPath) }) };
+}
+
+/** A socket in a folder that leads to a port in another network namespace. */
+function portOutside(under: readonly string[], port: number, folder: string): Disposable & { path: string } {
+  const path = join(folder, "api.sock");
+  const [command = "", ...enter] = under;
+  const ways = [`UNIX-LISTEN:${path},fork`, `TCP:127.0.0.1:${port}`];
+  const relay = spawn(command, [...enter, "socat", ...ways], { stdio: "ignore" });
+  return { path, [Symbol.dispose]: () => void relay.kill("SIGKILL") };
 }
 
 /** A port that was free a moment ago. */
