@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { isDeepStrictEqual } from "node:util";
 import { Node } from "../../gen/edge/v1/node_pb.ts";
 import { RuntimePhase, RuntimeProfile, Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
 import { newSeed } from "../fixtures/chance.ts";
@@ -47,4 +48,32 @@ test("while the engine stands still the node is read and seen as ever, and what 
     return now?.phase === RuntimePhase.RUNNING && now;
   });
   assert.deepEqual(after.startedAt, runtime?.startedAt);
+});
+
+test("an engine without live restore dies: what it ended runs again, and it is said why", async () => {
+  await using engine = await startEngine({ name: "mortal", liveRestore: false });
+  await using world = await startWorld({ engine });
+  const names = ["line1", "line2"];
+  const spec = (name: string) => ({
+    name,
+    image: world.image,
+    profile: RuntimeProfile.PLAIN,
+    stopGraceMs: 1000,
+  });
+  const remote = world.remote(Runtimes);
+  for (const name of names) await remote.createRuntime({ spec: spec(name) });
+  await remote.stopRuntime({ name: "line2" });
+  const started = async () => (await remote.getRuntime({ name: "line1" })).runtime?.startedAt;
+  const before = await started();
+
+  await engine.kill9();
+  await engine.start();
+  await until("line1 runs again", async () => {
+    const { runtime } = await remote.getRuntime({ name: "line1" });
+    return runtime?.phase === RuntimePhase.RUNNING && !isDeepStrictEqual(runtime.startedAt, before);
+  });
+  const { runtime } = await remote.getRuntime({ name: "line2" });
+  assert.equal(runtime?.phase, RuntimePhase.STOPPED, "what an operator stopped stays stopped");
+  const { stdout } = await world.cli("why", "line1", "--local");
+  assert.match(stdout, /it was started again by itself once/);
 });
