@@ -8,7 +8,7 @@ import {
   removeAgent,
   rollbackAgent,
 } from "./agents/index.ts";
-import { applyWishes, planWishes } from "./apply/index.ts";
+import { applyWishes, type Past, planWishes } from "./apply/index.ts";
 import { type Audit, listAudit, verifyAudit } from "./audit/index.ts";
 import {
   type Credentials,
@@ -79,6 +79,7 @@ export interface Rooms {
   gateway: Gateway;
   audit: Audit;
   agents: Agents;
+  past: Past;
   tasks: Tasks;
   sessions: Sessions;
   memory: Memory;

@@ -10,6 +10,7 @@ import { newId } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
 import { runTasks } from "../base/tasks.ts";
 import { version } from "../wire/version.ts";
+import { Past } from "./apply/index.ts";
 import { entryOfFact } from "./audit/index.ts";
 import { dispatcher } from "./commands.ts";
 import type { DaemonConfig, DaemonSettings } from "./config.ts";
@@ -176,7 +177,7 @@ export async function openDaemon({
   );
   const dispatch = dispatcher({
     ...{ runtimes, node, metrics, invoke, journal, leaving, policy, audit },
-    ...{ agents: executions.agents, tasks: executions.tasks, topics, sessions, memory },
+    ...{ past: new Past(sql), agents: executions.agents, tasks: executions.tasks, topics, sessions, memory },
     ...{ credentials: secrets.credentials, gateway: secrets.gateway },
   });
   const work = opened.use(new Work({ sql, journal, clock, log, dispatch, guard: oversight.guard }));

@@ -5,6 +5,7 @@ import type { Clock } from "../base/clock.ts";
 import type { Logger } from "../base/log.ts";
 import { Sql } from "../base/sql.ts";
 import { agentsSchema } from "./agents/index.ts";
+import { applySchema } from "./apply/index.ts";
 import { schema as auditSchema } from "./audit/index.ts";
 import { schema as brokerSchema } from "./broker/index.ts";
 import { schema as controlSchema } from "./control/index.ts";
@@ -27,7 +28,7 @@ import { schema as workSchema } from "./work/index.ts";
 const schemas = [
   ...[journalSchema, workSchema, wishesSchema, imagesSchema, networkSchema, controlSchema, metricsSchema],
   ...[invokeSchema, locksSchema, decommissionSchema, auditSchema, credentialsSchema, gatewaySchema],
-  ...[sessionsSchema, egressSchema, agentsSchema, tasksSchema, brokerSchema],
+  ...[sessionsSchema, egressSchema, agentsSchema, tasksSchema, brokerSchema, applySchema],
 ];
 
 interface StateOptions {

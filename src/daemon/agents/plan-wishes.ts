@@ -19,6 +19,8 @@ import { isSelected } from "../../wire/selector.ts";
 export interface AgentWishes {
   agents: readonly AgentSpec[];
   prune: readonly Pick<Label, "key" | "value">[];
+  /** Names of those that are not to be there. */
+  absentAgents?: readonly string[];
 }
 
 export type AgentPlan = MessageInitShape<typeof AgentPlanSchema> & { name: string; action: PlannedAction };
@@ -27,16 +29,22 @@ export type AgentPlan = MessageInitShape<typeof AgentPlanSchema> & { name: strin
 const toldBytes = 512;
 
 /** What would be done to each agent, in the order of the wishes, then those that go, in the order in which they are `there`. */
-export function planAgents({ agents, prune }: AgentWishes, there: readonly Agent[]): AgentPlan[] {
+export function planAgents(
+  { agents, prune, absentAgents = [] }: AgentWishes,
+  there: readonly Agent[],
+): AgentPlan[] {
   const plans = agents.map((spec) => planOne(spec, there.find(({ name }) => name === spec.name)?.current));
   const labels = prune.map(({ key, value }) => `${key}=${value}`).join(", ");
   const deletes = there
     .filter(({ name, current }) => {
       const isMentioned = agents.some((one) => one.name === name);
-      return !isMentioned && prune.length > 0 && isSelected(current?.spec?.labels ?? [], prune);
+      const isPruned = prune.length > 0 && isSelected(current?.spec?.labels ?? [], prune);
+      return !isMentioned && (isPruned || absentAgents.includes(name));
     })
     .map(({ name, queued, running }): AgentPlan => {
-      const reason = `it is not mentioned, and has the label ${labels}`;
+      const reason = absentAgents.includes(name)
+        ? "it is not to be there"
+        : `it is not mentioned, and has the label ${labels}`;
       return { name, action: PlannedAction.DELETE, reason, tasks: queued + running };
     });
   return [...plans, ...deletes];

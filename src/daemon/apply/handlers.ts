@@ -1,5 +1,6 @@
 import { create } from "@bufbuild/protobuf";
 import {
+  type ApplyWishesRequest,
   ApplyWishesResponseSchema,
   type PlanWishesRequest,
   PlanWishesResponseSchema,
@@ -8,10 +9,15 @@ import { type Agents, applyAgents, checkAgents, planAgents } from "../agents/ind
 import type { Runtimes } from "../runtimes/index.ts";
 import type { Ask, Handler } from "../work/index.ts";
 import { both } from "./both.ts";
+import type { Past, There } from "./past.ts";
+
+/** Who is not to be there, by name; whoever only asks what would be done says nothing of it. */
+type Absent = Partial<Pick<ApplyWishesRequest, "absentRuntimes" | "absentAgents">>;
 
 interface Rooms {
-  runtimes: Pick<Runtimes, "planWishes" | "applyWishes">;
+  runtimes: Pick<Runtimes, "planWishes" | "applyWishes" | "wished">;
   agents: Agents;
+  past: Past;
 }
 
 export const planWishes: Handler<Rooms, "planWishes"> = async (rooms, wishes, ask) =>
@@ -19,17 +25,23 @@ export const planWishes: Handler<Rooms, "planWishes"> = async (rooms, wishes, as
 
 export const applyWishes: Handler<Rooms, "applyWishes"> = async (rooms, wishes, ask) => {
   const { agents: plans } = await plansOf(rooms, wishes, ask);
+  const before = wishes.keepBefore ? rooms.past.before(ask.id, wishes, () => thereIn(rooms)) : undefined;
   const runtimes = await rooms.runtimes.applyWishes(wishes, ask);
   return create(ApplyWishesResponseSchema, {
     runtimes,
     agents: await applyAgents(rooms.agents, wishes, plans, ask),
+    ...(before && { before }),
   });
 };
+
+function thereIn({ runtimes, agents }: Rooms): There {
+  return { runtimes: runtimes.wished(), agents: agents.list().flatMap(({ current }) => current?.spec ?? []) };
+}
 
 /** What would be done. @throws {Failure} as the contract says: what is wrong with runtimes and with agents is told at once. */
 async function plansOf(
   { runtimes, agents }: Rooms,
-  wishes: Pick<PlanWishesRequest, "runtimes" | "agents" | "prune">,
+  wishes: Pick<PlanWishesRequest, "runtimes" | "agents" | "prune"> & Absent,
   ask: Ask,
 ) {
   const [runtimePlans] = await both(

@@ -3,3 +3,4 @@
  * then each room makes its own what they say.
  */
 export { applyWishes, planWishes } from "./handlers.ts";
+export { applySchema, Past } from "./past.ts";

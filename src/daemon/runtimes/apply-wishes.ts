@@ -44,12 +44,12 @@ const beginning = { atOnce: 16, heldMs: 5_000 };
  */
 export async function applyWishes(
   room: Room,
-  { runtimes, prune, ...how }: ApplyWishesRequest,
+  { runtimes, prune, absentRuntimes, ...how }: ApplyWishesRequest,
   ask: Ask,
 ): Promise<Applied[]> {
   const { store } = room;
   const there = store.list();
-  const { staying, leaving } = sorted({ runtimes, prune }, there, ask.id);
+  const { staying, leaving } = sorted({ runtimes, prune, absentRuntimes }, there, ask.id);
   checkWishes(room, runtimes, { staying, there, asker: ask });
   const gone = store
     .deletedBy(ask.id)

@@ -9,6 +9,8 @@ import { planUpdate, type Wish } from "../wishes/index.ts";
 export interface Wishes {
   runtimes: readonly RuntimeSpec[];
   prune: readonly Label[];
+  /** Names of those that are not to be there. */
+  absentRuntimes?: readonly string[];
 }
 
 /** Who stays beside what is wished for, and who goes. */
@@ -21,13 +23,18 @@ export interface Sorted {
  * Sorts the runtimes that are not mentioned. One that another command deletes is no part of it any more; one that `commandId`
  * deletes is still to go.
  */
-export function sorted({ runtimes, prune }: Wishes, there: readonly Wish[], commandId = ""): Sorted {
+export function sorted(
+  { runtimes, prune, absentRuntimes = [] }: Wishes,
+  there: readonly Wish[],
+  commandId = "",
+): Sorted {
   const mentioned = new Set(runtimes.map(({ name }) => name));
   const others = there.filter(
     ({ name, desired, actingCommandId }) =>
       !mentioned.has(name) && (desired !== "absent" || actingCommandId === commandId),
   );
-  const isLeaving = ({ spec }: Wish) => prune.length > 0 && isSelected(spec.labels, prune);
+  const isLeaving = ({ name, spec }: Wish) =>
+    absentRuntimes.includes(name) || (prune.length > 0 && isSelected(spec.labels, prune));
   return {
     staying: others.filter((wish) => !isLeaving(wish)),
     leaving: others.filter(isLeaving),

@@ -2,13 +2,14 @@ import type { MessageInitShape } from "@bufbuild/protobuf";
 import type { RuntimeStatus } from "../../../gen/edge/v1/control_pb.ts";
 import type { Failure as FailureMessage } from "../../../gen/edge/v1/failure_pb.ts";
 import type { Engine as EngineInfo, Sample } from "../../../gen/edge/v1/node_pb.ts";
-import type {
-  FieldChange,
-  GetRuntimeLogsRequest,
-  GetRuntimeLogsResponseSchema,
-  Runtime,
-  RuntimeSpec,
-  RuntimeStatsSchema,
+import {
+  DesiredState,
+  type FieldChange,
+  type GetRuntimeLogsRequest,
+  type GetRuntimeLogsResponseSchema,
+  type Runtime,
+  type RuntimeSpec,
+  type RuntimeStatsSchema,
 } from "../../../gen/edge/v1/runtimes_pb.ts";
 import type { ApplyWishesRequest } from "../../../gen/edge/v1/wishes_pb.ts";
 import type { Changes } from "../../base/changes.ts";
@@ -94,6 +95,14 @@ export class Runtimes implements AsyncDisposable {
   ): Promise<{ runtime: Runtime; changes: FieldChange[]; interrupted: boolean }> {
     const updated = await this.#room.turns.run(spec.name, ask, (own) => update(this.#room, spec, how, own));
     return { runtime: this.#readers.known(spec.name), ...updated };
+  }
+
+  /** All wishes, each with whether it is to run: applied again, they change nothing. */
+  wished(): RuntimeSpec[] {
+    return this.#room.store.list().flatMap(({ spec, desired }) => {
+      if (desired === "absent") return [];
+      return [{ ...spec, desired: desired === "stopped" ? DesiredState.STOPPED : DesiredState.RUNNING }];
+    });
   }
 
   /** What `applyWishes` would do: see the contract. */
