@@ -234,6 +234,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
   hub: {
     mayImport: [
       "api",
+      "bus",
       "commands",
       "enrolment",
       "fleet",
@@ -250,6 +251,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     mayKnow: ["hub/commands", "hub/fleet", "hub/line", "hub/reports", "hub/rollouts"],
     because: "it is a door: it checks who asks and hands on, and never touches the store",
   },
+  "hub/bus": { because: "it carries what replicas say to one another, and knows nothing of what it means" },
   "hub/line": {
     mayKnow: ["hub/commands", "hub/fleet", "hub/reports", "hub/enrolment"],
     because: "it serves nodes, and knows nothing of operators or their API",
@@ -293,6 +295,10 @@ export const outside: Readonly<Record<string, { onlyIn: readonly string[]; becau
     because: "an engine's errors are translated where they enter",
   },
   commander: { onlyIn: ["src/cli/"], because: "programs get settings, not a command line" },
+  "@nats-io/transport-node": {
+    onlyIn: ["src/hub/bus/nats.ts"],
+    because: "what replicas say to one another is a hint, and never a truth that one would wait for",
+  },
   "@connectrpc/connect-node": {
     onlyIn: [
       "src/wire/answering.ts",
