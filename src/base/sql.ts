@@ -1,6 +1,6 @@
 import { existsSync, renameSync } from "node:fs";
 import { dirname } from "node:path";
-import { DatabaseSync, type SQLInputValue } from "node:sqlite";
+import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
 import { type Failure, failure } from "./failure.ts";
 import { makeFolder } from "./files.ts";
 
@@ -18,7 +18,16 @@ export interface SetAside {
 }
 
 /** What of SQLite is used here. */
-export type Database = Pick<DatabaseSync, "exec" | "prepare" | "close" | "isOpen" | "isTransaction">;
+export interface Database extends Pick<DatabaseSync, "exec" | "close" | "isOpen" | "isTransaction"> {
+  prepare(text: string): Statement;
+}
+
+/** What of a prepared statement is used here. */
+interface Statement {
+  all(...values: SQLInputValue[]): unknown[];
+  get(...values: SQLInputValue[]): unknown;
+  run(...values: SQLInputValue[]): ReturnType<StatementSync["run"]>;
+}
 
 interface OpenOptions {
   unreadable?: "set aside" | "refuse";
@@ -39,7 +48,7 @@ export class Sql implements Disposable {
   /** The file that could not be read and was moved out of the way at opening, if that happened. */
   readonly setAside: SetAside | undefined;
   readonly #database: Database;
-  readonly #statements = new Map<string, ReturnType<DatabaseSync["prepare"]>>();
+  readonly #statements = new Map<string, Statement>();
 
   private constructor(path: string, database: Database, setAside: SetAside | undefined) {
     this.path = path;
@@ -143,7 +152,7 @@ export class Sql implements Disposable {
     if (this.#database.isOpen) this.#database.close();
   }
 
-  #prepared(text: string): ReturnType<DatabaseSync["prepare"]> {
+  #prepared(text: string): Statement {
     let statement = this.#statements.get(text);
     if (!statement) {
       statement = this.#database.prepare(text);

@@ -3,5 +3,7 @@
  * events go out of the journal until the hub has them on its disk; beats, status and progress are sent as they are now. A
  * line that is lost cancels nothing.
  */
+
+export type { Dial } from "./dial.ts";
 export { Line } from "./line.ts";
 export { schema } from "./store.ts";

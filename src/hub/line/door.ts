@@ -25,6 +25,13 @@ export interface Incoming {
 
 export type NodeStream = ServerDuplexStream<Incoming, HubFrame>;
 
+/** What is known of a connection, and how it ends. */
+export interface Connection {
+  readonly remoteAddress?: string | undefined;
+  /** Ends it at once, without waiting for the other side to agree. */
+  destroy(): unknown;
+}
+
 /** Who is at the other end of a connection, as its certificate says. */
 export interface Visitor {
   nodeId: string;
@@ -33,7 +40,7 @@ export interface Visitor {
   certificateIssuedAt: number;
   /** Milliseconds since 1970. It may be over: what the visitor may do then is decided by the first frame. */
   certificateExpiresAt: number;
-  socket: TLSSocket;
+  socket: Connection;
 }
 
 export interface DoorOptions {
