@@ -44,11 +44,14 @@ missing_packages() {
     busybox-static) busybox_is_static || echo "$package" ;;
     python3-grpcio) python_has grpc || echo "$package" ;;
     python3-protobuf) python_has google.protobuf || echo "$package" ;;
+    postgresql) postgres_is_there || echo "$package" ;;
     *) command -v "$program" >/dev/null || echo "$package" ;;
     esac
   done
 }
 busybox_is_static() { command -v busybox >/dev/null && ! ldd "$(command -v busybox)" >/dev/null 2>&1; }
+# Its server is no command of a user, so Debian keeps it off the path.
+postgres_is_there() { command -v initdb >/dev/null || ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1; }
 python_has() { command -v python3 >/dev/null && python3 -S -c "
 import sys; sys.path.append('/usr/lib/python3/dist-packages')
 from importlib.machinery import PathFinder
@@ -77,6 +80,7 @@ faketime faketime
 procps ps
 systemd systemctl
 nats-server nats-server
+postgresql
 END
 }
 
@@ -128,19 +132,28 @@ apt_failed() {
   refuse "'$1' failed; its last lines are above."
 }
 
-# While packages are installed, a policy answers "may this service start?" with no. A policy that was there comes back.
+# While packages are installed, a policy answers "may this service start?" with no, and a setting keeps PostgreSQL's package from
+# making a database. What was there comes back.
 policy=/usr/sbin/policy-rc.d
+clusters=/etc/postgresql-common/createcluster.conf
 hold_services() {
   trap release_services EXIT
   trap 'exit 130' INT TERM HUP
-  if [ -e "$policy" ] && [ ! -e "$policy.kept" ]; then mv "$policy" "$policy.kept"; fi
+  for file in "$policy" "$clusters"; do
+    if [ -e "$file" ] && [ ! -e "$file.kept" ]; then mv "$file" "$file.kept"; fi
+    mkdir -p "${file%/*}"
+  done
   printf '#!/bin/sh\n# Put here by tools/setup.sh while it installs packages.\nexit 101\n' >"$policy"
   chmod 755 "$policy"
+  printf '# Put here by tools/setup.sh while it installs packages.\ncreate_main_cluster = false\n' >"$clusters"
 }
 release_services() {
   trap - EXIT INT TERM HUP
-  rm -f "$policy"
-  if [ -e "$policy.kept" ]; then mv "$policy.kept" "$policy"; fi
+  for file in "$policy" "$clusters"; do
+    rm -f "$file"
+    if [ -e "$file.kept" ]; then mv "$file.kept" "$file"; fi
+  done
+  rmdir /etc/postgresql-common 2>/dev/null || true # When no package of its own put anything there.
 }
 
 require_node
