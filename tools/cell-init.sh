@@ -24,6 +24,6 @@ compile arm64 "${CC_ARM64:-aarch64-linux-gnu-gcc}" -mno-outline-atomics
   done
   echo '};'
   echo
-  echo '/** SHA-256 of the init.c that they were made from. */'
-  echo "export const madeFrom = \"$(sha256sum init.c | cut -d ' ' -f 1)\";"
+  echo '/** SHA-256 of what they were made from, one file after the other: init.c, kernel.h, refused.h, say.h. */'
+  echo "export const madeFrom = \"$(cat init.c kernel.h refused.h say.h | sha256sum | cut -d ' ' -f 1)\";"
 } >programs.ts

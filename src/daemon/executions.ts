@@ -16,7 +16,7 @@ import type { Images } from "./images/index.ts";
 import type { Journal } from "./journal/index.ts";
 import { type Counted, containerAskOf, type Policy, totalsOf } from "./policy/index.ts";
 import { type Provider, Sandboxes } from "./sandbox/index.ts";
-import { Tasks, usualSlots } from "./tasks/index.ts";
+import { recordIncident, Tasks, usualSlots } from "./tasks/index.ts";
 import { instanceIdOf } from "./wishes/index.ts";
 import type { Ask } from "./work/index.ts";
 
@@ -62,6 +62,8 @@ export function openExecutions({ config, policy, ...options }: ExecutionsOptions
       ...[config["credentials.lent_folder"], config["docker.host"].replace(/^unix:\/\//, "")],
     ],
     taskOf: (cellId) => tasks.tree.taskOfCell(cellId)?.id,
+    onIncident: ({ id, agent }, incident) =>
+      recordIncident(journal, { agent, taskId: tasks.idOfCell(id) ?? "" }, incident),
   });
   const agents = Agents.open({
     ...{ sql, journal, clock, engine, images, tasks: () => tasks },

@@ -9,6 +9,8 @@ export interface EngineInfo {
   MemoryLimit?: boolean;
   PidsLimit?: boolean;
   CpuCfsQuota?: boolean;
+  /** Podman says it, and no other. */
+  BuildahVersion?: string;
 }
 
 /** What cells can be on this node. */
@@ -41,6 +43,20 @@ export function abilitiesOf(info: EngineInfo): Abilities {
     lacks: needed.filter(([isThere]) => isThere !== true).map(([, word]) => word),
     rootFolder: info.DockerRootDir ?? "/var/lib/docker",
   };
+}
+
+/**
+ * Whether refused system calls can be told on this node: the kernel lets a filter ask, and the engine takes our profile. One of
+ * the owner's own is not replaced, and Podman takes the name of a file only; there all is refused as ever, and what their profile
+ * refuses is told to nobody.
+ * @param actions what a filter may do, in the kernel's words.
+ */
+export function tellsCallsOn({ SecurityOptions, BuildahVersion }: EngineInfo, actions: string): boolean {
+  const words = actions.trim().split(/\s+/);
+  const isUsual = (SecurityOptions ?? []).some((option) =>
+    /^name=seccomp,profile=(builtin|default)$/.test(option),
+  );
+  return isUsual && BuildahVersion === undefined && words.includes("user_notif") && words.includes("trace");
 }
 
 /** How a cell of this isolation is made. */

@@ -84,15 +84,17 @@ export interface CellEnd {
   /** Whether it wrote more, and the rest was dropped. */
   outputCut: boolean;
   usage: CellUsage;
-  /** The limits that it met, as far as they can be known. */
+  /** What it met, as far as that can be known, and was not told at once. */
   incidents: readonly CellIncident[];
 }
 
-/** A limit that a cell's programs met. */
+/** A limit that a cell's programs met, or something that they tried and may not. */
 export interface CellIncident {
   kind: SandboxIncidentKind;
   /** How often; 0 when it is not known. */
   count: number;
+  /** What it was; absent where the kind says it all. */
+  reason?: string;
 }
 
 export interface CellUsage {

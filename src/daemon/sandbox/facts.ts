@@ -1,16 +1,28 @@
+import { readFile } from "node:fs/promises";
 import type { Clock } from "../../base/clock.ts";
 import { type Engine, pathAtEngine } from "../engine/index.ts";
-import type { EngineInfo } from "./abilities.ts";
+import { type EngineInfo, tellsCallsOn } from "./abilities.ts";
 
 /** An engine learns of another runtime at any time, and takes 20 ms to tell. */
 const freshMs = 60_000;
 
-/** What the engine says of itself and of our folder: asked now and then, because every start needs it. */
+/** What the kernel's filters of system calls may do; this file is there wherever there are such filters. */
+const actionsFile = "/proc/sys/kernel/seccomp/actions_avail";
+
+/** What the cells of a node depend on. */
+export interface Known {
+  info: EngineInfo;
+  /** The folder of cells, as the engine sees it. */
+  folder: string;
+  tellsCalls: boolean;
+}
+
+/** What the engine and the kernel say of themselves, and where our folder is: asked now and then, because every start needs it. */
 export class Facts {
   readonly #engine: Engine;
   readonly #clock: Clock;
   readonly #folder: string;
-  #known: { info: EngineInfo; folder: string; atMs: number } | undefined;
+  #known: (Known & { atMs: number }) | undefined;
 
   constructor({ engine, clock, folder }: { engine: Engine; clock: Clock; folder: string }) {
     this.#engine = engine;
@@ -18,8 +30,8 @@ export class Facts {
     this.#folder = folder;
   }
 
-  /** @returns the engine's words, and the folder of cells as the engine sees it. @throws {Failure} unavailable, unsupported. */
-  async get(signal: AbortSignal, { isAnew = false } = {}): Promise<{ info: EngineInfo; folder: string }> {
+  /** @throws {Failure} unavailable, unsupported. */
+  async get(signal: AbortSignal, { isAnew = false } = {}): Promise<Known> {
     const known = this.#known;
     if (known && !isAnew && this.#clock.elapsed() - known.atMs < freshMs) return known;
     const info = await this.#engine.call(
@@ -28,7 +40,8 @@ export class Facts {
       (docker) => docker.info() as Promise<EngineInfo>, // The library's type is `any`.
     );
     const folder = await pathAtEngine(this.#engine, this.#folder, signal);
-    this.#known = { info, folder, atMs: this.#clock.elapsed() };
+    const tellsCalls = tellsCallsOn(info, await readFile(actionsFile, "utf8").catch(() => ""));
+    this.#known = { info, folder, tellsCalls, atMs: this.#clock.elapsed() };
     return this.#known;
   }
 }

@@ -1,6 +1,7 @@
 import type Docker from "dockerode";
 import type { AgentSpec } from "../../../gen/edge/v1/agents_pb.ts";
 import { label } from "../../wire/labels.ts";
+import { seccompProfile } from "./calls/profile.ts";
 import type { CellAsk, ProvidedMount } from "./cell.ts";
 import { ownFolder } from "./check.ts";
 import type { CellImage } from "./image.ts";
@@ -21,6 +22,8 @@ export interface CellPlan {
   /** The engine's name of the program that makes containers; its usual one when undefined. */
   runtime: string | undefined;
   isDebug: boolean;
+  /** Whether system calls that are refused can be told: then the engine's profile makes room for the filter that tells. */
+  tellsCalls: boolean;
 }
 
 /** The user and the group that a cell's program has, unless its manifest says otherwise: nobody's. */
@@ -36,7 +39,8 @@ const quotaPeriodUs = 100_000;
 
 /**
  * A cell's container. All that confines it is said here, and nowhere else: what is not given is forbidden. What an engine confines
- * by itself (its seccomp profile, AppArmor or SELinux, masked paths) stays as it is.
+ * by itself (AppArmor or SELinux, masked paths) stays as it is; instead of its seccomp profile it gets one of ours that lets nothing
+ * through that the engine's would not, where the engine takes one.
  */
 export function cellOptions(plan: CellPlan): Docker.ContainerCreateOptions {
   const { ask, image, instanceId } = plan;
@@ -63,7 +67,7 @@ export function cellOptions(plan: CellPlan): Docker.ContainerCreateOptions {
       RestartPolicy: { Name: "no" },
       ...{ Privileged: false, PublishAllPorts: false, AutoRemove: false },
       CapDrop: ["ALL"],
-      SecurityOpt: ["no-new-privileges"],
+      SecurityOpt: ["no-new-privileges", ...(plan.tellsCalls ? [`seccomp=${seccompProfile()}`] : [])],
       ReadonlyRootfs: true,
       ...{ IpcMode: "private", CgroupnsMode: "private" },
       // One more process than its own: the first.

@@ -11,10 +11,19 @@ import { aborted } from "../../base/tasks.ts";
 import { type Engine, isNotFound } from "../engine/index.ts";
 import { Logs } from "../logs/index.ts";
 import { abilitiesOf } from "./abilities.ts";
-import type { Cell, CellAsk, CellEnd, CellLog, FoundCell, Provider } from "./cell.ts";
+import type {
+  Cell,
+  CellAsk,
+  CellEnd,
+  CellIdentity,
+  CellIncident,
+  CellLog,
+  FoundCell,
+  Provider,
+} from "./cell.ts";
 import { endedContainer, holderOf, removeContainer, signalContainer } from "./container-end.ts";
 import { Facts } from "./facts.ts";
-import { framed, isEndLine } from "./first-process.ts";
+import { framed, readable } from "./first-process.ts";
 import { Holders } from "./holders.ts";
 import { CellImages } from "./image.ts";
 import { listOwn } from "./listing.ts";
@@ -36,6 +45,8 @@ export interface SandboxesOptions {
   log: Logger;
   /** Uniform in [0, 1). */
   random: () => number;
+  /** Told at once of the first of each kind of thing that the programs of a cell try and may not; the rest is told with its end. */
+  onIncident?: (cell: CellIdentity, incident: CellIncident) => void;
   /** The task that has claimed a cell, for the log. */
   taskOf?: (cellId: string) => string | undefined;
   /** A range of IPv6 for cells that have a network; they have none of it when absent. */
@@ -196,7 +207,11 @@ export class Sandboxes implements AsyncDisposable {
       GetRuntimeLogsResponseSchema,
       await this.#logs.read(container, request, signal),
     );
-    return { lines: lines.filter(({ text }) => !isEndLine(text)), leftOut };
+    const shown = lines.flatMap((line) => {
+      const text = readable(line.text);
+      return text === undefined ? [] : text === line.text ? [line] : [{ ...line, text }];
+    });
+    return { lines: shown, leftOut };
   }
 
   /** The cells that the engine has; what former lives left beside them is removed. To be asked once, before the first start. */

@@ -5,15 +5,17 @@ import type { Logger } from "../../base/log.ts";
 import { type Engine, EngineFailure, pathAtEngine } from "../engine/index.ts";
 import { makingOf } from "./abilities.ts";
 import { cellBridge } from "./bridge.ts";
-import type { CellAsk, CellNetwork, ProvidedMount, Provider } from "./cell.ts";
+import { filterOf } from "./calls/filter.ts";
+import type { CellAsk, CellIdentity, CellIncident, CellNetwork, ProvidedMount, Provider } from "./cell.ts";
 import { confinementViolations } from "./check.ts";
 import { removeContainer } from "./container-end.ts";
 import type { Facts } from "./facts.ts";
+import type { RefusedCalls } from "./first-process.ts";
 import { makeCellFolder, makePlaces, removeCellFolder } from "./folders.ts";
 import type { Holders } from "./holders.ts";
 import { checkHostMounts } from "./host-mounts.ts";
 import type { CellImages } from "./image.ts";
-import type { LiveCell } from "./live-cell.ts";
+import { type LiveCell, refusedCall } from "./live-cell.ts";
 import { cellOptions, containerName, userOf } from "./plan.ts";
 import { limitsOf } from "./resources.ts";
 import { attach } from "./streams.ts";
@@ -28,6 +30,8 @@ export interface Hands {
   providers: readonly Provider[];
   /** Folders of the node that no cell may see. */
   keptFolders: readonly string[];
+  /** Told at once of the first of each kind of thing that the programs of a cell try and may not. */
+  onIncident?: (cell: CellIdentity, incident: CellIncident) => void;
   /** The task that has claimed a cell. */
   taskOf?: (cellId: string) => string | undefined;
   subnet6?: string | undefined;
@@ -59,7 +63,7 @@ async function make(hands: Hands, ask: CellAsk, undo: Undo, signal: AbortSignal)
   const { spec } = ask;
   const { facts, images, keptFolders, providers } = hands;
   const hasNetwork = (spec.network?.allow.length ?? 0) > 0;
-  const { info, folder: folders } = await facts.get(signal);
+  const { info, folder: folders, tellsCalls } = await facts.get(signal);
   const making = makingOf({ isolation: spec.isolation, hasNetwork }, info);
   const image = await images.get(ask.imageId, signal);
   const violations = confinementViolations(spec, image.volumes);
@@ -79,8 +83,11 @@ async function make(hands: Hands, ask: CellAsk, undo: Undo, signal: AbortSignal)
   const options = cellOptions({
     ...{ ask, image, instanceId: hands.instanceId, folder: join(folders, ask.id), ...provided },
     ...{ holderId: network?.holderId, runtime: making.runtime, isDebug: hands.log.isLevelEnabled("debug") },
+    tellsCalls: tellsCalls && making.joins,
   });
-  return await run(hands, ask, { options, network }, undo, signal);
+  // Another kernel has filters of its own, or none.
+  const filter = making.joins ? filterOf() : Buffer.alloc(0);
+  return await run(hands, ask, { options, network, filter }, undo, signal);
 }
 
 /** What providers add to a cell, as the engine sees it. */
@@ -113,10 +120,17 @@ async function networkFor(
   return await hands.holders.make(await cellBridge(hands, signal), signal);
 }
 
+/** What a container is made with. */
+interface Made {
+  options: Docker.ContainerCreateOptions;
+  network: CellNetwork | undefined;
+  filter: Buffer;
+}
+
 async function run(
-  { engine, instanceId, log, taskOf, leftBehind }: Hands,
+  { engine, instanceId, log, taskOf, onIncident, leftBehind }: Hands,
   { id, agent, version, spec, commandId }: CellAsk,
-  { options, network }: { options: Docker.ContainerCreateOptions; network: CellNetwork | undefined },
+  { options, network, filter }: Made,
   undo: Undo,
   signal: AbortSignal,
 ): Promise<LiveCell> {
@@ -136,7 +150,14 @@ async function run(
         log.debug({ agent, task: taskOf?.(id) ?? "", cell: id, stream, line }, "an agent's program wrote")
     : undefined;
   const isAhead = commandId === "";
-  const streams = await attach(engine, containerId, { ioBytes, onLine, isAhead }, signal);
+  const onRefused = (refused: RefusedCalls) => {
+    try {
+      onIncident?.({ id, agent, version }, refusedCall(refused));
+    } catch (error) {
+      log.warn({ agent, cell: id, error }, "that a system call was refused could not be told");
+    }
+  };
+  const streams = await attach(engine, containerId, { ioBytes, onLine, onRefused, isAhead, filter }, signal);
   undo.add(() => streams.close());
   await engine.start(containerId, signal);
   const address = network?.onBridge?.address;

@@ -1,12 +1,21 @@
 import { randomBytes } from "node:crypto";
 import type { Duplex } from "node:stream";
 import type { Engine } from "../engine/index.ts";
-import { type Counted, countedIn, isEndLine, opening, secretBytes } from "./first-process.ts";
+import {
+  type Counted,
+  countedIn,
+  type Opening,
+  opening,
+  type RefusedCalls,
+  readable,
+  refusedIn,
+  type Said,
+  saidIn,
+  secretBytes,
+} from "./first-process.ts";
 
 /** A line that is longer is told in pieces of this size. */
 const longestLine = 4096;
-/** More than the first process says; others may say the like. */
-const mostEndLines = 64;
 /** The engine puts eight bytes before each piece: which stream, and how long it is. */
 const headBytes = 8;
 
@@ -15,6 +24,8 @@ export interface StreamsOptions {
   ioBytes: number;
   /** Told of every line, if somebody listens. */
   onLine?: ((stream: "stdout" | "stderr", line: string) => void) | undefined;
+  /** Told at once of the first system call of each kind that was refused. */
+  onRefused?: (refused: RefusedCalls) => void;
 }
 
 /**
@@ -33,7 +44,8 @@ export class Streams {
   readonly #output: Buffer[] = [];
   #outputBytes = 0;
   readonly #lines = { stdout: "", stderr: "" };
-  readonly #endLines: string[] = [];
+  /** It says no more than about a hundred lines. */
+  readonly #said: Said[] = [];
 
   constructor(stream: Duplex, limits: StreamsOptions) {
     this.#stream = stream;
@@ -48,12 +60,12 @@ export class Streams {
 
   /** Whether they were handed on until the end: the first process speaks last. */
   get isWhole(): boolean {
-    return this.#endLines.some((line) => isEndLine(line, this.secret));
+    return this.#said.some(({ isAtOnce }) => !isAtOnce);
   }
 
   /** What the first process said in the end. */
   get counted(): Counted {
-    return countedIn(this.#endLines, this.secret);
+    return countedIn(this.#said);
   }
 
   /** Hands bytes on to standard input; resolves when the engine has taken them. */
@@ -105,16 +117,20 @@ export class Streams {
     if (stream === "stdout" && !this.#limits.onLine) return;
     const lines = (this.#lines[stream] + piece.toString("utf8")).split("\n");
     this.#lines[stream] = lines.pop()?.slice(-longestLine) ?? "";
-    for (const line of lines) this.#tell(stream, line.slice(0, longestLine));
+    for (const line of lines) this.#tell(stream, line);
   }
 
   #tell(stream: "stdout" | "stderr", line: string): void {
-    if (stream === "stdout" || !isEndLine(line)) {
-      this.#limits.onLine?.(stream, line);
-      return;
-    }
-    this.#endLines.push(line);
-    if (this.#endLines.length > mostEndLines) this.#endLines.shift();
+    const said = stream === "stderr" ? saidIn(line, this.secret) : undefined;
+    if (said) this.#hear(said);
+    const shown = stream === "stderr" ? readable(line) : line;
+    if (shown !== undefined) this.#limits.onLine?.(stream, shown.slice(0, longestLine));
+  }
+
+  #hear(said: Said): void {
+    this.#said.push(said);
+    const refused = said.isAtOnce ? refusedIn(said) : undefined;
+    if (refused) this.#limits.onRefused?.(refused);
   }
 }
 
@@ -122,7 +138,7 @@ export class Streams {
 export async function attach(
   engine: Engine,
   containerId: string,
-  { isAhead, ...options }: StreamsOptions & { isAhead: boolean },
+  { isAhead, filter, ...options }: StreamsOptions & Opening,
   signal: AbortSignal,
 ): Promise<Streams> {
   const stream: unknown = await engine.call("attach to a cell", signal, (docker) =>
@@ -131,6 +147,6 @@ export async function attach(
       .attach({ stream: true, hijack: true, stdin: true, stdout: true, stderr: true }),
   );
   const streams = new Streams(stream as Duplex, options); // What `hijack` asks for.
-  await streams.write(opening(streams.secret, { isAhead }));
+  await streams.write(opening(streams.secret, { isAhead, filter }));
   return streams;
 }

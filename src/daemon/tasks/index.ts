@@ -5,6 +5,7 @@
  */
 export type { TreeTasks } from "./broker-tasks.ts";
 export { cancelTask, executeTask, getTask, getTaskLogs, listTasks } from "./handlers.ts";
+export { recordIncident } from "./incident.ts";
 export { taskSettings, usualSlots } from "./slots.ts";
 export { schema as tasksSchema } from "./store.ts";
 export { Tasks } from "./tasks.ts";

@@ -1,10 +1,11 @@
 import { create } from "@bufbuild/protobuf";
-import { SandboxIncidentSchema, TaskChangeSchema } from "../../../gen/edge/v1/events_pb.ts";
+import { TaskChangeSchema } from "../../../gen/edge/v1/events_pb.ts";
 import { Changes } from "../../base/changes.ts";
 import { failure } from "../../base/failure.ts";
 import type { Sql } from "../../base/sql.ts";
 import type { Journal } from "../journal/index.ts";
 import type { CellIncident } from "../sandbox/index.ts";
+import { recordIncident } from "./incident.ts";
 import { stateNumber } from "./message.ts";
 import { type BlobKind, type Kept, TaskStore } from "./store.ts";
 import type { TaskRecord } from "./task.ts";
@@ -86,7 +87,8 @@ export class Ledger {
       const { blobs = {}, incidents = [], ...fields } = change;
       put(this.#in(state, { ...now(id), ...fields, reason }));
       for (const [kind, bytes] of Object.entries(blobs)) this.store.putBlob(id, kind as BlobKind, bytes); // Its keys.
-      for (const incident of incidents) this.#recordIncident(now(id), incident);
+      const whose = { agent: now(id).agent, taskId: id };
+      for (const incident of incidents) recordIncident(this.#options.journal, whose, incident);
       // What is added while it is walked is walked, too: a failure fails those after it.
       for (const task of changed.values()) {
         if (isFinal(task.state)) this.#follow(task, now, put);
@@ -159,14 +161,6 @@ export class Ledger {
     });
     const commandId = cause === "command" ? id : "";
     this.#options.journal.record({ case: "task", value }, { reason, commandId });
-  }
-
-  #recordIncident({ id, agent }: TaskRecord, { kind, count }: CellIncident): void {
-    const value = create(SandboxIncidentSchema, { agent, taskId: id, kind, count: BigInt(count) });
-    this.#options.journal.record(
-      { case: "sandboxIncident", value },
-      { reason: "it met a limit of its agent" },
-    );
   }
 }
 

@@ -97,11 +97,34 @@ test("attacks on the sandbox", { concurrency: true }, async (all) => {
         attempt,
         ...tries.map(([name, args]) => `attempt("${name}", ${calls[name]}, ${args});`),
       ];
-      const { text } = await room.run({ image, entrypoint: ["/bin/perl", "-"] }, program.join("\n"));
+      const ran = await room.run({ image, entrypoint: ["/bin/perl", "-"] }, program.join("\n"));
+      const { text } = ran;
       const outcomes = text.trim().split("\n");
       assert.equal(outcomes.length, tries.length, text);
       // EPERM, EBADF (of a descriptor that is none, where the call as such is refused to nobody), EACCES, EINVAL of setns, ENOSYS.
       for (const outcome of outcomes) assert.match(outcome, /^\w+ -1 (1|13|38)$/);
+      // Each is told by its name, those of capabilities alone excepted: what has none is refused the change of user, too.
+      const tried = ran.incidents.filter(({ kind }) => kind === SandboxIncidentKind.SYSTEM_CALL);
+      const told = tried.map(({ reason }) => /^its program perl called (\w+)( |:)/.exec(reason ?? "")?.[1]);
+      const names = [
+        "mount",
+        "umount2",
+        "pivot_root",
+        "chroot",
+        "ptrace",
+        "process_vm_readv",
+        "unshare",
+        "setns",
+      ];
+      const more = ["mknodat", "init_module", "finit_module", "bpf", "keyctl", "add_key", "reboot", "swapon"];
+      const last = ["clock_settime", "kexec_load", "perf_event_open", "open_by_handle_at", "sethostname"];
+      const times = { unshare: 3, mknodat: 2, socket: 3 };
+      assert.deepEqual(new Set(told), new Set([...names, ...more, ...last, "syslog", "acct", "socket"]));
+      for (const [name, count] of Object.entries(times)) {
+        const counts = tried.filter(({ reason = "" }) => reason.includes(` ${name}`)).map((one) => one.count);
+        assert.deepEqual(counts, [1, count - 1], name);
+      }
+      assert.match(ran.said, /^(mount -1 1\n)/);
     }),
 
     all.test("a write to anything but its own memory, and a program of its own", async () => {

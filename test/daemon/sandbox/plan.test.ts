@@ -4,9 +4,9 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { AgentSpecSchema } from "../../../gen/edge/v1/agents_pb.ts";
-import { abilitiesOf, makingOf } from "../../../src/daemon/sandbox/abilities.ts";
+import { abilitiesOf, makingOf, tellsCallsOn } from "../../../src/daemon/sandbox/abilities.ts";
 import { confinementViolations } from "../../../src/daemon/sandbox/check.ts";
-import { countedIn, firstProcess } from "../../../src/daemon/sandbox/first-process.ts";
+import { countedIn, firstProcess, readable, saidIn } from "../../../src/daemon/sandbox/first-process.ts";
 import { madeFrom } from "../../../src/daemon/sandbox/init/programs.ts";
 import { type CellPlan, cellOptions, programOf } from "../../../src/daemon/sandbox/plan.ts";
 import { memoryFolders } from "../../../src/daemon/sandbox/resources.ts";
@@ -26,7 +26,7 @@ function planned(init: SpecInit, change: Partial<CellPlan> = {}) {
     },
     image: { entrypoint: ["/run"], command: ["it"], volumes: [] },
     ...{ instanceId: "0123456789", folder: "/node/cells/cell-1", mounts: [], env: {}, isDebug: false },
-    ...{ holderId: "holder", runtime: undefined, ...change },
+    ...{ holderId: "holder", runtime: undefined, tellsCalls: false, ...change },
   });
 }
 
@@ -164,11 +164,22 @@ test("an isolation is had as it is asked for, or refused", () => {
   assert.throws(() => makingOf({ isolation: "", hasNetwork: false }, unconfined), {
     ...{ kind: "unsupported", message: /no seccomp, no limits of processes: orchestrator doctor/ },
   });
+  const all = "kill_process kill_thread trap errno user_notif trace log allow\n";
+  assert.equal(tellsCallsOn(info, all), true);
+  assert.equal(tellsCallsOn(info, all.replace("user_notif ", "")), false);
+  assert.equal(
+    tellsCallsOn({ ...info, SecurityOptions: ["name=seccomp,profile=/etc/own.json"] }, all),
+    false,
+  );
+  assert.equal(tellsCallsOn({ ...info, BuildahVersion: "1.33" }, all), false);
 });
 
 test("the first process was compiled from the source that is here", () => {
-  const source = readFileSync(new URL("../../../src/daemon/sandbox/init/init.c", import.meta.url));
-  assert.equal(madeFrom, createHash("sha256").update(source).digest("hex"), "run tools/cell-init.sh");
+  const hash = createHash("sha256");
+  for (const name of ["init.c", "kernel.h", "refused.h", "say.h"]) {
+    hash.update(readFileSync(new URL(`../../../src/daemon/sandbox/init/${name}`, import.meta.url)));
+  }
+  assert.equal(madeFrom, hash.digest("hex"), "run tools/cell-init.sh");
   for (const machine of ["x64", "arm64"]) assert.match(firstProcess(machine).toString("latin1"), /^\x7fELF/);
   assert.throws(() => firstProcess("riscv64"), { kind: "unsupported", message: /arm64 and x64/ });
 });
@@ -177,15 +188,19 @@ test("only what the first process said counts", () => {
   const secret = Buffer.from("abcdefgh");
   const says = (text: string, by = secret) => `orchestrator-end ${by.toString("hex")} ${text}`;
   const lines = [
-    says("/sys/fs/cgroup/cpuacct/cpuacct.usage 1500000 "),
+    `half a line${says("/sys/fs/cgroup/cpuacct/cpuacct.usage 1500000 ")}`,
     says("/sys/fs/cgroup/cpu.stat usage_usec 7000 user_usec 1 "),
     says("/sys/fs/cgroup/memory.peak 4096 "),
     says("/sys/fs/cgroup/memory.events low 0 high 0 max 3 oom 1 oom_kill 2 "),
     says("/sys/fs/cgroup/pids.events max 5 "),
     says("full /tmp"),
+    says("refused 1 165 3 perl"),
     says("full /forged", Buffer.from("guessed!")),
   ];
-  assert.deepEqual(countedIn(lines, secret), {
+  const said = lines.flatMap((line) => saidIn(line, secret) ?? []);
+  assert.deepEqual(countedIn(said), {
     ...{ cpuMs: 7, memoryPeakBytes: 4096, oomKills: 2, pidsRefused: 5, full: ["/tmp"] },
+    refused: [{ machine: 1, call: 165, count: 3, by: "perl" }],
   });
+  assert.deepEqual(lines.map(readable), ["half a line", ...Array.from(lines.slice(1), () => undefined)]);
 });

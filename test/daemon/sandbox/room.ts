@@ -9,6 +9,7 @@ import {
   type Cell,
   type CellAsk,
   type CellEnd,
+  type CellIncident,
   Sandboxes,
   type SandboxesOptions,
 } from "../../../src/daemon/sandbox/index.ts";
@@ -29,7 +30,9 @@ export function openRoom(
     level: process.env.ORCHESTRATOR_TEST_LOG === "info" ? "debug" : "silent",
     format: "pretty",
   });
+  const tried = new Map<string, CellIncident[]>();
   const sandboxes = Sandboxes.open({
+    onIncident: ({ id }, incident) => tried.set(id, [...(tried.get(id) ?? []), incident]),
     ...{
       engine,
       instanceId,
@@ -53,7 +56,8 @@ export function openRoom(
       const { lines } = await sandboxes.logs(cell, signal);
       await sandboxes.remove(cell, signal);
       const said = lines.map(({ text }) => text).join("\n");
-      return { cell, end, said, text: Buffer.from(end.output).toString() };
+      const incidents = [...(tried.get(cell.id) ?? []), ...end.incidents];
+      return { cell, end, said, incidents, text: Buffer.from(end.output).toString() };
     },
     async [Symbol.asyncDispose]() {
       await sandboxes[Symbol.asyncDispose]();
@@ -66,6 +70,8 @@ export function openRoom(
 export interface Ran {
   cell: Cell;
   end: CellEnd;
+  /** What was told at once, and in the end. */
+  incidents: CellIncident[];
   /** All that it wrote. */
   said: string;
   /** What it answered. */

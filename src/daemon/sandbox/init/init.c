@@ -3,71 +3,34 @@
  *
  *   init FOLDERS PROGRAM [ARGUMENT...]
  *
- * Its standard input begins with "cold" or "warm" and 8 bytes that the program never learns. Then comes the input of one task: 4
- * bytes of length (little-endian), and that many bytes. Only when all of it has come does the program get it, through a pipe as its
+ * Its standard input begins with "cold" or "warm" and 8 bytes that the program never learns; then 2 bytes that say of how many
+ * instructions a seccomp filter is (all numbers are little-endian), and the filter: see filter.ts. Then comes the input of one task: 4
+ * bytes of length, and that many bytes. Only when all of it has come does the program get it, through a pipe as its
  * standard input, and then its end. A cold cell's program is started only then, a warm one's before. When whoever gives the input
  * goes away earlier, be it the daemon or the engine, all ends with exit code 125: a cold program never ran, and a warm one never sees
  * an end that nobody meant. So it does at TTIN, if something of the input is still to come, and at TERM and PWR while there is no
  * program. TERM and its like it hands on to every process of the cell; at PWR it kills them. It buries orphans, and ends with the
  * program's exit code, or 128 and the signal that ended it. The program cannot trace it.
  *
- * In the end it says on standard error what the kernel counted, in lines that begin with "orchestrator-end" and the 8 bytes: nobody
- * else could, when the cell is gone. FOLDERS is a list, with colons, of file systems in memory: which of them are full is said, too.
+ * The filter is before all that it starts. Where it asks, the call is refused (EPERM), and said on standard error: the first of each
+ * kind at once, in a line that begins with "orchestrator-refused" and the 8 bytes, and all together in the end. A kernel that cannot
+ * ask refuses without saying so; where no filter can be had the program does not run. Who is asked is this process: the program can
+ * neither end nor stop it, and when it dies, all die.
+ *
+ * In the end it says what the kernel counted, in lines that begin with "orchestrator-end" and the 8 bytes: nobody else could, when the
+ * cell is gone. FOLDERS is a list, with colons, of file systems in memory: which of them are full is said, too.
  *
  * Without arguments it waits for ever.
  */
-typedef unsigned long word;
+#include "kernel.h"
+#include "say.h"
+#include "refused.h"
 
 #define READ_MORE 65536
 #define MOST_INPUT (16u << 20)
 
-#if defined(__x86_64__)
-enum { READ = 0, WRITE = 1, CLOSE = 3, MMAP = 9, SIGPROCMASK = 14, OPENAT = 257, PAUSE_POLL = 271, CLONE = 56, EXECVE = 59, EXIT = 231, WAIT4 = 61,
-       KILL = 62, FCNTL = 72, STATFS = 137, PRCTL = 157, SIGNALFD = 289, DUP3 = 292, PIPE2 = 293 };
-static long call(long n, word a, word b, word c, word d, word e, word f) {
-  long result;
-  register word r10 __asm__("r10") = d;
-  register word r8 __asm__("r8") = e;
-  register word r9 __asm__("r9") = f;
-  __asm__ volatile("syscall" : "=a"(result) : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9) : "rcx", "r11", "memory");
-  return result;
-}
-__asm__(".globl _start\n_start: mov %rsp, %rdi\n and $-16, %rsp\n call begin\n");
-#elif defined(__aarch64__)
-enum { READ = 63, WRITE = 64, CLOSE = 57, MMAP = 222, SIGPROCMASK = 135, OPENAT = 56, PAUSE_POLL = 73, CLONE = 220, EXECVE = 221, EXIT = 94,
-       WAIT4 = 260, KILL = 129, FCNTL = 25, STATFS = 43, PRCTL = 167, SIGNALFD = 74, DUP3 = 24, PIPE2 = 59 };
-static long call(long n, word a, word b, word c, word d, word e, word f) {
-  register long x8 __asm__("x8") = n;
-  register word x0 __asm__("x0") = a;
-  register word x1 __asm__("x1") = b;
-  register word x2 __asm__("x2") = c;
-  register word x3 __asm__("x3") = d;
-  register word x4 __asm__("x4") = e;
-  register word x5 __asm__("x5") = f;
-  __asm__ volatile("svc 0" : "+r"(x0) : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5) : "memory");
-  return (long)x0;
-}
-__asm__(".globl _start\n_start: mov x0, sp\n bl begin\n");
-#else
-#error "another machine needs its numbers of system calls here"
-#endif
-
-#define CALL(n, a, b, c, d) call(n, (word)(a), (word)(b), (word)(c), (word)(d), 0, 0)
-
-enum { EINTR = 4, EAGAIN = 11, EACCES = 13, IN = 1, OUT = 4, SIG_KILL = 9, SIG_PIPE = 13, SIG_TERM = 15, SIG_CHLD = 17, SIG_TTIN = 21, SIG_PWR = 30, CANNOT_RUN = 126, NO_PROGRAM = 127, NO_INPUT = 125 };
-
-struct watched { int fd; short wanted, got; };
-
-static word length(const char *text) { word n = 0; while (text[n]) n++; return n; }
-static void quit(int code) { for (;;) CALL(EXIT, code, 0, 0, 0); }
-static void say(const char *one, const char *two, word twoLength, const char *three) {
-  CALL(WRITE, 2, one, length(one), 0);
-  CALL(WRITE, 2, two, twoLength, 0);
-  CALL(WRITE, 2, three, length(three), 0);
-}
-
 static void quitWithoutInput(void) {
-  say("orchestrator: ", "", 0, "its input did not come whole: it is ended without having had any of it\n");
+  complain("its input did not come whole: it is ended without having had any of it", "");
   quit(NO_INPUT);
 }
 
@@ -92,7 +55,7 @@ static void become(char **program, char **env) {
     path += path[n] ? n + 1 : n;
   }
 failed:
-  say("orchestrator: ", name, length(name), error == -2 ? " is not there to be run\n" : " cannot be run\n");
+  complain(name, error == -2 ? " is not there to be run" : " cannot be run");
   quit(error == -2 ? NO_PROGRAM : CANNOT_RUN);
 }
 
@@ -110,66 +73,61 @@ static long start(char **program, char **env, const int *pipe) {
   return pid;
 }
 
+static void readWhole(unsigned char *bytes, word size) {
+  for (word have = 0; have < size;) {
+    long n = CALL(READ, 0, bytes + have, size - have, 0);
+    if (n > 0) have += n;
+    else if (n != -EINTR) quitWithoutInput();
+  }
+}
+
 static int begins(const unsigned char *text, const char *with) {
   for (word i = 0; with[i]; i++) if (text[i] != with[i]) return 0;
   return 1;
 }
 
-/* How lines of the end begin. */
-struct end { char text[35]; };
-
-static void writeEnd(struct end *end, const unsigned char *secret) {
-  const char *word = "orchestrator-end ";
-  for (int i = 0; i < 17; i++) end->text[i] = word[i];
-  for (int i = 0; i < 16; i++) {
-    int half = i % 2 ? secret[i / 2] & 15 : secret[i / 2] >> 4;
-    end->text[17 + i] = half < 10 ? '0' + half : 'a' + half - 10;
-  }
-  end->text[33] = ' ';
-  end->text[34] = 0;
-}
-
 /* What the kernel counted of this cell, with either version of its control groups: each file is one line. */
-static void sayCounted(const struct end *end) {
+static void sayCounted(const struct secret *secret) {
   static const char files[][48] = {
       "/sys/fs/cgroup/cpuacct/cpuacct.usage", "/sys/fs/cgroup/memory/memory.max_usage_in_bytes",
       "/sys/fs/cgroup/memory/memory.oom_control", "/sys/fs/cgroup/pids/pids.events",
       "/sys/fs/cgroup/cpu.stat", "/sys/fs/cgroup/memory.peak", "/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/pids.events"};
   char text[512];
+  struct line line;
   for (word i = 0; i < sizeof files / sizeof *files; i++) {
-    long fd = CALL(OPENAT, -100 /* AT_FDCWD */, files[i], 02000000 /* O_CLOEXEC */, 0);
-    if (fd < 0) continue;
-    long n = CALL(READ, fd, text, sizeof text - 1, 0);
-    CALL(CLOSE, fd, 0, 0, 0);
-    if (n <= 0) continue;
-    for (long at = 0; at < n; at++) if (text[at] == '\n') text[at] = ' ';
-    text[n] = '\n';
-    say(end->text, files[i], length(files[i]), " ");
-    CALL(WRITE, 2, text, n + 1, 0);
+    if (readLine(files[i], text, sizeof text) == 0) continue;
+    startLine(&line, "end", secret);
+    put(&line, files[i]), put(&line, " "), put(&line, text);
+    endLine(&line);
   }
 }
 
 /* Says of which folders, "/tmp:/data", nothing is left. */
-static void sayFull(const struct end *end, const char *folders) {
+static void sayFull(const struct secret *secret, const char *folders) {
   struct { long type, size; word blocks, free, available, files, freeFiles; long rest[16]; } about;
   char one[256];
+  struct line line;
   while (*folders) {
     word n = 0;
     while (folders[n] && folders[n] != ':') { if (n < 255) one[n] = folders[n]; n++; }
     one[n < 255 ? n : 255] = 0;
-    if (n > 0 && CALL(STATFS, one, &about, 0, 0) == 0 && about.blocks > 0 && (about.free == 0 || about.freeFiles == 0))
-      say(end->text, "full ", 5, ""), say(one, "", 0, "\n");
+    if (n > 0 && CALL(STATFS, one, &about, 0, 0) == 0 && about.blocks > 0 && (about.free == 0 || about.freeFiles == 0)) {
+      startLine(&line, "end", secret);
+      put(&line, "full "), put(&line, one);
+      endLine(&line);
+    }
     folders += folders[n] ? n + 1 : n;
   }
 }
 
 /* Ends as the program did, if it has ended; buries whoever else has. */
-static void bury(long program, const struct end *end, const char *folders) {
+static void bury(long program, const struct secret *secret, const struct allRefused *refused, const char *folders) {
   int status;
   for (long pid; (pid = CALL(WAIT4, -1, &status, 1, 0)) > 0;) {
     if (pid != program) continue;
-    sayCounted(end);
-    sayFull(end, folders);
+    for (int i = 0; i < refused->kinds; i++) if (refused->kind[i].count > 1) sayRefused("end", secret, &refused->kind[i]);
+    sayFull(secret, folders);
+    sayCounted(secret);
     quit((status & 127) == 0 ? (status >> 8) & 255 : 128 + (status & 127));
   }
 }
@@ -182,16 +140,18 @@ __attribute__((used, noreturn)) void begin(word *stack) {
   CALL(SIGPROCMASK, 0, &all, 0, 8);
   while (count < 3) CALL(PAUSE_POLL, 0, 0, 0, 0);
 
-  unsigned char opening[12], head[4], *input = 0;
-  struct end end;
-  for (word have = 0; have < sizeof opening;) {
-    long n = CALL(READ, 0, opening + have, sizeof opening - have, 0);
-    if (n > 0) have += n;
-    else if (n != -EINTR) quitWithoutInput();
-  }
+  unsigned char opening[14], head[4], *input = 0;
+  struct secret secret;
+  struct instruction instructions[MOST_INSTRUCTIONS];
+  struct allRefused refused;
+  readWhole(opening, sizeof opening);
   int isWarm = begins(opening, "warm");
-  if (!isWarm && !begins(opening, "cold")) quitWithoutInput();
-  writeEnd(&end, opening + 4);
+  unsigned short filterSize = opening[12] | opening[13] << 8;
+  if ((!isWarm && !begins(opening, "cold")) || filterSize > MOST_INSTRUCTIONS) quitWithoutInput();
+  writeSecret(&secret, opening + 4);
+  readWhole((unsigned char *)instructions, filterSize * sizeof *instructions);
+  refused.kinds = 0;
+  refused.listener = filter(instructions, filterSize);
 
   int ends[2];
   if (CALL(PIPE2, ends, 02000000 /* O_CLOEXEC */, 0, 0) < 0) quit(CANNOT_RUN);
@@ -202,11 +162,12 @@ __attribute__((used, noreturn)) void begin(word *stack) {
   word have = 0, size = 0, given = 0;
   enum { HEAD, BODY, GIVING, GIVEN } at = HEAD;
   for (;;) {
-    struct watched watched[2] = {{signals, IN, 0}, {at < GIVING ? 0 : at == GIVING ? ends[1] : -1, at < GIVING ? IN : OUT, 0}};
-    CALL(PAUSE_POLL, watched, 2, 0, 0);
+    struct watched watched[3] = {{signals, IN, 0}, {at < GIVING ? 0 : at == GIVING ? ends[1] : -1, at < GIVING ? IN : OUT, 0}, {refused.listener, IN, 0}};
+    CALL(PAUSE_POLL, watched, 3, 0, 0);
+    if (watched[2].got & IN) answer(&refused, &secret);
     unsigned int signal[32];
     while (CALL(READ, signals, signal, sizeof signal, 0) == sizeof signal) {
-      if (signal[0] == SIG_CHLD) bury(program, &end, arguments[1]);
+      if (signal[0] == SIG_CHLD) bury(program, &secret, &refused, arguments[1]);
       else if (signal[0] == SIG_TTIN) { if (at < GIVING) quitWithoutInput(); }
       else if (!program) { if (signal[0] == SIG_TERM || signal[0] == SIG_PWR) quitWithoutInput(); }
       else if (signal[0] != SIG_PIPE) CALL(KILL, -1, signal[0] == SIG_PWR ? SIG_KILL : signal[0], 0, 0);
