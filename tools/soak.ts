@@ -8,7 +8,7 @@ import { type Done, live } from "./soak/life.ts";
 import { report, slopesOf } from "./soak/report.ts";
 import { type Sample, sampleOf } from "./soak/samples.ts";
 
-const help = `npm run soak -- [--minutes 60] [--warm-up 15] [--flap-seconds 20] [--seed N] [--json]
+const help = `npm run soak -- [--minutes 60] [--warm-up 15] [--flap-seconds 45] [--seed N] [--json]
 
 Runs the hub and the daemon that ship, with an engine of their own and three runtimes that write logs, while commands and
 questions go on and the link between the two breaks again and again. Their memory is sampled twice a minute: resident as
@@ -17,7 +17,7 @@ with the interval of 19 in 20, and what else is open. Everything is removed afte
 
   --minutes N        how long to watch, the warm-up included (60)
   --warm-up N        minutes that do not count (a quarter of all)
-  --flap-seconds N   between two breaks of the link, on average (20)
+  --flap-seconds N   between two breaks of the link, on average (45)
   --seed N           what is asked and what breaks, had again
   --json             the samples and the slopes, as JSON on standard output
 `;
@@ -26,7 +26,7 @@ const { values } = parseArgs({
   options: {
     minutes: { type: "string", default: "60" },
     "warm-up": { type: "string" },
-    "flap-seconds": { type: "string", default: "20" },
+    "flap-seconds": { type: "string", default: "45" },
     seed: { type: "string" },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },

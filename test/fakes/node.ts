@@ -1,5 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import { type ClientHttp2Session, type ClientHttp2Stream, connect } from "node:http2";
+import type { LookupFunction } from "node:net";
 import { create, fromBinary, type MessageInitShape, toBinary } from "@bufbuild/protobuf";
 import {
   type HelloSchema,
@@ -33,12 +34,20 @@ export async function newIdentity(
 }
 
 export interface DialOptions {
+  /** Where the hub is: this machine, if nothing else is given. */
+  host?: string;
   port: number;
+  /** Address to dial from, for fleets that need more ports than one address has. */
+  from?: string | undefined;
   rootPem: string;
-  identity: Identity;
+  identity: Pick<Identity, "nodeId" | "keyPem" | "certificatePem">;
   /** Gets every frame instead of the inbox, for fleets of fakes. */
   onFrame?: (frame: HubFrame) => void;
 }
+
+/** Both shapes of the callback: node asks for all addresses when it may race them. */
+const toLoopback: LookupFunction = (_host, options, done) =>
+  options.all ? done(null, [{ address: "127.0.0.1", family: 4 }]) : done(null, "127.0.0.1", 4);
 
 type Body = HubFrame["body"];
 type Case = NonNullable<Body["case"]>;
@@ -69,16 +78,15 @@ export class FakeNode implements Disposable {
   #rest: Buffer = Buffer.alloc(0);
   #wake: (() => void) | undefined;
 
-  private constructor({ port, rootPem, identity, onFrame }: DialOptions) {
+  private constructor({ host, port, from, rootPem, identity, onFrame }: DialOptions) {
     this.nodeId = identity.nodeId;
     this.#onFrame = onFrame;
-    this.#session = connect(`https://localhost:${port}`, {
+    this.#session = connect(`https://${host ?? "localhost"}:${port}`, {
       ca: rootPem,
       key: identity.keyPem,
       cert: identity.certificatePem,
-      lookup: (_host, options, done) =>
-        // Both shapes of the callback: node asks for all addresses when it may race them.
-        options.all ? done(null, [{ address: "127.0.0.1", family: 4 }]) : done(null, "127.0.0.1", 4),
+      ...(from !== undefined && { localAddress: from }),
+      ...(host === undefined && { lookup: toLoopback }),
     });
     this.#session.on("error", () => {});
     this.#stream = this.#session.request({
