@@ -2,6 +2,7 @@ import * as v from "valibot";
 import { milliseconds, optional, path } from "../base/setting-kinds.ts";
 import type { Setting, Settings, SettingValues } from "../base/settings.ts";
 import { defaultNetmonSocket, defaultStateFolder, logSettings } from "../wire/settings.ts";
+import { lineSettings } from "./control/index.ts";
 import { credentialSettings } from "./credentials/index.ts";
 import { egressSettings } from "./egress/index.ts";
 import { llmSettings } from "./gateway/index.ts";
@@ -65,6 +66,7 @@ export function daemonSettings({ env, uid, home }: Surroundings) {
       max: 300_000,
       doc: "Time between two samples of the node and its runtimes, in milliseconds.",
     }),
+    ...lineSettings,
     ...taskSettings,
     ...topicSettings,
     ...sessionSettings,

@@ -14,7 +14,7 @@ import { Past } from "./apply/index.ts";
 import { entryOfFact } from "./audit/index.ts";
 import { dispatcher } from "./commands.ts";
 import type { DaemonConfig, DaemonSettings } from "./config.ts";
-import { Line } from "./control/index.ts";
+import { dialBy, Line, proxyNamesOf } from "./control/index.ts";
 import { openConversations } from "./conversations.ts";
 import { Decommission } from "./decommission/index.ts";
 import { Egress, egressSettingsOf } from "./egress/index.ts";
@@ -184,6 +184,7 @@ export async function openDaemon({
   const line = new Line({
     ...{ sql, journal, work, clock, log, random },
     ...{ credentials, identity: held?.identity, leaving },
+    dial: dialBy(proxyNamesOf(config, process.env)),
     status: () => create(StatusSchema, runtimes.status()),
     statusChanges: runtimes.changes,
     sample: () => metrics.latest(),

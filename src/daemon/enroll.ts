@@ -5,6 +5,7 @@ import { failure } from "../base/failure.ts";
 import { programSettings } from "../wire/begin.ts";
 import type { ProgramOptions } from "../wire/program.ts";
 import { daemonSettings } from "./config.ts";
+import { proxyNamesOf } from "./control/index.ts";
 import { enrol, expiryOf, identityFile } from "./identity/index.ts";
 
 /** Flags of its own, beside the daemon's settings. */
@@ -28,7 +29,7 @@ export async function run({ flags, env, file, json, signal }: ProgramOptions): P
     dataDir,
     token: () => readToken(token, tokenFile),
     hostName: hostname(),
-    env,
+    proxy: proxyNamesOf(values, env),
     force: force === "true",
     signal,
   });

@@ -1,4 +1,4 @@
-import type { Writable as NodeWritable } from "node:stream";
+import type { EventEmitter } from "node:events";
 import { type DescMethod, type DescService, fromBinary, type Message, toBinary } from "@bufbuild/protobuf";
 import {
   type Deadline,
@@ -45,8 +45,11 @@ export function failureSent({ metadata }: Pick<ServiceError, "metadata">): Failu
   return Buffer.isBuffer(details) ? fromStatusDetails(details) : undefined;
 }
 
+/** What tells of a stream's messages and of its end, whatever carries it. */
+export type FrameEvents = Pick<EventEmitter, "on" | "once" | "off">;
+
 /** What of a stream is used here; `write` takes whatever message the stream is for. */
-type Writable = Pick<NodeWritable, "once" | "off"> & { write(message: never): boolean };
+type Writable = Pick<FrameEvents, "once" | "off"> & { write(message: never): boolean };
 
 /**
  * Writes one message and waits until the stream wants more. Without this wait grpc-js keeps everything in memory that a slow

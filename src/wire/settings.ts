@@ -17,6 +17,7 @@ export const settingSections = [
   "daemon.data_dir",
   "daemon.socket",
   "docker",
+  "line",
   "images",
   "invoke",
   "metrics",

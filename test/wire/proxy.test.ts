@@ -2,7 +2,8 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer } from "node:net";
 import { describe, it } from "node:test";
-import { proxyOf, tunnel } from "../../src/wire/proxy.ts";
+import { proxyOf } from "../../src/wire/proxy.ts";
+import { tunnel } from "../../src/wire/tunnel.ts";
 import { startProxy } from "../fixtures/proxy.ts";
 
 const signal = AbortSignal.timeout(60_000);
@@ -20,18 +21,25 @@ describe("the proxy of an address", () => {
     ["10.1.2.3:7444", { https_proxy: proxy, no_proxy: "10.0.0.0/8" }, undefined],
     ["11.1.2.3:7444", { https_proxy: proxy, no_proxy: "10.0.0.0/8" }, proxy],
     ["[fd00::1]:7444", { https_proxy: proxy, no_proxy: "fd00::1" }, undefined],
+    ["hub.example.com:7444", { HTTPS_PROXY: proxy, NO_PROXY: "other.com, *.example.com" }, undefined],
+    ["hub.example.com:7444", { https_proxy: proxy, no_proxy: "hub.example.com:7443" }, proxy],
+    ["hub.example.com:7444", { https_proxy: proxy, no_proxy: "hub.example.com:7444" }, undefined],
+    ["badexample.com:7444", { https_proxy: proxy, no_proxy: "example.com" }, proxy],
+    ["hub.example.com:7444", { https_proxy: proxy, no_proxy: "*" }, undefined],
+    ["[fd00::1]:7444", { https_proxy: proxy, no_proxy: "fd00::/8,[::2]:1" }, undefined],
+    ["[fe00::1]:7444", { https_proxy: proxy, no_proxy: "fd00::/8" }, proxy],
     ["localhost:7444", { https_proxy: proxy }, undefined],
     ["127.0.0.1:7444", { https_proxy: proxy }, undefined],
     ["[::1]:7444", { https_proxy: proxy }, undefined],
   ] as const) {
     it(`of ${address} with ${JSON.stringify(env)} is ${expected ?? "none"}`, () => {
-      assert.equal(proxyOf(address, env)?.origin, expected);
+      assert.equal(proxyOf(address, { env })?.origin, expected);
     });
   }
 
   it("is refused when it is no proxy, without telling what may be a password", () => {
-    for (const bad of ["proxy.example", "https://u:secret@proxy.example", "socks5://proxy.example"]) {
-      assert.throws(() => proxyOf("hub:7444", { https_proxy: bad }), {
+    for (const bad of ["proxy.example", "http://", "socks5://u:secret@proxy.example"]) {
+      assert.throws(() => proxyOf("hub:7444", { env: { https_proxy: bad } }), {
         kind: "invalid",
         message: "the variable https_proxy does not name a proxy: set it to http://host:port",
       });

@@ -166,7 +166,7 @@ async function lookAtHub(
   const identity = kept.is === "known" ? kept.value : undefined;
   const address = told?.hubAddress || identity?.address;
   const variables = await proxyVariables(env);
-  const proxy = await look(async () => (address ? proxyOf(address, variables)?.host : undefined));
+  const proxy = await look(async () => (address ? proxyOf(address, { env: variables })?.host : undefined));
   const ends = told?.certificateExpiresAt;
   return {
     proxy,

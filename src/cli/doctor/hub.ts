@@ -4,8 +4,9 @@ import { connect, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { promisify } from "node:util";
 import { systemCode } from "../../base/system-code.ts";
-import { hostOf, proxyOf, tunnel } from "../../wire/proxy.ts";
+import { hostOf, proxyOf } from "../../wire/proxy.ts";
 import { minTlsVersion } from "../../wire/tls.ts";
+import { tunnel } from "../../wire/tunnel.ts";
 import { type Answer, problemOf } from "./answer.ts";
 import type { HubStep, HubStepName } from "./facts.ts";
 
@@ -84,7 +85,7 @@ function identityOf({ authorized, authorizationError }: ReturnType<typeof connec
 
 function proxyFor(address: string, env: NodeJS.ProcessEnv): URL | undefined {
   try {
-    return proxyOf(address, env);
+    return proxyOf(address, { env });
   } catch {
     return undefined; // The check of the proxy says it.
   }

@@ -1,95 +1,113 @@
 import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
-import { CallCredentials, ChannelCredentials, Client, type experimental } from "@grpc/grpc-js";
-import { Control, type HubFrame, type NodeFrame } from "../../../gen/edge/v1/control_pb.ts";
-import { grpcMethod } from "../../wire/grpc.ts";
-import { maxTransportBytes } from "../../wire/limits.ts";
-import { hostOf, isLoopback } from "../../wire/proxy.ts";
-import { type SecuredOptions, secured } from "../../wire/secured.ts";
+import type { TLSSocket } from "node:tls";
+import { fromBinary, toBinary } from "@bufbuild/protobuf";
+import { HubFrameSchema, type NodeFrame, NodeFrameSchema } from "../../../gen/edge/v1/control_pb.ts";
+import { errorChain, Failure, failure } from "../../base/failure.ts";
+import { systemCode } from "../../base/system-code.ts";
+import { hostOf, type ProxyNames } from "../../wire/proxy.ts";
+import { secured } from "../../wire/secured.ts";
+import { openWay } from "../../wire/tunnel.ts";
 import type { Identity } from "../identity/index.ts";
+import { grpcStream } from "./grpc-stream.ts";
+import { brokenOnTheWay } from "./lost.ts";
+import type { Transport } from "./route.ts";
 import type { Stream } from "./session.ts";
 
 export interface Dialled extends AsyncDisposable {
   stream: Stream;
+  /** The proxy between, as `host:port`. */
+  proxy?: string | undefined;
 }
 
-/** Opens the stream to the hub at an address, as the node that the identity says. */
-export type Dial = (address: string, identity: Identity) => Dialled;
+/**
+ * Opens a stream to the hub at an address, as the node that the identity says. Rejects with the signal's reason.
+ * @throws {Failure} there is none; with the word `brokenOnTheWay` when a connection stood, and broke before the hub could speak.
+ */
+export type Dial = (
+  address: string,
+  identity: Identity,
+  how: { transport: Transport; signal: AbortSignal },
+) => Dialled | Promise<Dialled>;
 
+/** How long TLS, and then a WebSocket, may take to come about, in milliseconds. */
+const openMs = 10_000;
 /** How long a last word may take to leave when the daemon stops, in milliseconds. */
 const lastWordMs = 500;
 
-/**
- * Opens the stream to a hub. gRPC's own retries and reconnects are off: when to try again is decided in one place. A
- * connection of its own for each attempt, which ends with it.
- */
-export function dial(address: string, { caPem, keyPem, certificatePem }: Identity): Dialled {
-  const host = hostOf(address);
-  const earliest = new X509Certificate(certificatePem).validFromDate.getTime();
-  const own = { keyPem, certificatePem };
-  const client = new Client(
-    address,
-    new HubCredentials({ rootsPem: caPem, host, earliest, own, protocols: ["h2"] }),
-    {
-      "grpc.use_local_subchannel_pool": 1,
-      // The library obeys https_proxy and no_proxy as enrolment does, but for this.
-      ...(isLoopback(host) && { "grpc.enable_http_proxy": 0 }),
-      "grpc.enable_retries": 0,
-      "grpc.max_receive_message_length": maxTransportBytes,
-      "grpc.max_send_message_length": maxTransportBytes,
-      // Only a help: the lease decides. It closes the socket below a session that the lease has ended.
-      "grpc.keepalive_time_ms": 20_000,
-      "grpc.keepalive_timeout_ms": 10_000,
-    },
-  );
-  const { path, requestSerialize, responseDeserialize } = grpcMethod(Control.method.connect);
-  // The method's descriptor says which messages these are.
-  const stream = client.makeBidiStreamRequest<NodeFrame, HubFrame>(
-    path,
-    requestSerialize,
-    (bytes) => responseDeserialize(bytes) as HubFrame,
-  );
-  stream.on("error", () => {}); // Whoever reads the stream hears of it; without any listener the process would end.
-  return {
-    stream,
-    async [Symbol.asyncDispose]() {
-      if (stream.writableEnded && !stream.closed) {
-        const left = new Promise<void>((resolve) => stream.once("status", () => resolve()));
-        await Promise.race([left, sleep(lastWordMs, undefined, { ref: false })]);
-      }
-      stream.cancel();
-      client.close();
-    },
+const codec = {
+  decode: (bytes: Uint8Array) => fromBinary(HubFrameSchema, bytes),
+  encode: (frame: NodeFrame) => toBinary(NodeFrameSchema, frame),
+};
+const path = "/edge.v1.Control/Connect";
+
+/** Dials through the proxy where one is named: a connection of its own for each attempt, which ends with it. */
+export function dialBy(names: ProxyNames): Dial {
+  return async (address, identity, { transport, signal }) => {
+    await using opened = new AsyncDisposableStack();
+    const way = await openWay(address, names, signal);
+    opened.defer(() => void way.socket.destroy());
+    const stop = AbortSignal.any([signal, AbortSignal.timeout(openMs)]);
+    const cut = () => void way.socket.destroy();
+    stop.addEventListener("abort", cut, { once: true });
+    let stream: Duplex;
+    try {
+      const connection = await secure(way.socket, address, identity, transport);
+      opened.defer(() => void connection.destroy());
+      stream =
+        transport === "grpc"
+          ? grpcStream(connection, { host: address, path }, codec)
+          : await webSocket(connection, address, stop);
+      stream.on("error", () => {}); // Whoever reads it hears of it; without any listener the process would end.
+      opened.defer(() => leave(stream));
+    } catch (thrown) {
+      signal.throwIfAborted();
+      throw unheard(thrown, address, stop.aborted);
+    } finally {
+      stop.removeEventListener("abort", cut);
+    }
+    const owned = opened.move();
+    return { stream, proxy: way.proxy, [Symbol.asyncDispose]: () => owned.disposeAsync() };
   };
 }
 
-/** TLS with the hub, by the one function that judges it. An instance for each attempt: no connection is shared. */
-class HubCredentials extends ChannelCredentials {
-  readonly #options: SecuredOptions;
+function secure(way: Socket, address: string, identity: Identity, transport: Transport): Promise<TLSSocket> {
+  const { caPem, keyPem, certificatePem } = identity;
+  return secured(way, {
+    rootsPem: caPem,
+    host: hostOf(address),
+    earliest: new X509Certificate(certificatePem).validFromDate.getTime(),
+    own: { keyPem, certificatePem },
+    protocols: [transport === "grpc" ? "h2" : "http/1.1"],
+  });
+}
 
-  constructor(options: SecuredOptions) {
-    super();
-    this.#options = options;
-  }
+/** See `websocket.ts`, which is loaded when it is needed. */
+async function webSocket(connection: TLSSocket, address: string, signal: AbortSignal): Promise<Duplex> {
+  const { webSocketOn } = await import("../../wire/websocket.ts");
+  return await webSocketOn(connection, address, codec, signal);
+}
 
-  _isSecure(): boolean {
-    return true;
-  }
+function unheard(thrown: unknown, address: string, isLate: boolean): Failure {
+  if (thrown instanceof Failure && thrown.kind === "denied") return thrown;
+  const why = isLate ? `no answer within ${openMs / 1000} s` : errorChain(thrown);
+  const code = systemCode(thrown);
+  // What TLS itself says is the hub's word, but for one who does not know the protocol that is asked for.
+  const isSaid = code.startsWith("ERR_SSL_") && !code.endsWith("NO_APPLICATION_PROTOCOL");
+  return failure("unavailable", `the connection to ${address} broke before the hub was heard: ${why}`, {
+    cause: thrown,
+    ...(!isSaid && { word: brokenOnTheWay }),
+  });
+}
 
-  _equals(other: ChannelCredentials): boolean {
-    return other === this;
+/** A stream that was ended in order may say its last word. */
+async function leave(stream: Duplex): Promise<void> {
+  if (stream.writableEnded && !stream.destroyed) {
+    const left = once(stream, "close").catch(() => {});
+    await Promise.race([left, sleep(lastWordMs, undefined, { ref: false })]);
   }
-
-  _createSecureConnector(
-    _target: unknown,
-    _options: unknown,
-    calls = CallCredentials.createEmpty(),
-  ): experimental.SecureConnector {
-    return {
-      connect: async (way) => ({ socket: await secured(way, this.#options), secure: true }),
-      waitForReady: async () => {},
-      getCallCredentials: () => calls,
-      destroy: () => {},
-    };
-  }
+  stream.destroy();
 }

@@ -4,6 +4,7 @@
  * line that is lost cancels nothing.
  */
 
-export type { Dial } from "./dial.ts";
+export { type Dial, dialBy } from "./dial.ts";
 export { Line } from "./line.ts";
+export { lineSettings, proxyNamesOf } from "./settings.ts";
 export { schema } from "./store.ts";

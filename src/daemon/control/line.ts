@@ -9,11 +9,13 @@ import type { Sql } from "../../base/sql.ts";
 import { capabilities } from "../../wire/commands.ts";
 import { protocol } from "../../wire/limits.ts";
 import type { Credentials, Identity } from "../identity/index.ts";
-import { type Dial, dial } from "./dial.ts";
+import { type Dial, dialBy } from "./dial.ts";
 import { askFirst } from "./first.ts";
+import { lostBecause } from "./lost.ts";
 import type { Sources } from "./outbox.ts";
 import { type Attempt, type End, failuresAfter, pauseMs, whyOf } from "./plan.ts";
 import { Renewal, type Turn } from "./renewal.ts";
+import { firstRoute, nextRoute, type Reached, reachedBy } from "./route.ts";
 import { holdSession } from "./session.ts";
 import type { LineState } from "./state.ts";
 import { nextEpoch } from "./store.ts";
@@ -32,7 +34,7 @@ export interface LineOptions extends Sources {
   statusChanges: Changes;
   /** Hash of all wishes, now. */
   wishesHash: () => string;
-  /** Opens a stream to the hub; gRPC over TLS when absent. */
+  /** Opens a stream to the hub; over TLS, and through no proxy, when absent. */
   dial?: Dial;
   /** Of this machine and this program. */
   about: { version: string; hostName: string; bootId: string; instanceId: string };
@@ -65,6 +67,7 @@ export class Line {
   readonly #renewal: Renewal;
   #identity: Identity | undefined;
   #hubRenews = false;
+  #route = firstRoute;
 
   constructor(options: LineOptions) {
     this.#options = options;
@@ -103,8 +106,10 @@ export class Line {
       const turn = await this.#turn(stop);
       if (!turn || stop.aborted) continue;
       this.#identity = turn.identity;
-      const attempt = await this.#attempt(turn, failures, stop);
+      const attempt = await this.#attempt(turn, stop);
       if (stop.aborted) continue;
+      const count = turn.identity.lineAddresses.length;
+      this.#route = nextRoute(this.#route, attempt, { count, now: clock.elapsed() });
       const { upMs } = attempt;
       const end = await this.#obeyed(attempt.end, stop);
       if (stop.aborted) continue;
@@ -168,49 +173,53 @@ export class Line {
     return undefined;
   }
 
-  async #attempt(turn: Turn, failures: number, signal: AbortSignal): Promise<Attempt> {
-    const { clock, sql, log } = this.#options;
+  async #attempt(turn: Turn, signal: AbortSignal): Promise<Attempt & { reached: Reached }> {
+    const { clock, sql, log, dial = dialBy({ env: {} }) } = this.#options;
     const { identity } = turn;
+    const { index, transport } = this.#route;
     const { lineAddresses } = identity;
-    const address = lineAddresses[failures % lineAddresses.length] ?? "";
+    const address = lineAddresses[index % lineAddresses.length] ?? "";
     this.#attempts++;
-    this.#become({ is: "connecting", address, attempt: this.#attempts });
+    this.#become({ is: "connecting", address, transport, attempt: this.#attempts });
     let upAt: number | undefined;
+    let isConnected = false;
     let end: End;
     let settled = Promise.resolve();
     try {
       const epoch = nextEpoch(sql);
-      await using dialled = (this.#options.dial ?? dial)(address, identity);
-      if (this.#renewal.mustComeFirst(turn)) {
-        end = await this.#renewal.first(identity, (csrDer) => askFirst(dialled.stream, csrDer, signal));
-        return { end, upMs: 0 };
-      }
-      end = await holdSession(
-        dialled.stream,
-        {
-          ...this.#options,
-          renew: (ask, stop) => this.#renewal.keep(identity, ask, stop),
-          hello: this.#hello(epoch),
-          onHubTime: (offsetMs) => {
-            this.#hubOffsetMs = offsetMs;
-          },
-          onWelcome: ({ sessionId, nodeId, renewsCertificates }) => {
-            upAt = clock.elapsed();
-            this.#hubRenews = renewsCertificates;
-            settled = this.#renewal.welcomed(turn);
-            this.#attempts = 0;
-            log.info({ address, session: sessionId, node: nodeId, epoch }, "the line is up");
-            this.#become({ is: "up", address, sessionId, since: clock.now() });
-          },
-        },
-        signal,
-      );
+      await using dialled = await dial(address, identity, { transport, signal });
+      isConnected = true;
+      end = this.#renewal.mustComeFirst(turn)
+        ? await this.#renewal.first(identity, (csrDer) => askFirst(dialled.stream, csrDer, signal))
+        : await holdSession(
+            dialled.stream,
+            {
+              ...this.#options,
+              renew: (ask, stop) => this.#renewal.keep(identity, ask, stop),
+              hello: this.#hello(epoch),
+              onHubTime: (offsetMs) => {
+                this.#hubOffsetMs = offsetMs;
+              },
+              onWelcome: ({ sessionId, nodeId, renewsCertificates }) => {
+                upAt = clock.elapsed();
+                this.#hubRenews = renewsCertificates;
+                settled = this.#renewal.welcomed(turn);
+                this.#attempts = 0;
+                const { proxy } = dialled;
+                const by = { address, transport, proxy };
+                log.info({ ...by, session: sessionId, node: nodeId, epoch }, "the line is up");
+                this.#become({ is: "up", ...by, sessionId, since: clock.now() });
+              },
+            },
+            signal,
+          );
     } catch (thrown) {
-      // The epoch could not be written, or the identity's files make no TLS.
-      end = { how: "lost", why: failure("unavailable", failureText(thrown), { cause: thrown }) };
+      // There is no way, the epoch could not be written, or the identity's files make no TLS.
+      end = { how: "lost", why: lostBecause(thrown) };
     }
     await settled;
-    return { end, upMs: upAt === undefined ? 0 : clock.elapsed() - upAt };
+    const reached = reachedBy(end, { isConnected, isUp: upAt !== undefined });
+    return { end, reached, upMs: upAt === undefined ? 0 : clock.elapsed() - upAt };
   }
 
   #hello(epoch: number): Hello {

@@ -1,24 +1,14 @@
-import { asFailure, type Failure, failure } from "../../base/failure.ts";
+import { asFailure, Failure, failure } from "../../base/failure.ts";
+import { systemCode } from "../../base/system-code.ts";
 
-/** What the TLS of either side says about time, and what can be done. */
-const aboutTime = [
-  { says: /certificate is not yet valid/, hint: "check this machine's clock" },
-  {
-    says: /certificate has expired|certificate expired/,
-    hint: "check this machine's clock, then whether to enrol anew",
-  },
-];
+/** The word of a failure over a connection that stood, and broke before the hub could speak. */
+export const brokenOnTheWay = "way";
+/** The word of a failure over a stream that the hub itself has ended. */
+export const saidByHub = "hub";
 
-/** The failure behind what broke a stream. grpc-js puts its sentence, with that of the socket in it, into `details`. */
+/** The failure behind what broke a stream or kept it from being opened. */
 export function lostBecause(thrown: unknown): Failure {
-  if (!(thrown instanceof Error && "details" in thrown && typeof thrown.details === "string")) {
+  if (thrown instanceof Failure || !(thrown instanceof Error) || systemCode(thrown) === "")
     return asFailure(thrown);
-  }
-  const [, socketSaid] = /Last error: (?:Error: )?(.*?)\.? Resolution note:/s.exec(thrown.details) ?? [];
-  const said =
-    socketSaid === undefined
-      ? `the line to the hub broke: ${thrown.details}`
-      : `no connection to the hub: ${socketSaid}`;
-  const hint = aboutTime.find(({ says }) => says.test(said))?.hint;
-  return failure("unavailable", hint === undefined ? said : `${said}; ${hint}`, { cause: thrown });
+  return failure("unavailable", `the line to the hub broke: ${thrown.message}`, { cause: thrown });
 }

@@ -30,7 +30,12 @@ const longestMs = 3_600_000;
 /** Failures in a row, this attempt included: what the pause grows with. */
 export function failuresAfter(before: number, { end, upMs }: Attempt): number {
   if (end.how === "renewed") return before;
-  return end.how === "drained" || upMs >= stableMs ? 1 : before + 1;
+  return isSettled({ end, upMs }) ? 1 : before + 1;
+}
+
+/** Whether nothing speaks against the line as it was: it was up for long, or the hub asked the node to leave. */
+export function isSettled({ end, upMs }: Attempt): boolean {
+  return end.how === "drained" || upMs >= stableMs;
 }
 
 /** How long to wait before the next attempt, in milliseconds. `random` is uniform in [0, 1). */

@@ -1,6 +1,5 @@
 import { create } from "@bufbuild/protobuf";
 import { timestampMs } from "@bufbuild/protobuf/wkt";
-import type { ClientDuplexStream } from "@grpc/grpc-js";
 import {
   type CommandDelivery,
   CommandDeliverySchema,
@@ -17,14 +16,18 @@ import type { Changes } from "../../base/changes.ts";
 import { Failure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import { aborted, runTasks } from "../../base/tasks.ts";
-import { writeAndDrain } from "../../wire/grpc.ts";
+import { type FrameEvents, writeAndDrain } from "../../wire/grpc.ts";
 import { validate } from "../../wire/validation.ts";
 import { lostBecause } from "./lost.ts";
 import { Outbox, type Sources } from "./outbox.ts";
 import type { End } from "./plan.ts";
 import type { Ask } from "./renewal.ts";
 
-export type Stream = ClientDuplexStream<NodeFrame, HubFrame>;
+/** Frames of the hub to be read, frames of the node to be written. */
+export interface Stream extends FrameEvents {
+  write(frame: NodeFrame): boolean;
+  end(): unknown;
+}
 
 export interface SessionOptions extends Sources {
   hello: Hello;
@@ -108,7 +111,7 @@ class Session {
 
   /** Takes what the hub says, until it ends the stream. */
   async read(signal: AbortSignal): Promise<void> {
-    // Frames come by events: an iterator over a grpc-js stream would destroy it when we stop, before Bye is out.
+    // Frames come by events: an iterator over the stream would destroy it when we stop, before Bye is out.
     await new Promise<void>((resolve, reject) => {
       this.#stream.on("data", (frame: HubFrame) => {
         if (signal.aborted) return;

@@ -15,9 +15,10 @@ import {
 import { asFailure, failure } from "../../base/failure.ts";
 import { writeWhole } from "../../base/files.ts";
 import { fromConnectError } from "../../wire/failures.ts";
-import { hostOf, proxyOf, tunnel } from "../../wire/proxy.ts";
+import { hostOf, type ProxyNames } from "../../wire/proxy.ts";
 import { minTlsVersion } from "../../wire/tls.ts";
 import { readToken, type TokenContent } from "../../wire/token.ts";
+import { openWay } from "../../wire/tunnel.ts";
 import { dropCandidate } from "./credentials.ts";
 import { type Identity, readIdentity, readText, writeIdentity } from "./identity.ts";
 import { newKeyPem, signingRequest } from "./request.ts";
@@ -28,8 +29,8 @@ export interface EnrolOptions {
   /** Gets the enrolment token as the operator got it; not asked when an identity is kept. */
   token: () => Promise<string>;
   hostName: string;
-  /** Names the proxy, when there is one. */
-  env: NodeJS.ProcessEnv;
+  /** Where the proxy is named, when there is one. */
+  proxy: ProxyNames;
   /** Replaces an identity that is there. Without it, that one is kept. */
   force: boolean;
   signal: AbortSignal;
@@ -51,18 +52,18 @@ const issueMs = 30_000;
  * no address of the token answers. Nothing is changed then.
  */
 export async function enrol(options: EnrolOptions): Promise<Enrolment> {
-  const { dataDir, hostName, env, signal } = options;
+  const { dataDir, hostName, proxy, signal } = options;
   const there = options.force ? undefined : await readIdentity(dataDir);
   if (there) return { identity: there, kept: true };
   const token = readToken(await options.token());
   const keyPem = await keyFor(dataDir, token.id);
   const csrDer = signingRequest(keyPem, hostName);
   const response = await firstAnswer(token, async (address) => {
-    const root = await onTheWay(address, env, signal, (way) =>
+    const root = await onTheWay(address, proxy, signal, (way) =>
       findRoot(address, token.caSha256, way, signal),
     );
     const request = { tokenId: token.id, tokenSecret: token.secret, csrDer, hostName };
-    return await onTheWay(address, env, signal, (way) => ask(address, { root, way, request, signal }));
+    return await onTheWay(address, proxy, signal, (way) => ask(address, { root, way, request, signal }));
   });
   const identity = checked(response, keyPem);
   await writeIdentity(dataDir, identity);
@@ -85,25 +86,24 @@ async function firstAnswer<T>(token: TokenContent, attempt: (address: string) =>
   throw last;
 }
 
-/** Does something with a connection through the proxy to `address`, or with none where nothing is between. */
+/** Does something with a connection to `address`. */
 async function onTheWay<T>(
   address: string,
-  env: NodeJS.ProcessEnv,
+  proxy: ProxyNames,
   signal: AbortSignal,
-  act: (way: Socket | undefined) => Promise<T>,
+  act: (way: Socket) => Promise<T>,
 ): Promise<T> {
-  const proxy = proxyOf(address, env);
-  const way = proxy && (await tunnel(proxy, address, signal));
+  const { socket } = await openWay(address, proxy, signal);
   try {
-    return await act(way);
+    return await act(socket);
   } finally {
-    way?.destroy();
+    socket.destroy();
   }
 }
 
 interface Question {
   root: string;
-  way: Socket | undefined;
+  way: Socket;
   request: MessageInitShape<typeof EnrollRequestSchema>;
   signal: AbortSignal;
 }
@@ -112,7 +112,7 @@ async function ask(address: string, { root, way, request, signal }: Question): P
   const trust = { ca: root, minVersion: minTlsVersion };
   const transport = createGrpcTransport({
     baseUrl: `https://${address}`,
-    nodeOptions: way ? { createConnection: () => securedOn(way, address, trust) } : trust,
+    nodeOptions: { createConnection: () => securedOn(way, address, trust) },
   });
   try {
     return await createClient(EnrolmentService, transport).enroll(request, { signal, timeoutMs: issueMs });

@@ -1,7 +1,8 @@
 import { createHash, X509Certificate } from "node:crypto";
-import type { Socket } from "node:net";
+import { isIP, type Socket } from "node:net";
 import { connect, type DetailedPeerCertificate, type TLSSocket } from "node:tls";
 import { errorChain, type Failure, failure } from "../../base/failure.ts";
+import { hostOf } from "../../wire/proxy.ts";
 import { minTlsVersion } from "../../wire/tls.ts";
 
 /** How long an address may take to show its certificate, in milliseconds. */
@@ -9,13 +10,13 @@ const showMs = 10_000;
 
 /**
  * Looks at the chain that a hub shows and returns its root as PEM, when that is the one that the token names. Nothing is
- * said to the hub: only what is dialled afterwards, trusting this root alone, is believed. `way` leads through a proxy.
+ * said to the hub: only what is dialled afterwards, trusting this root alone, is believed. `way` is a connection to it.
  * @throws {Failure} unavailable: nobody answers there. denied: it is another hub, or it does not show its root.
  */
 export async function findRoot(
   address: string,
   wantedSha256: Uint8Array,
-  way: Socket | undefined,
+  way: Socket,
   signal: AbortSignal,
 ): Promise<string> {
   const chain = await shownChain(address, way, signal);
@@ -37,16 +38,15 @@ export async function findRoot(
 
 async function shownChain(
   address: string,
-  way: Socket | undefined,
+  way: Socket,
   signal: AbortSignal,
 ): Promise<X509Certificate[]> {
-  const { hostname, port } = new URL(`https://${address}`);
-  const host = hostname.replace(/^\[(.*)\]$/, "$1");
+  const host = hostOf(address);
   // Not verified on purpose: the pin in the token is what it is held against, and nothing is sent.
   const socket = connect({
     host,
-    port: Number(port || 443),
-    ...(way && { socket: way }),
+    socket: way,
+    ...(isIP(host) === 0 && { servername: host }),
     minVersion: minTlsVersion,
     rejectUnauthorized: false,
   });

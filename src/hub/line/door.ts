@@ -10,11 +10,13 @@ import {
   type NodeFrame,
   NodeFrameSchema,
 } from "../../../gen/edge/v1/control_pb.ts";
+import { Transport } from "../../../gen/edge/v1/transport_pb.ts";
 import { listen } from "../../base/listen.ts";
 import type { Logger } from "../../base/log.ts";
-import { grpcMethod } from "../../wire/grpc.ts";
+import { type FrameEvents, grpcMethod } from "../../wire/grpc.ts";
 import { maxTransportBytes } from "../../wire/limits.ts";
 import { minTlsVersion, nodeIdOf } from "../../wire/tls.ts";
+import { webSocketServer } from "../../wire/websocket.ts";
 import type { Authority, ServerCertificate } from "../enrolment/index.ts";
 
 /** A frame of a node, with its size on the wire. */
@@ -23,7 +25,18 @@ export interface Incoming {
   sizeBytes: number;
 }
 
-export type NodeStream = ServerDuplexStream<Incoming, HubFrame>;
+/**
+ * Frames of a node to be read, frames for it to be written. It ends well by `end`; badly by an error that is emitted on it, whose
+ * gRPC status the node is told.
+ */
+export interface NodeStream extends FrameEvents {
+  write(frame: HubFrame): boolean;
+  emit(event: "error", error: unknown): boolean;
+  end(): unknown;
+  pause(): unknown;
+  resume(): unknown;
+  isPaused(): boolean;
+}
 
 /** What is known of a connection, and how it ends. */
 export interface Connection {
@@ -38,6 +51,7 @@ export interface Visitor {
   certificateSerial: string;
   /** Milliseconds since 1970. */
   certificateIssuedAt: number;
+  transport: Transport;
   /** Milliseconds since 1970. It may be over: what the visitor may do then is decided by the first frame. */
   certificateExpiresAt: number;
   socket: Connection;
@@ -68,7 +82,8 @@ const idleMs = 30_000;
 
 /**
  * The listener of the line. TLS is ours and not grpc-js's: its server can neither ask for TLS 1.3 nor change its certificate,
- * and a connection whose lease is over must be destroyed, which needs the socket.
+ * and a connection whose lease is over must be destroyed, which needs the socket. What is spoken inside TLS says the node: gRPC,
+ * or HTTP/1.1 for a WebSocket.
  */
 export class Door implements Listener {
   readonly port: number;
@@ -100,6 +115,7 @@ export class Door implements Listener {
       else stream.destroy();
     });
     const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
+    const byWebSocket = webSocketServer(codec, { idleMs });
     const options = (): TlsOptions => tlsOptions(authority.rootPem, certificate.current);
     const issuer = new X509Certificate(authority.intermediatesPem + authority.rootPem);
     const tls = createServer(options());
@@ -108,7 +124,10 @@ export class Door implements Listener {
     });
     tls.on("secureConnection", (socket) => {
       socket.on("error", (error) => log.debug({ from: socket.remoteAddress, error }, "connection broke"));
-      const visitor = isBelieved(socket, issuer) ? visitorOn(socket, authority.trustDomain) : undefined;
+      const transport = socket.alpnProtocol === "http/1.1" ? Transport.WEBSOCKET : Transport.GRPC;
+      const visitor = isBelieved(socket, issuer)
+        ? visitorOn(socket, transport, authority.trustDomain)
+        : undefined;
       if (!visitor) {
         const why = socket.authorizationError ?? "it is of this authority, and no node's";
         log.warn({ from: socket.remoteAddress, why }, "a certificate was refused");
@@ -118,7 +137,8 @@ export class Door implements Listener {
       const peer = `${socket.remoteAddress}:${socket.remotePort}`;
       visitors.set(peer, visitor);
       socket.once("close", () => visitors.delete(peer));
-      injector.injectConnection(socket);
+      if (transport === Transport.GRPC) injector.injectConnection(socket);
+      else byWebSocket(socket, (stream) => onStream(stream, visitor));
     });
     const settings = { host: "hub.listen", port: "hub.line.port" };
     const bound = await listen(tls, { host, port, settings }).catch((thrown: unknown) => {
@@ -143,6 +163,14 @@ export class Door implements Listener {
   }
 }
 
+const codec = {
+  decode: (bytes: Uint8Array): Incoming => ({
+    frame: fromBinary(NodeFrameSchema, bytes),
+    sizeBytes: bytes.length,
+  }),
+  encode: (frame: HubFrame) => toBinary(HubFrameSchema, frame),
+};
+
 function tlsOptions(rootPem: string, { key, cert }: ServerCertificate["current"]): TlsOptions {
   return {
     key,
@@ -151,7 +179,7 @@ function tlsOptions(rootPem: string, { key, cert }: ServerCertificate["current"]
     minVersion: minTlsVersion,
     requestCert: true,
     rejectUnauthorized: false, // See `isBelieved`.
-    ALPNProtocols: ["h2"],
+    ALPNProtocols: ["h2", "http/1.1"],
     handshakeTimeout: handshakeMs,
     // No session tickets: with one, a certificate that has expired since would not be looked at again.
     secureOptions: constants.SSL_OP_NO_TICKET,
@@ -178,12 +206,12 @@ function isBelieved(socket: TLSSocket, issuer: X509Certificate): boolean {
   );
 }
 
-function visitorOn(socket: TLSSocket, trustDomain: string): Visitor | undefined {
+function visitorOn(socket: TLSSocket, transport: Transport, trustDomain: string): Visitor | undefined {
   const certificate: X509Certificate | undefined = socket.getPeerX509Certificate();
   const nodeId = certificate && nodeIdOf(certificate, trustDomain);
   if (!certificate || nodeId === undefined) return undefined;
   return {
-    nodeId,
+    ...{ nodeId, transport },
     certificateSerial: certificate.serialNumber,
     certificateIssuedAt: certificate.validFromDate.getTime(),
     certificateExpiresAt: certificate.validToDate.getTime(),
@@ -191,7 +219,7 @@ function visitorOn(socket: TLSSocket, trustDomain: string): Visitor | undefined 
   };
 }
 
-function grpcServer(onStream: (stream: NodeStream) => void): Server {
+function grpcServer(onStream: (stream: ServerDuplexStream<Incoming, HubFrame>) => void): Server {
   const server = new Server({
     "grpc.max_receive_message_length": maxTransportBytes,
     "grpc.max_send_message_length": maxTransportBytes,
@@ -206,12 +234,9 @@ function grpcServer(onStream: (stream: NodeStream) => void): Server {
         path,
         requestStream: true,
         responseStream: true,
-        requestDeserialize: (bytes: Buffer): Incoming => ({
-          frame: fromBinary(NodeFrameSchema, bytes),
-          sizeBytes: bytes.length,
-        }),
+        requestDeserialize: (bytes: Buffer): Incoming => codec.decode(bytes),
         requestSerialize: ({ frame }: Incoming) => Buffer.from(toBinary(NodeFrameSchema, frame)),
-        responseSerialize: (frame: HubFrame) => Buffer.from(toBinary(HubFrameSchema, frame)),
+        responseSerialize: (frame: HubFrame) => Buffer.from(codec.encode(frame)),
         responseDeserialize: (bytes: Buffer) => fromBinary(HubFrameSchema, bytes),
       },
     },

@@ -16,7 +16,7 @@ async function newToken(hub: TestHub): Promise<string> {
 }
 
 function enrolWith(dataDir: string, token: string, force = false) {
-  return enrol({ dataDir, token: async () => token, hostName: "press", env: {}, force, signal });
+  return enrol({ dataDir, token: async () => token, hostName: "press", proxy: { env: {} }, force, signal });
 }
 
 describe("enrolment of a node", () => {
