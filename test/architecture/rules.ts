@@ -96,6 +96,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
       "tasks",
       "settings",
       "topics",
+      "updates",
       "wishes",
       "work",
     ].map((room) => `daemon/${room}`),
@@ -145,6 +146,10 @@ export const areas: Readonly<Record<string, AreaRule>> = {
       (room) => `daemon/${room}`,
     ),
     because: "it ends what the others keep, and each of them does its own part",
+  },
+  "daemon/updates": {
+    mayKnow: ["journal", "node", "work"].map((room) => `daemon/${room}`),
+    because: "what the present version sees of its hub and its runtimes is handed in",
   },
   "daemon/local": {
     mayKnow: ["daemon/work"],
@@ -240,6 +245,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
       "fleet",
       "line",
       "operators",
+      "replicas",
       "reports",
       "rollouts",
       "store",
@@ -252,16 +258,21 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     because: "it is a door: it checks who asks and hands on, and never touches the store",
   },
   "hub/bus": { because: "it carries what replicas say to one another, and knows nothing of what it means" },
+  "hub/replicas": {
+    mayImport: ["hub/bus"],
+    mayKnow: ["hub/store"],
+    because: "who else is alive, and how to tell them, is the same whatever there is to tell",
+  },
   "hub/line": {
-    mayKnow: ["hub/commands", "hub/fleet", "hub/reports", "hub/enrolment"],
+    mayKnow: ["hub/commands", "hub/fleet", "hub/replicas", "hub/reports", "hub/enrolment"],
     because: "it serves nodes, and knows nothing of operators or their API",
   },
   "hub/commands": {
-    mayKnow: ["hub/store", "hub/fleet"],
+    mayKnow: ["hub/store", "hub/fleet", "hub/replicas"],
     because: "a queue works whether or not a node is connected, and needs no report to exist",
   },
   "hub/reports": {
-    mayKnow: ["hub/store", "hub/fleet", "hub/commands"],
+    mayKnow: ["hub/store", "hub/fleet", "hub/commands", "hub/replicas"],
     because: "it keeps what nodes say; a result and the end of its command are one commit",
   },
   "hub/rollouts": {
@@ -274,6 +285,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     because: "the authority over identities serves, and asks nobody",
   },
   "hub/fleet": {
+    mayImport: ["hub/replicas"],
     mayKnow: ["hub/store"],
     because: "who is there must not depend on what they are asked to do",
   },
@@ -287,6 +299,7 @@ export const outside: Readonly<Record<string, { onlyIn: readonly string[]; becau
     onlyIn: ["src/base/sql.ts"],
     because: "locking, syncing, migrating and setting aside a broken file are promised in one place",
   },
+  pg: { onlyIn: ["src/hub/store/"], because: "an engine's errors are translated where they enter" },
   pino: { onlyIn: ["src/base/log.ts"], because: "secrets are redacted there" },
   dockerode: {
     onlyIn: ["engine", "health", "images", "logs", "runtimes", "sandbox", "usage", "wishes"].map(

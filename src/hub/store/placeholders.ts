@@ -17,3 +17,12 @@ export function positional(text: string): Statement {
   });
   return { text: translated, order };
 }
+
+/** The values of a statement, in the order of its `?`. Throws for one that is missing, which is a defect. */
+export function ordered<T>({ text, order }: Statement, values: readonly (T | undefined)[]): T[] {
+  return order.map((index) => {
+    const value = values[index];
+    if (value === undefined) throw new Error(`no value for $${index + 1} in: ${text}`);
+    return value;
+  });
+}

@@ -1,8 +1,9 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { asFailure, Failure, failure } from "../../base/failure.ts";
-import { type Row, type Schema, Sql } from "../../base/sql.ts";
-import { positional, type Statement } from "./placeholders.ts";
-import type { Store, Tx, Value } from "./port.ts";
+import { type Row, Sql } from "../../base/sql.ts";
+import { runPiece, type Statements } from "./piece.ts";
+import { ordered, positional, type Statement } from "./placeholders.ts";
+import type { Store, StoreSchema, Tx, Value } from "./port.ts";
 
 interface Piece {
   work: (tx: Tx) => Promise<unknown>;
@@ -43,7 +44,7 @@ export class SqliteStore implements Store {
    * Opens the file with the tables of the rooms. Fails as `Sql.open` does; a file that cannot be read is refused, because
    * a hub that began anew would turn its whole fleet away.
    */
-  static open(path: string, schemas: readonly Schema[], now: () => number): SqliteStore {
+  static open(path: string, schemas: readonly StoreSchema[], now: () => number): SqliteStore {
     return new SqliteStore(Sql.open(path, schemas, now, { unreadable: "refuse" }));
   }
 
@@ -129,7 +130,7 @@ export class SqliteStore implements Store {
   async #attempt(piece: Piece, shared: boolean): Promise<void> {
     if (shared) this.#sql.run("SAVEPOINT piece");
     try {
-      piece.outcome = { value: await this.#run(piece.work) };
+      piece.outcome = { value: await runPiece(piece.work, this.#piece) };
       if (this.#broken) throw this.#broken;
     } catch (thrown) {
       piece.outcome = { thrown };
@@ -139,32 +140,22 @@ export class SqliteStore implements Store {
     if (shared) this.#sql.run("RELEASE piece");
   }
 
-  /** Runs a piece with statements that are its own: one that it did not await must not end in another's. */
-  async #run(work: (tx: Tx) => Promise<unknown>): Promise<unknown> {
-    let isOver = false;
-    const within = async <T>(statement: () => T): Promise<T> => {
-      if (isOver)
-        throw new Error("a statement came after the end of its piece of work, which did not await it");
-      try {
-        return statement();
-      } catch (thrown) {
-        // A failure that comes from the engine is about the disk, and with it about every piece of this commit.
-        if (thrown instanceof Failure) this.#broken = thrown;
-        throw thrown;
-      }
-    };
+  readonly #piece: Statements = {
+    all: (text, values) => this.#noting(() => this.#all(text, values)),
+    run: (text, values) =>
+      this.#noting(() => {
+        const statement = this.#statement(text);
+        return this.#sql.run(statement.text, ...ordered(statement, values)).changes;
+      }),
+  };
+
+  /** A failure that comes from the engine is about the disk, and with it about every piece of this commit. */
+  #noting<T>(statement: () => T): T {
     try {
-      return await work({
-        all: (text, ...values) => within(() => this.#all(text, values)),
-        get: (text, ...values) => within(() => this.#all(text, values)[0]),
-        run: (text, ...values) =>
-          within(() => {
-            const statement = this.#statement(text);
-            return this.#sql.run(statement.text, ...ordered(statement, values)).changes;
-          }),
-      });
-    } finally {
-      isOver = true;
+      return statement();
+    } catch (thrown) {
+      if (thrown instanceof Failure) this.#broken = thrown;
+      throw thrown;
     }
   }
 
@@ -181,12 +172,4 @@ export class SqliteStore implements Store {
     }
     return statement;
   }
-}
-
-function ordered({ text, order }: Statement, values: Value[]): Value[] {
-  return order.map((index) => {
-    const value = values[index];
-    if (value === undefined) throw new Error(`no value for $${index + 1} in: ${text}`);
-    return value;
-  });
 }
