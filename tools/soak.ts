@@ -18,6 +18,7 @@ with the interval of 19 in 20, and what else is open. Everything is removed afte
   --minutes N        how long to watch, the warm-up included (60)
   --warm-up N        minutes that do not count (a quarter of all)
   --flap-seconds N   between two breaks of the link, on average (45)
+  --speed N          commands and questions N times as often (1)
   --seed N           what is asked and what breaks, had again
   --json             the samples and the slopes, as JSON on standard output
 `;
@@ -27,6 +28,7 @@ const { values } = parseArgs({
     minutes: { type: "string", default: "60" },
     "warm-up": { type: "string" },
     "flap-seconds": { type: "string", default: "45" },
+    speed: { type: "string", default: "1" },
     seed: { type: "string" },
     json: { type: "boolean", default: false },
     help: { type: "boolean", default: false },
@@ -51,7 +53,8 @@ async function soak(): Promise<void> {
   const programs = { hub: ground.world.hub, daemon: ground.world.daemon };
   const samples: Record<keyof typeof programs, Sample[]> = { hub: [], daemon: [] };
   const done: Done = { commands: 0, questions: 0, failed: 0, flaps: 0 };
-  const pace = { flapMs: Number(values["flap-seconds"]) * 1000, questionMs: 500, commandMs: 3_000 };
+  const flapMs = Number(values["flap-seconds"]) * 1000;
+  const pace = { flapMs, questionMs: 500 / Number(values.speed), commandMs: 3_000 / Number(values.speed) };
   const living = live(ground, { pace, seed, done }, stop.signal);
   const startedAt = performance.now();
   while (!stop.signal.aborted && performance.now() - startedAt < minutes * 60_000) {

@@ -18,6 +18,8 @@ export interface OwnHub extends AsyncDisposable {
   linePort: number;
   apiPort: number;
   authorityFolder: string;
+  /** The root of its certificates. */
+  caPem: string;
   /** Starts it, and waits until it answers. */
   start(): Promise<void>;
   /** The way in for an operator; there once it was started. */
@@ -59,7 +61,7 @@ export async function ownHub({ folder, nodes, entry, env, node }: OwnHubOptions)
   });
   const url = `https://127.0.0.1:${apiPort}`;
   return {
-    ...{ program: hub, folder, linePort, apiPort, authorityFolder },
+    ...{ program: hub, folder, linePort, apiPort, authorityFolder, caPem },
     async start() {
       const before = hub.output().length;
       hub.start();
