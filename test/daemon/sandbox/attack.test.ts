@@ -50,6 +50,17 @@ function attack(script: string, init: SpecInit = {}, input = ""): Promise<Ran> {
   return room.run({ image, entrypoint: ["/bin/sh", "-c", script], ...init }, input);
 }
 
+/** Has a program run in a cell by the engine's word. @returns what it wrote. */
+async function execIn(containerId: string, command: string[]): Promise<string> {
+  const exec = await engine.docker
+    .getContainer(containerId)
+    .exec({ Cmd: command, AttachStdout: true, AttachStderr: true, Tty: true });
+  const stream = await exec.start({ Tty: true });
+  let wrote = "";
+  for await (const piece of stream) wrote += String(piece);
+  return wrote;
+}
+
 function kindsOf({ end }: Ran): SandboxIncidentKind[] {
   return end.incidents.map(({ kind }) => kind);
 }
@@ -68,6 +79,7 @@ test("attacks on the sandbox", { concurrency: true }, async (all) => {
         ["unshare", "0x00020000"],
         ["unshare", "0x40000000"],
         ["setns", "0, 0x10000000"],
+        ["clone", "0x10000011, 0, 0, 0, 0"],
         ["setuid", "0"],
         ["setgid", "0"],
         ["mknodat", '-100, "/tmp/kmem", 0020666, 257'],
@@ -113,19 +125,53 @@ test("attacks on the sandbox", { concurrency: true }, async (all) => {
         "chroot",
         "ptrace",
         "process_vm_readv",
-        "unshare",
+        "clone",
         "setns",
       ];
       const more = ["mknodat", "init_module", "finit_module", "bpf", "keyctl", "add_key", "reboot", "swapon"];
       const last = ["clock_settime", "kexec_load", "perf_event_open", "open_by_handle_at", "sethostname"];
       const times = { unshare: 3, mknodat: 2, socket: 3 };
-      assert.deepEqual(new Set(told), new Set([...names, ...more, ...last, "syslog", "acct", "socket"]));
+      assert.deepEqual(
+        new Set(told),
+        new Set([...names, ...more, ...last, "syslog", "acct", "unshare", "socket"]),
+      );
       for (const [name, count] of Object.entries(times)) {
         const counts = tried.filter(({ reason = "" }) => reason.includes(` ${name}`)).map((one) => one.count);
         assert.deepEqual(counts, [1, count - 1], name);
       }
       assert.match(ran.said, /^(mount -1 1\n)/);
     }),
+
+    all.test(
+      "refused calls without end, by programs killed in the middle, and by those that the engine lets in",
+      async () => {
+        const { mount = 0, unshare = 0, ptrace = 0 } = calls;
+        const flood = `
+        fcntl(STDERR, 4, 04001); # O_NONBLOCK
+        syswrite(STDERR, "half a line");
+        for (1 .. 20) {
+          my $one = fork;
+          if (!$one) { syscall(${mount}, 0, 0, 0, 0, 0) while 1 }
+          select(undef, undef, undef, 0.02);
+          kill 9, $one;
+          wait;
+        }
+        print "done\n"`;
+        const { text, said, incidents } = await room.run({ image, entrypoint: ["/bin/perl", "-e", flood] });
+        const [first, rest, ...more] = incidents.map(({ kind, count }) => ({ kind, count }));
+        assert.deepEqual([text, said.includes("half a line"), more], ["done\n", true, []]);
+        assert.deepEqual(first, { kind: SandboxIncidentKind.SYSTEM_CALL, count: 1 });
+        assert.ok((rest?.count ?? 0) > 20);
+
+        const ask = await askAhead(room.engine, { image, entrypoint: ["/bin/sleep", "60"] });
+        const cell = await room.sandboxes.start(ask, room.signal);
+        const tries = [`${unshare}, 0x10000000`, `${mount}, 0, 0, 0, 0, 0`, `${ptrace}, 0, 0, 0, 0`];
+        const program = tries.map((one) => `print syscall(${one}), " ", $! + 0, ";";`).join(" ");
+        const wrote = await execIn(cell.containerId, ["/bin/perl", "-e", program]);
+        await room.sandboxes.remove(cell, room.signal);
+        assert.match(wrote, /-1 38;-1 38;-1 38;$/);
+      },
+    ),
 
     all.test("a write to anything but its own memory, and a program of its own", async () => {
       const places = [
@@ -231,11 +277,10 @@ test("attacks on the sandbox", { concurrency: true }, async (all) => {
     }),
 
     all.test("what its input or its secrets are, by the engine's or the environment's word", async () => {
-      const ask = await askFor(room.engine, { image, entrypoint: ["/bin/sh", "-c", "env; cat; sleep 60"] });
+      const ask = await askFor(room.engine, { image, entrypoint: ["/bin/sh", "-c", "env; cat"] });
       const cell = await room.sandboxes.start(ask, room.signal);
       await room.sandboxes.give(cell, Buffer.from("very-private"), room.signal);
       const inspected = JSON.stringify(await engine.docker.getContainer(cell.containerId).inspect());
-      await room.sandboxes.stop(cell, 0, room.signal);
       const { output } = await room.sandboxes.ended(cell, room.signal);
       await room.sandboxes.remove(cell, room.signal);
       assert.doesNotMatch(inspected, /very-private|secret of/);

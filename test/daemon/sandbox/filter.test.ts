@@ -6,9 +6,10 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { filterOf } from "../../../src/daemon/sandbox/calls/filter.ts";
 import { machines, refusedCalls } from "../../../src/daemon/sandbox/calls/refused.ts";
+import { framed, opening } from "../../../src/daemon/sandbox/first-process.ts";
 import { type EngineAddress, sharedEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
-import { attackImage } from "./attack-image.ts";
+import { attackImage, calls } from "./attack-image.ts";
 import { type Call, filtersOf, type Instruction, parsed, verdictOn } from "./filter-of.ts";
 import { askFor, openRoom } from "./room.ts";
 
@@ -156,4 +157,18 @@ test("the filter asks about what is refused, on each machine, and about nothing 
   const x64 = parsed(filterOf("x64"));
   assert.equal(verdictOn(x64, { nr: 0x4000_0000, arch: machines.x64 }), ask);
   assert.equal(verdictOn(x64, { nr: 0, arch: machines.arm64 }), ask);
+});
+
+test("a kernel that cannot ask refuses all the same, and tells nothing", async () => {
+  using folder = tempFolder();
+  await using room = openRoom(folder.path, engine);
+  // A first process within a first process: only one of them may listen.
+  const program = `print syscall(${calls.mount}, 0, 0, 0, 0, 0), " ", $! + 0`;
+  const entrypoint = ["/run/orchestrator/init", "/tmp", "/bin/perl", "-e", program];
+  const inner = opening(Buffer.alloc(8), { isAhead: false, filter: filterOf() });
+  const cell = await room.sandboxes.start(await askFor(room.engine, { image, entrypoint }), room.signal);
+  await room.sandboxes.give(cell, Buffer.concat([inner, framed(Buffer.alloc(0))]), room.signal);
+  const { output, incidents } = await room.sandboxes.ended(cell, room.signal);
+  await room.sandboxes.remove(cell, room.signal);
+  assert.deepEqual([Buffer.from(output).toString(), incidents], ["-1 1", []]);
 });
