@@ -73,7 +73,8 @@ function pathOf(
   return undefined;
 }
 
-function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
+/** Whether one certificate was signed by another: names, key usage and signature. */
+export function isSignedBy(certificate: X509Certificate, issuer: X509Certificate): boolean {
   return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
 }
 

@@ -1,4 +1,4 @@
-import type { X509Certificate } from "node:crypto";
+import { createHash, type X509Certificate } from "node:crypto";
 import type { SecureVersion } from "node:tls";
 
 /** TLS 1.3 only, on every listener and every dial of ours. */
@@ -27,4 +27,10 @@ export function nodeIdOf(certificate: X509Certificate, trustDomain: string): str
 /** Whether a name can be a trust domain: lower-case letters, digits, dots and hyphens. */
 export function isTrustDomain(name: string): boolean {
   return namePattern.test(name);
+}
+
+/** SHA-256 of a certificate's subject public key info: by this, roots are known. */
+export function spkiSha256(certificate: X509Certificate): Buffer {
+  const spki = certificate.publicKey.export({ format: "der", type: "spki" });
+  return createHash("sha256").update(spki).digest();
 }

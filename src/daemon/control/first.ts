@@ -33,6 +33,6 @@ export async function askFirst(
     });
     stream.on("end", () => reject(failure("unavailable", "the hub ended the stream without an answer")));
     stream.on("error", (error) => reject(lostBecause(error)));
-    stream.write(create(NodeFrameSchema, { body: { case: "renewal", value: { csrDer } } }));
+    stream.write(create(NodeFrameSchema, { body: { case: "renewal", value: { csrDer, takesRoots: true } } }));
   });
 }

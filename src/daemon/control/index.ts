@@ -5,6 +5,8 @@
  */
 
 export { type Dial, dialBy } from "./dial.ts";
+export { lineFacts } from "./facts.ts";
 export { Line } from "./line.ts";
+export { profiles } from "./profile.ts";
 export { lineSettings, proxyNamesOf } from "./settings.ts";
 export { schema } from "./store.ts";

@@ -6,10 +6,14 @@ import { Changes } from "../../base/changes.ts";
 import { asFailure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
+import { aborted } from "../../base/tasks.ts";
 import { capabilities } from "../../wire/commands.ts";
+import { certificatesOf } from "../../wire/judge.ts";
 import { protocol } from "../../wire/limits.ts";
+import { spkiSha256 } from "../../wire/tls.ts";
 import type { Credentials, Identity } from "../identity/index.ts";
 import { type Dial, dialBy } from "./dial.ts";
+import { lineFacts } from "./facts.ts";
 import { askFirst } from "./first.ts";
 import { lostBecause } from "./lost.ts";
 import type { Sources } from "./outbox.ts";
@@ -40,6 +44,9 @@ export interface LineOptions extends Sources {
   about: { version: string; hostName: string; bootId: string; instanceId: string };
 }
 
+/** An attempt, and how far it came. */
+type Tried = Attempt & { reached: Reached };
+
 /** A node's way out of service, as far as the line takes part in it. */
 export interface Leaving {
   /** Aborted when the node is to hang up and to forget who it is. Another one after `leave`. */
@@ -68,6 +75,8 @@ export class Line {
   #identity: Identity | undefined;
   #hubRenews = false;
   #route = firstRoute;
+  /** The session that takes the place of the present one, from its dialling on. */
+  #heir: { turn: Turn; attempt: Promise<Tried> } | undefined;
 
   constructor(options: LineOptions) {
     this.#options = options;
@@ -103,14 +112,17 @@ export class Line {
     while (!signal.aborted) {
       if (leaving.parting.aborted) await this.#leave(signal);
       const stop = AbortSignal.any([signal, leaving.parting]);
-      const turn = await this.#turn(stop);
+      const heir = this.#heir;
+      this.#heir = undefined;
+      const turn = heir?.turn ?? (await this.#turn(stop));
       if (!turn || stop.aborted) continue;
       this.#identity = turn.identity;
-      const attempt = await this.#attempt(turn, stop);
-      if (stop.aborted) continue;
+      const attempt = await (heir?.attempt ?? this.#attempt(turn, stop));
+      if (stop.aborted) await this.#abandoned();
+      if (stop.aborted || this.#heir) continue;
+      const { upMs } = attempt;
       const count = turn.identity.lineAddresses.length;
       this.#route = nextRoute(this.#route, attempt, { count, now: clock.elapsed() });
-      const { upMs } = attempt;
       const end = await this.#obeyed(attempt.end, stop);
       if (stop.aborted) continue;
       if (upMs === 0) this.#renewal.refused(turn, end);
@@ -173,14 +185,38 @@ export class Line {
     return undefined;
   }
 
-  async #attempt(turn: Turn, signal: AbortSignal): Promise<Attempt & { reached: Reached }> {
+  /**
+   * Begins the next session with the candidate, while the present one goes on until `present` is aborted. Whether it was welcomed:
+   * else nobody knows what the hub has seen, and candidate and identity are tried turn by turn.
+   */
+  async #handOver(signal: AbortSignal, present: AbortSignal): Promise<boolean> {
+    const turn = await this.#renewal.next();
+    if (turn?.candidate !== "this") return false;
+    const welcomed = Promise.withResolvers<undefined>();
+    const attempt = this.#attempt(turn, signal, () => welcomed.resolve(undefined));
+    this.#heir = { turn, attempt };
+    const failed = await Promise.race([attempt, welcomed.promise, aborted(present)]);
+    if (!failed || present.aborted) return true;
+    this.#heir = undefined;
+    this.#renewal.refused(turn, failed.end);
+    return false;
+  }
+
+  /** Waits until a session that was to take over has ended, too. */
+  async #abandoned(): Promise<void> {
+    await this.#heir?.attempt;
+    this.#heir = undefined;
+  }
+
+  /** `onTakeOver` is given when the node's present session goes on meanwhile, and called when the new one was welcomed. */
+  async #attempt(turn: Turn, signal: AbortSignal, onTakeOver?: () => void): Promise<Tried> {
     const { clock, sql, log, dial = dialBy({ env: {} }) } = this.#options;
     const { identity } = turn;
     const { index, transport } = this.#route;
     const { lineAddresses } = identity;
     const address = lineAddresses[index % lineAddresses.length] ?? "";
     this.#attempts++;
-    this.#become({ is: "connecting", address, transport, attempt: this.#attempts });
+    if (!onTakeOver) this.#become({ is: "connecting", address, transport, attempt: this.#attempts });
     let upAt: number | undefined;
     let isConnected = false;
     let end: End;
@@ -196,12 +232,15 @@ export class Line {
             {
               ...this.#options,
               renew: (ask, stop) => this.#renewal.keep(identity, ask, stop),
-              hello: this.#hello(epoch),
+              onRenewalWanted: (spreadMs) => this.#renewal.wanted(spreadMs),
+              handOver: (present) => this.#handOver(signal, present),
+              hello: this.#hello(epoch, identity, onTakeOver !== undefined),
               onHubTime: (offsetMs) => {
                 this.#hubOffsetMs = offsetMs;
               },
               onWelcome: ({ sessionId, nodeId, renewsCertificates }) => {
                 upAt = clock.elapsed();
+                this.#identity = identity;
                 this.#hubRenews = renewsCertificates;
                 settled = this.#renewal.welcomed(turn);
                 this.#attempts = 0;
@@ -209,6 +248,7 @@ export class Line {
                 const by = { address, transport, proxy };
                 log.info({ ...by, session: sessionId, node: nodeId, epoch }, "the line is up");
                 this.#become({ is: "up", ...by, sessionId, since: clock.now() });
+                onTakeOver?.();
               },
             },
             signal,
@@ -222,8 +262,8 @@ export class Line {
     return { end, reached, upMs: upAt === undefined ? 0 : clock.elapsed() - upAt };
   }
 
-  #hello(epoch: number): Hello {
-    const { about, work, journal, clock, wishesHash } = this.#options;
+  #hello(epoch: number, { caPem }: Identity, takesOver: boolean): Hello {
+    const { about, work, journal, clock, wishesHash, profile } = this.#options;
     const { first, last } = journal.range();
     return create(HelloSchema, {
       protocolMin: protocol.min,
@@ -238,14 +278,18 @@ export class Line {
       journalLastSequence: BigInt(last),
       wishesHash: wishesHash(),
       attempt: this.#attempts,
+      idleIntervalMs: profile?.idleIntervalMs ?? 0,
       sentAt: timestampFromMs(clock.now()),
       hostName: about.hostName,
       instanceId: about.instanceId,
+      takesOver,
+      trustedRoots: certificatesOf(caPem).map((root) => new Uint8Array(spkiSha256(root))),
     });
   }
 
   #become(state: LineState): void {
     this.#state = state;
+    lineFacts.tell(state);
     this.changes.notify();
   }
 }

@@ -1,12 +1,18 @@
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Progress, Result } from "../../../gen/edge/v1/command_pb.ts";
-import { type NodeFrame, NodeFrameSchema, type Status } from "../../../gen/edge/v1/control_pb.ts";
+import {
+  type NodeBeatSchema,
+  type NodeFrame,
+  NodeFrameSchema,
+  type Status,
+} from "../../../gen/edge/v1/control_pb.ts";
 import type { Sample } from "../../../gen/edge/v1/node_pb.ts";
 import { Changes } from "../../base/changes.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Journal, Kept } from "../journal/index.ts";
 import type { Work } from "../work/index.ts";
+import { isNews, type Profile } from "./profile.ts";
 
 /** Where the frames of a session come from. */
 export interface Sources {
@@ -17,6 +23,8 @@ export interface Sources {
   status: () => Status;
   /** The newest sample of the node. */
   sample: () => Sample;
+  /** How much the line says of itself; `prompt` when absent. */
+  profile?: Profile;
 }
 
 /** Entries of the journal that are taken into memory at once. */
@@ -42,6 +50,9 @@ export class Outbox {
   #beatIsDue = true;
   #statusIsDue = true;
   #renewal: Uint8Array | undefined;
+  /** The last sample that went to this hub. */
+  #told: Sample | undefined;
+  #isYielding = false;
 
   /** `reportsThrough` is what the hub has on its disk, by Welcome. */
   constructor(sources: Sources, reportsThrough: number) {
@@ -67,8 +78,14 @@ export class Outbox {
     this.wake.notify();
   }
 
+  /** Another stream speaks for the node from now on: here, only what was asked here is answered. */
+  yield(): void {
+    this.#isYielding = true;
+  }
+
   /** Takes up the newest progress of every command; what was not sent of older ones is replaced. */
   progress(): void {
+    if (this.#isYielding) return;
     const newest = this.#sources.work.progress.take();
     const ids = new Set(newest.map((one) => one.commandId));
     this.#progress = [...this.#progress.filter((one) => !ids.has(one.commandId)), ...newest];
@@ -94,22 +111,23 @@ export class Outbox {
   }
 
   #nextBody(): MessageInitShape<typeof NodeFrameSchema>["body"] {
-    const { work, clock, sample, status } = this.#sources;
+    const { work, status } = this.#sources;
     if (this.#ackIsDue) {
       this.#ackIsDue = false;
       return { case: "commandsAck", value: { throughSequence: BigInt(work.lastSequence) } };
     }
     if (this.#beatIsDue) {
       this.#beatIsDue = false;
-      return { case: "beat", value: { sentAt: timestampFromMs(clock.now()), sample: sample() } };
+      return { case: "beat", value: this.#nextBeat() };
     }
     if (this.#renewal) {
       const csrDer = this.#renewal;
       this.#renewal = undefined;
-      return { case: "renewal", value: { csrDer } };
+      return { case: "renewal", value: { csrDer, takesRoots: true } };
     }
     const result = this.#reads.shift();
     if (result) return { case: "report", value: { entry: { case: "result", value: result } } };
+    if (this.#isYielding) return undefined;
     if (this.#statusIsDue) {
       this.#statusIsDue = false;
       return { case: "status", value: status() };
@@ -118,6 +136,15 @@ export class Outbox {
     if (kept) return { case: "report", value: { sequence: BigInt(kept.sequence), entry: kept.entry } };
     const progress = this.#progress.shift();
     return progress && { case: "progress", value: progress };
+  }
+
+  #nextBeat(): MessageInitShape<typeof NodeBeatSchema> {
+    const { clock, sample, profile } = this.#sources;
+    const now = sample();
+    if (!profile?.isSparing) return { sentAt: timestampFromMs(clock.now()), sample: now };
+    if (!isNews(now, this.#told)) return {};
+    this.#told = now;
+    return { sample: now };
   }
 
   #nextKept(): Kept | undefined {

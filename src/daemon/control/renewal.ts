@@ -3,6 +3,7 @@ import { create } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type Reject, RejectCode, type RenewalAnswer } from "../../../gen/edge/v1/control_pb.ts";
 import { IdentityChangeKind, IdentityChangeSchema } from "../../../gen/edge/v1/events_pb.ts";
+import { Bell } from "../../base/bell.ts";
 import type { Clock } from "../../base/clock.ts";
 import { asFailure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
@@ -31,8 +32,10 @@ export interface Turn {
 /** Asks a hub to sign; resolves with its answer. */
 export type Ask = (csrDer: Uint8Array) => Promise<RenewalAnswer>;
 
-/** The longest that a look at the clock is put off, in milliseconds: clocks are set. */
+/** The longest that a look at the clock is put off, in milliseconds: clocks are set. A hub does not put it off for longer. */
 const lookMs = 3_600_000;
+/** The shortest time between two renewals that the hub wants, in milliseconds. */
+const wantedPaceMs = 1_000;
 
 /**
  * Keeps the certificate young. A new one is asked for in time, tried as a candidate, and kept when a hub has welcomed it.
@@ -49,6 +52,10 @@ export class Renewal {
   #notBefore = 0;
   /** When the certificate is due, which is drawn once. */
   #due = { certificatePem: "", at: 0 };
+  /** When the hub wants a certificate to be asked for: elapsed milliseconds; undefined when it is due as planned. */
+  #wantedAt: number | undefined;
+  #askedAt = Number.NEGATIVE_INFINITY;
+  readonly #wanted = new Bell();
 
   constructor(options: RenewalOptions) {
     this.#options = options;
@@ -113,10 +120,20 @@ export class Renewal {
     return this.#due.at;
   }
 
+  /** The hub has a certificate for this node before its own is due: it is asked for within this time. */
+  wanted(spreadMs: number): void {
+    const { clock, random } = this.#options;
+    const at = clock.elapsed() + random() * Math.min(spreadMs, lookMs);
+    this.#wantedAt = Math.max(at, this.#askedAt + wantedPaceMs);
+    this.#wanted.ring();
+  }
+
   /** Resolves when there is a candidate to come back with. A renewal that fails is told and tried again. */
   async keep(identity: Identity, ask: Ask, signal: AbortSignal): Promise<void> {
     for (;;) {
       await this.#untilDue(identity, signal);
+      this.#wantedAt = undefined;
+      this.#askedAt = this.#options.clock.elapsed();
       try {
         const { keyPem, csrDer } = await this.#options.credentials.request();
         await this.#take(identity, keyPem, await ask(csrDer));
@@ -141,17 +158,27 @@ export class Renewal {
     return { how: "renewed" };
   }
 
-  async #take(identity: Identity, keyPem: string, { certificatePem, refusal }: RenewalAnswer): Promise<void> {
+  async #take(
+    identity: Identity,
+    keyPem: string,
+    { certificatePem, refusal, caPem }: RenewalAnswer,
+  ): Promise<void> {
     if (refusal) throw fromFailureMessage(refusal);
-    await this.#options.credentials.propose(identity, keyPem, certificatePem);
+    await this.#options.credentials.propose(identity, { keyPem, certificatePem, caPem });
   }
 
   async #untilDue(identity: Identity, signal: AbortSignal): Promise<void> {
     const { clock, hubNow } = this.#options;
     for (;;) {
-      const waitMs = Math.max(this.dueAt(identity) - hubNow(), this.#notBefore - clock.elapsed());
+      const plannedMs = Math.max(this.dueAt(identity) - hubNow(), this.#notBefore - clock.elapsed());
+      const waitMs = this.#wantedAt === undefined ? plannedMs : this.#wantedAt - clock.elapsed();
       if (waitMs <= 0) return;
-      await clock.sleep(Math.min(waitMs, lookMs), signal);
+      const woken = new AbortController();
+      const stop = AbortSignal.any([signal, woken.signal]);
+      const over = clock.sleep(Math.min(waitMs, lookMs), stop).catch(() => {});
+      await Promise.race([over, this.#wanted.wait(stop).catch(() => {})]);
+      woken.abort();
+      signal.throwIfAborted();
     }
   }
 

@@ -8,7 +8,7 @@ import {
   HubFrameSchema,
   type NodeFrame,
   NodeFrameSchema,
-  type RenewalAnswer,
+  RejectCode,
   type Welcome,
 } from "../../../gen/edge/v1/control_pb.ts";
 import { CallerSchema, Door } from "../../../gen/edge/v1/policy_pb.ts";
@@ -21,7 +21,8 @@ import { validate } from "../../wire/validation.ts";
 import { lostBecause } from "./lost.ts";
 import { Outbox, type Sources } from "./outbox.ts";
 import type { End } from "./plan.ts";
-import type { Ask } from "./renewal.ts";
+import { profiles } from "./profile.ts";
+import { Succession, type SuccessionOptions } from "./succession.ts";
 
 /** Frames of the hub to be read, frames of the node to be written. */
 export interface Stream extends FrameEvents {
@@ -29,22 +30,20 @@ export interface Stream extends FrameEvents {
   end(): unknown;
 }
 
-export interface SessionOptions extends Sources {
+export interface SessionOptions extends Sources, SuccessionOptions {
   hello: Hello;
   log: Logger;
   statusChanges: Changes;
   /** Called once, when the hub let the node in. */
   onWelcome(welcome: Welcome): void;
-  /** Has the certificate renewed when it is due; resolves when the node shall come back with the next one. */
-  renew(ask: Ask, signal: AbortSignal): Promise<void>;
+  /** The hub has a certificate for this node before its own is due. */
+  onRenewalWanted(spreadMs: number): void;
   /** Called at each word of the hub about its time: hub time minus node time in milliseconds. */
   onHubTime(offsetMs: number): void;
 }
 
 /** How long the hub may take to say Welcome or Reject, connecting included, in milliseconds. */
 const welcomeMs = 20_000;
-/** How long the hub may take to answer a renewal, in milliseconds. */
-const renewalMs = 30_000;
 /** Status and progress are sent at most this often, in milliseconds: nobody reads faster. */
 const levelPaceMs = 250;
 /** What a session asks for and a hub does not say. */
@@ -87,12 +86,10 @@ class Session {
   /** The daemon's end: the one reason to say Bye. */
   readonly #stop: AbortSignal;
   readonly #welcomed = Promise.withResolvers<Welcome>();
+  readonly #succession: Succession;
   #outbox: Outbox | undefined;
-  #renewal: PromiseWithResolvers<RenewalAnswer> | undefined;
   /** Reads that are being answered. */
   #reading = 0;
-  /** The node has its next certificate, and leaves when it has said all that it was asked. */
-  #isLeaving = false;
   #heardAt: number;
   #leaseMs = defaults.leaseMs;
   #beatIntervalMs = defaults.beatIntervalMs;
@@ -106,6 +103,7 @@ class Session {
     this.#options = options;
     this.#finish = finish;
     this.#stop = stop;
+    this.#succession = new Succession(options);
     this.#heardAt = options.clock.elapsed();
   }
 
@@ -151,8 +149,8 @@ class Session {
     await this.#say(hello, signal);
     const welcome = await Promise.race([this.#welcomed.promise, aborted(signal)]);
     if (welcome && this.#outbox) await runTasks(signal, ...this.#speakers(this.#outbox, welcome));
-    if (!this.#stop.aborted && !this.#isLeaving) return;
-    const renewed = "the node comes back with its new certificate";
+    if (!this.#stop.aborted && !this.#succession.isLeaving) return;
+    const renewed = "the node goes on with its new certificate";
     const why: unknown = this.#stop.reason;
     const stops = why instanceof Failure ? why.message : "the daemon stops";
     const reason = this.#stop.aborted ? stops : renewed;
@@ -166,14 +164,11 @@ class Session {
       async (signal) => {
         for await (const _ of outbox.wake.wakes(signal)) {
           for (let frame = outbox.next(); frame; frame = outbox.next()) await this.#say(frame, signal);
-          if (this.#isLeaving && this.#reading === 0) this.#finish({ how: "renewed" });
+          if (this.#succession.isLeaving && this.#reading === 0) this.#finish({ how: "renewed" });
         }
       },
       async (signal) => {
-        if (!renewsCertificates) return;
-        await this.#options.renew((csrDer) => this.#askRenewal(outbox, csrDer, signal), signal);
-        this.#isLeaving = true;
-        outbox.wake.notify();
+        if (renewsCertificates) await this.#succession.run(outbox, signal);
       },
       async (signal) => {
         for await (const _ of journal.changes.wakes(signal)) outbox.wake.notify();
@@ -189,18 +184,11 @@ class Session {
     ];
   }
 
-  async #askRenewal(outbox: Outbox, csrDer: Uint8Array, signal: AbortSignal): Promise<RenewalAnswer> {
-    this.#renewal = Promise.withResolvers();
-    outbox.renewal(csrDer);
-    const answer = await Promise.race([this.#renewal.promise, this.#options.clock.sleep(renewalMs, signal)]);
-    if (!answer) throw failure("deadline", `the hub did not answer within ${renewalMs / 1000} s`);
-    return answer;
-  }
-
   async #paced(changes: Changes, tell: () => void, signal: AbortSignal): Promise<void> {
+    const { clock, profile = profiles.prompt } = this.#options;
     for await (const _ of changes.wakes(signal)) {
       tell();
-      await this.#options.clock.sleep(levelPaceMs, signal);
+      await clock.sleep(profile.levelPaceMs, signal);
     }
   }
 
@@ -210,8 +198,10 @@ class Session {
     if (body.case === "command") {
       validate(CommandDeliverySchema, create(CommandDeliverySchema, { sequence: body.value.sequence }));
     } else if (body.case !== "reject") validate(HubFrameSchema, frame);
-    if (body.case === "reject") this.#finish({ how: "rejected", reject: body.value });
-    else if (body.case === "welcome") this.#welcome(body.value);
+    if (body.case === "reject") {
+      const isOurs = body.value.code === RejectCode.SUPERSEDED && this.#succession.superseded();
+      if (!isOurs) this.#finish({ how: "rejected", reject: body.value });
+    } else if (body.case === "welcome") this.#welcome(body.value);
     else if (this.#outbox) this.#obey(body, this.#outbox, signal);
     else throw failure("invalid", `the hub's first frame is ${body.case ?? "empty"}, not Welcome or Reject`);
   }
@@ -236,7 +226,10 @@ class Session {
         this.#leaseMs = body.value.leaseMs || this.#leaseMs;
         break;
       case "renewal":
-        this.#renewal?.resolve(body.value);
+        this.#succession.answered(body.value);
+        break;
+      case "renewalWanted":
+        this.#options.onRenewalWanted(body.value.spreadMs);
         break;
       case "drain":
         this.#finish({ how: "drained", drain: body.value });
@@ -250,6 +243,7 @@ class Session {
     const { work, log } = this.#options;
     if (!command) throw failure("invalid", "the hub delivered a command without content");
     if (sequence > 0n) {
+      if (this.#succession.isYielding) return;
       work.accept(Number(sequence), command);
       outbox.accepted();
       return;

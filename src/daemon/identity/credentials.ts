@@ -12,6 +12,7 @@ import {
   writeIdentity,
 } from "./identity.ts";
 import { newKeyPem, signingRequest } from "./request.ts";
+import { vouchedRoots } from "./roots.ts";
 
 /** Who this node is, and who it is about to be. */
 export interface Held {
@@ -19,6 +20,14 @@ export interface Held {
   identity: Identity;
   /** The same node with a newer certificate, which no hub has welcomed yet. */
   candidate?: Identity;
+}
+
+/** What a renewal brings. */
+export interface Next {
+  keyPem: string;
+  certificatePem: string;
+  /** Roots to trust from then on, with the certificates that vouch for new ones; empty leaves them as they are. */
+  caPem: string;
 }
 
 /**
@@ -30,8 +39,11 @@ export interface Credentials {
   held(): Promise<Held | undefined>;
   /** A new key, and the request to sign it. */
   request(): Promise<{ keyPem: string; csrDer: Uint8Array }>;
-  /** Makes a candidate of the certificate for that key. On disk when it resolves. @throws {Failure} invalid: it does not fit. */
-  propose(identity: Identity, keyPem: string, certificatePem: string): Promise<void>;
+  /**
+   * Makes a candidate of the certificate for that key, and of the roots that come with it. On disk when it resolves.
+   * @throws {Failure} invalid: it does not fit. denied: nobody whom this node trusts vouches for a root.
+   */
+  propose(identity: Identity, next: Next): Promise<void>;
   /** A hub welcomed the candidate: from now on it is the identity. */
   commit(candidate: Identity): Promise<void>;
   /** The candidate is of no use. */
@@ -58,9 +70,11 @@ export function credentialsIn(dataDir: string, hostName: string): Credentials {
       const keyPem = await newKeyPem();
       return { keyPem, csrDer: signingRequest(keyPem, hostName) };
     },
-    async propose(identity, keyPem, certificatePem) {
+    async propose(identity, { keyPem, certificatePem, caPem: offered }) {
       checkFit(identity, keyPem, certificatePem);
-      await writeWhole(path, `${JSON.stringify({ ...identity, keyPem, certificatePem }, undefined, 2)}\n`);
+      const caPem = offered === "" ? identity.caPem : vouchedRoots(identity.caPem, offered);
+      const next = { ...identity, keyPem, certificatePem, caPem };
+      await writeWhole(path, `${JSON.stringify(next, undefined, 2)}\n`);
     },
     async commit(candidate) {
       // Somebody may have enrolled this machine anew meanwhile.

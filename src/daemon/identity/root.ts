@@ -1,9 +1,9 @@
-import { createHash, X509Certificate } from "node:crypto";
+import { X509Certificate } from "node:crypto";
 import { isIP, type Socket } from "node:net";
 import { connect, type DetailedPeerCertificate, type TLSSocket } from "node:tls";
 import { errorChain, type Failure, failure } from "../../base/failure.ts";
 import { hostOf } from "../../wire/proxy.ts";
-import { minTlsVersion } from "../../wire/tls.ts";
+import { minTlsVersion, spkiSha256 } from "../../wire/tls.ts";
 
 /** How long an address may take to show its certificate, in milliseconds. */
 const showMs = 10_000;
@@ -27,7 +27,7 @@ export async function findRoot(
       `what answers at ${address} shows a certificate without its root: it is not the hub of this token, or something between changes TLS`,
     );
   }
-  const seen = sha256Of(root);
+  const seen = spkiSha256(root).toString("hex");
   const wanted = Buffer.from(wantedSha256).toString("hex");
   if (seen === wanted) return root.toString();
   throw failure(
@@ -36,11 +36,7 @@ export async function findRoot(
   );
 }
 
-async function shownChain(
-  address: string,
-  way: Socket,
-  signal: AbortSignal,
-): Promise<X509Certificate[]> {
+async function shownChain(address: string, way: Socket, signal: AbortSignal): Promise<X509Certificate[]> {
   const host = hostOf(address);
   // Not verified on purpose: the pin in the token is what it is held against, and nothing is sent.
   const socket = connect({
@@ -79,11 +75,6 @@ function chainOf(first: DetailedPeerCertificate): X509Certificate[] {
     if (!at.issuerCertificate || at.issuerCertificate === at || chain.length > 8) break;
   }
   return chain;
-}
-
-function sha256Of(certificate: X509Certificate): string {
-  const spki = certificate.publicKey.export({ format: "der", type: "spki" });
-  return createHash("sha256").update(spki).digest("hex");
 }
 
 function notReached(address: string, thrown: unknown): Failure {

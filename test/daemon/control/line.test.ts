@@ -207,7 +207,13 @@ describe("the line", () => {
     await using other = await startFakeHub(join(folder.path, "other"));
     const identity = { ...hub.identity, lineAddresses: [other.address] };
     await using node = await openNode(folder.path, identity);
-    await until("the line is down", () => node.line.state.is === "down");
+    const { why } = await until("the line is down", () =>
+      node.line.state.is === "down" ? node.line.state : undefined,
+    );
+    assert.match(
+      why.message,
+      /what answers at 127\.0\.0\.1 is not believed to be the hub: its certificate comes from "CN=/,
+    );
     assert.equal(other.streams, 0);
   });
 

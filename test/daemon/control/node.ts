@@ -26,7 +26,7 @@ export async function openNode(
 ) {
   const credentials = credentialsIn(folder, "test");
   await writeIdentity(folder, identity);
-  if (candidate) await credentials.propose(identity, candidate.keyPem, candidate.certificatePem);
+  if (candidate) await credentials.propose(identity, { ...candidate, caPem: "" });
   const sql = Sql.open(join(folder, "daemon.db"), [controlSchema, journalSchema, workSchema], Date.now);
   const journal = Journal.open(sql, { now: Date.now });
   const work = new Work({ sql, journal, clock: systemClock, log, dispatch: handle, guard: unguarded });

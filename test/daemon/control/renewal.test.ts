@@ -65,7 +65,7 @@ async function issueOn(hub: FakeHub, stream: HubStream): Promise<string> {
 }
 
 describe("a certificate that is due", () => {
-  it("is renewed over the line with a new key, and the line goes on with it, owing nobody an answer", async () => {
+  it("is renewed over the line with a new key, and the next stream is up before the old one ends, owing nobody an answer", async () => {
     const asked = Promise.withResolvers<void>();
     const go = Promise.withResolvers<void>();
     await using it = await dueNode(async () => {
@@ -75,26 +75,78 @@ describe("a certificate that is due", () => {
     });
     const first = await it.hub.nextStream();
     const hello = await first.welcome(welcome);
-    const read: Command = create(CommandSchema, { id: "r1", request: { case: "getNode", value: {} } });
-    first.say({ case: "command", value: { sequence: 0n, command: read } });
+    assert.equal(hello.takesOver, false);
+    const command = (id: string): Command =>
+      create(CommandSchema, { id, request: { case: "getNode", value: {} } });
+    first.say({ case: "command", value: { sequence: 0n, command: command("r1") } });
     await asked.promise;
     const serial = await issueOn(it.hub, first);
-    await until("the candidate is on disk", async () => (await it.serials())[1] === serial);
-    assert.equal(it.hub.streams, 1, "a read is being answered");
-    go.resolve();
-    const report = await first.expect("report");
-    assert.equal(report.entry.case === "result" && report.entry.value.commandId, "r1");
-    await first.expect("bye");
 
     const second = await it.hub.nextStream();
     assert.equal(second.certificateSerial, serial);
-    assert.equal((await second.welcome(welcome)).sessionEpoch, hello.sessionEpoch + 1n);
+    // What the next stream's hello does not speak of is not taken here any more: the hub sends it again there.
+    first.say({ case: "command", value: { sequence: 1n, command: command("c1") } });
+    const next = await second.welcome(welcome);
+    assert.deepEqual(
+      [next.takesOver, next.sessionEpoch, next.lastCommandSequence],
+      [true, hello.sessionEpoch + 1n, 0n],
+    );
     await until("it is committed", async () => (await it.serials())[1] === undefined);
     assert.deepEqual(await it.serials(), [serial, undefined]);
     assert.notEqual((await it.credentials.held())?.identity.keyPem, it.hub.identity.keyPem);
-    await until("it is told", () => it.changes().length > 0);
+    assert.equal(it.node.line.state.is, "up");
+    second.say({ case: "command", value: { sequence: 1n, command: command("c1") } });
+    assert.equal((await second.expect("commandsAck")).throughSequence, 1n);
+
+    first.say({ case: "command", value: { sequence: 0n, command: command("r2") } });
+    first.say(rejection(RejectCode.SUPERSEDED));
+    go.resolve();
+    const answered = [await first.expect("report"), await first.expect("report")];
+    assert.deepEqual(
+      answered.map(({ entry }) => entry.case === "result" && entry.value.commandId),
+      ["r1", "r2"],
+    );
+    await first.expect("bye");
+    assert.equal(first.heard.filter(({ body }) => body.case === "commandsAck").length, 0);
     assert.deepEqual(it.changes(), [{ kind: RENEWED, serial, reason: "its certificate was renewed" }]);
     assert.ok((it.node.line.renewsAt ?? 0) > Date.now());
+    assert.equal(it.hub.streams, 2);
+  });
+
+  it("is asked for at once when the hub wants it, and the roots that come with it are kept when it is welcomed", async () => {
+    await using opened = new AsyncDisposableStack();
+    const folder = opened.use(tempFolder());
+    const hub = opened.use(await startFakeHub(join(folder.path, "ca")));
+    const other = await startFakeHub(join(folder.path, "other"));
+    opened.use(other);
+    const node = opened.use(await openNode(folder.path, hub.identity));
+    const credentials = credentialsIn(folder.path, "test");
+    const first = await hub.nextStream();
+    const { trustedRoots } = await first.welcome(welcome);
+    assert.deepEqual(
+      trustedRoots.map((one) => one.length),
+      [32],
+    );
+
+    first.say({ case: "renewalWanted", value: { spreadMs: 0, reason: "another root" } });
+    const planted = await first.expect("renewal");
+    assert.equal(planted.takesRoots, true);
+    const answer = async (csrDer: Uint8Array, caPem: string) => {
+      const certificatePem = await hub.issue(csrDer);
+      first.say({ case: "renewal", value: { certificatePem, caPem } });
+      return serialOf(certificatePem);
+    };
+    await answer(planted.csrDer, hub.identity.caPem + other.identity.caPem);
+    await until("it is told", () => node.journal.range().last > 0);
+    assert.equal((await credentials.held())?.candidate, undefined, "nobody vouches for that root");
+
+    first.say({ case: "renewalWanted", value: { spreadMs: 0, reason: "another root" } });
+    const serial = await answer((await first.expect("renewal")).csrDer, hub.identity.caPem);
+    const second = await hub.nextStream();
+    assert.equal(second.certificateSerial, serial);
+    second.destroy();
+    const third = await hub.nextStream();
+    assert.notEqual(third.certificateSerial, serial, "it is tried turn by turn");
   });
 
   it("is kept when the hub refuses, or issues one that does not fit, which is told", async () => {
