@@ -5,6 +5,7 @@
  */
 export type { Ask, Handler, Table } from "./ask.ts";
 export type { Dispatch } from "./carry-out.ts";
+export { workFacts } from "./facts.ts";
 export type { Guard } from "./guard.ts";
 export { schema } from "./store.ts";
 export { Work } from "./work.ts";

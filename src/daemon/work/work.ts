@@ -7,11 +7,12 @@ import { type Failure, failure } from "../../base/failure.ts";
 import { Lanes } from "../../base/lanes.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
-import { checkCommand, isSameAsk, workloadOf } from "../../wire/commands.ts";
+import { checkCommand, commandNameOf, isSameAsk, workloadOf } from "../../wire/commands.ts";
 import { usualBudgetMs } from "../../wire/limits.ts";
 import type { Journal } from "../journal/index.ts";
 import type { Ask } from "./ask.ts";
 import { type Dispatch, failed, outcomeOf, outcomeOfAbort, rejection, resultOf } from "./carry-out.ts";
+import { workFacts } from "./facts.ts";
 import type { Guard } from "./guard.ts";
 import { ProgressBoard } from "./progress.ts";
 import { Reads } from "./reads.ts";
@@ -251,6 +252,8 @@ export class Work implements Disposable {
     running.result.resolve(result);
     this.ends.notify();
     const why = result.outcome.case === "failure" ? result.outcome.value : undefined;
+    const ask = commandNameOf(running.command) ?? "unknown";
+    workFacts.tell({ ask, isFailure: why !== undefined, seconds: result.tookMs / 1000 });
     const fields = {
       command: id,
       ask: running.command.request.case,

@@ -3,6 +3,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { Fleet } from "../fleet/index.ts";
 import type { Store, Tx } from "../store/index.ts";
 import type { Board } from "./board.ts";
+import { commandFacts } from "./facts.ts";
 import { finishFromNode } from "./finish.ts";
 import { expireDue, pendingOf, queueOf, resume, saveQueue } from "./queue.ts";
 import { isLarge, makeRoom } from "./room.ts";
@@ -44,13 +45,17 @@ export class Deliveries {
     return this.#board.listenNode(nodeId, listener);
   }
 
-  /** A node is back, and says the highest sequence number that is on its disk. See `resume`. */
-  async resumed(nodeId: string, lastOnNode: number): Promise<void> {
+  /**
+   * A node is back, and says the highest sequence number that is on its disk. See `resume`. `epoch` is that of its stream.
+   * @throws {Failure} conflict: a newer stream has come since, which knows better.
+   */
+  async resumed(nodeId: string, lastOnNode: number, epoch?: number): Promise<void> {
     const { found, pending } = await this.#store.write(
-      async (tx) => ({
-        found: await resume(tx, nodeId, lastOnNode, this.#clock.now()),
-        pending: await pendingOf(tx, nodeId),
-      }),
+      async (tx) => {
+        if (epoch !== undefined) await this.#fleet.presence.mustHold(tx, nodeId, epoch);
+        const found = await resume(tx, nodeId, lastOnNode, this.#clock.now());
+        return { found, pending: await pendingOf(tx, nodeId) };
+      },
       [`node ${nodeId}`],
     );
     if (found.warning !== undefined) this.#fleet.warn(nodeId, found.warning);
@@ -138,14 +143,17 @@ export class Deliveries {
    */
   async finished(tx: Tx, nodeId: string, result: Result): Promise<{ isKnown: boolean; told: () => void }> {
     const outcome = await finishFromNode(tx, nodeId, result, this.#clock.now());
-    const pending = outcome === "finished" ? await pendingOf(tx, nodeId) : undefined;
-    if (outcome === "finished" && (await isLarge(tx, result.commandId))) {
+    const finished = typeof outcome === "object" ? outcome : undefined;
+    const pending = finished ? await pendingOf(tx, nodeId) : undefined;
+    if (finished && (await isLarge(tx, result.commandId))) {
       await makeRoom(tx, nodeId, this.#keptBytes);
     }
     return {
       isKnown: outcome !== "unknown",
       told: () => {
-        if (pending === undefined) return;
+        if (!finished || pending === undefined) return;
+        const seconds = (this.#clock.now() - finished.queuedAt) / 1000;
+        commandFacts.tell({ seconds, isFailure: result.outcome.case === "failure" });
         this.#fleet.setPending(nodeId, pending);
         this.#board.forgetProgress(nodeId, result.commandId);
         this.#board.touched([result.commandId]);

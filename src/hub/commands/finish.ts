@@ -4,15 +4,15 @@ import { failure } from "../../base/failure.ts";
 import type { Tx } from "../store/index.ts";
 import { calledOffHere, finishHere, queueOf } from "./queue.ts";
 
-/** Keeps a node's result with its command. A command has one result: a later one changes nothing. */
+/** Keeps a node's result with its command, and says since when that waited. A command has one result: a later one changes nothing. */
 export async function finishFromNode(
   tx: Tx,
   nodeId: string,
   result: Result,
   now: number,
-): Promise<"finished" | "was finished" | "unknown"> {
+): Promise<{ queuedAt: number } | "was finished" | "unknown"> {
   const row = await tx.get(
-    "SELECT sequence, finished_at FROM commands WHERE id = $1 AND node_id = $2",
+    "SELECT queued_at, finished_at FROM commands WHERE id = $1 AND node_id = $2",
     result.commandId,
     nodeId,
   );
@@ -24,7 +24,7 @@ export async function finishFromNode(
     toBinary(ResultSchema, result),
     now,
   );
-  return "finished";
+  return { queuedAt: Number(row.queued_at) };
 }
 
 /**

@@ -5,6 +5,7 @@ import type { Deliveries } from "../commands/index.ts";
 import type { Store, Tx } from "../store/index.ts";
 import { moveCursor, throughOf } from "./cursors.ts";
 import { keepEvent } from "./events.ts";
+import { reportFacts } from "./facts.ts";
 
 /** A report on its way to the disk. */
 interface Taken {
@@ -69,6 +70,7 @@ export class Desk {
       },
       [...about],
     );
+    if (reportFacts.isHeard) reportFacts.tell(countsOf(kept));
     for (const [at, { nodeId, entry }] of batch.entries()) {
       const became = kept[at];
       if (became && "told" in became) became.told();
@@ -92,6 +94,11 @@ export class Desk {
     const { isKnown, told } = await this.#options.deliveries.finished(tx, nodeId, entry.value);
     return isKnown ? { was: "kept", isEvent: false, told } : { was: "stray", told };
   }
+}
+
+function countsOf(kept: readonly Kept[]): { events: number; results: number } {
+  const events = kept.filter((became) => became.was === "kept" && became.isEvent).length;
+  return { events, results: kept.filter(({ was }) => was === "kept").length - events };
 }
 
 /** The reports of one stream, in order. */
