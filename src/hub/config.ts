@@ -5,6 +5,7 @@ import type { Setting, Settings, SettingValues } from "../base/settings.ts";
 import { defaultBeatMs } from "../wire/limits.ts";
 import { defaultStateFolder, logSettings } from "../wire/settings.ts";
 import { isTrustDomain } from "../wire/tls.ts";
+import { storeSettings } from "./store/index.ts";
 
 /** Who runs the hub decides where it keeps its state when nobody says. */
 export interface Surroundings {
@@ -70,6 +71,7 @@ export function hubSettings({ env, uid, home }: Surroundings) {
       max: 2 ** 40,
       doc: "Disk that the finished commands of one node may take; what the oldest large results answered goes first.",
     }),
+    ...storeSettings,
     ...logSettings,
   } satisfies Settings;
 }

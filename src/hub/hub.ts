@@ -24,7 +24,7 @@ import { advertisedHosts, hostPort, machineNames } from "./names.ts";
 import { Operators, schema as operatorsSchema } from "./operators/index.ts";
 import { Reports, reportsSchema } from "./reports/index.ts";
 import { Rollouts, rolloutsSchema } from "./rollouts/index.ts";
-import { SqliteStore, type Store } from "./store/index.ts";
+import { openStore, type Store, storeName } from "./store/index.ts";
 
 const schemas = [
   enrolmentSchema,
@@ -60,8 +60,7 @@ export async function openHub(
   const now = () => clock.now();
   const folder = config["hub.data_dir"];
   const host = config["hub.listen"];
-  const stateFile = join(folder, "hub.db");
-  const store = opened.use(SqliteStore.open(stateFile, schemas, now));
+  const store = opened.use(await openStore({ settings: config, dataDir: folder, schemas, clock }));
 
   const authority = await ownAuthority(config, store, now);
   const tokens = openTokens(store, now);
@@ -133,7 +132,10 @@ async function ownAuthority(config: HubConfig, store: Store, now: () => number) 
   const certificateFile = config["hub.ca.certificate_file"];
   const keyFile = config["hub.ca.key_file"];
   const isGiven = certificateFile !== undefined && keyFile !== undefined;
-  const mustExist = await mustHaveAuthority(store, join(config["hub.data_dir"], "hub.db"));
+  const mustExist = await mustHaveAuthority(
+    store,
+    storeName(config["hub.store_url"], config["hub.data_dir"]),
+  );
   const authority = await openAuthority({
     folder,
     trustDomain: config["hub.trust_domain"] ?? "",

@@ -3,6 +3,8 @@
  * behind. Statements are written once for both: `$1` placeholders, times as BIGINT milliseconds, TEXT and BLOB, ON CONFLICT
  * and RETURNING. What is only live (presence, progress) never comes here.
  */
+export { openStore, storeName } from "./open.ts";
 export type { Store, StoreSchema, Tx } from "./port.ts";
 export { PostgresStore } from "./postgres.ts";
+export { storeSettings } from "./settings.ts";
 export { SqliteStore } from "./sqlite.ts";
