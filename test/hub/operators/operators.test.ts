@@ -5,14 +5,14 @@ import { test } from "node:test";
 import { type Clock, systemClock } from "../../../src/base/clock.ts";
 import { aborted } from "../../../src/base/tasks.ts";
 import { Operators, schema } from "../../../src/hub/operators/index.ts";
-import { SqliteStore } from "../../../src/hub/store/index.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
+import { storeIn } from "../../fixtures/stores.ts";
 
 /** Operators in a folder, at a time that the test sets. */
-function open(path: string, time: { now: number }) {
+async function open(path: string, time: { now: number }) {
   const clock: Clock = { ...systemClock, now: () => time.now };
   const opened = new AsyncDisposableStack();
-  const store = opened.use(SqliteStore.open(join(path, "hub.db"), [schema], clock.now));
+  const store = opened.use(await storeIn(path, [schema], clock));
   const operators = opened.use(new Operators(store, clock));
   return { store, operators, [Symbol.asyncDispose]: () => opened.disposeAsync() };
 }
@@ -23,7 +23,7 @@ test("there is always one way in: an admin token is made at first, and again whe
   using folder = tempFolder();
   const time = { now: Date.parse("2026-01-01T00:00:00Z") };
   const file = join(folder.path, "admin.token");
-  await using hub = open(folder.path, time);
+  await using hub = await open(folder.path, time);
   const { operators } = hub;
 
   assert.equal(await operators.ensureAdmin(file), true);
@@ -45,12 +45,12 @@ test("there is always one way in: an admin token is made at first, and again whe
 test("the last use of a token is kept to the minute, over a restart", async () => {
   using folder = tempFolder();
   const time = { now: Date.parse("2026-01-01T10:20:30Z") };
-  const before = open(folder.path, time);
+  const before = await open(folder.path, time);
   const { token } = await before.operators.create({ name: "ci", role: "viewer", validForMs: 0 });
   await before.operators.authenticate(token);
   await before[Symbol.asyncDispose]();
 
-  await using after = open(folder.path, time);
+  await using after = await open(folder.path, time);
   const [record] = await after.operators.list();
   assert.equal(record?.usedAt, Date.parse("2026-01-01T10:20:00Z"));
   const [row] = await after.store.read("SELECT * FROM operator_tokens");
@@ -64,7 +64,7 @@ test("the last use of a token is kept to the minute, over a restart", async () =
 test("who watches with a token hears when it expires, also months later", async (t) => {
   using folder = tempFolder();
   const time = { now: Date.parse("2026-01-01T00:00:00Z") };
-  await using hub = open(folder.path, time);
+  await using hub = await open(folder.path, time);
   const days = 24 * hourMs;
   const { token } = await hub.operators.create({ name: "long", role: "viewer", validForMs: 40 * days });
   t.mock.timers.enable({ apis: ["setTimeout"] });
@@ -79,7 +79,7 @@ test("who watches with a token hears when it expires, also months later", async 
 
 test("who watches with a token hears when it expires", async () => {
   using folder = tempFolder();
-  await using store = SqliteStore.open(join(folder.path, "hub.db"), [schema], systemClock.now);
+  await using store = await storeIn(folder.path, [schema], systemClock);
   await using operators = new Operators(store, systemClock);
   const { token } = await operators.create({ name: "brief", role: "viewer", validForMs: 200 });
 
