@@ -14,7 +14,7 @@ import { Past } from "./apply/index.ts";
 import { entryOfFact } from "./audit/index.ts";
 import { dispatcher } from "./commands.ts";
 import type { DaemonConfig, DaemonSettings } from "./config.ts";
-import { dialBy, Line, proxyNamesOf } from "./control/index.ts";
+import { dialBy, Line, profiles, proxyNamesOf } from "./control/index.ts";
 import { openConversations } from "./conversations.ts";
 import { Decommission } from "./decommission/index.ts";
 import { Egress, egressSettingsOf } from "./egress/index.ts";
@@ -185,6 +185,7 @@ export async function openDaemon({
     ...{ sql, journal, work, clock, log, random },
     ...{ credentials, identity: held?.identity, leaving },
     dial: dialBy(proxyNamesOf(config, process.env)),
+    profile: profiles[config["line.profile"]],
     status: () => create(StatusSchema, runtimes.status()),
     statusChanges: runtimes.changes,
     sample: () => metrics.latest(),

@@ -44,8 +44,6 @@ export interface SessionOptions extends Sources, SuccessionOptions {
 
 /** How long the hub may take to say Welcome or Reject, connecting included, in milliseconds. */
 const welcomeMs = 20_000;
-/** Status and progress are sent at most this often, in milliseconds: nobody reads faster. */
-const levelPaceMs = 250;
 /** What a session asks for and a hub does not say. */
 const defaults = { leaseMs: 15_000, beatIntervalMs: 5_000 };
 

@@ -13,7 +13,7 @@ import { failure } from "../../base/failure.ts";
 import { newId } from "../../base/ids.ts";
 import type { Logger } from "../../base/log.ts";
 import { checkCommand } from "../../wire/commands.ts";
-import { commandWindow, defaultBeatMs, leaseMsOf, maxFrameBytes } from "../../wire/limits.ts";
+import { commandWindow, defaultBeatMs, maxFrameBytes } from "../../wire/limits.ts";
 import type { Commands } from "../commands/index.ts";
 import type { Authority, ServerCertificate } from "../enrolment/index.ts";
 import type { Fleet } from "../fleet/index.ts";
@@ -21,7 +21,7 @@ import type { Reports } from "../reports/index.ts";
 import { admission, rejectRemoved, superseded } from "./admission.ts";
 import { Door, type DoorOptions, type Listener, type NodeStream, type Visitor } from "./door.ts";
 import { aboutToStop, Gate } from "./gate.ts";
-import { beatMsFor, Turnstile } from "./pace.ts";
+import { beatMsFor, rhythmFor, Turnstile } from "./pace.ts";
 import { answerRenewal, type Renew } from "./renewal.ts";
 import { Session } from "./session.ts";
 
@@ -222,12 +222,12 @@ export class Line implements AsyncDisposable {
       fleet.saved(nodeId),
     ]);
     if (this.#newest.get(nodeId) !== session) return;
-    const beatMs = beatMsFor(this.#beatMs, this.connected);
+    const { beatMs, leaseMs } = rhythmFor(beatMsFor(this.#beatMs, this.connected), hello.idleIntervalMs);
     const sessionId = newId("session");
     const welcome = create(WelcomeSchema, {
       sessionId,
       protocol,
-      leaseMs: leaseMsOf(beatMs),
+      leaseMs,
       beatIntervalMs: beatMs,
       serverTime: timestampFromMs(clock.now()),
       reportsThrough: BigInt(intake.through),
@@ -236,7 +236,7 @@ export class Line implements AsyncDisposable {
       nodeId,
       renewsCertificates: this.#options.renew !== undefined,
     });
-    if (!session.open(welcome, intake, lastCommand)) return;
+    if (!session.open(welcome, intake, hello)) return;
     fleet.arrived(nodeId);
     log.info(
       { node: nodeId, session: sessionId, epoch: Number(hello.sessionEpoch), attempt: hello.attempt },

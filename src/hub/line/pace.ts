@@ -1,3 +1,5 @@
+import { leaseMsOf } from "../../wire/limits.ts";
+
 /** Beats that a hub takes in a second, of all nodes together: about a tenth of one core. */
 const beatsPerSecond = 1000;
 
@@ -7,6 +9,25 @@ const beatsPerSecond = 1000;
  */
 export function beatMsFor(baseMs: number, connected: number): number {
   return Math.max(baseMs, Math.ceil((connected * 1000) / beatsPerSecond));
+}
+
+/** How a line says that it is alive. */
+export interface Rhythm {
+  /** Time between the node's beats, in milliseconds. */
+  beatMs: number;
+  leaseMs: number;
+  /** How long after the node's beat the hub's own one follows, in milliseconds; undefined where each side keeps its own time. */
+  answerMs: number | undefined;
+}
+
+/**
+ * How a line says that it is alive, whose hub wants a beat in `beatMs`. A node that pays for every byte may ask for less: then a
+ * frame goes over an idle line in `idleIntervalMs`, from either side in turn, and when three of them have not come the lease is over.
+ */
+export function rhythmFor(beatMs: number, idleIntervalMs: number): Rhythm {
+  if (idleIntervalMs === 0 || 2 * idleIntervalMs < beatMs)
+    return { beatMs, leaseMs: leaseMsOf(beatMs), answerMs: undefined };
+  return { beatMs: 2 * idleIntervalMs, leaseMs: 3 * idleIntervalMs, answerMs: idleIntervalMs };
 }
 
 /** Whether a node should be told another pace. Small changes are not worth a frame to everybody. */

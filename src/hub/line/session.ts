@@ -1,10 +1,10 @@
-import { create } from "@bufbuild/protobuf";
 import type { Command, Result } from "../../../gen/edge/v1/command_pb.ts";
 import {
   type Drain,
+  type Hello,
+  type NodeBeat,
   type NodeFrame,
   NodeFrameSchema,
-  PaceSchema,
   type Reject,
   type RenewalAnswer,
   type Report,
@@ -14,13 +14,13 @@ import type { Clock } from "../../base/clock.ts";
 import { failure, invalidFields } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import { toServiceError } from "../../wire/grpc.ts";
-import { leaseMsOf, maxFrameBytes } from "../../wire/limits.ts";
+import { maxFrameBytes } from "../../wire/limits.ts";
 import { violationsOf } from "../../wire/validation.ts";
 import type { Deliveries } from "../commands/index.ts";
 import type { Fleet } from "../fleet/index.ts";
 import type { Intake } from "../reports/index.ts";
 import type { Incoming, NodeStream, Visitor } from "./door.ts";
-import { isOtherPace } from "./pace.ts";
+import { Pulse } from "./pulse.ts";
 import { Reads } from "./reads.ts";
 import { Sender } from "./sender.ts";
 import { Writer } from "./writer.ts";
@@ -69,18 +69,14 @@ export class Session {
   #intake: Intake | undefined;
   #taking = 0;
   #renewsFrom = 0;
-  /** Elapsed milliseconds. */
-  #heardAt: number;
+  readonly #pulse: Pulse;
   #closingAt = 0;
-  #beatAt = Number.POSITIVE_INFINITY;
-  #beatMs = 0;
-  #leaseMs = greetingMs;
 
   constructor(options: SessionOptions) {
     const { stream, visitor, clock } = options;
     this.visitor = visitor;
     this.#options = options;
-    this.#heardAt = clock.elapsed();
+    this.#pulse = new Pulse(clock.elapsed(), greetingMs);
     this.#writer = new Writer(stream, clock);
     stream.on("data", (incoming: Incoming) => this.#onFrame(incoming));
     // Without a listener for errors, a node that breaks its stream would end the hub.
@@ -112,18 +108,16 @@ export class Session {
   }
 
   /**
-   * Says welcome, and begins to take reports and to send commands after `lastCommand`. False when the stream ended or was
+   * Says welcome, and begins to take reports and to send commands after the node's last one. False when the stream ended or was
    * refused meanwhile.
    */
-  open(welcome: Welcome, intake: Intake, lastCommand: number): boolean {
+  open(welcome: Welcome, intake: Intake, hello: Hello): boolean {
     if (this.#state !== "admitted") return false;
     const { clock, deliveries, log, stream } = this.#options;
     this.#state = "open";
     this.#intake = intake;
-    this.#beatMs = welcome.beatIntervalMs;
-    this.#leaseMs = welcome.leaseMs;
-    this.#heardAt = clock.elapsed();
-    this.#beatAt = this.#heardAt + this.#beatMs;
+    this.#pulse.begin(clock.elapsed(), welcome, hello.idleIntervalMs);
+    const lastCommand = Number(hello.lastCommandSequence);
     const wake = () => this.#writer.wake();
     this.#sender = new Sender({ nodeId: this.nodeId, deliveries, log, lastCommand, wake });
     this.#writer.outbox.answer({ case: "welcome", value: welcome });
@@ -173,31 +167,22 @@ export class Session {
   }
 
   /** What time alone brings: a beat, another pace, reads that are late. Says whether the lease is over. */
-  tick(now: number, beatMs: number): "alive" | "lost" {
-    if (now - this.#heardAt > this.#leaseMs) return "lost";
+  tick(now: number, usualBeatMs: number): "alive" | "lost" {
+    if (this.#pulse.isOver(now)) return "lost";
     if (this.#state === "closing" && now - this.#closingAt > leaveMs) return "lost";
     if (this.#state !== "open") return "alive";
     this.#reads.expire(now);
     this.#sender?.retry();
-    const { outbox } = this.#writer;
-    if (isOtherPace(this.#beatMs, beatMs)) {
-      this.#beatMs = beatMs;
-      // It never shrinks: the node may learn of the new pace long after we said it.
-      this.#leaseMs = Math.max(this.#leaseMs, leaseMsOf(beatMs));
-      outbox.pace(create(PaceSchema, { beatIntervalMs: beatMs, leaseMs: leaseMsOf(beatMs) }));
-      this.#writer.wake();
-    }
-    if (now >= this.#beatAt) {
-      this.#beatAt = now + this.#beatMs;
-      outbox.beat();
-      this.#writer.wake();
-    }
+    const { pace, beat } = this.#pulse.due(now, usualBeatMs);
+    if (pace) this.#writer.outbox.pace(pace);
+    if (beat) this.#writer.outbox.beat();
+    if (pace || beat) this.#writer.wake();
     return "alive";
   }
 
   #onFrame({ frame, sizeBytes }: Incoming): void {
     if (this.#state !== "greeting" && this.#state !== "open") return;
-    this.#heardAt = this.#options.clock.elapsed();
+    this.#pulse.heard(this.#options.clock.elapsed());
     if (sizeBytes > maxFrameBytes) {
       this.fail(
         failure("exhausted", `a frame of ${sizeBytes} bytes came; at most ${maxFrameBytes} are allowed`),
@@ -214,7 +199,7 @@ export class Session {
   #take(body: NodeFrame["body"]): void {
     const { fleet, deliveries, log } = this.#options;
     const { nodeId } = this;
-    if (body.case === "beat") fleet.heard(nodeId, body.value.sample);
+    if (body.case === "beat") this.#beat(body.value);
     else if (body.case === "status") fleet.said(nodeId, body.value);
     else if (body.case === "progress") deliveries.progressed(nodeId, body.value);
     else if (body.case === "commandsAck") this.#sender?.acknowledged(Number(body.value.throughSequence));
@@ -225,6 +210,12 @@ export class Session {
       this.fail(failure("invalid", "a second hello came: it is the first frame of a stream, and only that"));
     }
     // Anything else is a frame of a newer node, and is ignored: see "Growing" in docs/protocol.md.
+  }
+
+  #beat({ sample }: NodeBeat): void {
+    const { fleet, clock } = this.#options;
+    fleet.heard(this.nodeId, sample);
+    this.#pulse.beaten(clock.elapsed());
   }
 
   #report(report: Report): void {
