@@ -1,4 +1,4 @@
-import { access } from "node:fs/promises";
+import { access, readFile } from "node:fs/promises";
 import { get } from "node:http";
 import { text } from "node:stream/consumers";
 import * as v from "valibot";
@@ -54,6 +54,7 @@ const infoSchema = v.object({
   CpuCfsQuota: v.optional(v.boolean(), false),
   SwapLimit: v.optional(v.boolean(), false),
   SecurityOptions: v.nullish(v.array(v.string())),
+  BuildahVersion: optionalText,
   Runtimes: v.nullish(v.record(v.string(), v.unknown())),
 });
 
@@ -79,6 +80,7 @@ export async function engineInfo(host: string, signal: AbortSignal): Promise<Eng
     missingForAgents: missingForAgents(info),
     runtimes: Object.keys(info.Runtimes ?? {}).sort(),
     limitsSwap: info.SwapLimit,
+    tellsCalls: await tellsCalls(info),
   };
 }
 
@@ -92,6 +94,15 @@ function missingForAgents(info: v.InferOutput<typeof infoSchema>): string[] {
     [info.CpuCfsQuota, "CPU limits"],
   ];
   return needed.filter(([isThere]) => !isThere).map(([, word]) => word);
+}
+
+/** The daemon decides it in the same way: by the kernel's filters, and by whether the engine would take a profile for them. */
+async function tellsCalls({ SecurityOptions, BuildahVersion }: v.InferOutput<typeof infoSchema>) {
+  const isUsual = SecurityOptions?.some((option) => /^name=seccomp,profile=(builtin|default)$/.test(option));
+  const actions = await readFile("/proc/sys/kernel/seccomp/actions_avail", "utf8").catch(() => "");
+  return (
+    isUsual === true && BuildahVersion === "" && /\buser_notif\b/.test(actions) && /\btrace\b/.test(actions)
+  );
 }
 
 const labelled = v.object({

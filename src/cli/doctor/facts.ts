@@ -44,6 +44,8 @@ export interface EngineFacts {
   runtimes: string[];
   /** Whether a memory limit counts swap, too. */
   limitsSwap: boolean;
+  /** Whether a system call that is refused to an agent is an event. */
+  tellsCalls: boolean;
   rootDir: string;
 }
 

@@ -65,13 +65,14 @@ export const engineChecks: Check[] = [
     why: "an agent is confined by the engine, and none is started with less than all of it",
     judge({ engineInfo }) {
       if (engineInfo.is === "unknown") return unknown(engineInfo.problem, nextForEngine);
-      const { missingForAgents, runtimes, limitsSwap } = engineInfo.value;
+      const { missingForAgents, runtimes, limitsSwap, tellsCalls } = engineInfo.value;
       if (missingForAgents.length > 0) {
         const next =
           "look for \"seccomp-profile\" in the engine's daemon.json, and for cgroup_disable on the kernel's command line";
         return warn(`no agent can run: the engine has no ${missingForAgents.join(", no ")}`, next);
       }
-      const says = `isolation: container, ${runtimes.map((name) => `oci:${name}`).join(", ")}`;
+      const told = tellsCalls ? "" : "; system calls that are refused are no events here";
+      const says = `isolation: container, ${runtimes.map((name) => `oci:${name}`).join(", ")}${told}`;
       if (limitsSwap) return ok(says);
       const next = "add swapaccount=1 to the kernel's command line and boot anew, or turn swap off";
       return warn(`${says}; memory limits do not count swap`, next);

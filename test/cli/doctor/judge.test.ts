@@ -17,7 +17,7 @@ const nowMs = Date.UTC(2026, 10, 21);
 const room = { path: "/var/lib", freeBytes: 2 ** 33, totalBytes: 2 ** 34 };
 const engineInfo = {
   ...{ storageDriver: "overlay2", cgroupVersion: "2", cgroupDriver: "systemd", rootDir: "/var/lib/docker" },
-  ...{ hasMemoryLimit: true, liveRestore: true, limitsSwap: true },
+  ...{ hasMemoryLimit: true, liveRestore: true, limitsSwap: true, tellsCalls: true },
   ...{ missingForAgents: [] as string[], runtimes: ["crun", "runc"] },
 };
 const can = { veth: undefined, macvlan: undefined, vlan: undefined, ipvlan: undefined };
@@ -117,8 +117,8 @@ test("each trouble has its own finding, with what to do", () => {
       "warn agents: no agent can run: the engine has no seccomp, no memory limits -> ",
     ],
     [
-      { engineInfo: known({ ...engineInfo, limitsSwap: false }) },
-      "warn agents: isolation: container, oci:crun, oci:runc; memory limits do not count swap -> ",
+      { engineInfo: known({ ...engineInfo, limitsSwap: false, tellsCalls: false }) },
+      "warn agents: isolation: container, oci:crun, oci:runc; system calls that are refused are no events here; memory limits do not count swap -> ",
     ],
     [
       { engineInfo: known({ ...engineInfo, liveRestore: false }) },
