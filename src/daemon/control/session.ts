@@ -16,6 +16,7 @@ import type { Changes } from "../../base/changes.ts";
 import { Failure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import { aborted, runTasks } from "../../base/tasks.ts";
+import { FrameCount } from "../../wire/frames.ts";
 import { type FrameEvents, writeAndDrain } from "../../wire/grpc.ts";
 import { validate } from "../../wire/validation.ts";
 import { lostBecause } from "./lost.ts";
@@ -85,6 +86,8 @@ class Session {
   readonly #stop: AbortSignal;
   readonly #welcomed = Promise.withResolvers<Welcome>();
   readonly #succession: Succession;
+  readonly #said = new FrameCount();
+  readonly #heard = new FrameCount();
   #outbox: Outbox | undefined;
   /** Reads that are being answered. */
   #reading = 0;
@@ -113,6 +116,8 @@ class Session {
         if (signal.aborted) return;
         this.#heardAt = this.#options.clock.elapsed();
         try {
+          const missing = this.#heard.missing(frame);
+          if (missing) throw missing;
           this.#take(frame, signal);
         } catch (thrown) {
           reject(thrown);
@@ -152,7 +157,8 @@ class Session {
     const why: unknown = this.#stop.reason;
     const stops = why instanceof Failure ? why.message : "the daemon stops";
     const reason = this.#stop.aborted ? stops : renewed;
-    this.#stream.write(create(NodeFrameSchema, { body: { case: "bye", value: { reason } } }));
+    const bye = create(NodeFrameSchema, { body: { case: "bye", value: { reason } } });
+    this.#stream.write(this.#said.say(bye));
     this.#stream.end();
   }
 
@@ -283,6 +289,6 @@ class Session {
   }
 
   #say(frame: NodeFrame, signal: AbortSignal): Promise<void> {
-    return writeAndDrain(this.#stream, frame, signal);
+    return writeAndDrain(this.#stream, this.#said.say(frame), signal);
   }
 }
