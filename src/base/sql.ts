@@ -1,13 +1,19 @@
 import { existsSync, renameSync } from "node:fs";
 import { dirname } from "node:path";
 import { DatabaseSync, type SQLInputValue, type StatementSync } from "node:sqlite";
-import { type Failure, failure } from "./failure.ts";
+import { failure } from "./failure.ts";
 import { makeFolder } from "./files.ts";
+import { isUnreadable, notReadable, translated } from "./sql-failures.ts";
 
-/** A room's tables: migration `n` brings them from version `n` to `n + 1`. Migrations are added, never changed. */
+/**
+ * A room's tables: migration `n` brings them from version `n` to `n + 1`. Migrations are added, never changed; and they only add, so
+ * that an older program can still work with the tables, as one does to which a node falls back.
+ */
 export interface Schema {
   room: string;
   migrations: readonly string[];
+  /** How many of the migrations a program must know to work with these tables; 0 when none of them took anything away. */
+  usableFrom?: number;
 }
 
 /** A file that could not be read, and where it was moved. */
@@ -90,6 +96,7 @@ export class Sql implements Disposable {
     try {
       const sql = new Sql(path, database, setAside);
       if (extension !== undefined) load(database, extension);
+      sql.#prepareVersions();
       for (const schema of schemas) sql.#migrate(schema);
       return sql;
     } catch (thrown) {
@@ -100,6 +107,7 @@ export class Sql implements Disposable {
 
   static #over(path: string, database: Database, schemas: readonly Schema[]): Sql {
     const sql = new Sql(path, database, undefined);
+    sql.#prepareVersions();
     for (const schema of schemas) sql.#migrate(schema);
     return sql;
   }
@@ -169,16 +177,13 @@ export class Sql implements Disposable {
     }
   }
 
-  #migrate({ room, migrations }: Schema): void {
-    this.run(
-      "CREATE TABLE IF NOT EXISTS schema_version (room TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT",
-    );
-    const row = this.get("SELECT version FROM schema_version WHERE room = ?", room);
+  #migrate({ room, migrations, usableFrom = 0 }: Schema): void {
+    const row = this.get("SELECT version, usable_from FROM schema_version WHERE room = ?", room);
     const version = Number(row?.version ?? 0);
-    if (version > migrations.length) {
+    if (Number(row?.usable_from ?? 0) > migrations.length) {
       throw failure(
         "unsupported",
-        `${this.path} was written by a newer version (room ${room}, schema ${version}, this program knows ${migrations.length}): run that version again`,
+        `${this.path} was written by a newer version (room ${room}, schema ${version}, usable from ${Number(row?.usable_from)}, this program knows ${migrations.length}): run that version again`,
       );
     }
     for (const [index, migration] of migrations.entries()) {
@@ -186,12 +191,22 @@ export class Sql implements Disposable {
       this.transaction(() => {
         this.#database.exec(migration);
         this.run(
-          "INSERT INTO schema_version (room, version) VALUES (?, ?) ON CONFLICT (room) DO UPDATE SET version = excluded.version",
-          room,
-          index + 1,
+          `INSERT INTO schema_version (room, version, usable_from) VALUES (?, ?, ?)
+           ON CONFLICT (room) DO UPDATE SET version = excluded.version, usable_from = excluded.usable_from`,
+          ...[room, index + 1, Math.min(usableFrom, index + 1)],
         );
       });
     }
+  }
+
+  /** Files of the first versions do not say from when on they are usable. */
+  #prepareVersions(): void {
+    this.run(
+      "CREATE TABLE IF NOT EXISTS schema_version (room TEXT PRIMARY KEY, version INTEGER NOT NULL) STRICT",
+    );
+    const columns = this.all("SELECT name FROM pragma_table_info('schema_version')");
+    if (columns.some(({ name }) => name === "usable_from")) return;
+    this.run("ALTER TABLE schema_version ADD COLUMN usable_from INTEGER NOT NULL DEFAULT 0");
   }
 }
 
@@ -227,28 +242,6 @@ function connect(path: string, allowExtension: boolean): DatabaseSync {
   }
 }
 
-/** SQLite's primary result codes (https://sqlite.org/rescode.html). */
-const code = {
-  busy: 5,
-  locked: 6,
-  readonly: 8,
-  ioError: 10,
-  corrupt: 11,
-  full: 13,
-  cannotOpen: 14,
-  notADatabase: 26,
-};
-
-function primaryCode(thrown: unknown): number | undefined {
-  if (!(thrown instanceof Error) || !("errcode" in thrown)) return undefined;
-  return Number(thrown.errcode) & 0xff;
-}
-
-function isUnreadable(thrown: unknown): boolean {
-  const at = primaryCode(thrown);
-  return at === code.corrupt || at === code.notADatabase;
-}
-
 function moveAside(path: string, now: number, thrown: unknown): SetAside {
   const stamp = new Date(now).toISOString().replaceAll(":", "");
   const movedTo = `${path}.unreadable-${stamp}`;
@@ -257,39 +250,4 @@ function moveAside(path: string, now: number, thrown: unknown): SetAside {
     if (existsSync(path + suffix)) renameSync(path + suffix, movedTo + suffix);
   }
   return { path, movedTo, problem: thrown instanceof Error ? thrown.message : String(thrown) };
-}
-
-function notReadable(path: string, cause: unknown): Failure {
-  const said = cause instanceof Error ? cause.message : String(cause);
-  return failure(
-    "unavailable",
-    `${path} cannot be read (${said}): put it back from a backup, or move it away to begin with nothing`,
-    { cause },
-  );
-}
-
-function translated(path: string, thrown: unknown): unknown {
-  switch (primaryCode(thrown)) {
-    case code.busy:
-    case code.locked:
-      return failure(
-        "conflict",
-        `${path} is in use by another running program: stop that one, or choose another data directory`,
-        { cause: thrown },
-      );
-    case code.full:
-      return failure("exhausted", `no space left for ${path}: free some on its file system`, {
-        cause: thrown,
-      });
-    case code.readonly:
-    case code.cannotOpen:
-    case code.ioError:
-      return failure(
-        "unavailable",
-        `${path} cannot be written: check the folder's owner, its mode, and whether the file system is read-only`,
-        { cause: thrown },
-      );
-    default:
-      return thrown;
-  }
 }

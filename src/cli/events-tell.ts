@@ -7,6 +7,7 @@ import {
 import { LeftWorkloads } from "../../gen/edge/v1/node_pb.ts";
 import { taskOfEvent } from "../wire/events.ts";
 import { moment, word } from "./answer.ts";
+import { daemonUpdateInWords } from "./daemon-update-tell.ts";
 import { deviceChangeInWords } from "./device-tell.ts";
 import { agentFactOf, isWholeStory } from "./events-agents-tell.ts";
 import { printable } from "./table.ts";
@@ -47,6 +48,8 @@ function factOf({ fact }: Event): string {
       return fact.value.workloads === LeftWorkloads.PURGE
         ? "node was taken out of service, and its workloads were removed"
         : "node was taken out of service, and its workloads go on";
+    case "daemonUpdate":
+      return daemonUpdateInWords(fact.value);
     case "daemonStarted":
       return `daemon ${fact.value.version} started`;
     case "engine":

@@ -15,6 +15,7 @@ import { defineLabel } from "./node-label.ts";
 import { defineLeaving } from "./node-leave.ts";
 import { defineMetrics } from "./node-metrics.ts";
 import { describeNode, tableOfNodes } from "./node-tell.ts";
+import { defineDaemonUpdate } from "./node-update.ts";
 import type { Run } from "./run.ts";
 import { printable, rows } from "./table.ts";
 import { withNode } from "./target.ts";
@@ -93,6 +94,7 @@ export function defineNode(noun: Command, run: Run): void {
   defineMetrics(noun, run);
   defineLabel(noun, run);
 
+  defineDaemonUpdate(noun, run);
   defineLeaving(noun, run);
 }
 

@@ -65,6 +65,7 @@ import {
   readMessages,
   type Topics,
 } from "./topics/index.ts";
+import { getDaemonUpdate, type Updates, updateDaemon } from "./updates/index.ts";
 import type { Dispatch, Handler, Table } from "./work/index.ts";
 
 /** What handlers reach. */
@@ -84,6 +85,8 @@ export interface Rooms {
   sessions: Sessions;
   memory: Memory;
   topics: Topics;
+  /** The daemon as a program that can be replaced. */
+  updates: Updates;
   /** The node's way out of service. */
   leaving: Decommission;
 }
@@ -111,6 +114,8 @@ const commands: Table<Rooms> = {
   planDecommission,
   decommission,
   listEvents,
+  updateDaemon,
+  getDaemonUpdate,
   planWishes,
   applyWishes,
   deployAgent,

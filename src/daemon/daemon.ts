@@ -9,6 +9,7 @@ import type { Clock } from "../base/clock.ts";
 import { newId } from "../base/ids.ts";
 import type { Logger } from "../base/log.ts";
 import { runTasks } from "../base/tasks.ts";
+import { serveFigures } from "../wire/figures-page.ts";
 import { version } from "../wire/version.ts";
 import { Past } from "./apply/index.ts";
 import { entryOfFact } from "./audit/index.ts";
@@ -20,6 +21,7 @@ import { Decommission } from "./decommission/index.ts";
 import { Egress, egressSettingsOf } from "./egress/index.ts";
 import { Engine } from "./engine/index.ts";
 import { openExecutions } from "./executions.ts";
+import { countEvents, figuresOf } from "./figures/index.ts";
 import { credentialsIn, expiryOf } from "./identity/index.ts";
 import { Images, ImagesStore, imageSettingsOf } from "./images/index.ts";
 import { Invoke } from "./invoke/index.ts";
@@ -32,6 +34,7 @@ import { Runtimes } from "./runtimes/index.ts";
 import { openSecrets } from "./secrets.ts";
 import type { SettingsSource } from "./settings/index.ts";
 import { openState } from "./state.ts";
+import { Updates } from "./updates/index.ts";
 import { instanceIdOf } from "./wishes/index.ts";
 import { Work } from "./work/index.ts";
 
@@ -45,6 +48,10 @@ export interface DaemonOptions {
   random: () => number;
   /** The command line that starts `orchestrator`, for what is a program of its own; absent where it is not known. */
   program?: readonly string[];
+  /** SHA-256 of the bundle that this program came from; absent for what is installed. */
+  own?: string | undefined;
+  /** Tells the version that stands back for this one that it proved itself. */
+  prove?: () => void;
 }
 
 /** A daemon that is open: its local door answers, accepted commands go on. */
@@ -54,6 +61,10 @@ export interface Daemon extends AsyncDisposable {
   run(signal: AbortSignal): Promise<void>;
   /** Reads settings and policy again; what is wrong in them changes nothing. */
   reload(): Promise<void>;
+  /** Aborted when another version is to be tried in place of this one, which then ends. */
+  readonly standBack: AbortSignal;
+  /** That version. */
+  trial(): Updates["trial"];
 }
 
 /**
@@ -67,6 +78,8 @@ export async function openDaemon({
   log,
   random,
   program = [],
+  own,
+  prove,
 }: DaemonOptions): Promise<Daemon> {
   await using opened = new AsyncDisposableStack();
   const dataDir = started["daemon.data_dir"];
@@ -76,6 +89,7 @@ export async function openDaemon({
   const { sql, journal } = openState({
     ...{ dataDir, clock, log },
     witness: (event) => {
+      countEvents(event);
       const entry = entryOfFact(event);
       if (entry) oversight.audit.record(entry);
     },
@@ -175,8 +189,13 @@ export async function openDaemon({
       providers: [secrets.lending, egress],
     }),
   );
+  const updates = Updates.open({
+    ...{ dataDir, version, own, prove, journal, clock, log, env: process.env },
+    caPem: () => line.identity?.caPem,
+    seen: () => ({ hubLetIn: line.state.is === "up", running: runtimes.running() }),
+  });
   const dispatch = dispatcher({
-    ...{ runtimes, node, metrics, invoke, journal, leaving, policy, audit },
+    ...{ runtimes, node, metrics, invoke, journal, leaving, policy, audit, updates },
     ...{ past: new Past(sql), agents: executions.agents, tasks: executions.tasks, topics, sessions, memory },
     ...{ credentials: secrets.credentials, gateway: secrets.gateway },
   });
@@ -198,6 +217,13 @@ export async function openDaemon({
   const value = create(DaemonStartedSchema, { version, bootId, resumedCommands });
   journal.record({ case: "daemonStarted", value }, { reason: "the daemon started" });
   opened.use(await openLocalDoor({ path: socket, work }));
+  const listen = started["daemon.metrics.listen"];
+  if (listen !== undefined) {
+    const certificateExpiresAt = () => node.identity()?.expiresAt;
+    const rooms = { runtimes, journal, metrics, work, certificateExpiresAt };
+    const figures = figuresOf({ ...rooms, agents: executions.agents, tasks: executions.tasks });
+    opened.use(await serveFigures({ listen, setting: "daemon.metrics.listen", figures, log }));
+  }
 
   const owned = opened.move();
   return {
@@ -215,9 +241,12 @@ export async function openDaemon({
         (stop) => metrics.run(stop),
         (stop) => leaving.run(work, stop),
         (stop) => conversations.run(stop),
+        (stop) => updates.run(stop),
         (stop) => line.run(stop),
       ),
     reload: () => oversight.reload(),
+    standBack: updates.standBack,
+    trial: () => updates.trial,
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -14,6 +14,7 @@ import { Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
 import { Sessions } from "../../gen/edge/v1/sessions_pb.ts";
 import { Tasks } from "../../gen/edge/v1/tasks_pb.ts";
 import { Topics } from "../../gen/edge/v1/topics_pb.ts";
+import { Updates } from "../../gen/edge/v1/updates_pb.ts";
 import { Wishes } from "../../gen/edge/v1/wishes_pb.ts";
 import { failure } from "../base/failure.ts";
 import { maxFrameBytes } from "./limits.ts";
@@ -32,7 +33,7 @@ export type ResponseOf<C extends CommandCase> = Extract<Outcome, { case: C }>["v
 
 /** The services whose methods are commands to a node. Doors two and three are made from them. */
 export const nodeServices = [
-  ...[Runtimes, Wishes, Node, Events, Invoke],
+  ...[Runtimes, Wishes, Node, Events, Invoke, Updates],
   ...[Agents, Tasks, Policy, Credentials, Gateway, Sessions, Topics, Memory, Audit],
 ];
 

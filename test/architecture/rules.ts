@@ -78,6 +78,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
       "decommission",
       "egress",
       "engine",
+      "figures",
       "gateway",
       "identity",
       "images",
@@ -233,6 +234,12 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     because: "it carries what anybody publishes, and who may publish what is decided before",
   },
   "daemon/journal": { because: "everybody writes to it, so it can depend on nobody" },
+  "daemon/figures": {
+    mayImport: ["daemon/control", "daemon/work"],
+    mayKnow: ["agents", "journal", "metrics", "runtimes", "tasks"].map((room) => `daemon/${room}`),
+    because:
+      "it counts what the others tell and reads what they hand in, and nobody depends on being counted",
+  },
   "daemon/identity": { because: "a node must know who it is before anything else works" },
   "daemon/metrics": { because: "samples of runtimes are handed in as numbers" },
 
@@ -242,6 +249,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
       "bus",
       "commands",
       "enrolment",
+      "figures",
       "fleet",
       "line",
       "operators",
@@ -280,6 +288,12 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     mayKnow: ["hub/store", "hub/fleet"],
     because: "it sends commands as any operator does; that a node begins and has its command is one commit",
   },
+  "hub/figures": {
+    mayImport: ["hub/commands", "hub/line", "hub/reports"],
+    mayKnow: ["hub/enrolment", "hub/fleet", "hub/store"],
+    because:
+      "it counts what the others tell and reads what they hand in, and nobody depends on being counted",
+  },
   "hub/enrolment": {
     mayKnow: ["hub/store"],
     because: "the authority over identities serves, and asks nobody",
@@ -306,6 +320,10 @@ export const outside: Readonly<Record<string, { onlyIn: readonly string[]; becau
       (room) => `src/daemon/${room}/`,
     ),
     because: "an engine's errors are translated where they enter",
+  },
+  "prom-client": {
+    onlyIn: ["src/wire/figures-page.ts"],
+    because: "it takes memory, and is loaded only where somebody asks for figures",
   },
   commander: { onlyIn: ["src/cli/"], because: "programs get settings, not a command line" },
   "@nats-io/transport-node": {

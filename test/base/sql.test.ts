@@ -90,10 +90,25 @@ test("a second program on the same file is refused, and says so", () => {
   using _second = Sql.open(path, [notes], now);
 });
 
-test("a file of a newer version is refused and left alone", () => {
+test("a file to which a newer version only added something is worked with, by either in turn", () => {
   using folder = tempFolder();
   const path = join(folder.path, "state.db");
   const newer: Schema = { room: "notes", migrations: [...notes.migrations, "CREATE TABLE more (x) "] };
+  for (const [n, schema] of [newer, notes, newer].entries()) {
+    using sql = Sql.open(path, [schema], now);
+    sql.run("INSERT INTO notes VALUES (?)", String(n));
+    assert.equal(sql.all("SELECT * FROM notes").length, n + 1);
+  }
+});
+
+test("a file from which a newer version took something away is refused and left alone", () => {
+  using folder = tempFolder();
+  const path = join(folder.path, "state.db");
+  const newer: Schema = {
+    room: "notes",
+    migrations: [...notes.migrations, "DROP TABLE notes"],
+    usableFrom: 2,
+  };
   {
     using _sql = Sql.open(path, [newer], now);
   }

@@ -8,6 +8,7 @@ import {
   type GetRuntimeLogsRequest,
   type GetRuntimeLogsResponseSchema,
   type Runtime,
+  RuntimePhase,
   type RuntimeSpec,
   type RuntimeStatsSchema,
 } from "../../../gen/edge/v1/runtimes_pb.ts";
@@ -178,6 +179,13 @@ export class Runtimes implements AsyncDisposable {
       engineReachable: this.#room.loop.engine.at === "there",
       ...(away && { problem: toFailureMessage(away) }),
     };
+  }
+
+  /** The names of those that run, as the daemon sees them now. */
+  running(): string[] {
+    return this.#readers
+      .statuses()
+      .flatMap(({ name, phase }) => (phase === RuntimePhase.RUNNING ? name : []));
   }
 
   /** Equal for equal wishes: a hub that knows it need not ask for them again. */

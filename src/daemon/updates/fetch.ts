@@ -1,0 +1,97 @@
+import { createHash } from "node:crypto";
+import { createReadStream, createWriteStream } from "node:fs";
+import type { IncomingMessage } from "node:http";
+import { Agent, get } from "node:https";
+import { Transform } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { rootCertificates } from "node:tls";
+import { failure } from "../../base/failure.ts";
+import { systemCode } from "../../base/system-code.ts";
+
+export interface FetchOptions {
+  /** The hub's own authority, which may have issued the server's certificate. */
+  caPem: string | undefined;
+  env: NodeJS.ProcessEnv;
+  signal: AbortSignal;
+  progress(doneBytes: number, totalBytes?: number): void;
+}
+
+/** Ours has 40 MB. */
+const longestBytes = 512 << 20;
+const mostRedirects = 5;
+
+/**
+ * Copies a bundle to a file, from an address or from another file of the node, if it is the one that the hash names.
+ * @throws {Failure} unavailable: it cannot be had. invalid: it is another one. exhausted: it is too large, or the disk is full.
+ */
+export async function fetchBundle(
+  from: string,
+  sha256: string,
+  to: string,
+  options: FetchOptions,
+): Promise<void> {
+  const { signal, progress } = options;
+  const hash = createHash("sha256");
+  let bytes = 0;
+  try {
+    const source = from.startsWith("/") ? createReadStream(from) : await request(from, options);
+    const total = "headers" in source ? Number(source.headers["content-length"] ?? 0) : 0;
+    const counted = new Transform({
+      transform(chunk: Buffer, _, done) {
+        hash.update(chunk);
+        bytes += chunk.length;
+        progress(bytes, total);
+        done(bytes > longestBytes ? tooLarge() : null, chunk);
+      },
+    });
+    await pipeline(source, counted, createWriteStream(to, { mode: 0o600, flush: true }), { signal });
+  } catch (thrown) {
+    throw translated(from, thrown);
+  }
+  const found = hash.digest("hex");
+  if (found === sha256) return;
+  throw failure(
+    "invalid",
+    `${from} has the SHA-256 ${found}, and ${sha256} was asked for: it is another bundle`,
+  );
+}
+
+/** Through the proxy that the environment names, if it does. */
+async function request(
+  address: string,
+  { caPem, env, signal }: FetchOptions,
+  redirects = mostRedirects,
+): Promise<IncomingMessage> {
+  const ca = [...rootCertificates, ...(caPem === undefined ? [] : [caPem])];
+  const agent = new Agent({ ca, proxyEnv: env });
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+    get(address, { agent, signal }, resolve).on("error", reject);
+  });
+  const { statusCode = 0, headers } = answer;
+  if (statusCode === 200) return answer;
+  answer.resume();
+  const { location } = headers;
+  if (statusCode >= 300 && statusCode < 400 && location !== undefined && redirects > 0) {
+    const next = new URL(location, address);
+    if (next.protocol === "https:")
+      return request(next.href, { ...noProgress, caPem, env, signal }, redirects - 1);
+  }
+  throw failure("unavailable", `${address} answered ${statusCode}, not with a bundle`);
+}
+
+const noProgress = { progress: () => {} };
+
+function tooLarge() {
+  return failure("exhausted", `a bundle has at most ${longestBytes >> 20} MiB, and this is larger`);
+}
+
+function translated(from: string, thrown: unknown): unknown {
+  const code = systemCode(thrown);
+  if (code === undefined) return thrown;
+  if (code === "ENOSPC") {
+    return failure("exhausted", "no space left for the bundle: free some in the daemon's data directory");
+  }
+  if (code === "ABORT_ERR") return thrown;
+  const what = thrown instanceof Error ? thrown.message : code;
+  return failure("unavailable", `${from} cannot be had: ${what}`, { cause: thrown });
+}
