@@ -4,6 +4,7 @@ import type { Failure } from "../../base/failure.ts";
 import { Gate } from "../../base/gate.ts";
 import type { Row } from "../../base/sql.ts";
 import { rowTypes } from "./dialect.ts";
+import { nameOf } from "./name.ts";
 import type { Value } from "./port.ts";
 import { isCollision, troubleOf } from "./trouble.ts";
 
@@ -122,10 +123,4 @@ export class Connections implements AsyncDisposable {
     }
     return trouble?.failure ?? thrown;
   }
-}
-
-/** A database by its name and place, without the password. */
-export function nameOf(url: string): string {
-  const { database, host, port } = new pg.Client({ connectionString: url });
-  return `PostgreSQL (${database} at ${host.startsWith("/") ? host : `${host}:${port}`})`;
 }

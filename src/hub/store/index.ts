@@ -5,6 +5,5 @@
  */
 export { openStore, storeName } from "./open.ts";
 export type { Store, StoreSchema, Tx } from "./port.ts";
-export { PostgresStore } from "./postgres.ts";
 export { storeSettings } from "./settings.ts";
 export { SqliteStore } from "./sqlite.ts";

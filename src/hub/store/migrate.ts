@@ -1,8 +1,8 @@
 import pg from "pg";
 import { Failure, failure } from "../../base/failure.ts";
-import { nameOf } from "./connections.ts";
 import { toPostgres } from "./dialect.ts";
 import { beginning } from "./locks.ts";
+import { nameOf } from "./name.ts";
 import type { StoreSchema } from "./port.ts";
 import { isCollision, troubleOf } from "./trouble.ts";
 

@@ -1,9 +1,8 @@
 import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import type { SettingValues } from "../../base/settings.ts";
-import { nameOf } from "./connections.ts";
+import { nameOf } from "./name.ts";
 import type { Store, StoreSchema } from "./port.ts";
-import { PostgresStore } from "./postgres.ts";
 import { isPostgres, type storeSettings } from "./settings.ts";
 import { SqliteStore } from "./sqlite.ts";
 
@@ -23,6 +22,8 @@ export async function openStore({ settings, dataDir, schemas, clock }: StoreOpti
   const url = settings["hub.store_url"];
   if (!isPostgres(url)) return SqliteStore.open(fileOf(url, dataDir), schemas, () => clock.now());
   const connections = settings["hub.store_connections"];
+  // Only then, because a hub that does not need it is smaller by 11 MB without.
+  const { PostgresStore } = await import("./postgres.ts");
   return await PostgresStore.open({ url, schemas, clock, connections, random: Math.random });
 }
 
