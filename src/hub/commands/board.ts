@@ -4,8 +4,16 @@ import { Changes } from "../../base/changes.ts";
 /** Of how many commands of one node the newest progress is kept; over it, that which was told first is forgotten. */
 const progressLimit = 100;
 
+/** What other replicas are told of. */
+export interface Others {
+  touched(commandIds: readonly string[]): void;
+  woken(nodeId: string): void;
+  progressed(nodeId: string, progress: Progress): void;
+}
+
 /** Who must hear of a change: those who watch a command, and the line of a node. In memory only. */
 export class Board {
+  #others: Others | undefined;
   readonly #commands = new Keyed();
   readonly #nodes = new Keyed();
   readonly #listeners = new Set<(commandIds: readonly string[]) => void>();
@@ -28,13 +36,35 @@ export class Board {
     return this.#commands.wakes(commandId, signal);
   }
 
+  /** From now on, other replicas are told too. */
+  tellOthers(others: Others): void {
+    this.#others = others;
+  }
+
   /** Something new waits for the node. */
   wakeNode(nodeId: string): void {
+    this.wakeHere(nodeId);
+    this.#others?.woken(nodeId);
+  }
+
+  /** Something new waits for the node, if its line is here. */
+  wakeHere(nodeId: string): void {
     this.#nodes.notify(nodeId);
   }
 
   /** These commands may have changed. */
   touched(commandIds: readonly string[]): void {
+    this.heard(commandIds);
+    this.#others?.touched(commandIds);
+  }
+
+  /** The commands that somebody here waits for. */
+  watched(): string[] {
+    return this.#commands.keys();
+  }
+
+  /** These commands may have changed, at another replica. */
+  heard(commandIds: readonly string[]): void {
     for (const id of commandIds) this.#commands.notify(id);
     for (const listener of this.#listeners) listener(commandIds);
   }
@@ -46,6 +76,12 @@ export class Board {
 
   /** Keeps the newest progress of a command, and tells who watches it. */
   progressed(nodeId: string, progress: Progress): void {
+    this.progressedHere(nodeId, progress);
+    this.#others?.progressed(nodeId, progress);
+  }
+
+  /** The same, of what was told here alone, or came from another replica. */
+  progressedHere(nodeId: string, progress: Progress): void {
     const ofNode = this.#progress.get(nodeId) ?? new Map<string, Progress>();
     this.#progress.set(nodeId, ofNode);
     ofNode.delete(progress.commandId);
@@ -76,6 +112,10 @@ export class Board {
 /** Changes by key, which cost nothing where nobody listens. */
 class Keyed {
   readonly #changes = new Map<string, { changes: Changes; listeners: number }>();
+
+  keys(): string[] {
+    return [...this.#changes.keys()];
+  }
 
   has(key: string): boolean {
     return this.#changes.has(key);

@@ -7,9 +7,11 @@ import type { Logger } from "../../base/log.ts";
 import { checkCommand } from "../../wire/commands.ts";
 import { defaultExpiryMs } from "../../wire/limits.ts";
 import type { Fleet } from "../fleet/index.ts";
+import type { Replicas } from "../replicas/index.ts";
 import type { Store, Tx } from "../store/index.ts";
 import { Board } from "./board.ts";
 import { Deliveries } from "./deliveries.ts";
+import { joinBoards } from "./elsewhere.ts";
 import { callOff, unknownCommand } from "./finish.ts";
 import { expireDue, pendingOf } from "./queue.ts";
 import { crowded, makeRoom } from "./room.ts";
@@ -21,6 +23,8 @@ export interface CommandsOptions {
   fleet: Fleet;
   clock: Clock;
   log: Logger;
+  /** The other replicas of this hub, if there are any. */
+  replicas?: Replicas | undefined;
   /** What the finished commands of one node may take, in bytes: requests and results. */
   keptBytes?: number;
 }
@@ -35,11 +39,16 @@ export interface CommandNews {
 export interface Standing {
   /** The node has said that it has it. */
   accepted: boolean;
+  /** It did not reach the node in time, and never will. */
+  expired: boolean;
   result?: Result;
 }
 
 /** See the setting `hub.results_size_per_node`. */
 const defaultKeptBytes = 64 << 20;
+
+/** Ids that one statement asks for. */
+const idsAtOnce = 500;
 
 /** How often the hub looks for commands whose time is over, in milliseconds. */
 const expireEveryMs = 1000;
@@ -67,6 +76,9 @@ export class Commands {
     this.#keptBytes = options.keptBytes ?? defaultKeptBytes;
     this.deliveries = new Deliveries({ ...options, board: this.#board, keptBytes: this.#keptBytes });
     this.#fleet.witnessRemovals({ drop: (tx, nodeId) => this.#drop(tx, nodeId) });
+    const { replicas } = options;
+    const pendingAmong = (ids: readonly string[]) => this.pendingAmong(ids);
+    if (replicas) joinBoards({ ...options, replicas, board: this.#board, pendingAmong });
   }
 
   /** The queues as the store has them. */
@@ -156,7 +168,8 @@ export class Commands {
     expiresInMs: number,
   ): Promise<{ isNew: boolean; told: () => void } | Failure> {
     const now = this.#clock.now();
-    const attended = this.#board.isAttended(nodeId);
+    const attended = this.#board.isAttended(nodeId) || this.#fleet.ownerElsewhere(nodeId) !== undefined;
+    await this.#fleet.mustBeThere(tx, nodeId);
     const expiresAt = now + (expiresInMs || defaultExpiryMs);
     const added = await enqueue(tx, nodeId, command, { now, expiresAt, attended });
     if (added instanceof Failure) return added;
@@ -181,15 +194,30 @@ export class Commands {
   /** Where a command is; undefined when it is not here, or no longer. */
   async standing(id: string): Promise<Standing | undefined> {
     const [row] = await this.#store.read(
-      `SELECT c.result, c.sequence <= q.accepted AS accepted
+      `SELECT c.result, c.expired, c.sequence <= q.accepted AS accepted
        FROM commands c JOIN command_queues q ON q.node_id = c.node_id WHERE c.id = $1`,
       id,
     );
     if (!row) return undefined;
-    const accepted = Number(row.accepted) === 1;
+    const standing = { accepted: Number(row.accepted) === 1, expired: Number(row.expired) === 1 };
     return row.result instanceof Uint8Array
-      ? { accepted, result: fromBinary(ResultSchema, row.result) }
-      : { accepted };
+      ? { ...standing, result: fromBinary(ResultSchema, row.result) }
+      : standing;
+  }
+
+  /** Those of these commands that are here and have no result: of the others there is something to be seen. */
+  async pendingAmong(ids: readonly string[]): Promise<Set<string>> {
+    const pending = new Set<string>();
+    for (let at = 0; at < ids.length; at += idsAtOnce) {
+      const some = ids.slice(at, at + idsAtOnce);
+      const places = some.map((_, index) => `$${index + 1}`).join(", ");
+      const rows = await this.#store.read(
+        `SELECT id FROM commands WHERE finished_at IS NULL AND id IN (${places})`,
+        ...some,
+      );
+      for (const { id } of rows) pending.add(String(id));
+    }
+    return pending;
   }
 
   /** Calls `listener` with the ids of all commands that may have changed, until the returned function is called. */

@@ -1,97 +1,122 @@
-import { toBinary } from "@bufbuild/protobuf";
+import { fromBinary } from "@bufbuild/protobuf";
 import { type Status, StatusSchema } from "../../../gen/edge/v1/control_pb.ts";
 import type { FleetNode, WatchNodesResponse } from "../../../gen/edge/v1/fleet_pb.ts";
-import type { Sample } from "../../../gen/edge/v1/node_pb.ts";
 import type { Clock } from "../../base/clock.ts";
 import { failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
-import { isSelected } from "../../wire/selector.ts";
+import { meets, type Requirement } from "../../wire/selector.ts";
+import { Replicas } from "../replicas/index.ts";
 import type { Store, Tx } from "../store/index.ts";
-import { Feed } from "./feed.ts";
-import { fence, isReplaced, type NodeHello, type Outcast } from "./fence.ts";
-import { changeLabels, type LabelChange, type NodeLabel, toLabels } from "./labels.ts";
+import { isReplaced, type Outcast } from "./fence.ts";
+import { Following } from "./following.ts";
+import { changeLabels, type LabelChange, type NodeLabel } from "./labels.ts";
 import { pictures } from "./pictures.ts";
-import { type EnrolledNode, insertNode, type NodeRecord, newRecord, toRecord } from "./records.ts";
-import { deleteNode, type Removal, toRemoval } from "./removal.ts";
-import { Saving } from "./saving.ts";
+import { Presence } from "./presence.ts";
+import { type EnrolledNode, insertNode, type NodeRecord, newRecord } from "./records.ts";
+import { deleteNode, type Removal } from "./removal.ts";
+import { lastRevision, touchNode } from "./revision.ts";
+import { type Roster, readRoster } from "./roster.ts";
+import { type Totals, totalsOf } from "./totals.ts";
 import { toFleetNode, toPicture } from "./view.ts";
 
 export interface FleetOptions {
   store: Store;
   clock: Clock;
   log: Logger;
+  /** The other replicas of this hub; without them it is alone. */
+  replicas?: Replicas | undefined;
   /** What changes within this time of a picture given to a watcher is gathered into the next, in milliseconds. */
   watchPaceMs?: number;
 }
 
-/** What else must happen when a node is removed. */
+/** What else must happen when a node is removed, or has a newer line elsewhere. */
 export interface RemovalWitness {
   /** Within the transaction that removes it, which is about the node; what it returns is called after the commit. */
   drop?(tx: Tx, nodeId: string): Promise<() => void>;
-  /** After the commit: whatever is open to that node ends. */
+  /** After the commit, on every replica: whatever is open to that node ends. */
   cut?(nodeId: string): void;
+  /** Another replica let in a newer stream of the node: the one that is open here ends. */
+  oust?(nodeId: string): void;
 }
 
 /** All nodes of the hub, in memory, with what must survive the hub kept in the store. */
 export class Fleet {
+  /** The side that faces the nodes: for the line. */
+  readonly presence: Presence;
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #watchPaceMs: number;
-  readonly #records: Map<string, NodeRecord>;
-  readonly #removed: Map<string, Removal>;
-  readonly #feed = new Feed();
+  readonly #replicas: Replicas;
+  readonly #roster: Roster;
   readonly #witnesses: RemovalWitness[] = [];
-  readonly #saving: Saving;
+  readonly #following: Following;
 
-  private constructor(
-    options: FleetOptions,
-    records: Map<string, NodeRecord>,
-    removed: Map<string, Removal>,
-  ) {
-    this.#store = options.store;
-    this.#clock = options.clock;
-    this.#log = options.log;
+  private constructor(options: FleetOptions, roster: Roster, revision: number) {
+    const { store, clock, log, replicas = Replicas.alone() } = options;
+    this.#store = store;
+    this.#clock = clock;
+    this.#log = log;
     this.#watchPaceMs = options.watchPaceMs ?? 100;
-    this.#records = records;
-    this.#removed = removed;
-    this.#saving = new Saving(options.store, (id) => records.get(id));
+    this.#replicas = replicas;
+    this.#roster = roster;
+    const rooms = { store, replicas, roster, clock, log };
+    this.#following = new Following({
+      ...{ ...rooms, revision },
+      onOusted: (id) => {
+        for (const witness of this.#witnesses) witness.oust?.(id);
+      },
+      onForgotten: (id) => void this.presence.saved(id).catch(() => {}), // It is tried again.
+      onRemoved: (id) => {
+        for (const witness of this.#witnesses) witness.cut?.(id);
+      },
+    });
+    this.presence = new Presence({ ...rooms, look: () => this.#following.look() });
   }
 
-  /** The fleet as the store has it; nobody is connected yet. */
+  /** The fleet as the store has it; nobody is connected here yet. */
   static async open(options: FleetOptions): Promise<Fleet> {
-    const nodes = await options.store.read("SELECT * FROM nodes ORDER BY id");
-    const removed = await options.store.read("SELECT id, workloads FROM removed_nodes");
-    const labels = toLabels(await options.store.read("SELECT * FROM node_labels ORDER BY node_id, key"));
-    return new Fleet(
-      options,
-      new Map(nodes.map((row) => [String(row.id), toRecord(row, labels.get(String(row.id)) ?? [])])),
-      new Map(removed.map((row) => [String(row.id), toRemoval(row)])),
-    );
+    // What is written while the fleet is read is read again.
+    const revision = await lastRevision(options.store);
+    const fleet = new Fleet(options, await readRoster(options.store), revision);
+    for (const record of fleet.#roster.records.values()) {
+      record.connected = record.owner !== "" && fleet.#replicas.isAlive(record.owner);
+    }
+    return fleet;
+  }
+
+  /** Follows what other replicas write, until the signal is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    if (!this.#replicas.isAlone) await this.#following.run(signal);
   }
 
   /** Whether a node belongs to the fleet. */
   has(id: string): boolean {
-    return this.#records.has(id);
+    return this.#roster.records.has(id);
   }
 
   /** Whether a node's line is up. */
   isConnected(id: string): boolean {
-    return this.#records.get(id)?.connected ?? false;
+    return this.#roster.records.get(id)?.connected ?? false;
   }
 
   /** Nodes in the fleet. */
   get size(): number {
-    return this.#records.size;
+    return this.#roster.records.size;
+  }
+
+  /** The fleet in numbers. */
+  totals(): Totals {
+    return totalsOf(this.#roster.records.values(), this.#clock.now());
   }
 
   /** The nodes with these ids, or all, ordered by id. An id that is not there is left out. */
   list(ids: readonly string[] = []): FleetNode[] {
     const now = this.#clock.now();
-    const wanted = ids.length === 0 ? [...this.#records.keys()] : [...new Set(ids)];
+    const wanted = ids.length === 0 ? [...this.#roster.records.keys()] : [...new Set(ids)];
     return wanted
       .sort()
-      .flatMap((id) => this.#records.get(id) ?? [])
+      .flatMap((id) => this.#roster.records.get(id) ?? [])
       .map((record) => toFleetNode(record, now));
   }
 
@@ -110,23 +135,27 @@ export class Fleet {
    * that follows; of an empty fleet there is one message without a node. Ends when the signal is aborted.
    */
   watch(signal: AbortSignal): AsyncGenerator<WatchNodesResponse> {
-    return pictures(this.#feed, signal, {
-      ids: () => [...this.#records.keys()].sort(),
-      pictureOf: (id, caughtUp) => toPicture(id, this.#records.get(id), { now: this.#clock.now(), caughtUp }),
+    return pictures(this.#roster.feed, signal, {
+      ids: () => [...this.#roster.records.keys()].sort(),
+      pictureOf: (id, caughtUp) =>
+        toPicture(id, this.#roster.records.get(id), { now: this.#clock.now(), caughtUp }),
       pause: () => this.#clock.sleep(this.#watchPaceMs, signal),
     });
   }
 
   /** Takes a node in, or notes its new certificate. Durable when it resolves. */
   async enrolled(one: EnrolledNode): Promise<void> {
-    await this.#store.write((tx) => insertNode(tx, one), [`node ${one.nodeId}`]);
-    this.#removed.delete(one.nodeId);
-    const record = this.#records.get(one.nodeId) ?? newRecord(one.nodeId, one.at);
+    const { records, removed } = this.#roster;
+    const { revision } = await this.#store.write((tx) => insertNode(tx, one), [`node ${one.nodeId}`]);
+    removed.delete(one.nodeId);
+    const fresh = () => ({ ...newRecord(one.nodeId, one.at), tenant: one.tenant ?? "" });
+    const record = records.get(one.nodeId) ?? fresh();
     record.hostName = one.hostName;
     record.certificateSerial = one.serial;
     record.certificateExpiresAt = one.expiresAt;
-    this.#records.set(one.nodeId, record);
-    this.#feed.touch(one.nodeId);
+    record.revision = revision;
+    records.set(one.nodeId, record);
+    this.#changed(one.nodeId);
   }
 
   /**
@@ -136,57 +165,87 @@ export class Fleet {
    */
   async remove(id: string, removal: Removal = { workloads: undefined }): Promise<void> {
     const record = this.#known(id);
-    this.#records.delete(id);
-    this.#removed.set(id, removal);
-    let settle: (() => void)[];
+    const { records, removed } = this.#roster;
+    records.delete(id);
+    removed.set(id, { ...removal, revision: record.revision });
+    let done: { revision: number; settle: (() => void)[] };
     try {
-      settle = await this.#store.write(
+      done = await this.#store.write(
         async (tx) => {
-          await deleteNode(tx, record, removal, this.#clock.now());
+          const revision = await deleteNode(tx, record, removal, this.#clock.now());
           const settle: (() => void)[] = [];
           for (const witness of this.#witnesses) {
             const done = await witness.drop?.(tx, id);
             if (done) settle.push(done);
           }
-          return settle;
+          return { revision, settle };
         },
         [`node ${id}`],
       );
     } catch (thrown) {
-      this.#removed.delete(id);
-      this.#records.set(id, record);
+      removed.delete(id);
+      records.set(id, record);
       throw thrown;
     }
-    for (const done of settle) done();
+    removed.set(id, { ...removal, revision: done.revision });
+    for (const settle of done.settle) settle();
     for (const witness of this.#witnesses) witness.cut?.(id);
-    this.#feed.touch(id);
+    this.#changed(id);
     this.#log.info({ node: id }, "node removed");
   }
 
-  /** The ids of the nodes that have all of these labels, in order. */
-  matching(selector: readonly NodeLabel[]): string[] {
-    const found = [...this.#records.values()].filter(({ labels }) => isSelected(labels, selector));
-    return found.map(({ id }) => id).sort();
+  /** What a node said last of its runtimes; undefined when it is not there, or has said nothing. */
+  statusOf(id: string): Status | undefined {
+    const bytes = this.#roster.records.get(id)?.status;
+    return bytes && fromBinary(StatusSchema, bytes);
+  }
+
+  /** The tenant of a node: empty when it belongs to none, undefined when there is no such node. */
+  tenantOf(id: string): string | undefined {
+    return this.#roster.records.get(id)?.tenant;
+  }
+
+  /** The ids of the nodes whose labels meet these requirements, in order; of one tenant, or of all. */
+  matching(requirements: readonly Requirement[], tenant?: string): string[] {
+    return [...this.#roster.records.values()]
+      .filter((one) => (tenant === undefined || one.tenant === tenant) && meets(one.labels, requirements))
+      .map(({ id }) => id)
+      .sort();
+  }
+
+  /** Gives a node to a tenant, or to none when it is empty. @throws {Failure} not_found. */
+  async setTenant(id: string, tenant: string): Promise<FleetNode> {
+    const revision = await this.#store.write(
+      async (tx) => {
+        this.#known(id);
+        await tx.run("UPDATE nodes SET tenant = $2 WHERE id = $1", id, tenant);
+        return await touchNode(tx, id);
+      },
+      [`node ${id}`],
+    );
+    const record = Object.assign(this.#known(id), { tenant, revision });
+    this.#changed(id);
+    return toFleetNode(record, this.#clock.now());
   }
 
   /** Changes the labels of a node. @throws {Failure} not_found; invalid, exhausted: as `changeLabels`. */
   async label(id: string, change: LabelChange): Promise<FleetNode> {
-    const labels = await this.#store.write(
+    const changed = await this.#store.write(
       async (tx) => {
         this.#known(id);
-        return await changeLabels(tx, id, change);
+        const labels = await changeLabels(tx, id, change);
+        return { labels, revision: await touchNode(tx, id) };
       },
       [`node ${id}`],
     );
-    const record = this.#known(id);
-    record.labels = labels;
-    this.#feed.touch(id);
+    const record = Object.assign(this.#known(id), changed);
+    this.#changed(id);
     return toFleetNode(record, this.#clock.now());
   }
 
   /** How a node was removed, if it was. */
   removalOf(id: string): Removal | undefined {
-    return this.#removed.get(id);
+    return this.#roster.removed.get(id);
   }
 
   /** Has `witness` told of every removal. For the rooms that keep something of a node. */
@@ -194,117 +253,48 @@ export class Fleet {
     this.#witnesses.push(witness);
   }
 
-  /**
-   * Whether a node that says hello may come in. Decided at once, so that of two streams that race only one wins; the fence
-   * is then in memory, and on disk when `saved` is called next and resolves.
-   */
-  admit(id: string, hello: NodeHello): Outcast | undefined {
-    const record = this.#records.get(id);
-    if (!record) return this.#removed.has(id) ? "removed" : "unknown";
-    if (isReplaced(record.certificateIssuedAt, hello.certificateIssuedAt)) {
-      this.warn(
-        id,
-        `${hello.hostName || "a machine that did not say its name"} has an older certificate of this node than ${record.hostName}: one of the two is a copy`,
-      );
-      return "replaced";
-    }
-    const verdict = fence(record, hello);
-    if (verdict === "cloned") {
-      this.warn(
-        id,
-        `another machine holds this node's identity: ${hello.hostName || "it did not say its name"}`,
-      );
-    }
-    if (verdict !== "newest") return verdict;
-    Object.assign(record, hello);
-    return undefined;
+  /** Within a transaction about the node, where another replica may just have removed it. @throws {Failure} not_found. */
+  async mustBeThere(tx: Tx, id: string): Promise<void> {
+    this.#known(id);
+    if (this.#replicas.isAlone) return;
+    if (!(await tx.get("SELECT 1 FROM nodes WHERE id = $1", id))) throw unknownNode(id);
+  }
+
+  /** The replica that has a node's line; undefined when none has, or when it is this one. */
+  ownerElsewhere(id: string): string | undefined {
+    const { owner = "", connected } = this.#roster.records.get(id) ?? {};
+    return connected && owner !== "" && owner !== this.#replicas.id ? owner : undefined;
   }
 
   /** Whether the owner of an expired certificate may have the next one. */
   mayRenew(id: string, certificateIssuedAt: number): Outcast | undefined {
-    const record = this.#records.get(id);
-    if (!record) return this.#removed.has(id) ? "removed" : "unknown";
+    const record = this.#roster.records.get(id);
+    if (!record) return this.#roster.removed.has(id) ? "removed" : "unknown";
     return isReplaced(record.certificateIssuedAt, certificateIssuedAt) ? "replaced" : undefined;
-  }
-
-  /** A node's line came up. */
-  arrived(id: string): void {
-    this.#setConnected(id, true);
-  }
-
-  /** A node's line went down. Only the owner of the newest stream may say so. */
-  left(id: string): void {
-    this.#setConnected(id, false);
-  }
-
-  /** A node was heard. In memory only. */
-  heard(id: string, sample: Sample | undefined): void {
-    const record = this.#records.get(id);
-    if (!record) return;
-    record.seenAt = this.#clock.now();
-    if (!sample) return;
-    record.sample = sample;
-    this.#feed.touch(id);
-  }
-
-  /** A node said what is. Kept, when it is not what was known. */
-  said(id: string, status: Status): void {
-    const record = this.#records.get(id);
-    const bytes = toBinary(StatusSchema, status);
-    if (!record || (record.status && Buffer.compare(record.status, bytes) === 0)) return;
-    record.status = bytes;
-    this.#feed.touch(id);
-    this.#saveSoon(id);
   }
 
   /** Tells operators about something that they should look at, as a sentence. Shown for a day. */
   warn(id: string, warning: string): void {
-    const record = this.#records.get(id);
-    if (!record) return;
-    this.#log.warn({ node: id, warning }, "node needs a look");
-    record.warning = warning;
-    record.warnedAt = this.#clock.now();
-    this.#feed.touch(id);
-    this.#saveSoon(id);
+    this.presence.warn(id, warning);
   }
 
   /** How many of a node's commands have no result. */
   setPending(id: string, pending: number): void {
-    const record = this.#records.get(id);
-    if (!record || record.pending === pending) return;
-    record.pending = pending;
-    this.#feed.touch(id);
+    this.presence.setPending(id, pending);
   }
 
-  /**
-   * Puts on disk what is in memory of a node. All that is asked for in one turn is one write.
-   * @throws {Failure} exhausted, unavailable: it is tried again with the next.
-   */
-  saved(id: string): Promise<void> {
-    return this.#saving.save(id);
-  }
-
-  #saveSoon(id: string): void {
-    this.saved(id).catch((error: unknown) => {
-      this.#log.error({ node: id, error }, "node could not be written, its newest is in memory only");
-    });
-  }
-
-  #setConnected(id: string, connected: boolean): void {
-    const record = this.#records.get(id);
-    if (!record) return;
-    const now = this.#clock.now();
-    record.connected = connected;
-    record.changedAt = now;
-    if (connected) record.seenAt = now;
-    else record.sample = undefined;
-    this.#feed.touch(id);
-    this.#saveSoon(id);
+  #changed(id: string): void {
+    this.#roster.feed.touch(id);
+    this.#replicas.tell("fleet", ["nodes"]);
   }
 
   #known(id: string): NodeRecord {
-    const record = this.#records.get(id);
-    if (!record) throw failure("not_found", `node ${id} is not in the fleet: see \`orchestrator node list\``);
+    const record = this.#roster.records.get(id);
+    if (!record) throw unknownNode(id);
     return record;
   }
+}
+
+function unknownNode(id: string): Error {
+  return failure("not_found", `node ${id} is not in the fleet: see \`orchestrator node list\``);
 }

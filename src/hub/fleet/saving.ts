@@ -1,43 +1,74 @@
 import { Batches } from "../../base/batches.ts";
 import type { Store } from "../store/index.ts";
-import { type NodeRecord, updateNode } from "./records.ts";
+import { type NodeRecord, updateNode, updateWarning } from "./records.ts";
+import { nextRevision } from "./revision.ts";
+
+/** What is to be written of a node: what its stream, here, said and how it is; or a warning, which any replica may give. */
+interface Change {
+  id: string;
+  what: "said" | "warned";
+}
+
+export interface SavingOptions {
+  store: Store;
+  replicaId: string;
+  recordOf: (id: string) => NodeRecord | undefined;
+  /** Called after each commit. */
+  onSaved: (ids: readonly string[]) => void;
+}
 
 /** Brings records from memory to the disk: all that are asked for at once, or while others are written, with one write. */
 export class Saving {
-  readonly #store: Store;
-  readonly #recordOf: (id: string) => NodeRecord | undefined;
+  readonly #options: SavingOptions;
   readonly #batches = new Batches({
-    work: (ids: readonly string[]) => this.#write(ids),
+    work: (changes: readonly Change[]) => this.#write(changes),
     size: 1000,
     limit: 100_000,
     what: "nodes to be written",
   });
   /** Those of the last write, if it failed. */
-  #unsaved: ReadonlySet<string> = new Set();
+  #unsaved: readonly Change[] = [];
 
-  constructor(store: Store, recordOf: (id: string) => NodeRecord | undefined) {
-    this.#store = store;
-    this.#recordOf = recordOf;
+  constructor(options: SavingOptions) {
+    this.#options = options;
   }
 
   /**
    * Saves a record as it is when its turn comes. One that is gone by then is left out.
-   * @throws {Failure} exhausted, unavailable: it is tried again with the next.
+   * @throws {Failure} exhausted, unavailable: it is tried again with the next, and by `retry`.
    */
-  async save(id: string): Promise<void> {
-    await this.#batches.add(id);
+  async save(id: string, what: Change["what"]): Promise<void> {
+    await this.#batches.add({ id, what });
   }
 
-  async #write(asked: readonly string[]): Promise<readonly string[]> {
-    const ids = new Set([...this.#unsaved, ...asked]);
-    this.#unsaved = ids;
-    await this.#store.write(async (tx) => {
-      for (const id of ids) {
-        const record = this.#recordOf(id);
-        if (record) await updateNode(tx, record);
+  /** Tries again what failed. @throws {Failure} as `save`. */
+  async retry(): Promise<void> {
+    const [first] = this.#unsaved;
+    if (first) await this.#batches.add(first);
+  }
+
+  async #write(asked: readonly Change[]): Promise<readonly Change[]> {
+    const { store, recordOf, replicaId, onSaved } = this.#options;
+    const all = [...this.#unsaved, ...asked];
+    this.#unsaved = [...new Map(all.map((one) => [`${one.what} ${one.id}`, one])).values()];
+    const changes = this.#unsaved;
+    const { revision, held } = await store.write(async (tx) => {
+      const revision = await nextRevision(tx);
+      const held: { record: NodeRecord; heldBy: string }[] = [];
+      for (const { id, what } of changes) {
+        const record = recordOf(id);
+        if (!record) continue;
+        if (what === "warned") await updateWarning(tx, record, revision);
+        else {
+          const heldBy = record.isHeld ? replicaId : "";
+          if (await updateNode(tx, record, { replicaId, heldBy, revision })) held.push({ record, heldBy });
+        }
       }
+      return { revision, held };
     }, []);
-    this.#unsaved = new Set();
+    this.#unsaved = [];
+    for (const { record, heldBy } of held) Object.assign(record, { owner: heldBy, revision });
+    onSaved(changes.map(({ id }) => id));
     return asked;
   }
 }

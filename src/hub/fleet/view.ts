@@ -16,6 +16,7 @@ const warningMs = 24 * 3_600_000;
 export function toFleetNode(record: NodeRecord, now: number): FleetNode {
   const node = create(FleetNodeSchema, {
     id: record.id,
+    tenant: record.tenant,
     hostName: record.hostName,
     connected: record.connected,
     daemonVersion: record.daemonVersion,

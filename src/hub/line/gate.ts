@@ -19,7 +19,7 @@ export interface GateOptions {
   awayMs: () => number | undefined;
 }
 
-/** Decides at once who comes in, so that of two streams that race only one does. */
+/** Decides who comes in; of two streams that race, as the store has it. */
 export class Gate {
   readonly #options: GateOptions;
 
@@ -27,8 +27,8 @@ export class Gate {
     this.#options = options;
   }
 
-  /** Whether a first frame that can be served is. */
-  admit(visitor: Visitor, admitted: Admission): Admission {
+  /** Whether a first frame that can be served is. @throws {Failure} as `Presence.claim`. */
+  async admit(visitor: Visitor, admitted: Admission): Promise<Admission> {
     if ("reject" in admitted) return admitted;
     const { fleet, log } = this.#options;
     // A node that was away for long is told of its removal whatever became of its certificate.
@@ -38,7 +38,7 @@ export class Gate {
     const { nodeId, certificateSerial, certificateIssuedAt, certificateExpiresAt, socket } = visitor;
     const certificate = { certificateSerial, certificateIssuedAt, certificateExpiresAt };
     const claim = { epoch: Number(sessionEpoch), instanceId, hostName, daemonVersion, ...certificate };
-    const outcast = fleet.admit(nodeId, claim);
+    const outcast = await fleet.presence.claim(nodeId, claim);
     if (!outcast) return admitted;
     log.warn({ node: nodeId, outcast, from: socket.remoteAddress }, "node refused");
     return { reject: this.#outcast(outcast, nodeId) };

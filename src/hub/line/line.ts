@@ -17,11 +17,13 @@ import { commandWindow, defaultBeatMs, maxFrameBytes } from "../../wire/limits.t
 import type { Commands } from "../commands/index.ts";
 import type { Authority, ServerCertificate } from "../enrolment/index.ts";
 import type { Fleet } from "../fleet/index.ts";
+import type { Replicas } from "../replicas/index.ts";
 import type { Reports } from "../reports/index.ts";
 import { admission, rejectRemoved, superseded } from "./admission.ts";
 import { Door, type DoorOptions, type Listener, type NodeStream, type Visitor } from "./door.ts";
 import { aboutToStop, Gate } from "./gate.ts";
 import { beatMsFor, rhythmFor, Turnstile } from "./pace.ts";
+import { readElsewhere, serveReads } from "./remote.ts";
 import { answerRenewal, type Renew } from "./renewal.ts";
 import { Session } from "./session.ts";
 
@@ -35,6 +37,8 @@ export interface LineOptions {
   fleet: Fleet;
   commands: Commands;
   reports: Reports;
+  /** The other replicas of this hub, if there are any. */
+  replicas?: Replicas | undefined;
   clock: Clock;
   log: Logger;
   /** Issues a node's next certificate; without it, nodes are told not to ask. */
@@ -68,6 +72,7 @@ export class Line implements AsyncDisposable {
   /** The newest stream of each node: the only one that is served. */
   readonly #newest = new Map<string, Session>();
   #door: Listener | undefined;
+  #stopServing = () => {};
   #drained: PromiseWithResolvers<void> | undefined;
 
   private constructor(options: LineOptions) {
@@ -83,12 +88,15 @@ export class Line implements AsyncDisposable {
     });
     fleet.witnessRemovals({
       cut: (nodeId) => this.#newest.get(nodeId)?.reject(rejectRemoved(nodeId, fleet.removalOf(nodeId))),
+      oust: (nodeId) => this.#newest.get(nodeId)?.reject(superseded()),
     });
   }
 
   /** Listens when it resolves. Fails as `listen` of base does. */
   static async open(options: LineOptions): Promise<Line> {
     const line = new Line(options);
+    const { replicas } = options;
+    if (replicas) line.#stopServing = serveReads(replicas, (...asked) => line.#readHere(...asked));
     const openDoor = options.openDoor ?? Door.open;
     line.#door = await openDoor({
       ...options,
@@ -126,14 +134,12 @@ export class Line implements AsyncDisposable {
    */
   async read(nodeId: string, command: Command, signal: AbortSignal): Promise<Result> {
     checkCommand(command, "this hub");
-    const { fleet } = this.#options;
+    const { fleet, replicas } = this.#options;
     fleet.mustHave(nodeId);
-    const session = this.#newest.get(nodeId);
-    if (!session?.isOpen) {
-      throw failure("unavailable", `node ${nodeId} is not connected: ask again when it is`);
-    }
     signal.throwIfAborted();
-    return await session.read(command, signal);
+    const owner = this.#newest.has(nodeId) ? undefined : fleet.ownerElsewhere(nodeId);
+    if (!replicas || owner === undefined) return await this.#readHere(nodeId, command, signal);
+    return await readElsewhere(replicas, { owner, nodeId, command }, signal);
   }
 
   /** Lets nobody in any more, tells all nodes to come back later, and resolves when they are gone or 5 seconds are over. */
@@ -156,8 +162,15 @@ export class Line implements AsyncDisposable {
 
   /** Cuts what is left and frees the port. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopServing();
     for (const session of [...this.#streams]) session.cut("the hub stops");
     await this.#door?.[Symbol.asyncDispose]();
+  }
+
+  async #readHere(nodeId: string, command: Command, signal: AbortSignal): Promise<Result> {
+    const session = this.#newest.get(nodeId);
+    if (session?.isOpen) return await session.read(command, signal);
+    throw failure("unavailable", `node ${nodeId} is not connected: ask again when it is`);
   }
 
   #arrive(stream: NodeStream, visitor: Visitor): void {
@@ -195,7 +208,16 @@ export class Line implements AsyncDisposable {
   }
 
   #hello(session: Session, body: NodeFrame["body"]): void {
-    const admitted = this.#gate.admit(session.visitor, admission(body));
+    session.admit();
+    this.#enter(session, body).catch((error: unknown) => {
+      this.#options.log.error({ node: session.nodeId, error }, "node could not be let in");
+      session.fail(error);
+    });
+  }
+
+  /** Of several streams of a node that come at once, the claims are decided in order, and the last one is served. */
+  async #enter(session: Session, body: NodeFrame["body"]): Promise<void> {
+    const admitted = await this.#gate.admit(session.visitor, admission(body));
     if ("reject" in admitted) {
       session.reject(admitted.reject);
       return;
@@ -204,22 +226,19 @@ export class Line implements AsyncDisposable {
     const former = this.#newest.get(nodeId);
     this.#newest.set(nodeId, session);
     former?.reject(superseded());
-    session.admit();
-    this.#letIn(session, admitted.hello, admitted.protocol).catch((error: unknown) => {
-      this.#options.log.error({ node: nodeId, error }, "node could not be let in");
-      session.fail(error);
-    });
+    if (session.isOver) this.#ended(session);
+    else await this.#letIn(session, admitted.hello, admitted.protocol);
   }
 
   async #letIn(session: Session, hello: Hello, protocol: number): Promise<void> {
     const { fleet, commands, reports, clock, log } = this.#options;
     const { nodeId } = session;
     const lastCommand = Number(hello.lastCommandSequence);
-    // Asked for in one turn: one commit, and no other stream of this node can come in between.
+    const epoch = Number(hello.sessionEpoch);
+    // Asked for in one turn: one commit, where the store takes several in one.
     const [intake] = await Promise.all([
       reports.intake({ nodeId, journalId: hello.journalId, lastSequence: Number(hello.journalLastSequence) }),
-      commands.deliveries.resumed(nodeId, lastCommand),
-      fleet.saved(nodeId),
+      commands.deliveries.resumed(nodeId, lastCommand, epoch),
     ]);
     if (this.#newest.get(nodeId) !== session) return;
     const { beatMs, leaseMs } = rhythmFor(beatMsFor(this.#beatMs, this.connected), hello.idleIntervalMs);
@@ -237,18 +256,15 @@ export class Line implements AsyncDisposable {
       renewsCertificates: this.#options.renew !== undefined,
     });
     if (!session.open(welcome, intake, hello)) return;
-    fleet.arrived(nodeId);
-    log.info(
-      { node: nodeId, session: sessionId, epoch: Number(hello.sessionEpoch), attempt: hello.attempt },
-      "line is up",
-    );
+    fleet.presence.arrived(nodeId);
+    log.info({ node: nodeId, session: sessionId, epoch, attempt: hello.attempt }, "line is up");
   }
 
   #ended(session: Session): void {
     this.#streams.delete(session);
     if (this.#newest.get(session.nodeId) !== session) return;
     this.#newest.delete(session.nodeId);
-    this.#options.fleet.left(session.nodeId);
+    this.#options.fleet.presence.left(session.nodeId);
     if (this.#newest.size === 0) this.#drained?.resolve();
   }
 

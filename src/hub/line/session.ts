@@ -38,7 +38,7 @@ const renewPaceMs = 1_000;
 const intakeLimit = 256;
 
 /**
- * Where a stream is. `admitted`: its hello is good and the fence is on its way to the disk. `closing`: its last frame was
+ * Where a stream is. `admitted`: its hello came and the fence is on its way to the disk. `closing`: its last frame was
  * said. Only what comes while it is `open` changes anything.
  */
 type State = "greeting" | "admitted" | "open" | "closing" | "ended";
@@ -101,7 +101,12 @@ export class Session {
     return this.#state === "open";
   }
 
-  /** The first frame is good: nothing more is read until `open`. */
+  /** Whether it has ended, or is about to: it is served no more. */
+  get isOver(): boolean {
+    return this.#state === "closing" || this.#state === "ended";
+  }
+
+  /** The first frame came: nothing more is read until `open`. */
   admit(): void {
     this.#state = "admitted";
     this.#options.stream.pause();
@@ -200,7 +205,7 @@ export class Session {
     const { fleet, deliveries, log } = this.#options;
     const { nodeId } = this;
     if (body.case === "beat") this.#beat(body.value);
-    else if (body.case === "status") fleet.said(nodeId, body.value);
+    else if (body.case === "status") fleet.presence.said(nodeId, body.value);
     else if (body.case === "progress") deliveries.progressed(nodeId, body.value);
     else if (body.case === "commandsAck") this.#sender?.acknowledged(Number(body.value.throughSequence));
     else if (body.case === "report") this.#report(body.value);
@@ -214,7 +219,7 @@ export class Session {
 
   #beat({ sample }: NodeBeat): void {
     const { fleet, clock } = this.#options;
-    fleet.heard(this.nodeId, sample);
+    fleet.presence.heard(this.nodeId, sample);
     this.#pulse.beaten(clock.elapsed());
   }
 

@@ -4,6 +4,7 @@ import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Commands } from "../commands/index.ts";
 import type { Fleet } from "../fleet/index.ts";
+import type { Replicas } from "../replicas/index.ts";
 import type { Store } from "../store/index.ts";
 import { type JournalClaim, openCursor } from "./cursors.ts";
 import { eventsAfter, lastPosition, positionBefore } from "./events.ts";
@@ -13,6 +14,8 @@ export interface ReportsOptions {
   store: Store;
   fleet: Fleet;
   commands: Commands;
+  /** The other replicas of this hub, if there are any. */
+  replicas?: Replicas | undefined;
   clock: Clock;
   log: Logger;
   /** Events that are kept of all nodes together; the oldest go first. */
@@ -45,11 +48,14 @@ export class Reports {
   readonly #log: Logger;
   readonly #desk: Desk;
   readonly #arrived = new Changes();
+  /** The newest position at the last look. */
+  #lastSeen = 0;
 
   private constructor({
     store,
     fleet,
     commands,
+    replicas,
     clock,
     log,
     eventLimit = defaultEventLimit,
@@ -62,9 +68,14 @@ export class Reports {
       store,
       deliveries: commands.deliveries,
       eventLimit,
-      onEvents: () => this.#arrived.notify(),
+      onEvents: () => {
+        this.#arrived.notify();
+        replicas?.tell("events", ["some"]);
+      },
       onStray: (nodeId, commandId) => this.#stray(nodeId, commandId),
     });
+    replicas?.hear("events", () => this.#arrived.notify());
+    replicas?.onLook(() => this.#look());
     fleet.witnessRemovals({
       drop: async (tx, nodeId) => {
         await tx.run("DELETE FROM report_cursors WHERE node_id = $1", nodeId);
@@ -113,6 +124,13 @@ export class Reports {
       }
       if (which.stopWhenCaughtUp) return;
     }
+  }
+
+  /** Finds events that another replica kept, when its hint was lost. */
+  async #look(): Promise<void> {
+    const last = await lastPosition(this.#store);
+    if (last !== this.#lastSeen) this.#arrived.notify();
+    this.#lastSeen = last;
   }
 
   async #begin(nodeId: string, { afterPosition, last }: WatchEvents): Promise<number> {

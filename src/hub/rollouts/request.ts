@@ -27,7 +27,7 @@ export function nodesOf(
     return [...new Set(nodeIds)];
   }
   if (selector.length === 0) throw invalidField("selector", "is required where node_ids is empty");
-  const found = fleet.matching(selector);
+  const found = fleet.matching(selector.map(({ key, value }) => ({ key, isNegated: false, values: [value] })));
   if (found.length === 0) {
     const labels = selector.map(({ key, value }) => `${key}=${value}`).join(",");
     throw invalidField("selector", `no node has ${labels}: see \`orchestrator node list\``);

@@ -23,12 +23,12 @@ test("what a node said survives the hub, and its presence does not", async () =>
   const status = create(StatusSchema, { engineReachable: true, runtimes: [{ name: "plc1" }] });
   {
     await using rooms = await openRooms({ path: folder.path });
-    assert.equal(rooms.fleet.admit("n-a", hello(7)), undefined);
-    rooms.fleet.arrived("n-a");
-    rooms.fleet.heard("n-a", create(SampleSchema, { cpuPercent: 5 }));
-    rooms.fleet.said("n-a", status);
+    assert.equal(await rooms.fleet.presence.claim("n-a", hello(7)), undefined);
+    rooms.fleet.presence.arrived("n-a");
+    rooms.fleet.presence.heard("n-a", create(SampleSchema, { cpuPercent: 5 }));
+    rooms.fleet.presence.said("n-a", status);
     rooms.fleet.warn("n-a", "look at me");
-    await rooms.fleet.saved("n-a");
+    await rooms.fleet.presence.saved("n-a");
     assert.equal(rooms.fleet.get("n-a").connected, true);
   }
   await using rooms = await openRooms({ path: folder.path });
@@ -38,8 +38,8 @@ test("what a node said survives the hub, and its presence does not", async () =>
   assert.equal(node.hostName, "plant-7");
   assert.equal(node.warning, "look at me");
   assert.deepEqual(node.status, status);
-  assert.equal(rooms.fleet.admit("n-a", hello(6)), "stale", "the fence is on disk");
-  assert.equal(rooms.fleet.admit("n-a", hello(7, "two")), "cloned");
+  assert.equal(await rooms.fleet.presence.claim("n-a", hello(6)), "stale", "the fence is on disk");
+  assert.equal(await rooms.fleet.presence.claim("n-a", hello(7, "two")), "cloned");
   assert.match(rooms.fleet.get("n-a").warning, /another machine holds this node's identity: plant-7/);
   rooms.pass(dayMs);
   assert.equal(rooms.fleet.get("n-a").warning, "", "a warning is shown for a day");
@@ -54,10 +54,10 @@ test("a removed node is nobody, also to the next hub, until it is enrolled again
     await assert.rejects(rooms.fleet.remove("n-a"), { kind: "not_found" });
   }
   await using rooms = await openRooms({ path: folder.path, nodes: [] });
-  assert.equal(rooms.fleet.admit("n-a", hello(1)), "removed");
-  assert.equal(rooms.fleet.admit("n-other", hello(1)), "unknown");
+  assert.equal(await rooms.fleet.presence.claim("n-a", hello(1)), "removed");
+  assert.equal(await rooms.fleet.presence.claim("n-other", hello(1)), "unknown");
   await rooms.fleet.enrolled({ nodeId: "n-a", hostName: "h", serial: "02", expiresAt: 1, at: 1 });
-  assert.equal(rooms.fleet.admit("n-a", hello(1)), undefined);
+  assert.equal(await rooms.fleet.presence.claim("n-a", hello(1)), undefined);
 });
 
 test("a watcher gets the nodes, that it has caught up, and then each change and removal", async () => {

@@ -84,11 +84,11 @@ async function story(chance: Chance): Promise<void> {
         id,
         rooms.commands.deliveries.attend(id, () => {}),
       );
-      rooms.fleet.arrived(id);
+      rooms.fleet.presence.arrived(id);
     };
     const leave = (id: string) => {
       lines.get(id)?.();
-      if (lines.delete(id)) rooms.fleet.left(id);
+      if (lines.delete(id)) rooms.fleet.presence.left(id);
     };
     const get = async (id: string) => {
       if (!lines.has(id)) return;

@@ -150,14 +150,14 @@ describe("a rollout", () => {
     {
       await using rooms = await openRooms({ path: folder.path, nodes });
       await begin(rooms, requestOf(nodes, { batch: "1", nodeTimeoutMs: 1000n, skipOffline: true }));
-      rooms.fleet.arrived("n-a");
+      rooms.fleet.presence.arrived("n-a");
       await rooms.rollouts.advance();
       assert.equal(inShort(await rooms.rollouts.get("r1")), "succeeded: skipped skipped skipped");
     }
     {
       await using rooms = await openRooms({ path: folder.path, nodes });
       const again = requestOf(nodes, { id: "r2", batch: "1", nodeTimeoutMs: 1000n, skipOffline: true });
-      rooms.fleet.arrived("n-a");
+      rooms.fleet.presence.arrived("n-a");
       await begin(rooms, again);
       await take(rooms, "n-a");
     }
@@ -168,7 +168,7 @@ describe("a rollout", () => {
     await answer(rooms, "n-a", "r2-1", "done");
     await rooms.rollouts.advance();
     assert.equal(inShort(await rooms.rollouts.get("r2")), "running: succeeded waiting waiting");
-    rooms.fleet.arrived("n-b");
+    rooms.fleet.presence.arrived("n-b");
     await rooms.rollouts.advance();
     assert.equal(inShort(await rooms.rollouts.get("r2")), "running: succeeded running waiting");
   });
