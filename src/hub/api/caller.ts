@@ -31,6 +31,16 @@ export function callerOf({ values, method }: HandlerContext): Caller {
   return caller;
 }
 
+/** Who calls, where anybody does. */
+export function callerIn(values: ContextValues): Caller | undefined {
+  return values.get(callerKey);
+}
+
+/** The tenant that the caller is bound to; undefined when it may see the whole hub. */
+export function tenantOf(context: HandlerContext): string | undefined {
+  return callerOf(context).tenant || undefined;
+}
+
 /** The caller as a command's actor. */
 export function actorOf(context: HandlerContext): string {
   return `operator/${callerOf(context).name}`;

@@ -191,6 +191,17 @@ export class Commands {
     return toFleetCommand(row);
   }
 
+  /** The node that a command is for; undefined when the command is not here. */
+  async nodeOf(id: string): Promise<string | undefined> {
+    const [row] = await this.#store.read("SELECT node_id FROM commands WHERE id = $1", id);
+    return row && String(row.node_id);
+  }
+
+  /** The failure of whoever asks for a command that is not here. */
+  unknown(id: string): Error {
+    return unknownCommand(id);
+  }
+
   /** Where a command is; undefined when it is not here, or no longer. */
   async standing(id: string): Promise<Standing | undefined> {
     const [row] = await this.#store.read(

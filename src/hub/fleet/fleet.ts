@@ -2,7 +2,7 @@ import { fromBinary } from "@bufbuild/protobuf";
 import { type Status, StatusSchema } from "../../../gen/edge/v1/control_pb.ts";
 import type { FleetNode, WatchNodesResponse } from "../../../gen/edge/v1/fleet_pb.ts";
 import type { Clock } from "../../base/clock.ts";
-import { failure } from "../../base/failure.ts";
+import { type Failure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import { meets, type Requirement } from "../../wire/selector.ts";
 import { Replicas } from "../replicas/index.ts";
@@ -110,13 +110,14 @@ export class Fleet {
     return totalsOf(this.#roster.records.values(), this.#clock.now());
   }
 
-  /** The nodes with these ids, or all, ordered by id. An id that is not there is left out. */
-  list(ids: readonly string[] = []): FleetNode[] {
+  /** The nodes with these ids, or all, ordered by id; of one tenant, or of all. An id that is not there is left out. */
+  list(ids: readonly string[] = [], tenant?: string): FleetNode[] {
     const now = this.#clock.now();
     const wanted = ids.length === 0 ? [...this.#roster.records.keys()] : [...new Set(ids)];
     return wanted
       .sort()
       .flatMap((id) => this.#roster.records.get(id) ?? [])
+      .filter((record) => tenant === undefined || record.tenant === tenant)
       .map((record) => toFleetNode(record, now));
   }
 
@@ -134,11 +135,16 @@ export class Fleet {
    * All nodes now, then each that changes, as it is when the watcher looks. The last of the first has `caughtUp`, as has all
    * that follows; of an empty fleet there is one message without a node. Ends when the signal is aborted.
    */
-  watch(signal: AbortSignal): AsyncGenerator<WatchNodesResponse> {
-    return pictures(this.#roster.feed, signal, {
-      ids: () => [...this.#roster.records.keys()].sort(),
-      pictureOf: (id, caughtUp) =>
-        toPicture(id, this.#roster.records.get(id), { now: this.#clock.now(), caughtUp }),
+  watch(signal: AbortSignal, tenant?: string): AsyncGenerator<WatchNodesResponse> {
+    const { records, feed } = this.#roster;
+    const seen = (id: string) => {
+      const record = records.get(id);
+      return tenant === undefined || record?.tenant === tenant ? record : undefined;
+    };
+    return pictures(feed, signal, {
+      ids: () => [...records.keys()].filter((id) => seen(id) !== undefined).sort(),
+      maySee: (id) => seen(id) !== undefined,
+      pictureOf: (id, caughtUp) => toPicture(id, seen(id), { now: this.#clock.now(), caughtUp }),
       pause: () => this.#clock.sleep(this.#watchPaceMs, signal),
     });
   }
@@ -203,6 +209,11 @@ export class Fleet {
   /** The tenant of a node: empty when it belongs to none, undefined when there is no such node. */
   tenantOf(id: string): string | undefined {
     return this.#roster.records.get(id)?.tenant;
+  }
+
+  /** The failure of whoever asks for a node that is not there. */
+  unknown(id: string): Failure {
+    return failure("not_found", `node ${id} is not in the fleet: see \`orchestrator node list\``);
   }
 
   /** The ids of the nodes whose labels meet these requirements, in order; of one tenant, or of all. */

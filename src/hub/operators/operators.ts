@@ -12,6 +12,8 @@ export interface OperatorRecord {
   id: string;
   name: string;
   role: Role;
+  /** The tenant that it is bound to; empty for the whole hub. */
+  tenant: string;
   createdAt: number;
   expiresAt?: number;
   usedAt?: number;
@@ -22,6 +24,8 @@ export interface Caller {
   tokenId: string;
   name: string;
   role: Role;
+  /** The tenant that the token is bound to; empty for the whole hub. */
+  tenant: string;
   /** Aborted when the token is revoked or expires: what is being watched with it ends then. */
   signal: AbortSignal;
 }
@@ -77,13 +81,20 @@ export class Operators implements AsyncDisposable {
       throw failure("denied", `this operator token expired at ${ended}. ${whereTokensComeFrom}`);
     }
     this.#used.set(record.id, Math.floor(at / minuteMs) * minuteMs);
-    return { tokenId: record.id, name: record.name, role: record.role, signal: this.#signalOf(record, at) };
+    return {
+      tokenId: record.id,
+      name: record.name,
+      role: record.role,
+      tenant: record.tenant,
+      signal: this.#signalOf(record, at),
+    };
   }
 
   /** Makes a token; the text is nowhere else. `validForMs` of 0 means for ever. */
   async create(asked: {
     name: string;
     role: Role;
+    tenant?: string;
     validForMs: number;
   }): Promise<{ token: string; record: OperatorRecord }> {
     const made = newOperatorToken();
@@ -92,6 +103,7 @@ export class Operators implements AsyncDisposable {
       id: made.id,
       name: asked.name,
       role: asked.role,
+      tenant: asked.tenant ?? "",
       createdAt,
       ...(asked.validForMs === 0 ? {} : { expiresAt: createdAt + asked.validForMs }),
     };
@@ -99,12 +111,13 @@ export class Operators implements AsyncDisposable {
     return { token: made.text, record };
   }
 
-  /** Newest first, without revoked ones. */
-  async list(): Promise<OperatorRecord[]> {
+  /** Newest first, without revoked ones; those of a tenant, or all. */
+  async list(tenant?: string): Promise<OperatorRecord[]> {
     const rows = await this.#store.read(
       "SELECT * FROM operator_tokens WHERE revoked_at IS NULL ORDER BY created_at DESC, id",
     );
-    return rows.map((row) => {
+    const shown = rows.filter((row) => tenant === undefined || row.tenant === tenant);
+    return shown.map((row) => {
       const record = recordOf(row);
       const usedAt = this.#used.get(record.id);
       return usedAt === undefined ? record : { ...record, usedAt };
@@ -115,12 +128,12 @@ export class Operators implements AsyncDisposable {
    * Makes a token worthless, at once and also for what is being watched with it.
    * @throws {Failure} not_found. conflict: it is the last admin token.
    */
-  async revoke(id: string): Promise<void> {
+  async revoke(id: string, tenant?: string): Promise<void> {
     const at = this.#clock.now();
     await this.#store.write(
       async (tx) => {
         const row = await tx.get("SELECT * FROM operator_tokens WHERE id = $1 AND revoked_at IS NULL", id);
-        if (!row) {
+        if (!row || (tenant !== undefined && row.tenant !== tenant)) {
           throw failure(
             "not_found",
             `no operator token has the id ${evidence(id)}: list the tokens to see theirs`,
@@ -150,7 +163,7 @@ export class Operators implements AsyncDisposable {
     const made = newOperatorToken();
     // The file first: a token that is kept and written nowhere would be a locked door without a key.
     await writeWhole(file, `${made.text}\n`, 0o600);
-    const record: OperatorRecord = { id: made.id, name: "admin", role: "admin", createdAt: at };
+    const record: OperatorRecord = { id: made.id, name: "admin", role: "admin", tenant: "", createdAt: at };
     await this.#store.write((tx) => insert(tx, record, made.secretSha256), ["operators"]);
     return true;
   }
@@ -215,14 +228,15 @@ const whereTokensComeFrom =
 
 async function insert(tx: Tx, record: OperatorRecord, secretSha256: Uint8Array): Promise<void> {
   await tx.run(
-    `INSERT INTO operator_tokens (id, name, role, secret_sha256, created_at, expires_at)
-     VALUES ($1, $2, $3, $4, $5, $6)`,
+    `INSERT INTO operator_tokens (id, name, role, secret_sha256, created_at, expires_at, tenant)
+     VALUES ($1, $2, $3, $4, $5, $6, $7)`,
     record.id,
     record.name,
     record.role,
     secretSha256,
     record.createdAt,
     record.expiresAt ?? null,
+    record.tenant,
   );
 }
 
@@ -233,7 +247,7 @@ async function liveAdmins(tx: Tx, at: number): Promise<number> {
 
 function isLiveAdmin(row: Row, at: number): boolean {
   const isLive = row.revoked_at === null && (row.expires_at === null || Number(row.expires_at) > at);
-  return isLive && row.role === "admin";
+  return isLive && row.role === "admin" && row.tenant === "";
 }
 
 function recordOf(row: Row): OperatorRecord {
@@ -243,6 +257,7 @@ function recordOf(row: Row): OperatorRecord {
     id: String(row.id),
     name: String(row.name),
     role,
+    tenant: String(row.tenant),
     createdAt: Number(row.created_at),
     ...(row.expires_at === null ? {} : { expiresAt: Number(row.expires_at) }),
     ...(row.used_at === null ? {} : { usedAt: Number(row.used_at) }),

@@ -14,5 +14,6 @@ export const schema: Schema = {
        used_at INTEGER,
        revoked_at INTEGER
      ) STRICT;`,
+    "ALTER TABLE operator_tokens ADD COLUMN tenant TEXT NOT NULL DEFAULT ''",
   ],
 };

@@ -34,14 +34,28 @@ export async function lastPosition(store: Store): Promise<number> {
   return Number(row?.last);
 }
 
-/** The position before the newest `count` events, of one node or of all. */
-export async function positionBefore(store: Store, nodeId: string, count: number): Promise<number> {
-  const [row] = await store.read(
-    `SELECT position FROM events WHERE ($1 = '' OR node_id = $1) ORDER BY position DESC LIMIT 1 OFFSET $2`,
-    nodeId,
-    count,
-  );
-  return Number(row?.position ?? 0);
+/** Rows that are looked through at once for those that somebody may see. */
+const pageSize = 1000;
+
+/** The position before the newest `count` events, of one node or of all that may be seen. */
+export async function positionBefore(
+  store: Store,
+  { nodeId, maySee = () => true }: { nodeId: string; maySee?: ((nodeId: string) => boolean) | undefined },
+  count: number,
+): Promise<number> {
+  let before = Number.MAX_SAFE_INTEGER;
+  for (let seen = 0; ; ) {
+    const rows = await store.read(
+      `SELECT position, node_id FROM events WHERE ($1 = '' OR node_id = $1) AND position < $2
+       ORDER BY position DESC LIMIT $3`,
+      ...[nodeId, before, pageSize],
+    );
+    for (const row of rows) {
+      before = Number(row.position);
+      if (maySee(String(row.node_id)) && ++seen > count) return before;
+    }
+    if (rows.length < pageSize) return 0;
+  }
 }
 
 /** Events after a position, in order, at most `max`. */

@@ -26,6 +26,8 @@ export interface ReportsOptions {
 export interface WatchEvents {
   /** Only those of this node; absent or empty: of all. */
   nodeId?: string;
+  /** Only those of nodes that the watcher may see; absent: of all. */
+  maySee?: (nodeId: string) => boolean;
   /** Begin after this position; absent or 0: with what comes from now on. */
   afterPosition?: bigint;
   /** Begin with the newest this many that are kept; ignored when `afterPosition` is set. */
@@ -110,7 +112,7 @@ export class Reports {
    * kept goes on with the oldest that is left. Ends when the signal is aborted.
    */
   async *watch(which: WatchEvents, signal: AbortSignal): AsyncGenerator<WatchEventsResponse> {
-    const nodeId = which.nodeId ?? "";
+    const { nodeId = "", maySee = () => true } = which;
     let at = await this.#begin(nodeId, which);
     for await (const _ of this.#arrived.wakes(signal)) {
       for (let page = pageSize; page === pageSize; ) {
@@ -119,7 +121,7 @@ export class Reports {
         for (const event of events) {
           if (signal.aborted) return;
           at = Number(event.position);
-          yield event;
+          if (maySee(event.nodeId)) yield event;
         }
       }
       if (which.stopWhenCaughtUp) return;
@@ -133,8 +135,8 @@ export class Reports {
     this.#lastSeen = last;
   }
 
-  async #begin(nodeId: string, { afterPosition, last }: WatchEvents): Promise<number> {
-    if (!afterPosition && last) return await positionBefore(this.#store, nodeId, last);
+  async #begin(nodeId: string, { afterPosition, last, maySee }: WatchEvents): Promise<number> {
+    if (!afterPosition && last) return await positionBefore(this.#store, { nodeId, maySee }, last);
     const newest = await lastPosition(this.#store);
     // A position from before this hub was put back from a copy is beyond all that it has: it would wait for ever.
     return afterPosition ? Math.min(Number(afterPosition), newest) : newest;

@@ -2,52 +2,29 @@ import { createHash } from "node:crypto";
 import { create, toBinary } from "@bufbuild/protobuf";
 import { type Command, CommandSchema } from "../../../gen/edge/v1/command_pb.ts";
 import { type StartRolloutRequest, StartRolloutRequestSchema } from "../../../gen/edge/v1/rollouts_pb.ts";
-import type { ApplyWishesRequest } from "../../../gen/edge/v1/wishes_pb.ts";
-import { failure, invalidField } from "../../base/failure.ts";
+import {
+  type ApplyWishesRequest,
+  ApplyWishesRequestSchema,
+  type WishesBefore,
+} from "../../../gen/edge/v1/wishes_pb.ts";
 import { maxBudgetMs } from "../../wire/limits.ts";
-import type { Fleet } from "../fleet/index.ts";
-import type { Course } from "./plan.ts";
+import type { Course } from "./part.ts";
 
 const defaultTimeoutMs = 3_600_000;
-const nodeLimit = 10_000;
-
-/**
- * The nodes of a rollout, in the order in which they are taken: those named, as they were named, or those with the labels, by
- * their ids. @throws {Failure} invalid, not_found, exhausted.
- */
-export function nodesOf(
-  { nodeIds, selector }: StartRolloutRequest,
-  fleet: Pick<Fleet, "mustHave" | "matching">,
-): string[] {
-  if (nodeIds.length > 0 && selector.length > 0) {
-    throw invalidField("selector", "is given beside node_ids: choose nodes by one of them");
-  }
-  if (nodeIds.length > 0) {
-    for (const id of nodeIds) fleet.mustHave(id);
-    return [...new Set(nodeIds)];
-  }
-  if (selector.length === 0) throw invalidField("selector", "is required where node_ids is empty");
-  const found = fleet.matching(selector.map(({ key, value }) => ({ key, isNegated: false, values: [value] })));
-  if (found.length === 0) {
-    const labels = selector.map(({ key, value }) => `${key}=${value}`).join(",");
-    throw invalidField("selector", `no node has ${labels}: see \`orchestrator node list\``);
-  }
-  if (found.length <= nodeLimit) return found;
-  throw failure(
-    "exhausted",
-    `the selector means ${found.length} nodes; at most ${nodeLimit} are allowed in one rollout: narrow it`,
-  );
-}
 
 /** What was asked, with what was left out filled in. */
 export function courseOf(request: StartRolloutRequest, size: number): Course {
-  const { batch, maxFailures, nodeTimeoutMs, skipOffline } = request;
+  const { batch, maxFailures, maxFailuresPercent, nodeTimeoutMs, skipOffline, settleMs, rollBack } = request;
   return {
     batch: batchOf(batch, size),
-    maxFailures,
+    maxFailures: Math.max(maxFailures, Math.floor((size * maxFailuresPercent) / 100)),
     timeoutMs: Number(nodeTimeoutMs) || defaultTimeoutMs,
     skipOffline,
+    settleMs: Number(settleMs),
+    rollBack,
     calledOffBy: "",
+    pausedBy: "",
+    backBy: "",
   };
 }
 
@@ -68,22 +45,43 @@ export function commandIdOf(rolloutId: string, place: number): string {
   return `${rolloutId}-${place + 1}`;
 }
 
+/** How often nodes can be tried to be brought back: each time has a letter. */
+export const backTries = 25;
+
+/** The id of the command that brings the node at a place back: `b` behind the other, `c` when it is tried again. */
+export function backIdOf(rolloutId: string, place: number, backTry: number): string {
+  return `${commandIdOf(rolloutId, place)}${String.fromCharCode("b".charCodeAt(0) + backTry)}`;
+}
+
 /** The rollout and the place that a command id says, whether or not there is such a rollout. */
 export function partOf(commandId: string): { rolloutId: string; place: number } {
-  const at = commandId.lastIndexOf("-");
-  return { rolloutId: commandId.slice(0, Math.max(0, at)), place: Number(commandId.slice(at + 1)) - 1 };
+  const [, rolloutId = "", number = "0"] = /^(.*)-(\d+)[b-z]?$/.exec(commandId) ?? [];
+  return { rolloutId, place: Number(number) - 1 };
+}
+
+interface Around {
+  actor: string;
+  timeoutMs: number;
 }
 
 /** The command that a node gets. */
-export function commandOf(
+export function commandOf(id: string, wishes: ApplyWishesRequest, around: Around): Command {
+  return applying(id, { ...wishes, keepBefore: true }, around);
+}
+
+/** The command that brings a node back to what it had, whether or not somebody has locked it where the rollout did not mind. */
+export function backCommandOf(
   id: string,
-  wishes: ApplyWishesRequest,
-  { actor, timeoutMs }: { actor: string; timeoutMs: number },
+  before: WishesBefore,
+  overrideLock: boolean,
+  around: Around,
 ): Command {
-  return create(CommandSchema, {
-    id,
-    actor,
-    budgetMs: Math.min(timeoutMs, maxBudgetMs),
-    request: { case: "applyWishes", value: wishes },
-  });
+  const { runtimes, agents, absentRuntimes, absentAgents } = before;
+  const wishes = create(ApplyWishesRequestSchema, { overrideLock, absentRuntimes, absentAgents });
+  return applying(id, { ...wishes, runtimes, agents }, around);
+}
+
+function applying(id: string, value: ApplyWishesRequest, { actor, timeoutMs }: Around): Command {
+  const budgetMs = Math.min(timeoutMs, maxBudgetMs);
+  return create(CommandSchema, { id, actor, budgetMs, request: { case: "applyWishes", value } });
 }

@@ -9,10 +9,12 @@ import { checkCommand } from "../../wire/commands.ts";
 import type { Commands } from "../commands/index.ts";
 import type { Fleet } from "../fleet/index.ts";
 import type { Store, Tx } from "../store/index.ts";
+import { type Choice, nodesOf } from "./chosen.ts";
 import { forgetOld, listRollouts, readRollout, unknownRollout } from "./kept.ts";
 import { type Ground, Live } from "./live.ts";
-import { commandIdOf, commandOf, courseOf, hashOf, nodesOf, partOf } from "./request.ts";
-import { insertRollout, toPart, toRecord } from "./rows.ts";
+import { mustBeFree, steer, undo } from "./orders.ts";
+import { commandIdOf, commandOf, courseOf, hashOf, partOf } from "./request.ts";
+import { insertRollout } from "./rows.ts";
 
 export interface RolloutsOptions {
   store: Store;
@@ -20,15 +22,21 @@ export interface RolloutsOptions {
   commands: Commands;
   clock: Clock;
   log: Logger;
+  /** The selector of a tenant's group. @throws {Failure} not_found. */
+  selectorOf?: (group: string, tenant: string) => Promise<string>;
   /** How long nodes have to come back when the hub begins, in milliseconds. */
   settleMs?: number;
   /** How often a watcher is told at most, in milliseconds. */
   watchPaceMs?: number;
 }
 
-/** Rollouts that may be under way at once. */
-const underWayLimit = 100;
-/** How often the hub looks for nodes that are late, in milliseconds, while a rollout is under way. */
+/** Who asks: the actor of what is done, and the tenant that it is done for; undefined for the whole hub. */
+export interface Asker {
+  actor: string;
+  tenant?: string | undefined;
+}
+
+/** How often the hub looks for nodes that are late or healthy, and for rollouts that another replica began, in milliseconds. */
 const lookEveryMs = 1000;
 /** A node that waits the longest dials within a minute; the rest is for a hub that lets in no more than it can at once. */
 const defaultSettleMs = 90_000;
@@ -37,24 +45,22 @@ const waitingLimit = 100;
 
 /** The rollouts of this hub. */
 export class Rollouts {
+  readonly #options: RolloutsOptions;
   readonly #store: Store;
-  readonly #fleet: Fleet;
   readonly #clock: Clock;
   readonly #log: Logger;
-  readonly #watchPaceMs: number;
   readonly #ground: Ground;
-  /** Those that are under way. */
+  /** Those that are under way, as far as they were seen. */
   readonly #live = new Map<string, Live>();
   readonly #lanes = new Lanes(waitingLimit);
   readonly #wakes = new Changes();
 
   private constructor(options: RolloutsOptions) {
     const { store, fleet, commands, clock, settleMs = defaultSettleMs } = options;
+    this.#options = options;
     this.#store = store;
-    this.#fleet = fleet;
     this.#clock = clock;
     this.#log = options.log;
-    this.#watchPaceMs = options.watchPaceMs ?? 250;
     const settledAt = clock.elapsed() + settleMs;
     const settled = () => clock.elapsed() >= settledAt;
     this.#ground = { store, fleet, commands, now: () => clock.now(), settled };
@@ -64,15 +70,7 @@ export class Rollouts {
   /** The rollouts as the store has them. Nothing goes on before `run`. */
   static async open(options: RolloutsOptions): Promise<Rollouts> {
     const rollouts = new Rollouts(options);
-    const rows = await options.store.read("SELECT * FROM rollouts WHERE finished_at IS NULL ORDER BY number");
-    for (const row of rows) {
-      const nodes = await options.store.read(
-        "SELECT * FROM rollout_nodes WHERE rollout_id = $1 ORDER BY place",
-        String(row.id),
-      );
-      const at = { parts: nodes.map(toPart), reason: String(row.reason) };
-      rollouts.#live.set(String(row.id), new Live(rollouts.#ground, toRecord(row), at));
-    }
+    await rollouts.#find();
     return rollouts;
   }
 
@@ -81,7 +79,9 @@ export class Rollouts {
     const look = async (stop: AbortSignal) => {
       for (;;) {
         await this.#clock.sleep(lookEveryMs, stop);
-        if (this.#live.size > 0) this.#wakes.notify();
+        await this.look().catch((error: unknown) => {
+          this.#log.error({ error }, "rollouts could not be looked for; it is tried again");
+        });
       }
     };
     const drive = async (stop: AbortSignal) => {
@@ -90,7 +90,14 @@ export class Rollouts {
     await runTasks(signal, look, drive);
   }
 
-  /** Does what can be done now of all rollouts that are under way. */
+  /** Looks at all rollouts that are under way, whoever began or moved them, and does what can be done of them now. */
+  async look(): Promise<void> {
+    await this.#find();
+    for (const live of this.#live.values()) live.touchAll();
+    await this.advance();
+  }
+
+  /** Does what can be done now of those that are known here. */
   async advance(): Promise<void> {
     await Promise.all([...this.#live.values()].map((live) => this.#drive(live)));
   }
@@ -99,33 +106,28 @@ export class Rollouts {
    * Begins a rollout; on disk when it resolves, and driven by `run` from then on. The same id with an equal request is the same success.
    * @throws {Failure} invalid, not_found, conflict, exhausted.
    */
-  async start(request: StartRolloutRequest, actor: string): Promise<Rollout> {
+  async start(request: StartRolloutRequest, { actor, tenant }: Asker): Promise<Rollout> {
     const { id, wishes } = request;
     if (!wishes) throw invalidField("wishes", "is required");
-    const requestSha256 = hashOf(request);
-    const [known] = await this.#store.read("SELECT request_sha256 FROM rollouts WHERE id = $1", id);
-    if (known) return await this.#again(id, known.request_sha256, requestSha256);
-
-    const nodeIds = nodesOf(request, this.#fleet);
-    const record = { ...courseOf(request, nodeIds.length), id, actor, wishes };
+    const asked = { requestSha256: hashOf(request), tenant: tenant ?? "" };
+    if (await this.#isKnown((text) => this.#store.read(text, id), id, asked)) return await this.get(id);
+    const nodeIds = await nodesOf(request, this.#choice(tenant));
+    const record = { ...courseOf(request, nodeIds.length), id, actor, wishes, tenant: asked.tenant };
     checkCommand(commandOf(commandIdOf(id, nodeIds.length), wishes, record), "this hub");
-    const other = await this.#store.write(
+    const isNew = await this.#store.write(
       async (tx) => {
-        const other = await tx.get("SELECT request_sha256 FROM rollouts WHERE id = $1", id);
-        if (other) return other;
+        if (await this.#isKnown((text) => tx.all(text, id), id, asked)) return false;
         await mustBeFree(tx, nodeIds);
         await forgetOld(tx);
-        await insertRollout(tx, { record, requestSha256, nodeIds, now: this.#clock.now() });
-        return undefined;
+        await insertRollout(tx, { record, ...asked, nodeIds, now: this.#clock.now() });
+        return true;
       },
       ["rollouts"],
     );
-    if (other) return await this.#again(id, other.request_sha256, requestSha256);
-    const parts = nodeIds.map((nodeId, place) => ({ place, nodeId, state: "waiting" as const }));
-    const live = new Live(this.#ground, record, { parts, reason: "" });
-    this.#live.set(id, live);
-    this.#log.info({ rollout: id, nodes: parts.length, batch: record.batch, actor }, "rollout began");
-    this.#wakes.notify();
+    if (isNew) {
+      this.#begin(id);
+      this.#log.info({ rollout: id, nodes: nodeIds.length, batch: record.batch, actor }, "rollout began");
+    }
     return await this.get(id);
   }
 
@@ -134,9 +136,20 @@ export class Rollouts {
     return readRollout(this.#store, id);
   }
 
-  /** Rollouts without their nodes, newest first; limit 0 means 100. */
-  list(limit: number): Promise<Rollout[]> {
-    return listRollouts(this.#store, limit);
+  /** The tenant of a rollout: empty when it is nobody's in particular, undefined when there is none. */
+  async tenantOf(id: string): Promise<string | undefined> {
+    const [row] = await this.#store.read("SELECT tenant FROM rollouts WHERE id = $1", id);
+    return row && String(row.tenant);
+  }
+
+  /** The failure of whoever asks for a rollout that is not here. */
+  unknown(id: string): Error {
+    return unknownRollout(id);
+  }
+
+  /** Rollouts without their nodes, newest first; of a tenant, or all. Limit 0 means 100. */
+  list(limit: number, tenant?: string): Promise<Rollout[]> {
+    return listRollouts(this.#store, { limit, tenant });
   }
 
   /**
@@ -145,62 +158,112 @@ export class Rollouts {
    */
   async *watch(id: string, signal: AbortSignal): AsyncGenerator<Rollout> {
     const live = this.#live.get(id);
-    if (!live) {
+    if (!live) await this.#find(); // Another replica may have begun it just now.
+    const found = this.#live.get(id);
+    if (!found) {
       yield await this.get(id);
       return;
     }
-    for await (const _ of live.changes.wakes(signal)) {
+    const { watchPaceMs = 250 } = this.#options;
+    for await (const _ of found.changes.wakes(signal)) {
       const rollout = await this.get(id);
       yield rollout;
       if (rollout.finishedAt) return;
-      await this.#clock.sleep(this.#watchPaceMs, signal).catch(() => {});
+      await this.#clock.sleep(watchPaceMs, signal).catch(() => {});
     }
   }
 
   /** Calls a rollout off; one that has ended stays as it is. @throws {Failure} not_found. */
-  async cancel(id: string, actor: string): Promise<Rollout> {
-    const live = this.#live.get(id);
-    if (live) {
-      await this.#lanes.run(id, () => this.#callOff(live, actor));
-      await this.#drive(live);
+  cancel(id: string, actor: string): Promise<Rollout> {
+    return this.#order(
+      id,
+      (tx) => steer(tx, id, { column: "called_off_by", by: actor }),
+      "called off",
+      actor,
+    );
+  }
+
+  /** Holds a rollout: no node begins. @throws {Failure} not_found. */
+  pause(id: string, actor: string): Promise<Rollout> {
+    return this.#order(id, (tx) => steer(tx, id, { column: "paused_by", by: actor }), "held", actor);
+  }
+
+  /** Goes on with a rollout that is held. @throws {Failure} not_found. */
+  resume(id: string, actor: string): Promise<Rollout> {
+    return this.#order(id, (tx) => steer(tx, id, { column: "paused_by", by: "" }), "resumed", actor);
+  }
+
+  /** Brings back what each node had. @throws {Failure} not_found, conflict, unavailable: see the contract. */
+  rollBack(id: string, actor: string): Promise<Rollout> {
+    return this.#order(id, (tx) => undo(tx, id, actor), "rolled back", actor);
+  }
+
+  /** Keeps what somebody decides of a rollout, and does what follows from it now. */
+  async #order(
+    id: string,
+    keep: (tx: Tx) => Promise<boolean>,
+    what: string,
+    actor: string,
+  ): Promise<Rollout> {
+    const isChanged = await this.#store.write(keep, ["rollouts", `rollout ${id}`]);
+    if (isChanged) {
+      this.#log.info({ rollout: id, actor }, `rollout ${what}`);
+      await this.#drive(this.#begin(id));
     }
     return await this.get(id);
   }
 
-  async #callOff(live: Live, actor: string): Promise<void> {
-    const { record } = live;
-    if (live.state !== "running" || record.calledOffBy !== "") return;
-    await this.#store.write(
-      async (tx) => {
-        const changed = await tx.run(
-          "UPDATE rollouts SET called_off_by = $2 WHERE id = $1",
-          record.id,
-          actor,
-        );
-        if (changed === 0) throw unknownRollout(record.id);
-      },
-      [`rollout ${record.id}`],
-    );
-    live.record = { ...record, calledOffBy: actor };
-    this.#log.info({ rollout: record.id, actor }, "rollout called off");
+  /** Takes up the rollouts that are under way in the store and not yet here. */
+  async #find(): Promise<void> {
+    const rows = await this.#store.read("SELECT id FROM rollouts WHERE finished_at IS NULL ORDER BY number");
+    for (const { id } of rows) if (!this.#live.has(String(id))) this.#begin(String(id));
+  }
+
+  #begin(id: string): Live {
+    const live = this.#live.get(id) ?? new Live(this.#ground, id);
+    this.#live.set(id, live);
+    this.#wakes.notify();
+    return live;
   }
 
   /** Does what can be done of one rollout now. What the disk does not take is tried again with the next look. */
   async #drive(live: Live): Promise<void> {
-    const { id } = live.record;
+    const { id } = live;
     try {
-      await this.#lanes.run(id, () => live.advance());
+      const isOver = await this.#lanes.run(id, () => live.advance());
+      if (!isOver || this.#live.get(id) !== live) return;
     } catch (error) {
       this.#log.error({ rollout: id, error }, "rollout could not go on; it is tried again");
       return;
     }
-    if (live.state === "running" || !this.#live.delete(id)) return;
-    this.#log.info({ rollout: id, state: live.state }, "rollout ended");
+    this.#live.delete(id);
+    this.#log.info({ rollout: id }, "rollout ended");
   }
 
-  async #again(id: string, of: unknown, requestSha256: Uint8Array): Promise<Rollout> {
-    if (of instanceof Uint8Array && Buffer.compare(of, requestSha256) === 0) return await this.get(id);
+  /** Whether there is this very rollout. @throws {Failure} conflict: there is another one of this id. */
+  async #isKnown(
+    read: (text: string) => Promise<{ request_sha256?: unknown; tenant?: unknown }[]>,
+    id: string,
+    { requestSha256, tenant }: { requestSha256: Uint8Array; tenant: string },
+  ): Promise<boolean> {
+    const [row] = await read("SELECT request_sha256, tenant FROM rollouts WHERE id = $1");
+    if (!row) return false;
+    const of = row.request_sha256;
+    const isSame =
+      of instanceof Uint8Array && Buffer.compare(of, requestSha256) === 0 && row.tenant === tenant;
+    if (isSame) return true;
     throw failure("conflict", `the rollout id ${id} belongs to another rollout: choose a new one`);
+  }
+
+  #choice(tenant: string | undefined): Choice {
+    const { fleet, selectorOf } = this.#options;
+    return {
+      ...{ fleet, tenant },
+      selectorOf: async (group) => {
+        if (selectorOf) return await selectorOf(group, tenant ?? "");
+        throw failure("not_found", `there is no group ${group} here`);
+      },
+    };
   }
 
   #touched(commandIds: readonly string[]): void {
@@ -213,26 +276,4 @@ export class Rollouts {
       this.#wakes.notify();
     }
   }
-}
-
-/** @throws {Failure} conflict: a node is in another rollout. exhausted: too many rollouts are under way. */
-async function mustBeFree(tx: Tx, nodeIds: readonly string[]): Promise<void> {
-  const row = await tx.get("SELECT COUNT(*) AS n FROM rollouts WHERE finished_at IS NULL");
-  if (Number(row?.n) >= underWayLimit) {
-    throw failure(
-      "exhausted",
-      `${underWayLimit} rollouts are under way: try again when one has ended, or call one off`,
-    );
-  }
-  const busy = await tx.all(
-    `SELECT n.node_id, n.rollout_id FROM rollouts r JOIN rollout_nodes n ON n.rollout_id = r.id
-     WHERE r.finished_at IS NULL`,
-  );
-  const rolloutOf = new Map(busy.map((row) => [String(row.node_id), String(row.rollout_id)]));
-  const taken = nodeIds.find((nodeId) => rolloutOf.has(nodeId));
-  if (taken === undefined) return;
-  throw failure(
-    "conflict",
-    `node ${taken} is in the rollout ${rolloutOf.get(taken)}, which is under way: await it, or call it off`,
-  );
 }

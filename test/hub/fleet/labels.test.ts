@@ -1,6 +1,7 @@
 /** Labels of nodes, by which rollouts select them. */
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { requirementsOf } from "../../../src/wire/selector.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { openRooms } from "./rooms.ts";
 
@@ -29,9 +30,12 @@ test("labels are set, changed and removed, select nodes, and survive the hub but
     ]);
   }
   await using rooms = await openRooms({ path: folder.path, nodes: [] });
-  assert.deepEqual(rooms.fleet.matching([label("site=graz"), label("line=1")]), ["n-a", "n-b"]);
-  assert.deepEqual(rooms.fleet.matching([label("b=2")]), ["n-c"]);
-  assert.deepEqual(rooms.fleet.matching([label("a=1")]), []);
+  assert.deepEqual(rooms.fleet.matching(requirementsOf([label("site=graz"), label("line=1")])), [
+    "n-a",
+    "n-b",
+  ]);
+  assert.deepEqual(rooms.fleet.matching(requirementsOf([label("b=2")])), ["n-c"]);
+  assert.deepEqual(rooms.fleet.matching(requirementsOf([label("a=1")])), []);
   await rooms.fleet.remove("n-a");
   await rooms.fleet.enrolled({ nodeId: "n-a", hostName: "h", serial: "02", expiresAt: 1, at: 1 });
   assert.deepEqual(rooms.fleet.get("n-a").labels, []);

@@ -1,12 +1,12 @@
-import { join } from "node:path";
 import { type Clock, systemClock } from "../../../src/base/clock.ts";
 import { openLog } from "../../../src/base/log.ts";
 import { Commands, commandsSchema } from "../../../src/hub/commands/index.ts";
+import { schema as enrolmentSchema } from "../../../src/hub/enrolment/index.ts";
 import { Fleet, fleetSchema } from "../../../src/hub/fleet/index.ts";
 import { Reports, reportsSchema } from "../../../src/hub/reports/index.ts";
 import { Rollouts, rolloutsSchema } from "../../../src/hub/rollouts/index.ts";
-import { SqliteStore } from "../../../src/hub/store/index.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
+import { storeIn } from "../../fixtures/stores.ts";
 
 const log = openLog({ program: "hub", level: "silent", format: "json" });
 
@@ -31,8 +31,8 @@ export async function openRooms({
   const folder = path ?? resources.use(tempFolder()).path;
   let setAheadMs = 0;
   const clock: Clock = { ...systemClock, now: () => systemClock.now() + setAheadMs };
-  const schemas = [fleetSchema, commandsSchema, reportsSchema, rolloutsSchema];
-  const store = resources.use(SqliteStore.open(join(folder, "hub.db"), schemas, clock.now));
+  const schemas = [enrolmentSchema, fleetSchema, commandsSchema, reportsSchema, rolloutsSchema];
+  const store = resources.use(await storeIn(folder, schemas, clock));
   const fleet = await Fleet.open({ store, clock, log, watchPaceMs: 1 });
   const commands = await Commands.open({ store, fleet, clock, log, keptBytes });
   const reports = await Reports.open({ store, fleet, commands, clock, log, eventLimit });
@@ -54,6 +54,14 @@ export async function openRooms({
     reports,
     rollouts,
     clock,
+    /** The rollouts as another hub on the same store drives them. */
+    anotherRollouts: () => Rollouts.open({ store, fleet, commands, clock, log, settleMs, watchPaceMs: 1 }),
+    /** A node's line comes up. */
+    connect: async (nodeId: string) => {
+      await commands.deliveries.resumed(nodeId, 0);
+      commands.deliveries.attend(nodeId, () => {});
+      fleet.presence.arrived(nodeId);
+    },
     /** Sets the wall clock forward. */
     pass: (ms: number) => {
       setAheadMs += ms;

@@ -1,15 +1,17 @@
 import assert from "node:assert/strict";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { type ResultSchema, ResultSchema as schema } from "../../../gen/edge/v1/command_pb.ts";
+import { type RuntimeStatusSchema, StatusSchema } from "../../../gen/edge/v1/control_pb.ts";
 import { FailureKind } from "../../../gen/edge/v1/failure_pb.ts";
 import {
   type Rollout,
+  RolloutBackState,
   RolloutNodeState,
   RolloutState,
   type StartRolloutRequest,
   StartRolloutRequestSchema,
 } from "../../../gen/edge/v1/rollouts_pb.ts";
-import { ApplyWishesRequestSchema } from "../../../gen/edge/v1/wishes_pb.ts";
+import { ApplyWishesRequestSchema, PlannedAction } from "../../../gen/edge/v1/wishes_pb.ts";
 import { word } from "../../../src/cli/answer.ts";
 import type { Rooms } from "../fleet/rooms.ts";
 
@@ -26,7 +28,7 @@ export function requestOf(nodeIds: string[], more: Partial<StartRolloutInit> = {
 
 /** Begins a rollout, and does what can be done of it now. */
 export async function begin({ rollouts }: Rooms, request: StartRolloutRequest): Promise<Rollout> {
-  await rollouts.start(request, "operator/t");
+  await rollouts.start(request, { actor: "operator/t" });
   await rollouts.advance();
   return await rollouts.get(request.id);
 }
@@ -41,6 +43,26 @@ export const answers = {
         { name: "plc1" },
         { name: "plc2", failure: { kind: FailureKind.UNAVAILABLE, message: "no image" } },
       ],
+    },
+  },
+  changed: {
+    case: "applyWishes",
+    value: {
+      runtimes: [{ name: "plc1", action: PlannedAction.UPDATE }],
+      before: { runtimes: [{ name: "plc1", image: "plc:old" }], absentRuntimes: ["plc2"] },
+    },
+  },
+  badly: {
+    case: "applyWishes",
+    value: {
+      runtimes: [
+        {
+          name: "plc1",
+          action: PlannedAction.UPDATE,
+          failure: { kind: FailureKind.UNAVAILABLE, message: "no image" },
+        },
+      ],
+      before: { runtimes: [{ name: "plc1", image: "plc:old" }] },
     },
   },
   refused: { case: "failure", value: { kind: FailureKind.DENIED, message: "the policy says no" } },
@@ -70,6 +92,21 @@ export async function answer(
 export function inShort({ state, nodes }: Rollout): string {
   const words = nodes.map((node) => word(RolloutNodeState, node.state));
   return `${word(RolloutState, state)}: ${words.join(" ")}`;
+}
+
+/** The same of the ways back, `-` where there is none. */
+export function backInShort({ state, nodes }: Rollout): string {
+  const words = nodes.map(({ back }) => (back ? word(RolloutBackState, back.state) : "-"));
+  return `${word(RolloutState, state)}: ${words.join(" ")}`;
+}
+
+/** What a node says of its only runtime. */
+export function says(
+  { fleet }: Rooms,
+  nodeId: string,
+  runtime: MessageInitShape<typeof RuntimeStatusSchema>,
+): void {
+  fleet.presence.said(nodeId, create(StatusSchema, { runtimes: [{ name: "plc1", ...runtime }] }));
 }
 
 /** The sentence of a node's failure. */

@@ -115,7 +115,7 @@ describe("a rollout", () => {
 
   it("is refused when it cannot be, and the same again is the same", async () => {
     await using rooms = await openRooms({ nodes });
-    const start = (request: ReturnType<typeof requestOf>) => rooms.rollouts.start(request, who);
+    const start = (request: ReturnType<typeof requestOf>) => rooms.rollouts.start(request, { actor: who });
     const selector = [{ key: "site", value: "nowhere" }];
     await assert.rejects(start(requestOf(["n-x"])), { kind: "not_found" });
     await assert.rejects(start(requestOf([])), { kind: "invalid", message: /selector: is required/ });
