@@ -33,8 +33,8 @@ export type Dial = (
   how: { transport: Transport; signal: AbortSignal },
 ) => Dialled | Promise<Dialled>;
 
-/** How long TLS, and then a WebSocket, may take to come about, in milliseconds. */
-const openMs = 10_000;
+/** How long TLS and a WebSocket may take to come about when nothing else is said, in milliseconds. */
+const usualOpenMs = 10_000;
 /** How long a last word may take to leave when the daemon stops, in milliseconds. */
 const lastWordMs = 500;
 
@@ -45,7 +45,7 @@ const codec = {
 const path = "/edge.v1.Control/Connect";
 
 /** Dials through the proxy where one is named: a connection of its own for each attempt, which ends with it. */
-export function dialBy(names: ProxyNames): Dial {
+export function dialBy(names: ProxyNames, { openMs = usualOpenMs } = {}): Dial {
   return async (address, identity, { transport, signal }) => {
     await using opened = new AsyncDisposableStack();
     const way = await openWay(address, names, signal);
@@ -65,7 +65,7 @@ export function dialBy(names: ProxyNames): Dial {
       opened.defer(() => leave(stream));
     } catch (thrown) {
       signal.throwIfAborted();
-      throw unheard(thrown, address, stop.aborted);
+      throw unheard(stop.aborted ? `no answer within ${openMs / 1000} s` : thrown, address);
     } finally {
       stop.removeEventListener("abort", cut);
     }
@@ -91,16 +91,19 @@ async function webSocket(connection: TLSSocket, address: string, signal: AbortSi
   return await webSocketOn(connection, address, codec, signal);
 }
 
-function unheard(thrown: unknown, address: string, isLate: boolean): Failure {
+function unheard(thrown: unknown, address: string): Failure {
   if (thrown instanceof Failure && thrown.kind === "denied") return thrown;
-  const why = isLate ? `no answer within ${openMs / 1000} s` : errorChain(thrown);
   const code = systemCode(thrown);
   // What TLS itself says is the hub's word, but for one who does not know the protocol that is asked for.
   const isSaid = code.startsWith("ERR_SSL_") && !code.endsWith("NO_APPLICATION_PROTOCOL");
-  return failure("unavailable", `the connection to ${address} broke before the hub was heard: ${why}`, {
-    cause: thrown,
-    ...(!isSaid && { word: brokenOnTheWay }),
-  });
+  return failure(
+    "unavailable",
+    `the connection to ${address} broke before the hub was heard: ${errorChain(thrown)}`,
+    {
+      cause: thrown,
+      ...(!isSaid && { word: brokenOnTheWay }),
+    },
+  );
 }
 
 /** A stream that was ended in order may say its last word. */

@@ -9,6 +9,7 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { openLog } from "../../../src/base/log.ts";
 import { Sql } from "../../../src/base/sql.ts";
 import { schema as controlSchema, Line } from "../../../src/daemon/control/index.ts";
+import type { LineOptions } from "../../../src/daemon/control/line.ts";
 import { writeIdentity } from "../../../src/daemon/identity/identity.ts";
 import { credentialsIn, type Identity } from "../../../src/daemon/identity/index.ts";
 import { Journal, schema as journalSchema } from "../../../src/daemon/journal/index.ts";
@@ -23,6 +24,7 @@ export async function openNode(
   identity: Identity,
   handle: Dispatch = stopsAtOnce,
   candidate?: Identity,
+  more: Partial<LineOptions> = {},
 ) {
   const credentials = credentialsIn(folder, "test");
   await writeIdentity(folder, identity);
@@ -40,6 +42,7 @@ export async function openNode(
     sample: () => create(SampleSchema, { cpuPercent: 1 }),
     wishesHash: () => "hash",
     about: { version: "0.0.0", hostName: "test", bootId: "boot", instanceId: "instance" },
+    ...more,
   });
   const stop = new AbortController();
   const running = line.run(stop.signal);
