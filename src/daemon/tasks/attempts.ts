@@ -11,6 +11,8 @@ import { interrupted } from "./verdict.ts";
 
 interface Attempt {
   callOff: AbortController;
+  /** The cell that was claimed for it; in the ledger, too, as soon as it is running. */
+  claimedId: string;
   done: Promise<void>;
 }
 
@@ -24,7 +26,7 @@ export class Attempts {
   }
 
   /** Tasks that have an attempt which is not put away. */
-  get tasks(): ReadonlyMap<string, unknown> {
+  get tasks(): ReadonlyMap<string, Pick<Attempt, "claimedId">> {
     return this.#running;
   }
 
@@ -41,10 +43,13 @@ export class Attempts {
   /** Begins an attempt: in the cell that was claimed for it, or in a new one. */
   begin(task: TaskRecord, claimed: Cell | undefined): void {
     const tools = this.#tools;
-    this.#track(task.id, async (callOff) => {
+    this.#track(task.id, claimed?.id, async (callOff) => {
       const cell = claimed ?? (await makeCell(tools, task, callOff));
       if (!cell) return;
-      await enter(tools, task.id, cell, claimed !== undefined);
+      if (!(await enter(tools, task.id, cell, claimed !== undefined))) {
+        await insist(tools, "remove a container", () => tools.cells.remove(cell, tools.signal));
+        return;
+      }
       // A program that does not read is none the worse for it, and can be ended meanwhile.
       give(tools, task.id, cell).catch(() => {}); // The daemon stops: the next life finds out what became of it.
       await seeThrough(tools, task.id, cell, { callOff });
@@ -54,7 +59,7 @@ export class Attempts {
   /** Goes on with an attempt of a former life of the daemon. */
   takeUp(taskId: string, cell: FoundCell): void {
     const tools = this.#tools;
-    this.#track(taskId, async (callOff) => {
+    this.#track(taskId, cell.id, async (callOff) => {
       await tools.adopt(cell).catch((error: unknown) => {
         tools.log.warn({ task: taskId, error }, "a program that goes on cannot reach its node");
       });
@@ -65,13 +70,13 @@ export class Attempts {
   /** Concludes an attempt of a former life of which no cell is left. */
   abandon(taskId: string, what: string): void {
     const tools = this.#tools;
-    this.#track(taskId, async () => {
+    this.#track(taskId, "", async () => {
       await conclude(tools, taskId, (task, spec) => interrupted(task, what, spec), unknownEnd);
       await insist(tools, "write a task", () => tools.ledger.note(taskId, { cellId: "", containerId: "" }));
     });
   }
 
-  #track(taskId: string, work: (callOff: AbortSignal) => Promise<void>): void {
+  #track(taskId: string, claimedId = "", work: (callOff: AbortSignal) => Promise<void>): void {
     const callOff = new AbortController();
     const done = work(callOff.signal)
       .catch((error: unknown) => this.#fell(taskId, error))
@@ -80,7 +85,7 @@ export class Attempts {
         this.#running.delete(taskId);
         this.#tools.ledger.changes.notify();
       });
-    this.#running.set(taskId, { callOff, done });
+    this.#running.set(taskId, { callOff, claimedId, done });
   }
 
   /** What nobody expected ends the task, too: it must not stay as it is for ever. Its cell goes at the next look. */

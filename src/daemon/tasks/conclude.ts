@@ -26,7 +26,7 @@ export async function conclude(
   change: Change = {},
 ): Promise<void> {
   const { ledger, clock, machineTime, version } = tools;
-  await insist(tools, "write a task", () => {
+  const advance = () => {
     const task = ledger.open.get(id);
     if (!task) return; // It was finished by another way.
     const { state, reason, pauseMs } = judge(task, version(task.agent, task.version)?.spec);
@@ -40,7 +40,8 @@ export async function conclude(
       incidents: incidentsOf(task, end),
       ...change,
     });
-  });
+  };
+  await insist(tools, "write a task", () => ledger.soon(advance));
 }
 
 /** How long the current attempt has run; without end when that was in another life of the machine. */

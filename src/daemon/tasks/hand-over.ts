@@ -1,24 +1,28 @@
-import { failure } from "../../base/failure.ts";
 import type { Cell } from "../sandbox/index.ts";
 import type { AttemptTools } from "./attempt-tools.ts";
 import { insist } from "./insist.ts";
 
-/** From here on a task is running on disk: nobody gives its input to another program without a new decision. */
-export async function enter(tools: AttemptTools, id: string, cell: Cell, warm: boolean): Promise<void> {
+/**
+ * From here on a task is running on disk: nobody gives its input to another program without a new decision.
+ * @returns whether it is; one that was cancelled in the moment before is finished.
+ */
+export async function enter(tools: AttemptTools, id: string, cell: Cell, warm: boolean): Promise<boolean> {
   const { ledger, clock, machineTime } = tools;
   const startedAt = clock.now();
-  const task = ledger.open.get(id);
-  if (!task) throw failure("internal", `task ${id} is finished, and has just got a container`);
-  // It may have been cancelled in the moment before: then it is ended at once, for the reason that was told.
-  const reason = task.ending === undefined ? "its program has its input" : task.reason;
-  await insist(tools, "write a task", () =>
+  const advance = () => {
+    const task = ledger.open.get(id);
+    if (!task) return false;
+    // It may be about to be cancelled: then it is ended at once, for the reason that was told.
+    const reason = task.ending === undefined ? "its program has its input" : task.reason;
     ledger.advance(id, "running", reason, {
       ...{ cellId: cell.id, containerId: cell.containerId, warm, startedAt, given: false },
       ...{ attempts: task.attempts + 1, beganAt: machineTime(), exitCode: undefined, outOfMemory: false },
       ...{ nextAttemptAt: undefined, pauseMs: undefined },
       waitedMs: task.attempts === 0 ? Math.max(0, startedAt - task.queuedAt) : task.waitedMs,
-    }),
-  );
+    });
+    return true;
+  };
+  return await insist(tools, "write a task", () => ledger.soon(advance));
 }
 
 /**
@@ -34,7 +38,8 @@ export async function give(tools: AttemptTools, id: string, cell: Cell): Promise
     log.warn({ task: id, error }, "an input was not handed over completely");
     return;
   }
-  await insist(tools, "write a task", () => {
+  const note = () => {
     if (ledger.open.has(id)) ledger.note(id, { given: true });
-  });
+  };
+  await insist(tools, "write a task", () => ledger.soon(note));
 }

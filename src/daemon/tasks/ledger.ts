@@ -3,6 +3,7 @@ import { TaskChangeSchema } from "../../../gen/edge/v1/events_pb.ts";
 import { Changes } from "../../base/changes.ts";
 import { failure } from "../../base/failure.ts";
 import type { Sql } from "../../base/sql.ts";
+import { together } from "../../base/together.ts";
 import type { Journal } from "../journal/index.ts";
 import type { CellIncident } from "../sandbox/index.ts";
 import { recordIncident } from "./incident.ts";
@@ -25,6 +26,14 @@ export interface Change extends Partial<Omit<TaskRecord, "id" | "number" | "stat
   incidents?: readonly CellIncident[];
 }
 
+/** What a commit that is being made did and has still to do. */
+interface Draft {
+  /** Tasks in memory as they were before; undefined for one that was not there. */
+  before: [id: string, task: TaskRecord | undefined][];
+  /** What others are told of when it is on disk. */
+  after: (() => void)[];
+}
+
 /** Finished tasks between two looks at what can be forgotten. */
 const pruneEvery = 50;
 
@@ -37,7 +46,8 @@ export class Ledger {
   /** Told when any task changed. */
   readonly changes = new Changes();
   readonly #options: LedgerOptions;
-  readonly #open: Map<string, TaskRecord>;
+  #open: Map<string, TaskRecord>;
+  #draft: Draft | undefined;
   readonly #listeners = new Set<(task: TaskRecord) => void>();
   #finished = 0;
 
@@ -63,16 +73,30 @@ export class Ledger {
     return () => this.#listeners.delete(listener);
   }
 
+  /**
+   * Does what `work` does here in one commit with what others want changed in the same turn: all of it or nothing. Resolves when it is
+   * on disk. Others have changed tasks between the asking and the doing: so whatever decides is to be looked at in `work`.
+   */
+  async soon<T>(work: () => T): Promise<T> {
+    const draft: Draft = { before: [], after: [] };
+    const outcome = await together(
+      this.#options.sql,
+      () => this.#within(draft, work),
+      () => this.#undo(draft),
+    );
+    for (const tell of draft.after) tell();
+    return outcome;
+  }
+
   /** Keeps a new task. */
   add(given: Omit<TaskRecord, "number">, input: Uint8Array): TaskRecord {
-    const task = this.#options.sql.transaction(() => {
+    return this.#change((after) => {
       const added = this.store.add(given, input);
       this.#record(added);
+      this.#take(added);
+      after.push(() => this.changes.notify());
       return added;
     });
-    this.#open.set(task.id, task);
-    this.changes.notify();
-    return task;
   }
 
   /** Brings a task into another state. @throws {Failure} internal: that may not follow. exhausted, unavailable: the disk. */
@@ -83,7 +107,7 @@ export class Ledger {
       this.store.put(task, now(task.id).state);
       changed.set(task.id, task);
     };
-    this.#options.sql.transaction(() => {
+    return this.#change((after) => {
       const { blobs = {}, incidents = [], ...fields } = change;
       put(this.#in(state, { ...now(id), ...fields, reason }));
       for (const [kind, bytes] of Object.entries(blobs)) this.store.putBlob(id, kind as BlobKind, bytes); // Its keys.
@@ -94,14 +118,15 @@ export class Ledger {
         if (isFinal(task.state)) this.#follow(task, now, put);
         if (isTold(task)) this.#record(task);
       }
-      this.#forgetOld([...changed.values()].filter((task) => isFinal(task.state)).length);
+      const finished = [...changed.values()].filter((task) => isFinal(task.state));
+      this.#forgetOld(finished.length);
+      for (const task of changed.values()) this.#take(task);
+      after.push(() => {
+        this.changes.notify();
+        for (const task of finished) for (const listener of [...this.#listeners]) listener(task);
+      });
+      return changed.get(id) ?? this.#opened(id);
     });
-    for (const task of changed.values()) this.#take(task);
-    this.changes.notify();
-    for (const task of changed.values()) {
-      if (isFinal(task.state)) for (const listener of [...this.#listeners]) listener(task);
-    }
-    return now(id);
   }
 
   /** Notes something about a task that changes nothing for others, nor its state. */
@@ -109,12 +134,45 @@ export class Ledger {
     const task = this.get(id);
     if (!task) return; // Forgotten.
     const noted = { ...task, ...fields };
-    this.#options.sql.transaction(() => {
+    this.#change((after) => {
       this.store.put(noted, task.state);
       for (const [kind, bytes] of Object.entries(blobs)) this.store.putBlob(id, kind as BlobKind, bytes); // Its keys.
+      this.#take(noted);
+      after.push(() => this.changes.notify());
     });
-    if (this.#open.has(id)) this.#open.set(id, noted);
-    this.changes.notify();
+  }
+
+  /** A change in a commit of its own, or as a part of the one that is being made. */
+  #change<T>(work: (after: Draft["after"]) => T): T {
+    if (this.#draft) return work(this.#draft.after);
+    const draft: Draft = { before: [], after: [] };
+    let outcome: T;
+    try {
+      outcome = this.#options.sql.transaction(() => this.#within(draft, () => work(draft.after)));
+    } catch (thrown) {
+      this.#undo(draft);
+      throw thrown;
+    }
+    for (const tell of draft.after) tell();
+    return outcome;
+  }
+
+  #within<T>(draft: Draft, work: () => T): T {
+    this.#draft = draft;
+    try {
+      return work();
+    } finally {
+      this.#draft = undefined;
+    }
+  }
+
+  #undo({ before }: Draft): void {
+    if (before.length === 0) return;
+    for (const [id, task] of before.toReversed()) {
+      if (task) this.#open.set(id, task);
+      else this.#open.delete(id);
+    }
+    this.#open = new Map([...this.#open].sort(([, one], [, other]) => one.number - other.number));
   }
 
   #in(state: State, task: TaskRecord): TaskRecord {
@@ -137,6 +195,7 @@ export class Ledger {
   }
 
   #take(task: TaskRecord): void {
+    this.#draft?.before.push([task.id, this.#open.get(task.id)]);
     if (isFinal(task.state)) this.#open.delete(task.id);
     else this.#open.set(task.id, task);
   }

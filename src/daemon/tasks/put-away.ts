@@ -10,13 +10,14 @@ export async function putAway(tools: AttemptTools, taskId: string, cell: Cell): 
   // A task without a container has its log kept: so a former life of the daemon may have left it.
   if (ledger.get(taskId)?.containerId !== "") {
     const wrote = await writtenBy(tools, taskId, cell);
-    await insist(tools, "write a task", () => {
+    const keep = () => {
       const log = appended(ledger.store.blob(taskId, "log"), wrote);
       ledger.note(taskId, { containerId: "" }, { log });
-    });
+    };
+    await insist(tools, "write a task", () => ledger.soon(keep));
   }
   await insist(tools, "remove a container", () => cells.remove(cell, signal));
-  await insist(tools, "write a task", () => ledger.note(taskId, { cellId: "" }));
+  await insist(tools, "write a task", () => ledger.soon(() => ledger.note(taskId, { cellId: "" })));
 }
 
 async function writtenBy(tools: AttemptTools, taskId: string, cell: Cell): Promise<CellLog> {

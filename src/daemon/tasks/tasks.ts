@@ -106,7 +106,7 @@ export class Tasks {
     request: ExecuteTaskRequest,
     { id, actor, signal }: Pick<Ask, "id" | "actor" | "signal">,
   ): Promise<{ task: Task; output: Uint8Array }> {
-    const task = this.#ledger.get(id) ?? this.#keep(request, { id, actor, cause: "command" });
+    const task = this.#ledger.get(id) ?? (await this.#keep(request, { id, actor, cause: "command" }));
     if (!request.wait) return { task: messageOf(task), output: new Uint8Array() };
     await until(this.#ledger, signal, () => !this.#ledger.open.has(id));
     return {
@@ -199,18 +199,19 @@ export class Tasks {
   /** Whose containers there are, those that wait or are being made included, but for one. */
   cells(exceptId = ""): Deployed[] {
     const { agents } = this.#options;
-    const ofTasks = [...this.#attempts.tasks.keys()].flatMap((id) => {
+    const ofTasks = [...this.#attempts.tasks].flatMap(([id, { claimedId }]) => {
       const task = this.#ledger.get(id);
-      if (!task || task.cellId === "" || task.cellId === exceptId) return [];
+      const cellId = task?.cellId || claimedId;
+      if (!task || cellId === "" || cellId === exceptId) return [];
       return agents.version(task.agent, task.version) ?? [];
     });
     return [...ofTasks, ...this.#pool.allBut(exceptId)];
   }
 
-  #keep(
+  async #keep(
     request: ExecuteTaskRequest,
     { id, actor, cause }: Pick<TaskRecord, "id" | "actor" | "cause">,
-  ): TaskRecord {
+  ): Promise<TaskRecord> {
     const { agents, clock } = this.#options;
     const { agent, version, input } = request;
     const deployed = version === 0 ? agents.current(agent) : agents.version(agent, version);
@@ -221,8 +222,13 @@ export class Tasks {
       );
     }
     const task = newTask(deployed, request, { id, actor, cause, queuedAt: clock.now() });
-    mustHaveRoom(this.#ledger, this.#options, input.length);
-    return keepTask(this.#ledger, task, input);
+    const ledger = this.#ledger;
+    return await ledger.soon(() => {
+      const known = ledger.get(id); // Asked for twice in one turn.
+      if (known) return known;
+      mustHaveRoom(ledger, this.#options, input.length);
+      return keepTask(ledger, task, input);
+    });
   }
 
   #executeByTime(deployed: Deployed, id: string): void {
@@ -276,6 +282,8 @@ export class Tasks {
 
   #owns(cellId: string): boolean {
     if (this.#pool.has(cellId)) return true;
-    return [...this.#attempts.tasks.keys()].some((id) => this.#ledger.get(id)?.cellId === cellId);
+    return [...this.#attempts.tasks].some(
+      ([id, { claimedId }]) => claimedId === cellId || this.#ledger.get(id)?.cellId === cellId,
+    );
   }
 }
