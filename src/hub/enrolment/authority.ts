@@ -1,11 +1,5 @@
 import "reflect-metadata"; // @peculiar/x509 needs it before itself.
-import {
-  createHash,
-  createPrivateKey,
-  type KeyObject,
-  type webcrypto,
-  type X509Certificate,
-} from "node:crypto";
+import { createPrivateKey, type KeyObject, type webcrypto, type X509Certificate } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -13,8 +7,10 @@ import * as x509 from "@peculiar/x509";
 import { evidence } from "../../base/evidence.ts";
 import { failure } from "../../base/failure.ts";
 import { writeWhole } from "../../base/files.ts";
-import { isTrustDomain } from "../../wire/tls.ts";
+import { isTrustDomain, spkiSha256 } from "../../wire/tls.ts";
 import { certificatesIn, checkChain, trustDomainsOf } from "./chain.ts";
+import { newRoot } from "./root.ts";
+import { type Sealing, sealingBy } from "./sealing.ts";
 
 /** Who signs the fleet's certificates, and the names that go with it. */
 export interface Authority {
@@ -27,6 +23,14 @@ export interface Authority {
   /** The certificates between an issued one and the root, issuer first, as PEM; empty when the root itself signs. */
   readonly intermediatesPem: string;
   readonly issuer: Issuer;
+}
+
+/** The authority that a hub has in its files: its first, or the operator's. */
+export interface FoundingAuthority extends Authority {
+  /** Keeps the keys of those that follow. */
+  readonly sealing: Sealing;
+  /** Whether it is the operator's. */
+  readonly isGiven: boolean;
 }
 
 /** The certificate that signs, and its key. */
@@ -50,16 +54,12 @@ export interface AuthorityOptions {
 /** The trust domain of a hub that was not told another. `.internal` is kept for private use and never resolves outside. */
 export const defaultTrustDomain = "orchestrator.internal";
 
-const yearMs = 365.25 * 24 * 3_600_000;
-/** A root outlives the machines that trust it: replacing it means touching each of them. */
-const rootYears = 20;
-
 /**
  * Opens the authority of this hub: the operator's PEM files, or what an earlier start made in `folder`, or a new one.
  * @throws {Failure} invalid: a given file cannot be used, with the reason. conflict: the trust domain is another, or the
  * authority is gone while the hub's state is not.
  */
-export async function openAuthority(options: AuthorityOptions): Promise<Authority> {
+export async function openAuthority(options: AuthorityOptions): Promise<FoundingAuthority> {
   const { folder, trustDomain, given, mustExist, now } = options;
   if (trustDomain !== "" && !isTrustDomain(trustDomain)) {
     throw failure(
@@ -67,7 +67,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
       `hub.trust_domain is ${evidence(trustDomain)}: lower-case letters, digits, '.' and '-' are allowed`,
     );
   }
-  if (given) return readAuthority(given, trustDomain, now());
+  if (given) return { ...(await readAuthority(given, trustDomain, now())), isGiven: true };
   const files = { certificateFile: join(folder, "ca.pem"), keyFile: join(folder, "ca.key") };
   if (!existsSync(files.certificateFile)) {
     if (mustExist !== undefined) {
@@ -79,7 +79,7 @@ export async function openAuthority(options: AuthorityOptions): Promise<Authorit
     }
     await makeRoot(files, trustDomain || defaultTrustDomain, now());
   }
-  return readAuthority(files, trustDomain, now());
+  return { ...(await readAuthority(files, trustDomain, now())), isGiven: false };
 }
 
 async function makeRoot(
@@ -87,35 +87,17 @@ async function makeRoot(
   trustDomain: string,
   at: number,
 ): Promise<void> {
-  const keys = await crypto.subtle.generateKey({ name: "ECDSA", namedCurve: "P-256" }, true, [
-    "sign",
-    "verify",
-  ]);
-  const root = await x509.X509CertificateGenerator.createSelfSigned({
-    name: [{ CN: [`Orchestrator root of ${trustDomain}`] }],
-    notBefore: new Date(at - 5 * 60_000),
-    notAfter: new Date(at + rootYears * yearMs),
-    keys,
-    signingAlgorithm: { name: "ECDSA", hash: "SHA-256" },
-    extensions: [
-      new x509.BasicConstraintsExtension(true, undefined, true),
-      new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
-      await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
-      new x509.SubjectAlternativeNameExtension([{ type: "url", value: `spiffe://${trustDomain}` }]),
-    ],
-  });
-  const pkcs8 = Buffer.from(await crypto.subtle.exportKey("pkcs8", keys.privateKey));
-  const key = createPrivateKey({ key: pkcs8, format: "der", type: "pkcs8" });
+  const { certificatePem, key } = await newRoot(trustDomain, 1, at);
   // The key first: a certificate without its key would look like an authority that lost it.
   await writeWhole(keyFile, key.export({ format: "pem", type: "pkcs8" }), 0o600);
-  await writeWhole(certificateFile, `${root.toString("pem")}\n`, 0o644);
+  await writeWhole(certificateFile, certificatePem, 0o644);
 }
 
 async function readAuthority(
   { certificateFile, keyFile }: { certificateFile: string; keyFile: string },
   wanted: string,
   at: number,
-): Promise<Authority> {
+): Promise<Omit<FoundingAuthority, "isGiven">> {
   const chain = certificatesIn(await readText(certificateFile), certificateFile);
   const key = privateKeyIn(await readText(keyFile), keyFile);
   const { issuer, root } = checkChain(chain, certificateFile, at);
@@ -128,12 +110,32 @@ async function readAuthority(
   return {
     trustDomain: agreedTrustDomain(chain, wanted, certificateFile),
     rootPem: pem(root),
-    rootSha256: spkiSha256(root),
+    rootSha256: new Uint8Array(spkiSha256(root)),
     intermediatesPem: chain.slice(0, -1).map(pem).join(""),
-    issuer: {
-      certificate: new x509.X509Certificate(issuer.raw),
-      key: key.toCryptoKey(signingAlgorithm(key, keyFile), false, ["sign"]),
-    },
+    issuer: issuerOf(issuer, key, keyFile),
+    sealing: sealingBy(key),
+  };
+}
+
+/** A root as an authority, from its certificate and its key. `where` says in a failure what the key was read from. */
+export function authorityOf(
+  certificate: X509Certificate,
+  key: KeyObject,
+  { trustDomain, where }: { trustDomain: string; where: string },
+): Authority {
+  return {
+    trustDomain,
+    rootPem: pem(certificate),
+    rootSha256: new Uint8Array(spkiSha256(certificate)),
+    intermediatesPem: "",
+    issuer: issuerOf(certificate, key, where),
+  };
+}
+
+function issuerOf(certificate: X509Certificate, key: KeyObject, where: string): Issuer {
+  return {
+    certificate: new x509.X509Certificate(certificate.raw),
+    key: key.toCryptoKey(signingAlgorithm(key, where), false, ["sign"]),
   };
 }
 
@@ -175,11 +177,6 @@ async function readText(file: string): Promise<string> {
       cause: thrown,
     });
   }
-}
-
-function spkiSha256(certificate: X509Certificate): Uint8Array {
-  const spki = certificate.publicKey.export({ format: "der", type: "spki" });
-  return new Uint8Array(createHash("sha256").update(spki).digest());
 }
 
 function pem(certificate: X509Certificate): string {

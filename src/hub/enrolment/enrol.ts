@@ -1,22 +1,27 @@
 import { randomBytes } from "node:crypto";
 import { failure } from "../../base/failure.ts";
-import type { Authority } from "./authority.ts";
 import { issueNode } from "./issue.ts";
 import { requestedKey } from "./request.ts";
+import type { Roots } from "./roots.ts";
 import type { Tokens } from "./tokens.ts";
 
 /** A node that is let in. Times are wall time in milliseconds. */
 export interface NewNode {
   nodeId: string;
+  /** The tenant that it belongs to when it is new; empty for none. */
+  tenant: string;
   hostName: string;
   /** Serial number of its certificate: upper-case hexadecimal. */
   serial: string;
+  issuedAt: number;
   expiresAt: number;
   at: number;
+  /** Its token named it: it has been in the fleet, and none of its certificates from before is good any more. */
+  isBack: boolean;
 }
 
 export interface EnrolOptions {
-  authority: Authority;
+  roots: Pick<Roots, "issuing" | "rootsPem" | "holders">;
   tokens: Tokens;
   /** How long a node's certificate is good. */
   certificateMs: number;
@@ -32,7 +37,7 @@ export interface Enrolled {
   nodeId: string;
   /** The node's certificate, then the intermediates. */
   certificatePem: string;
-  /** The root. */
+  /** The roots that it shall trust. */
   caPem: string;
   expiresAt: number;
 }
@@ -44,38 +49,40 @@ export interface Enrolled {
  * token is then not used up.
  */
 export async function enrol(
-  { authority, tokens, certificateMs, admit, isKnown, now }: EnrolOptions,
+  { roots, tokens, certificateMs, admit, isKnown, now }: EnrolOptions,
   request: { tokenId: string; tokenSecret: Uint8Array; csrDer: Uint8Array; hostName: string },
 ): Promise<Enrolled> {
   const token = { id: request.tokenId, secret: request.tokenSecret };
   // First whether the caller may ask at all: the signature of a stranger's request is not worth the CPU.
   await tokens.check(token);
   const key = await requestedKey(request.csrDer);
-  const { nodeId, wasEnrolled } = await tokens.use({
+  const { nodeId, wasEnrolled, isBack, tenant } = await tokens.use({
     ...token,
     keySha256: key.sha256,
     newNodeId: newNodeId(),
   });
-  if (wasEnrolled && !(await isKnown(nodeId))) {
+  if ((wasEnrolled || isBack) && !(await isKnown(nodeId))) {
     throw failure(
       "denied",
-      `the token was used by node ${nodeId}, which was removed from the fleet since: ask for a new token`,
+      `the token is for node ${nodeId}, which was removed from the fleet since: ask for a new token`,
     );
   }
   const at = now();
+  const { id: rootId, authority } = roots.issuing;
   const issued = await issueNode(authority, {
     id: nodeId,
     publicKey: key.publicKey,
     at,
     validMs: certificateMs,
   });
-  const { serial, expiresAt } = issued;
-  await admit({ nodeId, hostName: request.hostName, serial, expiresAt, at });
+  const { serial, issuedAt, expiresAt } = issued;
+  await admit({ nodeId, hostName: request.hostName, serial, issuedAt, expiresAt, at, isBack, tenant });
+  await roots.holders.note(nodeId, rootId);
   await tokens.enrolled(token.id);
   return {
     nodeId,
     certificatePem: issued.certificatePem + authority.intermediatesPem,
-    caPem: authority.rootPem,
+    caPem: roots.rootsPem,
     expiresAt,
   };
 }

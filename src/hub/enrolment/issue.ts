@@ -12,6 +12,8 @@ export interface Issued {
   certificatePem: string;
   /** Upper-case hexadecimal, as node:crypto and openssl write it. */
   serial: string;
+  /** From when on it is good: wall time, milliseconds. */
+  issuedAt: number;
   /** Wall time, milliseconds. */
   expiresAt: number;
 }
@@ -93,5 +95,9 @@ async function issue({ issuer }: Authority, wanted: Wanted): Promise<Issued> {
   });
   const certificatePem = `${certificate.toString("pem")}\n`;
   const { serialNumber: serial } = new X509Certificate(certificatePem);
-  return { certificatePem, serial, expiresAt: certificate.notAfter.getTime() };
+  return {
+    ...{ certificatePem, serial },
+    issuedAt: certificate.notBefore.getTime(),
+    expiresAt: certificate.notAfter.getTime(),
+  };
 }

@@ -1,6 +1,6 @@
 import type { Schema } from "../../base/sql.ts";
 
-/** The room's tables: which authority this fleet has, and its one-time tokens. */
+/** The room's tables: which authority this fleet has and had, and its one-time tokens. */
 export const schema: Schema = {
   room: "enrolment",
   migrations: [
@@ -22,5 +22,16 @@ export const schema: Schema = {
        enrolled_at INTEGER
      ) STRICT;
      CREATE INDEX enrolment_tokens_by_age ON enrolment_tokens (created_at);`,
+    `CREATE TABLE roots (
+       id TEXT PRIMARY KEY,
+       certificate_pem TEXT NOT NULL,
+       vouched_pem TEXT NOT NULL,
+       sealed_key BLOB,
+       made_at BIGINT NOT NULL,
+       retired_at BIGINT
+     );
+     CREATE TABLE root_holders (node_id TEXT PRIMARY KEY, root_id TEXT NOT NULL);
+     ALTER TABLE enrolment_tokens ADD COLUMN node_id TEXT;`,
+    "ALTER TABLE enrolment_tokens ADD COLUMN tenant TEXT NOT NULL DEFAULT ''",
   ],
 };

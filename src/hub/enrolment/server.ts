@@ -24,7 +24,7 @@ const lookEveryMs = 3_600_000;
 
 /** The hub's own certificate, for both of its listeners: kept in a folder, and made anew in time. */
 export class ServerCertificate {
-  readonly #authority: Authority;
+  #authority: Authority;
   readonly #folder: string;
   readonly #names: readonly string[];
   readonly #clock: Clock;
@@ -67,12 +67,24 @@ export class ServerCertificate {
     }
   }
 
+  /** Shows a certificate of this authority from now on. */
+  async use(authority: Authority): Promise<void> {
+    if (authority.rootPem === this.#authority.rootPem) return;
+    this.#authority = authority;
+    await this.#renew();
+  }
+
   /** Makes a new certificate if the present one is due, and tells the listeners. */
   async renewIfDue(): Promise<boolean> {
-    if (!isDue(this.#current.expiresAt, this.#clock.now())) return false;
+    const isOfRoot = this.#current.cert.endsWith(this.#authority.rootPem);
+    if (isOfRoot && !isDue(this.#current.expiresAt, this.#clock.now())) return false;
+    await this.#renew();
+    return true;
+  }
+
+  async #renew(): Promise<void> {
     this.#current = await make(this.#folder, this.#authority, this.#names, this.#clock.now());
     for (const listener of [...this.#listeners]) listener(this.#current);
-    return true;
   }
 }
 

@@ -12,6 +12,10 @@ export interface TokenRecord {
   expiresAt: number;
   usedAt?: number;
   usedBy?: string;
+  /** The node that it lets in again; absent when it lets a new one in. */
+  nodeId?: string;
+  /** The tenant that the node will belong to; empty for none. */
+  tenant: string;
 }
 
 /** How long a token is good when nothing else is asked for. */
@@ -22,11 +26,11 @@ const keptMs = 30 * 24 * 3_600_000;
 /** The one-time tokens that let nodes in. */
 export interface Tokens {
   /** Keeps a new token; of the secret, only its hash. Forgets those that ended long ago. */
-  add(token: { id: string; secret: Uint8Array; note: string; expiresAt: number }): Promise<TokenRecord>;
-  /** Newest first, without revoked ones. */
-  list(): Promise<TokenRecord[]>;
+  add(token: NewToken): Promise<TokenRecord>;
+  /** Newest first, without revoked ones; those of a tenant, or all. */
+  list(tenant?: string): Promise<TokenRecord[]>;
   /** Makes an unused token worthless. @throws {Failure} not_found; conflict: it was used. */
-  revoke(id: string): Promise<void>;
+  revoke(id: string, tenant?: string): Promise<void>;
   /**
    * Checks the secret and uses the token up for one key, at once and once. The same key may come again while the token is
    * valid, and is given the same node: an answer that was lost must not burn the token.
@@ -39,45 +43,64 @@ export interface Tokens {
   enrolled(id: string): Promise<void>;
 }
 
+/** A token that is to be kept. */
+export interface NewToken {
+  id: string;
+  secret: Uint8Array;
+  note: string;
+  expiresAt: number;
+  /** The node that it lets in again; empty when it lets a new one in. */
+  nodeId: string;
+  /** The tenant that a new node will belong to; empty for none. */
+  tenant?: string;
+}
+
 /** For which node a token was used, and whether that node has been in the fleet before. */
 export interface Use {
   nodeId: string;
+  /** By this very token. */
   wasEnrolled: boolean;
+  /** The token was made for it. */
+  isBack: boolean;
+  /** The tenant that it belongs to when it is new. */
+  tenant: string;
 }
 
 /** The tokens of this hub. */
 export function openTokens(store: Store, now: () => number): Tokens {
   return {
-    async add({ id, secret, note, expiresAt }) {
+    async add({ id, secret, note, expiresAt, nodeId, tenant = "" }) {
       const at = now();
       await store.write(async (tx) => {
         await tx.run("DELETE FROM enrolment_tokens WHERE expires_at < $1", at - keptMs);
         await tx.run(
-          `INSERT INTO enrolment_tokens (id, secret_sha256, note, created_at, expires_at)
-           VALUES ($1, $2, $3, $4, $5)`,
+          `INSERT INTO enrolment_tokens (id, secret_sha256, note, created_at, expires_at, node_id, tenant)
+           VALUES ($1, $2, $3, $4, $5, $6, $7)`,
           id,
           sha256(secret),
           note,
           at,
           expiresAt,
+          nodeId || null,
+          tenant,
         );
       }, []);
-      return { id, note, createdAt: at, expiresAt };
+      return { id, note, tenant, createdAt: at, expiresAt, ...(nodeId !== "" && { nodeId }) };
     },
 
-    async list() {
+    async list(tenant) {
       const rows = await store.read(
         "SELECT * FROM enrolment_tokens WHERE revoked_at IS NULL ORDER BY created_at DESC, id",
       );
-      return rows.map(recordOf);
+      return rows.map(recordOf).filter((one) => tenant === undefined || one.tenant === tenant);
     },
 
-    async revoke(id) {
+    async revoke(id, tenant) {
       const at = now();
       await store.write(
         async (tx) => {
           const row = await tx.get("SELECT * FROM enrolment_tokens WHERE id = $1 AND revoked_at IS NULL", id);
-          if (!row) {
+          if (!row || (tenant !== undefined && row.tenant !== tenant)) {
             throw failure(
               "not_found",
               `no enrolment token has the id ${evidence(id)}: list the tokens to see theirs`,
@@ -106,15 +129,18 @@ export function openTokens(store: Store, now: () => number): Tokens {
       return store.write(
         async (tx) => {
           const row = checked(await tx.get("SELECT * FROM enrolment_tokens WHERE id = $1", id), secret, at);
+          const isBack = row.node_id !== null;
+          const tenant = String(row.tenant);
           if (row.used_by === null) {
+            const nodeId = isBack ? String(row.node_id) : newNodeId;
             await tx.run(
               "UPDATE enrolment_tokens SET used_at = $1, used_by = $2, used_key_sha256 = $3 WHERE id = $4 AND used_by IS NULL",
               at,
-              newNodeId,
+              nodeId,
               keySha256,
               id,
             );
-            return { nodeId: newNodeId, wasEnrolled: false };
+            return { nodeId, wasEnrolled: false, isBack, tenant };
           }
           if (
             !(row.used_key_sha256 instanceof Uint8Array) ||
@@ -125,7 +151,7 @@ export function openTokens(store: Store, now: () => number): Tokens {
               `the token was already used, by node ${row.used_by}: each token lets one node in${another}`,
             );
           }
-          return { nodeId: String(row.used_by), wasEnrolled: row.enrolled_at !== null };
+          return { nodeId: String(row.used_by), wasEnrolled: row.enrolled_at !== null, isBack, tenant };
         },
         [`token ${id}`],
       );
@@ -184,8 +210,10 @@ function recordOf(row: Row): TokenRecord {
   return {
     id: String(row.id),
     note: String(row.note),
+    tenant: String(row.tenant),
     createdAt: Number(row.created_at),
     expiresAt: Number(row.expires_at),
+    ...(row.node_id !== null && { nodeId: String(row.node_id) }),
     ...(row.used_at === null ? {} : { usedAt: Number(row.used_at), usedBy: String(row.used_by) }),
   };
 }

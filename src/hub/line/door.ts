@@ -1,4 +1,4 @@
-import { constants, X509Certificate } from "node:crypto";
+import { constants, type X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from "node:tls";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
@@ -17,7 +17,7 @@ import { type FrameEvents, grpcMethod } from "../../wire/grpc.ts";
 import { maxTransportBytes } from "../../wire/limits.ts";
 import { minTlsVersion, nodeIdOf } from "../../wire/tls.ts";
 import { webSocketServer } from "../../wire/websocket.ts";
-import type { Authority, ServerCertificate } from "../enrolment/index.ts";
+import type { ServerCertificate, Trusting } from "../enrolment/index.ts";
 
 /** A frame of a node, with its size on the wire. */
 export interface Incoming {
@@ -49,6 +49,8 @@ export interface Connection {
 export interface Visitor {
   nodeId: string;
   certificateSerial: string;
+  /** The root that signed its certificate. */
+  rootId: string;
   /** Milliseconds since 1970. */
   certificateIssuedAt: number;
   transport: Transport;
@@ -60,7 +62,7 @@ export interface Visitor {
 export interface DoorOptions {
   host: string;
   port: number;
-  authority: Pick<Authority, "rootPem" | "intermediatesPem" | "trustDomain">;
+  roots: Trusting;
   certificate: Pick<ServerCertificate, "current" | "onChange">;
   log: Logger;
   /** A node opened a stream. */
@@ -107,7 +109,7 @@ export class Door implements Listener {
   }
 
   /** Listens when it resolves. Fails as `listen` does. */
-  static async open({ host, port, authority, certificate, log, onStream }: DoorOptions): Promise<Door> {
+  static async open({ host, port, roots, certificate, log, onStream }: DoorOptions): Promise<Door> {
     const visitors = new Map<string, Visitor>();
     const grpc = grpcServer((stream) => {
       const visitor = visitors.get(stream.getPeer());
@@ -116,8 +118,7 @@ export class Door implements Listener {
     });
     const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
     const byWebSocket = webSocketServer(codec, { idleMs });
-    const options = (): TlsOptions => tlsOptions(authority.rootPem, certificate.current);
-    const issuer = new X509Certificate(authority.intermediatesPem + authority.rootPem);
+    const options = (): TlsOptions => tlsOptions(roots.trusted, certificate.current);
     const tls = createServer(options());
     tls.on("tlsClientError", (error, socket) => {
       log.debug({ from: socket.remoteAddress, error }, "handshake failed");
@@ -125,10 +126,9 @@ export class Door implements Listener {
     tls.on("secureConnection", (socket) => {
       socket.on("error", (error) => log.debug({ from: socket.remoteAddress, error }, "connection broke"));
       const transport = socket.alpnProtocol === "http/1.1" ? Transport.WEBSOCKET : Transport.GRPC;
-      const visitor = isBelieved(socket, issuer)
-        ? visitorOn(socket, transport, authority.trustDomain)
-        : undefined;
+      const visitor = visitorOn(socket, transport, roots);
       if (!visitor) {
+        void roots.look(); // Another replica may have made the root that signed it.
         const why = socket.authorizationError ?? "it is of this authority, and no node's";
         log.warn({ from: socket.remoteAddress, why }, "a certificate was refused");
         socket.destroy();
@@ -145,7 +145,11 @@ export class Door implements Listener {
       grpc.forceShutdown();
       throw thrown;
     });
-    const stopRenewing = certificate.onChange(() => tls.setSecureContext(options()));
+    const renew = () => tls.setSecureContext(options());
+    const stops = [certificate.onChange(renew), roots.onChange(renew)];
+    const stopRenewing = () => {
+      for (const stop of stops) stop();
+    };
     return new Door(bound, tls, grpc, visitors, stopRenewing);
   }
 
@@ -171,14 +175,14 @@ const codec = {
   encode: (frame: HubFrame) => toBinary(HubFrameSchema, frame),
 };
 
-function tlsOptions(rootPem: string, { key, cert }: ServerCertificate["current"]): TlsOptions {
+function tlsOptions(trusted: Trusting["trusted"], { key, cert }: ServerCertificate["current"]): TlsOptions {
   return {
     key,
     cert,
-    ca: rootPem,
+    ca: trusted.map(({ authority }) => authority.rootPem),
     minVersion: minTlsVersion,
     requestCert: true,
-    rejectUnauthorized: false, // See `isBelieved`.
+    rejectUnauthorized: false, // See `signerOf`.
     ALPNProtocols: ["h2", "http/1.1"],
     handshakeTimeout: handshakeMs,
     // No session tickets: with one, a certificate that has expired since would not be looked at again.
@@ -189,29 +193,29 @@ function tlsOptions(rootPem: string, { key, cert }: ServerCertificate["current"]
 /** What certificates for TLS clients are good for, as an object identifier. */
 const clientAuth = "1.3.6.1.5.5.7.3.2";
 
+/** What TLS may say of a certificate that is true: of its time, the first frame is judged. */
+const aboutTime: ReadonlySet<string> = new Set(["CERT_HAS_EXPIRED", "CERT_NOT_YET_VALID"]);
+
 /**
- * Whether what a certificate says is true. Node would end a connection that it does not believe without a word, and a node
- * whose certificate has expired is to hear that, and may renew it. Of several things that are wrong TLS names one, so an
- * expired one is judged anew: signed by our issuer, for a client. That the visitor has its key, TLS has seen in any case.
+ * The root that signed a visitor's certificate, when what that says is true. Node would end a connection that it does not believe
+ * without a word, and a node whose certificate has expired is to hear that, and may renew it; one that is not good yet was issued by
+ * this hub when its clock was ahead. Of several things that are wrong TLS names one, so all but the time is judged anew: signed by one
+ * of our issuers, for a client. That the visitor has its key, TLS has seen in any case.
  */
-function isBelieved(socket: TLSSocket, issuer: X509Certificate): boolean {
-  if (socket.authorized) return true;
-  const certificate = socket.getPeerX509Certificate();
-  return (
-    String(socket.authorizationError) === "CERT_HAS_EXPIRED" &&
-    certificate !== undefined &&
-    certificate.checkIssued(issuer) &&
-    certificate.verify(issuer.publicKey) &&
-    (certificate.keyUsage ?? []).includes(clientAuth)
-  );
+function signerOf(socket: TLSSocket, certificate: X509Certificate, roots: Trusting): string | undefined {
+  const signer = roots.signerOf(certificate)?.id;
+  if (socket.authorized) return signer;
+  const isOfTime = aboutTime.has(String(socket.authorizationError));
+  return isOfTime && (certificate.keyUsage ?? []).includes(clientAuth) ? signer : undefined;
 }
 
-function visitorOn(socket: TLSSocket, transport: Transport, trustDomain: string): Visitor | undefined {
+function visitorOn(socket: TLSSocket, transport: Transport, roots: Trusting): Visitor | undefined {
   const certificate: X509Certificate | undefined = socket.getPeerX509Certificate();
-  const nodeId = certificate && nodeIdOf(certificate, trustDomain);
-  if (!certificate || nodeId === undefined) return undefined;
+  const nodeId = certificate && nodeIdOf(certificate, roots.trustDomain);
+  const rootId = certificate && signerOf(socket, certificate, roots);
+  if (!certificate || nodeId === undefined || rootId === undefined) return undefined;
   return {
-    ...{ nodeId, transport },
+    ...{ nodeId, rootId, transport },
     certificateSerial: certificate.serialNumber,
     certificateIssuedAt: certificate.validFromDate.getTime(),
     certificateExpiresAt: certificate.validToDate.getTime(),

@@ -15,7 +15,7 @@ import type { Logger } from "../../base/log.ts";
 import { checkCommand } from "../../wire/commands.ts";
 import { commandWindow, defaultBeatMs, maxFrameBytes } from "../../wire/limits.ts";
 import type { Commands } from "../commands/index.ts";
-import type { Authority, ServerCertificate } from "../enrolment/index.ts";
+import type { ServerCertificate, Trusting } from "../enrolment/index.ts";
 import type { Fleet } from "../fleet/index.ts";
 import type { Replicas } from "../replicas/index.ts";
 import type { Reports } from "../reports/index.ts";
@@ -24,7 +24,7 @@ import { Door, type DoorOptions, type Listener, type NodeStream, type Visitor } 
 import { aboutToStop, Gate } from "./gate.ts";
 import { beatMsFor, rhythmFor, Turnstile } from "./pace.ts";
 import { readElsewhere, serveReads } from "./remote.ts";
-import { answerRenewal, type Renew } from "./renewal.ts";
+import { answerRenewal, isUpToDate, type Renew, renewalWanted } from "./renewal.ts";
 import { Session } from "./session.ts";
 
 export interface LineOptions {
@@ -32,7 +32,7 @@ export interface LineOptions {
   host: string;
   /** 0 takes any free port: see `Line.port`. */
   port: number;
-  authority: Pick<Authority, "rootPem" | "intermediatesPem" | "trustDomain">;
+  roots: Trusting;
   certificate: Pick<ServerCertificate, "current" | "onChange">;
   fleet: Fleet;
   commands: Commands;
@@ -72,7 +72,7 @@ export class Line implements AsyncDisposable {
   /** The newest stream of each node: the only one that is served. */
   readonly #newest = new Map<string, Session>();
   #door: Listener | undefined;
-  #stopServing = () => {};
+  readonly #stopServing: (() => void)[] = [];
   #drained: PromiseWithResolvers<void> | undefined;
 
   private constructor(options: LineOptions) {
@@ -96,7 +96,12 @@ export class Line implements AsyncDisposable {
   static async open(options: LineOptions): Promise<Line> {
     const line = new Line(options);
     const { replicas } = options;
-    if (replicas) line.#stopServing = serveReads(replicas, (...asked) => line.#readHere(...asked));
+    if (replicas) line.#stopServing.push(serveReads(replicas, (...asked) => line.#readHere(...asked)));
+    line.#stopServing.push(
+      options.roots.onChange(() => {
+        for (const session of line.#newest.values()) line.#wantRenewal(session, []);
+      }),
+    );
     const openDoor = options.openDoor ?? Door.open;
     line.#door = await openDoor({
       ...options,
@@ -162,13 +167,14 @@ export class Line implements AsyncDisposable {
 
   /** Cuts what is left and frees the port. */
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#stopServing();
+    for (const stop of this.#stopServing) stop();
     for (const session of [...this.#streams]) session.cut("the hub stops");
     await this.#door?.[Symbol.asyncDispose]();
   }
 
   async #readHere(nodeId: string, command: Command, signal: AbortSignal): Promise<Result> {
-    const session = this.#newest.get(nodeId);
+    const newest = this.#newest.get(nodeId);
+    const session = newest?.isOpen ? newest : newest?.former;
     if (session?.isOpen) return await session.read(command, signal);
     throw failure("unavailable", `node ${nodeId} is not connected: ask again when it is`);
   }
@@ -183,7 +189,8 @@ export class Line implements AsyncDisposable {
       clock,
       log,
       onFirst: (session, frame) => this.#first(session, frame),
-      onRenewal: (_, csrDer) => renew && answerRenewal(renew, visitor, csrDer),
+      onRenewal: ({ isRenewalWanted: isWanted }, asked) =>
+        renew && answerRenewal(renew, visitor, { asked, isWanted }),
       onEnd: (session) => this.#ended(session),
     });
     this.#streams.add(session);
@@ -204,7 +211,8 @@ export class Line implements AsyncDisposable {
       return;
     }
     session.admit();
-    void answerRenewal(renew, visitor, renewal.csrDer).then((answer) => session.conclude(answer));
+    const asked = { asked: renewal, isWanted: false };
+    void answerRenewal(renew, visitor, asked).then((answer) => session.conclude(answer));
   }
 
   #hello(session: Session, body: NodeFrame["body"]): void {
@@ -225,7 +233,10 @@ export class Line implements AsyncDisposable {
     const { nodeId } = session;
     const former = this.#newest.get(nodeId);
     this.#newest.set(nodeId, session);
-    former?.reject(superseded());
+    if (admitted.hello.takesOver && former?.isOpen) {
+      former.yield();
+      session.former = former;
+    } else former?.reject(superseded());
     if (session.isOver) this.#ended(session);
     else await this.#letIn(session, admitted.hello, admitted.protocol);
   }
@@ -256,8 +267,19 @@ export class Line implements AsyncDisposable {
       renewsCertificates: this.#options.renew !== undefined,
     });
     if (!session.open(welcome, intake, hello)) return;
+    session.former?.yielded();
+    session.former = undefined;
+    this.#options.roots.used(nodeId, session.visitor.rootId);
+    this.#wantRenewal(session, hello.trustedRoots);
     fleet.presence.arrived(nodeId);
     log.info({ node: nodeId, session: sessionId, epoch, attempt: hello.attempt }, "line is up");
+  }
+
+  /** Has a node renew that should have another certificate, or other roots, than it has. */
+  #wantRenewal(session: Session, trusts: readonly Uint8Array[]): void {
+    const { roots, clock } = this.#options;
+    if (isUpToDate(session.visitor, trusts, roots.trusted, clock.now())) return;
+    session.wantRenewal(renewalWanted(this.#spreadMs()));
   }
 
   #ended(session: Session): void {

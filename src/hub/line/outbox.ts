@@ -8,6 +8,7 @@ import {
   type Pace,
   type Reject,
   type RenewalAnswer,
+  type RenewalWanted,
   type Welcome,
 } from "../../../gen/edge/v1/control_pb.ts";
 
@@ -25,6 +26,8 @@ export class Outbox {
   #drain: Drain | undefined;
   #pace: Pace | undefined;
   #renewal: RenewalAnswer | undefined;
+  #wanted: RenewalWanted | undefined;
+  #last: Reject | undefined;
   #isBeatDue = false;
   #stored = 0;
   #acknowledged = 0;
@@ -52,6 +55,16 @@ export class Outbox {
   /** The answer to a node that asked for its next certificate. */
   renewal(answer: RenewalAnswer): void {
     this.#renewal = answer;
+  }
+
+  /** The node is to ask for a certificate. */
+  wantRenewal(wanted: RenewalWanted): void {
+    this.#wanted = wanted;
+  }
+
+  /** When all that is to be asked here was asked: another stream of the node has its place. */
+  superseded(by: Reject): void {
+    this.#last = by;
   }
 
   /** The node is to go, and to come back later. */
@@ -96,7 +109,15 @@ export class Outbox {
       this.#renewal = undefined;
       return { case: "renewal", value: renewal };
     }
+    if (this.#wanted) {
+      const wanted = this.#wanted;
+      this.#wanted = undefined;
+      return { case: "renewalWanted", value: wanted };
+    }
     const read = this.#reads.shift();
-    return read && { case: "command", value: { sequence: 0n, command: read } };
+    if (read) return { case: "command", value: { sequence: 0n, command: read } };
+    const last = this.#last;
+    this.#last = undefined;
+    return last && { case: "reject", value: last };
   }
 }

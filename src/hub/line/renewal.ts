@@ -4,16 +4,16 @@ import {
   RejectCode,
   type RenewalAnswer,
   RenewalAnswerSchema,
+  type RenewalWanted,
+  RenewalWantedSchema,
 } from "../../../gen/edge/v1/control_pb.ts";
 import { toFailureMessage } from "../../wire/failures.ts";
+import type { Asked, Renewed, Shown, Trusting } from "../enrolment/index.ts";
 import { reject } from "./admission.ts";
 import type { Visitor } from "./door.ts";
 
 /** Issues a node's next certificate. Fails as `renew` of the enrolment room does. */
-export type Renew = (
-  shown: { nodeId: string; issuedAt: number; expiresAt: number },
-  csrDer: Uint8Array,
-) => Promise<string>;
+export type Renew = (shown: Shown, asked: Asked) => Promise<Renewed>;
 
 /** What a certificate lets its owner do: all that a node may; ask for the next one, and no more; nothing. */
 export type Standing = "good" | "renewable" | "expired";
@@ -42,13 +42,33 @@ export function rejectExpired(
 /** The answer to a node that asks for its next certificate. Never rejects. */
 export async function answerRenewal(
   renew: Renew,
-  { nodeId, certificateIssuedAt, certificateExpiresAt }: Visitor,
-  csrDer: Uint8Array,
+  { nodeId, rootId, certificateIssuedAt, certificateExpiresAt }: Visitor,
+  { asked, isWanted }: { asked: Asked; isWanted: boolean },
 ): Promise<RenewalAnswer> {
-  const shown = { nodeId, issuedAt: certificateIssuedAt, expiresAt: certificateExpiresAt };
+  const shown = { nodeId, rootId, issuedAt: certificateIssuedAt, expiresAt: certificateExpiresAt, isWanted };
   try {
-    return create(RenewalAnswerSchema, { certificatePem: await renew(shown, csrDer) });
+    return create(RenewalAnswerSchema, await renew(shown, asked));
   } catch (thrown) {
     return create(RenewalAnswerSchema, { refusal: toFailureMessage(thrown) });
   }
+}
+
+/**
+ * Whether a node has the certificate and the roots that it should have: of the newest root; trusting all that are trusted here and no
+ * others; and not one of the future, which a hub has issued whose clock was ahead.
+ */
+export function isUpToDate(
+  { rootId, certificateIssuedAt }: Visitor,
+  trusts: readonly Uint8Array[],
+  trusted: Trusting["trusted"],
+  now: number,
+): boolean {
+  const names = (roots: readonly Uint8Array[]) => roots.map((one) => Buffer.from(one).toString("hex")).sort();
+  const wanted = names(trusted.map(({ authority }) => authority.rootSha256));
+  return rootId === trusted[0]?.id && certificateIssuedAt <= now && names(trusts).join() === wanted.join();
+}
+
+/** Has nodes ask within a time that is long enough to sign for all of them. */
+export function renewalWanted(spreadMs: number): RenewalWanted {
+  return create(RenewalWantedSchema, { spreadMs, reason: "another certificate waits for this node" });
 }

@@ -6,22 +6,28 @@ import {
   type NodeFrame,
   NodeFrameSchema,
   type Reject,
+  type Renewal,
   type RenewalAnswer,
+  type RenewalWanted,
   type Report,
   type Welcome,
 } from "../../../gen/edge/v1/control_pb.ts";
 import type { Clock } from "../../base/clock.ts";
 import { failure, invalidFields } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
+import { FrameCount } from "../../wire/frames.ts";
 import { toServiceError } from "../../wire/grpc.ts";
 import { maxFrameBytes } from "../../wire/limits.ts";
 import { violationsOf } from "../../wire/validation.ts";
 import type { Deliveries } from "../commands/index.ts";
 import type { Fleet } from "../fleet/index.ts";
 import type { Intake } from "../reports/index.ts";
+import { superseded } from "./admission.ts";
 import type { Incoming, NodeStream, Visitor } from "./door.ts";
+import { lineFacts } from "./facts.ts";
 import { Pulse } from "./pulse.ts";
 import { Reads } from "./reads.ts";
+import { Receiver } from "./receiver.ts";
 import { Sender } from "./sender.ts";
 import { Writer } from "./writer.ts";
 
@@ -31,11 +37,11 @@ const greetingMs = 15_000;
 /** How long the other side may take to leave when its last frame was said, in milliseconds. */
 const leaveMs = 1_000;
 
+/** How long a stream that has given way may take to answer what it was asked, in milliseconds. */
+const yieldMs = 60_000;
+
 /** A renewal is answered at most this often, in milliseconds; a node waits as long between two at least. */
 const renewPaceMs = 1_000;
-
-/** Reports on their way to the disk; with more, the stream is not read, and the node's flow control waits. */
-const intakeLimit = 256;
 
 /**
  * Where a stream is. `admitted`: its hello came and the fence is on its way to the disk. `closing`: its last frame was
@@ -53,22 +59,27 @@ export interface SessionOptions {
   /** The first frame came. */
   onFirst: (session: Session, frame: NodeFrame) => void;
   /** The answer to a node that asks for its next certificate; undefined from a hub that issues none. */
-  onRenewal: (session: Session, csrDer: Uint8Array) => Promise<RenewalAnswer> | undefined;
+  onRenewal: (session: Session, asked: Renewal) => Promise<RenewalAnswer> | undefined;
   onEnd: (session: Session) => void;
 }
 
 /** One stream of one node, from its first frame to its end. */
 export class Session {
   readonly visitor: Visitor;
+  /** The node's stream before this one, as long as it is asked in the place of this one. */
+  former: Session | undefined;
   readonly #options: SessionOptions;
   readonly #writer: Writer;
   readonly #reads = new Reads();
+  readonly #heard = new FrameCount();
   readonly #abort = new AbortController();
   #state: State = "greeting";
   #sender: Sender | undefined;
-  #intake: Intake | undefined;
-  #taking = 0;
+  #receiver: Receiver | undefined;
   #renewsFrom = 0;
+  #takesRoots = false;
+  #isRenewalWanted = false;
+  #yieldedAt = Number.POSITIVE_INFINITY;
   readonly #pulse: Pulse;
   #closingAt = 0;
 
@@ -77,6 +88,7 @@ export class Session {
     this.visitor = visitor;
     this.#options = options;
     this.#pulse = new Pulse(clock.elapsed(), greetingMs);
+    lineFacts.tell({ stream: "arrived" });
     this.#writer = new Writer(stream, clock);
     stream.on("data", (incoming: Incoming) => this.#onFrame(incoming));
     // Without a listener for errors, a node that breaks its stream would end the hub.
@@ -120,10 +132,17 @@ export class Session {
     if (this.#state !== "admitted") return false;
     const { clock, deliveries, log, stream } = this.#options;
     this.#state = "open";
-    this.#intake = intake;
+    lineFacts.tell({ stream: "welcomed" });
+    this.#takesRoots = hello.trustedRoots.length > 0;
     this.#pulse.begin(clock.elapsed(), welcome, hello.idleIntervalMs);
     const lastCommand = Number(hello.lastCommandSequence);
     const wake = () => this.#writer.wake();
+    const onStored = (through: number) => {
+      this.#writer.outbox.stored(through);
+      wake();
+    };
+    const onFailure = (thrown: unknown) => this.fail(thrown);
+    this.#receiver = new Receiver({ stream, intake, onStored, onFailure });
     this.#sender = new Sender({ nodeId: this.nodeId, deliveries, log, lastCommand, wake });
     this.#writer.outbox.answer({ case: "welcome", value: welcome });
     this.#writer.serve(this.#sender);
@@ -135,6 +154,7 @@ export class Session {
   /** Refuses or supersedes the stream, as its last frame. */
   reject(reason: Reject): void {
     if (!this.#close()) return;
+    lineFacts.tell({ stream: "rejected", code: reason.code });
     this.#writer.outbox.answer({ case: "reject", value: reason });
     this.#writer.close();
   }
@@ -144,6 +164,37 @@ export class Session {
     if (!this.#close()) return;
     this.#writer.outbox.renewal(answer);
     this.#writer.close();
+  }
+
+  /** Whether the node was told to ask for a certificate. */
+  get isRenewalWanted(): boolean {
+    return this.#isRenewalWanted;
+  }
+
+  /** Has the node ask for a certificate before its own is due. One that keeps its roots for ever is not asked. */
+  wantRenewal(wanted: RenewalWanted): void {
+    if (!this.isOpen || !this.#takesRoots) return;
+    this.#isRenewalWanted = true;
+    this.#writer.outbox.wantRenewal(wanted);
+    this.#writer.wake();
+  }
+
+  /**
+   * The node's next stream has come while it keeps this one: no command goes out here any more, and of what comes only answers are
+   * taken. The node ends it.
+   */
+  yield(): void {
+    if (!this.isOpen) return;
+    this.#yieldedAt = this.#options.clock.elapsed();
+    this.#receiver = undefined;
+    this.#sender?.stop();
+    this.#writer.yield();
+  }
+
+  /** The next stream is up: nothing more is asked here. */
+  yielded(): void {
+    this.#writer.outbox.superseded(superseded());
+    this.#writer.wake();
   }
 
   /** Asks the node to close the stream and come back later. */
@@ -176,6 +227,7 @@ export class Session {
     if (this.#pulse.isOver(now)) return "lost";
     if (this.#state === "closing" && now - this.#closingAt > leaveMs) return "lost";
     if (this.#state !== "open") return "alive";
+    if (now - this.#yieldedAt > yieldMs) return "lost";
     this.#reads.expire(now);
     this.#sender?.retry();
     const { pace, beat } = this.#pulse.due(now, usualBeatMs);
@@ -188,7 +240,9 @@ export class Session {
   #onFrame({ frame, sizeBytes }: Incoming): void {
     if (this.#state !== "greeting" && this.#state !== "open") return;
     this.#pulse.heard(this.#options.clock.elapsed());
-    if (sizeBytes > maxFrameBytes) {
+    const missing = this.#heard.missing(frame);
+    if (missing) this.fail(missing);
+    else if (sizeBytes > maxFrameBytes) {
       this.fail(
         failure("exhausted", `a frame of ${sizeBytes} bytes came; at most ${maxFrameBytes} are allowed`),
       );
@@ -209,7 +263,7 @@ export class Session {
     else if (body.case === "progress") deliveries.progressed(nodeId, body.value);
     else if (body.case === "commandsAck") this.#sender?.acknowledged(Number(body.value.throughSequence));
     else if (body.case === "report") this.#report(body.value);
-    else if (body.case === "renewal") this.#renew(body.value.csrDer);
+    else if (body.case === "renewal") this.#renew(body.value);
     else if (body.case === "bye") log.info({ node: nodeId, reason: body.value.reason }, "node says goodbye");
     else if (body.case === "hello") {
       this.fail(failure("invalid", "a second hello came: it is the first frame of a stream, and only that"));
@@ -224,30 +278,16 @@ export class Session {
   }
 
   #report(report: Report): void {
-    const intake = this.#intake;
-    if (report.sequence === 0n) {
-      if (report.entry.case === "result") this.#reads.answer(report.entry.value);
-      return;
-    }
-    if (!intake) return;
-    const { stream } = this.#options;
-    if (++this.#taking >= intakeLimit) stream.pause();
-    intake.take(report).then(
-      () => {
-        if (--this.#taking < intakeLimit && stream.isPaused()) stream.resume();
-        this.#writer.outbox.stored(Math.max(Number(report.sequence), intake.through));
-        this.#writer.wake();
-      },
-      (thrown: unknown) => this.fail(thrown),
-    );
+    if (report.sequence > 0n) this.#receiver?.take(report);
+    else if (report.entry.case === "result") this.#reads.answer(report.entry.value);
   }
 
   /** A node that asks again at once is not answered: a signature costs the hub more than the node. */
-  #renew(csrDer: Uint8Array): void {
+  #renew(asked: Renewal): void {
     const now = this.#options.clock.elapsed();
     if (now < this.#renewsFrom) return;
     this.#renewsFrom = now + renewPaceMs;
-    void this.#options.onRenewal(this, csrDer)?.then((answer) => {
+    void this.#options.onRenewal(this, asked)?.then((answer) => {
       this.#writer.outbox.renewal(answer);
       this.#writer.wake();
     });
@@ -273,6 +313,7 @@ export class Session {
     this.#state = "ended";
     this.#stopServing();
     this.#abort.abort(failure("unavailable", why, { cause: error }));
+    if (wasOpen) lineFacts.tell({ stream: "lost" });
     if (wasOpen) this.#options.log.info({ node: this.nodeId, why, error }, "line is down");
     this.#options.onEnd(this);
   }

@@ -1,6 +1,7 @@
 import { create } from "@bufbuild/protobuf";
 import { type HubFrame, HubFrameSchema } from "../../../gen/edge/v1/control_pb.ts";
 import type { Clock } from "../../base/clock.ts";
+import { FrameCount } from "../../wire/frames.ts";
 import { writeAndDrain } from "../../wire/grpc.ts";
 import type { NodeStream } from "./door.ts";
 import { Outbox } from "./outbox.ts";
@@ -11,6 +12,7 @@ export class Writer {
   readonly outbox = new Outbox();
   readonly #stream: NodeStream;
   readonly #clock: Clock;
+  readonly #said = new FrameCount();
   #sender: Sender | undefined;
   #isClosing = false;
   #isWoken = false;
@@ -24,6 +26,11 @@ export class Writer {
   /** From now on, commands are sent too. */
   serve(sender: Sender): void {
     this.#sender = sender;
+  }
+
+  /** No command is sent any more. */
+  yield(): void {
+    this.#sender = undefined;
   }
 
   /** Says what is in the outbox, then ends the stream. */
@@ -46,7 +53,7 @@ export class Writer {
       this.#isWoken = false;
       const frame = this.outbox.next(this.#clock.now()) ?? (await this.#command());
       if (frame) {
-        await writeAndDrain(this.#stream, frame, signal);
+        await writeAndDrain(this.#stream, this.#said.say(frame), signal);
         continue;
       }
       if (this.#isClosing) {

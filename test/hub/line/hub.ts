@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { create } from "@bufbuild/protobuf";
 import { type Command, CommandSchema } from "../../../gen/edge/v1/command_pb.ts";
 import { openLog } from "../../../src/base/log.ts";
-import { openAuthority, renew, ServerCertificate } from "../../../src/hub/enrolment/index.ts";
+import { openAuthority, Roots, renew, ServerCertificate } from "../../../src/hub/enrolment/index.ts";
 import { Line, type LineOptions } from "../../../src/hub/line/index.ts";
 import { FakeNode, type HelloInit, type Identity, newIdentity } from "../../fakes/node.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
@@ -22,18 +22,19 @@ export async function startHub(options: Partial<LineOptions> & { path?: string }
   const rooms = resources.use(await openRooms({ path, nodes: [] }));
   const { fleet, commands, reports, clock } = rooms;
   const authority = await openAuthority({ folder: join(path, "ca"), trustDomain: "", now: clock.now });
+  const roots = await Roots.open({ store: rooms.store, founding: authority, clock, log });
   const certificate = await ServerCertificate.open({ authority, folder: path, names: ["localhost"], clock });
   const line = resources.use(
     await Line.open({
-      ...{ host: "127.0.0.1", port: 0, authority, certificate, fleet, commands, reports, clock, log },
-      renew: (shown, csrDer) => renew({ authority, certificateMs: hourMs, now: clock.now }, shown, csrDer),
+      ...{ host: "127.0.0.1", port: 0, roots, certificate, fleet, commands, reports, clock, log },
+      renew: (shown, asked) => renew({ roots, certificateMs: hourMs, now: clock.now }, shown, asked),
       ...options,
     }),
   );
   const stop = new AbortController();
   const running = line.run(stop.signal);
   return {
-    ...{ path, store: rooms.store, authority, certificate, fleet, commands, reports, line },
+    ...{ path, store: rooms.store, authority, roots, certificate, fleet, commands, reports, line },
     /** Takes a node into the fleet, with a certificate of an hour that was issued some time ago. */
     async enrol(nodeId: string, agoMs = 0, validMs = hourMs): Promise<Identity> {
       const life = { at: clock.now() - agoMs, validMs };
