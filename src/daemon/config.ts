@@ -1,7 +1,9 @@
 import * as v from "valibot";
 import { milliseconds, optional, path } from "../base/setting-kinds.ts";
 import type { Setting, Settings, SettingValues } from "../base/settings.ts";
+import { metricsListen } from "../wire/figures-page.ts";
 import { defaultNetmonSocket, defaultStateFolder, logSettings } from "../wire/settings.ts";
+import { traceSettings } from "../wire/tracer.ts";
 import { lineSettings } from "./control/index.ts";
 import { credentialSettings } from "./credentials/index.ts";
 import { egressSettings } from "./egress/index.ts";
@@ -60,6 +62,7 @@ export function daemonSettings({ env, uid, home }: Surroundings) {
       default: ["8443:/*", "published:/*"],
       doc: "Ports and paths of runtimes that callers may send HTTP requests to; `published` are the ports that a runtime's wish names, `*` at the end means all that begin so.",
     }),
+    "daemon.metrics.listen": metricsListen("the node's"),
     "metrics.interval_ms": milliseconds({
       default: 5_000,
       min: 1_000,
@@ -74,6 +77,7 @@ export function daemonSettings({ env, uid, home }: Surroundings) {
     ...credentialSettings(env),
     ...llmSettings,
     ...egressSettings,
+    ...traceSettings,
     ...logSettings,
   } satisfies Settings;
 }

@@ -3,6 +3,7 @@ import { systemClock } from "../base/clock.ts";
 import { begin, programSettings } from "../wire/begin.ts";
 import type { ProgramOptions } from "../wire/program.ts";
 import { settingsFile } from "../wire/settings.ts";
+import { openTracing } from "../wire/tracer.ts";
 import { version } from "../wire/version.ts";
 import { daemonSettings } from "./config.ts";
 import { openDaemon } from "./daemon.ts";
@@ -41,6 +42,8 @@ export async function run(options: ProgramOptions): Promise<number> {
 
   /** Until the daemon is asked to end, or to stand back for another version, which is then returned. */
   async function oneLife() {
+    const endpoint = config["traces.endpoint"];
+    await using _traces = await openTracing({ program: "daemon", endpoint, env, log });
     await using daemon = await openDaemon({
       ...{ config, source, clock: systemClock, log, random: Math.random },
       ...{ own: ownProgram(dataDir, entry), prove: () => process.send?.("proved") },

@@ -2,9 +2,12 @@ import { isIP } from "node:net";
 import * as v from "valibot";
 import { days, hosts, milliseconds, optional, path, port, size, toggle } from "../base/setting-kinds.ts";
 import type { Setting, Settings, SettingValues } from "../base/settings.ts";
+import { metricsListen } from "../wire/figures-page.ts";
 import { defaultBeatMs } from "../wire/limits.ts";
 import { defaultStateFolder, logSettings } from "../wire/settings.ts";
 import { isTrustDomain } from "../wire/tls.ts";
+import { traceSettings } from "../wire/tracer.ts";
+import { busSettings } from "./bus/index.ts";
 import { storeSettings } from "./store/index.ts";
 
 /** Who runs the hub decides where it keeps its state when nobody says. */
@@ -65,6 +68,7 @@ export function hubSettings({ env, uid, home }: Surroundings) {
       max: 300_000,
       doc: "Time between two beats of a node, in milliseconds.",
     }),
+    "hub.metrics.listen": metricsListen("the hub's"),
     "hub.results_size_per_node": size({
       default: 64 * 2 ** 20,
       min: 32 * 2 ** 20,
@@ -72,6 +76,8 @@ export function hubSettings({ env, uid, home }: Surroundings) {
       doc: "Disk that the finished commands of one node may take; what the oldest large results answered goes first.",
     }),
     ...storeSettings,
+    ...busSettings,
+    ...traceSettings,
     ...logSettings,
   } satisfies Settings;
 }

@@ -3,6 +3,7 @@ import { systemClock } from "../base/clock.ts";
 import { invalidField } from "../base/failure.ts";
 import { begin } from "../wire/begin.ts";
 import type { ProgramOptions } from "../wire/program.ts";
+import { openTracing } from "../wire/tracer.ts";
 import { version } from "../wire/version.ts";
 import { type HubConfig, hubSettings } from "./config.ts";
 import { openHub } from "./hub.ts";
@@ -17,6 +18,8 @@ export async function run(options: ProgramOptions): Promise<number> {
   if (!begun) return 0;
   const { config, log } = begun;
   checkTogether(config);
+  const endpoint = config["traces.endpoint"];
+  await using _traces = await openTracing({ program: "hub", endpoint, env, log });
   await using hub = await openHub(config, { clock: systemClock, log });
   log.info({ version, api: hub.api, line: hub.line, data_dir: config["hub.data_dir"] }, "hub is up");
   process.stdout.write(

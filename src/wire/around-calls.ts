@@ -2,6 +2,7 @@ import { ConnectError, type ContextValues, type Interceptor } from "@connectrpc/
 import { asFailure, Failure, failure } from "../base/failure.ts";
 import type { Logger } from "../base/log.ts";
 import { toConnectError } from "./failures.ts";
+import { traced } from "./tracing.ts";
 import { validate } from "./validation.ts";
 
 /**
@@ -17,17 +18,17 @@ export function aroundCalls(
     const told = (thrown: unknown): ConnectError => {
       const failed = asFailure(thrown);
       if (!(thrown instanceof ConnectError) && failed !== thrown && failed.kind === "internal") {
-        log.error(
-          { method: `/${request.method.parent.typeName}/${request.method.name}`, error: thrown },
-          "call failed",
-        );
+        log.error({ method: `/${methodOf(request)}`, error: thrown }, "call failed");
       }
       return toConnectError(thrown);
     };
     try {
       if (!request.stream) {
         validate(request.method.input, request.message);
-        return await next({ ...request, signal });
+        const parent = request.header.get("traceparent") ?? "";
+        return await traced(methodOf(request), { kind: "server", parent }, () =>
+          next({ ...request, signal }),
+        );
       }
       const { input } = request.method;
       const message = each(request.message, (one) => validate(input, one));
@@ -37,6 +38,10 @@ export function aroundCalls(
       throw told(thrown);
     }
   };
+}
+
+function methodOf({ method }: Parameters<ReturnType<Interceptor>>[0]): string {
+  return `${method.parent.typeName}/${method.name}`;
 }
 
 /** What a caller sends, checked. That its connection breaks while it does is no defect of ours. */

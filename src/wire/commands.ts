@@ -123,9 +123,9 @@ export function checkCommand(command: Command, here: "this hub" | "this node"): 
   validate(CommandSchema, command);
 }
 
-/** Whether two commands ask the same. Who asks and how long it may take do not matter. */
+/** Whether two commands ask the same. Who asks, how long it may take and who traces it do not matter. */
 export function isSameAsk(one: Command, other: Command): boolean {
-  const plain = (command: Command): Command => ({ ...command, actor: "", budgetMs: 0 });
+  const plain = (command: Command): Command => ({ ...command, actor: "", budgetMs: 0, traceparent: "" });
   return equals(CommandSchema, plain(one), plain(other));
 }
 

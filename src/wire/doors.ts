@@ -3,6 +3,7 @@ import { type Command, CommandSchema, type Result } from "../../gen/edge/v1/comm
 import { failure } from "../base/failure.ts";
 import type { Capability } from "./commands.ts";
 import { fromFailureMessage } from "./failures.ts";
+import { traceparent } from "./tracing.ts";
 
 /** Metadata of a plain RPC that is a command to a node. */
 export const metadata = {
@@ -20,7 +21,7 @@ export function toCommand(
 ): Command {
   // The case and its message belong together: the capability was made from the method's descriptor.
   const asked = { case: capability.case, value: request } as unknown as Command["request"];
-  return create(CommandSchema, { ...about, request: asked });
+  return create(CommandSchema, { ...about, traceparent: traceparent(), request: asked });
 }
 
 /** The method's output, as a result tells it. @throws {Failure} the command's own. */

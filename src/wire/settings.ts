@@ -34,6 +34,7 @@ export const settingSections = [
   "topics",
   "cli",
   "log",
+  "traces",
 ] as const;
 
 /** Variables of ours that are not settings: the settings file itself. */

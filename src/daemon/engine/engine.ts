@@ -2,6 +2,7 @@ import { Agent } from "node:http";
 import { inspect } from "node:util";
 import Docker from "dockerode";
 import { label } from "../../wire/labels.ts";
+import { traced } from "../../wire/tracing.ts";
 import { negotiate } from "./api-version.ts";
 import { EngineFailure, isNotFound, isUnchanged, translated } from "./engine-failures.ts";
 import { parseHost } from "./host.ts";
@@ -67,8 +68,10 @@ export class Engine implements Disposable {
     work: (docker: Docker, signal: AbortSignal) => Promise<T>,
     timeoutMs = this.#timeouts.act,
   ): Promise<T> {
-    const { docker } = await this.#negotiated(signal);
-    return await this.#guarded(doing, signal, timeoutMs, (stop) => work(docker, stop));
+    return await traced(`engine: ${doing}`, { kind: "client" }, async () => {
+      const { docker } = await this.#negotiated(signal);
+      return await this.#guarded(doing, signal, timeoutMs, (stop) => work(docker, stop));
+    });
   }
 
   /** All objects of an instance, or those of some runtimes, sorted by runtime. */

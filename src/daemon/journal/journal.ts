@@ -267,6 +267,11 @@ export class Journal {
     this.#removed = acknowledged;
   }
 
+  /** What it holds now, for figures: counted when asked. */
+  get size(): JournalLimit {
+    return this.#measure();
+  }
+
   #measure(): JournalLimit {
     const row = this.#sql.get(
       "SELECT COUNT(*) AS entries, COALESCE(SUM(length(entry)), 0) AS bytes FROM journal_entries",

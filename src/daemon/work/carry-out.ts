@@ -4,9 +4,10 @@ import { type Command, type Result, ResultSchema } from "../../../gen/edge/v1/co
 import type { Clock } from "../../base/clock.ts";
 import { asFailure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
-import { checkCommand } from "../../wire/commands.ts";
+import { checkCommand, commandNameOf } from "../../wire/commands.ts";
 import { toFailureMessage } from "../../wire/failures.ts";
 import { maxFrameBytes } from "../../wire/limits.ts";
+import { traced } from "../../wire/tracing.ts";
 import type { Ask } from "./ask.ts";
 
 /** The response to a command, or the failure. */
@@ -30,7 +31,8 @@ export async function outcomeOf(
   try {
     checkCommand(command, "this node");
     ask.signal.throwIfAborted();
-    const handling = dispatch(command.request, ask);
+    const name = `handle ${commandNameOf(command) ?? "unknown"}`;
+    const handling = traced(name, { parent: command.traceparent }, () => dispatch(command.request, ask));
     return await Promise.race([handling, rejectWhenAborted(ask.signal, handling, log, command.id)]);
   } catch (thrown) {
     const told = asFailure(thrown);

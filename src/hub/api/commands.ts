@@ -2,6 +2,7 @@ import type { HandlerContext, ServiceImpl } from "@connectrpc/connect";
 import type { Fleet, FleetCommand } from "../../../gen/edge/v1/fleet_pb.ts";
 import { invalidField } from "../../base/failure.ts";
 import { capabilityOf } from "../../wire/commands.ts";
+import { traceparent } from "../../wire/tracing.ts";
 import { allows } from "../operators/index.ts";
 import { notAllowed, roleOf } from "./access.ts";
 import { actorOf, callerOf } from "./caller.ts";
@@ -19,7 +20,8 @@ export function commandMethods({ commands }: Rooms): Pick<ServiceImpl<typeof Fle
       const [caller, needed] = [callerOf(context), capability ? roleOf(capability) : "operator"];
       if (!allows(caller.role, needed)) throw notAllowed(capability?.method.name ?? "it", needed, caller);
       const options = { actor: actorOf(context), expiresInMs: Number(expiresInMs) };
-      return { command: await commands.submit(nodeId, command, options) };
+      const traced = { ...command, traceparent: command.traceparent || traceparent() };
+      return { command: await commands.submit(nodeId, traced, options) };
     },
 
     async getCommand({ id }, context) {

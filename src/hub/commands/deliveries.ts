@@ -1,5 +1,6 @@
 import type { Command, Progress, Result } from "../../../gen/edge/v1/command_pb.ts";
 import type { Clock } from "../../base/clock.ts";
+import type { Row } from "../../base/sql.ts";
 import type { Fleet } from "../fleet/index.ts";
 import type { Store, Tx } from "../store/index.ts";
 import type { Board } from "./board.ts";
@@ -13,6 +14,8 @@ import { toCommand } from "./rows.ts";
 export interface Delivery {
   sequence: number;
   command: Command;
+  /** Wall time in milliseconds. */
+  queuedAt: number;
 }
 
 export interface DeliveriesOptions {
@@ -69,7 +72,7 @@ export class Deliveries {
    */
   async next(nodeId: string, after: number, max: number): Promise<Delivery[]> {
     const rows = await this.#store.read(
-      `SELECT c.sequence, c.command, q.handed FROM commands c JOIN command_queues q ON q.node_id = c.node_id
+      `SELECT c.sequence, c.command, c.queued_at, q.handed FROM commands c JOIN command_queues q ON q.node_id = c.node_id
        WHERE c.node_id = $1 AND c.sequence > $2 AND c.finished_at IS NULL AND c.expires_at > $3
        ORDER BY c.sequence LIMIT $4`,
       nodeId,
@@ -80,7 +83,7 @@ export class Deliveries {
     const last = rows.at(-1);
     if (!last) return [];
     if (Number(last.sequence) > Number(last.handed)) return await this.#hand(nodeId, after, max);
-    return rows.map((row) => ({ sequence: Number(row.sequence), command: toCommand(row) }));
+    return rows.map(toDelivery);
   }
 
   async #hand(nodeId: string, after: number, max: number): Promise<Delivery[]> {
@@ -90,7 +93,7 @@ export class Deliveries {
         const expired = await expireDue(tx, now, nodeId);
         const queue = await queueOf(tx, nodeId);
         const rows = await tx.all(
-          `SELECT sequence, command FROM commands WHERE node_id = $1 AND sequence > $2 AND finished_at IS NULL
+          `SELECT sequence, command, queued_at FROM commands WHERE node_id = $1 AND sequence > $2 AND finished_at IS NULL
            AND expires_at > $3 ORDER BY sequence LIMIT $4`,
           nodeId,
           after,
@@ -105,7 +108,7 @@ export class Deliveries {
     );
     this.#fleet.setPending(nodeId, pending);
     this.#board.touched(expired.map(({ id }) => id));
-    return handed.map((row) => ({ sequence: Number(row.sequence), command: toCommand(row) }));
+    return handed.map(toDelivery);
   }
 
   /** Commands that were called off after the node may have had them, and that it has not answered. */
@@ -165,4 +168,12 @@ export class Deliveries {
   progressed(nodeId: string, progress: Progress): void {
     this.#board.progressed(nodeId, progress);
   }
+}
+
+function toDelivery(row: Row): Delivery {
+  return {
+    sequence: Number(row.sequence),
+    command: toCommand(row),
+    queuedAt: Number(row.queued_at),
+  };
 }

@@ -1,5 +1,7 @@
+import { failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import { commandWindow } from "../../wire/limits.ts";
+import { beginStep, isTracing, type Span, tracedSince } from "../../wire/tracing.ts";
 import type { Deliveries, Delivery } from "../commands/index.ts";
 
 /** Commands that are held in memory for one node. */
@@ -27,6 +29,8 @@ export class Sender {
   #ready: Delivery[] = [];
   /** Sequence numbers that were sent and not acknowledged, ascending. */
   #unacknowledged: number[] = [];
+  /** Of traces: the ways of commands that were sent and not acknowledged. */
+  readonly #steps = new Map<number, Span>();
   #sent: number;
   #acknowledged: number;
   #mustLook = true;
@@ -59,6 +63,7 @@ export class Sender {
     // What was called off meanwhile must be told after it.
     if (this.#ready.length === 0) this.#mustLook = true;
     this.#sent = deliver.sequence;
+    this.#trace(deliver);
     this.#unacknowledged.push(deliver.sequence);
     return { deliver };
   }
@@ -70,6 +75,11 @@ export class Sender {
     if (through <= this.#acknowledged) return;
     this.#acknowledged = through;
     this.#unacknowledged = this.#unacknowledged.filter((sequence) => sequence > through);
+    for (const [sequence, step] of this.#steps) {
+      if (sequence > through) continue;
+      step.end();
+      this.#steps.delete(sequence);
+    }
     deliveries.acknowledged(nodeId, through).catch((error: unknown) => {
       // The node's next hello says it again.
       log.error({ node: nodeId, error }, "an acknowledgement could not be written");
@@ -87,6 +97,17 @@ export class Sender {
   /** Looks no more. */
   stop(): void {
     this.#stopListening();
+    for (const step of this.#steps.values()) step.end(failure("unavailable", "the line was lost"));
+    this.#steps.clear();
+  }
+
+  /** The command has left the queue, and is on its way until the node has it. */
+  #trace({ sequence, command, queuedAt }: Delivery): void {
+    const parent = command.traceparent;
+    if (!isTracing() || parent === "") return;
+    tracedSince("wait in the queue", queuedAt, { parent });
+    const step = beginStep("deliver", { parent, kind: "client" });
+    if (step) this.#steps.set(sequence, step);
   }
 
   #look(): void {
