@@ -19,6 +19,7 @@ import { aborted, runTasks } from "../../base/tasks.ts";
 import { FrameCount } from "../../wire/frames.ts";
 import { type FrameEvents, writeAndDrain } from "../../wire/grpc.ts";
 import { validate } from "../../wire/validation.ts";
+import { heed, mustBeOurs } from "./copies.ts";
 import { lostBecause } from "./lost.ts";
 import { Outbox, type Sources } from "./outbox.ts";
 import type { End } from "./plan.ts";
@@ -204,7 +205,9 @@ class Session {
     } else if (body.case !== "reject") validate(HubFrameSchema, frame);
     if (body.case === "reject") {
       const isOurs = body.value.code === RejectCode.SUPERSEDED && this.#succession.superseded();
-      if (!isOurs) this.#finish({ how: "rejected", reject: body.value });
+      if (isOurs) return;
+      heed(body.value, this.#options.journal);
+      this.#finish({ how: "rejected", reject: body.value });
     } else if (body.case === "welcome") this.#welcome(body.value);
     else if (this.#outbox) this.#obey(body, this.#outbox, signal);
     else throw failure("invalid", `the hub's first frame is ${body.case ?? "empty"}, not Welcome or Reject`);
@@ -270,14 +273,7 @@ class Session {
     this.#beatIntervalMs = welcome.beatIntervalMs || defaults.beatIntervalMs;
     if (welcome.serverTime) this.#hubTime(timestampMs(welcome.serverTime));
     const through = Number(welcome.reportsThrough);
-    if (through > journal.lastSequence) {
-      const had = journal.id;
-      journal.renew();
-      throw failure(
-        "conflict",
-        `the hub has entry ${through} of journal ${had}, which ends at ${journal.lastSequence}: the state file was put back from a copy; its entries go out as a new journal`,
-      );
-    }
+    mustBeOurs(through, journal);
     journal.acknowledge(through);
     this.#outbox = new Outbox(this.#options, through);
     this.#welcomed.resolve(welcome);

@@ -7,16 +7,25 @@ import { type Failure, failure } from "../../base/failure.ts";
 import { Lanes } from "../../base/lanes.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
-import { checkCommand, commandNameOf, isSameAsk, workloadOf } from "../../wire/commands.ts";
+import { checkCommand, isSameAsk, workloadOf } from "../../wire/commands.ts";
 import { usualBudgetMs } from "../../wire/limits.ts";
+import { tracedNow } from "../../wire/tracing.ts";
 import type { Journal } from "../journal/index.ts";
 import type { Ask } from "./ask.ts";
-import { type Dispatch, failed, outcomeOf, outcomeOfAbort, rejection, resultOf } from "./carry-out.ts";
-import { workFacts } from "./facts.ts";
+import {
+  type Dispatch,
+  failed,
+  type Outcome,
+  outcomeOf,
+  outcomeOfAbort,
+  rejection,
+  resultOf,
+} from "./carry-out.ts";
 import type { Guard } from "./guard.ts";
 import { ProgressBoard } from "./progress.ts";
 import { Reads } from "./reads.ts";
-import { type Accepted, CommandStore, callerOf } from "./store.ts";
+import { begun, type Pending, type Running, tellEnd } from "./running.ts";
+import { CommandStore, callerOf } from "./store.ts";
 
 export interface WorkOptions {
   sql: Sql;
@@ -26,21 +35,6 @@ export interface WorkOptions {
   dispatch: Dispatch;
   guard: Guard;
 }
-
-/** A command between its acceptance and its result. */
-interface Running {
-  command: Command;
-  caller: Caller;
-  fromHub: boolean;
-  /** Aborts it: it was called off. */
-  abort: AbortController;
-  startedAt: number;
-  usedBeforeMs: number;
-  result: PromiseWithResolvers<Result>;
-}
-
-/** What is to be carried out. */
-type Pending = Omit<Accepted, "result" | "reportSequence">;
 
 /** Commands that may wait for one workload. */
 const laneLimit = 100;
@@ -98,9 +92,15 @@ export class Work implements Disposable {
    * @throws {Failure} exhausted, unavailable: the disk does not take it; it is as if it had not come.
    */
   accept(sequence: number, command: Command): void {
+    tracedNow("accept", { parent: command.traceparent, kind: "server" }, () =>
+      this.#accept(sequence, command),
+    );
+  }
+
+  #accept(sequence: number, command: Command): void {
     const known = this.#store.get(command.id);
     const caller = callerOf(Door.HUB, command);
-    const verdict = known ? undefined : this.#guard.judge(command, caller);
+    const verdict = known ? undefined : tracedNow("policy", {}, () => this.#guard.judge(command, caller));
     this.#sql.transaction(() => {
       if (sequence > this.#store.lastSequence) this.#store.lastSequence = sequence;
       verdict?.note();
@@ -188,15 +188,10 @@ export class Work implements Disposable {
     return this.#start({ command, caller, fromHub: false, usedMs: 0 }, why);
   }
 
-  #start({ command, caller, fromHub, usedMs }: Pending, denied: Failure | undefined): Running {
+  #start(pending: Pending, denied: Failure | undefined): Running {
     const refused = denied ?? (this.#running.size >= unfinishedLimit ? tooMany() : undefined);
-    const running: Running = {
-      ...{ command, caller, fromHub, usedBeforeMs: usedMs },
-      abort: new AbortController(),
-      startedAt: this.#clock.elapsed(),
-      result: Promise.withResolvers(),
-    };
-    running.result.promise.catch(() => {}); // Nobody need wait for it.
+    const running = begun(pending, this.#clock.elapsed());
+    const { command } = running;
     this.#running.set(command.id, running);
     const settled = refused
       ? this.#answer(running, resultOf(command, failed(refused), 0, this.#clock))
@@ -222,17 +217,26 @@ export class Work implements Disposable {
       progress: (...told) => this.progress.put(command.id, ...told),
     };
     const workload = workloadOf(command);
-    const attempt = (letOthers: () => void = () => {}) =>
-      outcomeOf(command, { ...ask, letOthers }, { dispatch: this.#dispatch, log: this.#log });
+    const conclude = (outcome: Outcome) => {
+      running.answer ??= this.#conclude(running, outcome);
+      return running.answer;
+    };
+    // A lane is left with the result on disk: else a crash would do this command again, after the next one.
+    const attempt = async (letOthers: () => void = () => {}) =>
+      conclude(await outcomeOf(command, { ...ask, letOthers }, { dispatch: this.#dispatch, log: this.#log }));
     // The race ends a command that still waits for its turn, too; its turn then passes at once.
-    const outcome = await Promise.race([
-      workload === undefined ? attempt() : this.#lanes.run(workload, attempt).catch(failed),
-      outcomeOfAbort(signal),
+    await Promise.race([
+      workload === undefined
+        ? attempt()
+        : this.#lanes.run(workload, attempt).catch((thrown: unknown) => conclude(failed(thrown))),
+      outcomeOfAbort(signal).then(conclude),
     ]);
-    deadline[Symbol.dispose]();
+  }
+
+  async #conclude(running: Running, outcome: Outcome): Promise<void> {
     if (this.#stop.signal.aborted) return;
     const took = this.#clock.elapsed() - running.startedAt + running.usedBeforeMs;
-    await this.#answer(running, resultOf(command, outcome, took, this.#clock));
+    await this.#answer(running, resultOf(running.command, outcome, took, this.#clock));
   }
 
   /** Writes the result and tells it. A disk that does not take it is asked again until it does, or the daemon stops. */
@@ -251,17 +255,7 @@ export class Work implements Disposable {
     this.progress.forget(id);
     running.result.resolve(result);
     this.ends.notify();
-    const why = result.outcome.case === "failure" ? result.outcome.value : undefined;
-    const ask = commandNameOf(running.command) ?? "unknown";
-    workFacts.tell({ ask, isFailure: why !== undefined, seconds: result.tookMs / 1000 });
-    const fields = {
-      command: id,
-      ask: running.command.request.case,
-      actor: running.command.actor,
-      ms: result.tookMs,
-    };
-    if (why) this.#log.warn({ ...fields, reason: why.message }, "command failed");
-    else this.#log.info(fields, "command done");
+    tellEnd(this.#log, running.command, result);
   }
 
   #keep(running: Running, result: Result): void {

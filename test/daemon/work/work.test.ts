@@ -334,3 +334,25 @@ test("a decision that cannot be noted is as if the command had not come", async 
   await assert.rejects(life.work.call(stop("c2"), localCaller, AbortSignal.timeout(5_000)), full);
   assert.deepEqual([life.work.unfinished, life.work.lastSequence, life.results()], [0, 0, []]);
 });
+
+test("a command begins when the result of the one before, about the same workload, is on disk", async () => {
+  using folder = tempFolder();
+  let isFull = true;
+  const guard: Guard = {
+    judge: () => ({ note() {} }),
+    ended() {
+      if (isFull) throw failure("exhausted", "no space left");
+    },
+  };
+  const begun: string[] = [];
+  await using life = live(join(folder.path, "db"), async (_, { id }) => void begun.push(id), guard);
+  life.work.accept(1, stop("a1", "a"));
+  life.work.accept(2, stop("a2", "a"));
+  life.work.accept(3, stop("b1", "b"));
+  await until("both workloads began", () => begun.length >= 2);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.deepEqual(begun, ["a1", "b1"]);
+  isFull = false;
+  await life.reported(3);
+  assert.deepEqual(begun, ["a1", "b1", "a2"]);
+});
