@@ -1,4 +1,5 @@
 import type { Sample } from "../../../gen/edge/v1/node_pb.ts";
+import { inPieces, valuesOf } from "../../base/many-rows.ts";
 import type { Row, Schema } from "../../base/sql.ts";
 import type { Tx } from "../store/index.ts";
 import type { NodeLabel } from "./labels.ts";
@@ -43,6 +44,9 @@ export const fleetSchema: Schema = {
      CREATE TABLE fleet_revisions (one BIGINT PRIMARY KEY, last BIGINT NOT NULL);
      INSERT INTO fleet_revisions (one, last) VALUES (1, 0);`,
     "ALTER TABLE nodes ADD COLUMN tenant TEXT NOT NULL DEFAULT ''",
+    `ALTER TABLE nodes ADD COLUMN revoked_at BIGINT NOT NULL DEFAULT 0;
+     ALTER TABLE nodes ADD COLUMN address TEXT NOT NULL DEFAULT '';
+     ALTER TABLE nodes ADD COLUMN former_instance_id TEXT NOT NULL DEFAULT '';`,
   ],
 };
 
@@ -56,6 +60,10 @@ export interface NodeRecord {
   /** Of the newest certificate that was used; 0 when none was. */
   certificateIssuedAt: number;
   certificateExpiresAt: number;
+  /** When its certificates were revoked; 0 when they are good. */
+  revokedAt: number;
+  /** Where its line came from last. */
+  address: string;
   enrolledAt: number;
   /** When its line came up or went down; 0 when it never connected. */
   changedAt: number;
@@ -92,6 +100,8 @@ export function newRecord(id: string, at: number): NodeRecord {
     certificateSerial: "",
     certificateIssuedAt: 0,
     certificateExpiresAt: 0,
+    revokedAt: 0,
+    address: "",
     enrolledAt: at,
     changedAt: 0,
     seenAt: 0,
@@ -120,6 +130,8 @@ export function toRecord(row: Row, labels: readonly NodeLabel[]): NodeRecord {
     certificateSerial: String(row.certificate_serial),
     certificateIssuedAt: Number(row.certificate_issued_at),
     certificateExpiresAt: Number(row.certificate_expires_at),
+    revokedAt: Number(row.revoked_at),
+    address: String(row.address),
     changedAt: Number(row.changed_at ?? 0),
     seenAt: Number(row.seen_at ?? 0),
     daemonVersion: String(row.daemon_version),
@@ -143,12 +155,14 @@ export interface EnrolledNode {
   serial: string;
   expiresAt: number;
   at: number;
+  /** It is in the fleet, and no certificate from before this one, which was issued then, is good any more. */
+  backSince?: number | undefined;
 }
 
 /** Takes a node in, or gives one that is there its new certificate. One that was removed is a node again. */
 export async function insertNode(
   tx: Tx,
-  { nodeId, tenant = "", hostName, serial, expiresAt, at }: EnrolledNode,
+  { nodeId, tenant = "", hostName, serial, expiresAt, at, backSince }: EnrolledNode,
 ): Promise<{ revision: number }> {
   const revision = await nextRevision(tx);
   await tx.run("DELETE FROM removed_nodes WHERE id = $1", nodeId);
@@ -166,31 +180,47 @@ export async function insertNode(
     revision,
     tenant,
   );
+  if (backSince !== undefined) {
+    // Its disk may be another one: what it counted from begins anew.
+    await tx.run(
+      `UPDATE nodes SET revoked_at = 0, certificate_issued_at = $2, epoch = 0, instance_id = '', former_instance_id = ''
+       WHERE id = $1`,
+      nodeId,
+      backSince,
+    );
+  }
   return { revision };
 }
 
-/** Who may write what a stream says of its node: the replica that let in the newest one. `heldBy` is empty when that has ended. */
-export interface Holding {
-  replicaId: string;
+/** A node of which this replica let in the newest stream; `heldBy` is empty when that has ended. */
+export interface Held {
+  record: NodeRecord;
   heldBy: string;
-  revision: number;
 }
 
 /**
- * Writes what the stream of a node said, and whose it is. Of one that another replica has let in since, nothing is written. Says whether
- * it was.
+ * Writes what the streams of nodes said, and whose they are. Of one that another replica has let in since, nothing is written.
+ * Returns those that were.
  */
-export async function updateNode(
+export async function updateNodes(
   tx: Tx,
-  { id, changedAt, seenAt, status, epoch }: NodeRecord,
-  { replicaId, heldBy, revision }: Holding,
-): Promise<boolean> {
-  const changed = await tx.run(
-    `UPDATE nodes SET owner = $2, changed_at = $3, seen_at = $4, status = $5, revision = $6
-     WHERE id = $1 AND epoch = $7 AND (owner = $8 OR owner = '')`,
-    ...[id, heldBy, changedAt, seenAt, status ?? null, revision, epoch, replicaId],
-  );
-  return changed === 1;
+  held: readonly Held[],
+  { replicaId, revision }: { replicaId: string; revision: number },
+): Promise<Held[]> {
+  const written = new Set<string>();
+  for (const some of inPieces(held)) {
+    const rows = await tx.all(
+      `WITH said (node_id, holder, changed, seen, what, stream, replica, number) AS
+         (VALUES ${valuesOf(["TEXT", "TEXT", "BIGINT", "BIGINT", "BLOB", "BIGINT", "TEXT", "BIGINT"], some.length)})
+       UPDATE nodes SET owner = holder, changed_at = changed, seen_at = seen, status = what, revision = number
+       FROM said WHERE id = node_id AND epoch = stream AND (owner = replica OR owner = '') RETURNING id`,
+      ...some.flatMap(({ record: { id, changedAt, seenAt, status, epoch }, heldBy }) => [
+        ...[id, heldBy, changedAt, seenAt, status ?? null, epoch, replicaId, revision],
+      ]),
+    );
+    for (const row of rows) written.add(String(row.id));
+  }
+  return held.filter(({ record }) => written.has(record.id));
 }
 
 /** Writes a warning, whoever gives it. */

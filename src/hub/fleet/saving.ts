@@ -1,6 +1,6 @@
 import { Batches } from "../../base/batches.ts";
 import type { Store } from "../store/index.ts";
-import { type NodeRecord, updateNode, updateWarning } from "./records.ts";
+import { type Held, type NodeRecord, updateNodes, updateWarning } from "./records.ts";
 import { nextRevision } from "./revision.ts";
 
 /** What is to be written of a node: what its stream, here, said and how it is; or a warning, which any replica may give. */
@@ -26,6 +26,8 @@ export class Saving {
     limit: 100_000,
     what: "nodes to be written",
   });
+  /** Not written yet. */
+  #asked = 0;
   /** Those of the last write, if it failed. */
   #unsaved: readonly Change[] = [];
 
@@ -38,7 +40,13 @@ export class Saving {
    * @throws {Failure} exhausted, unavailable: it is tried again with the next, and by `retry`.
    */
   async save(id: string, what: Change["what"]): Promise<void> {
-    await this.#batches.add({ id, what });
+    this.#asked++;
+    await this.#batches.add({ id, what }).finally(() => this.#asked--);
+  }
+
+  /** Resolves when all that was asked for is written. Rejects when the last write fails. */
+  async flush(): Promise<void> {
+    if (this.#asked > 0) await this.#batches.add({ id: "", what: "said" });
   }
 
   /** Tries again what failed. @throws {Failure} as `save`. */
@@ -54,17 +62,14 @@ export class Saving {
     const changes = this.#unsaved;
     const { revision, held } = await store.write(async (tx) => {
       const revision = await nextRevision(tx);
-      const held: { record: NodeRecord; heldBy: string }[] = [];
+      const held: Held[] = [];
       for (const { id, what } of changes) {
         const record = recordOf(id);
         if (!record) continue;
         if (what === "warned") await updateWarning(tx, record, revision);
-        else {
-          const heldBy = record.isHeld ? replicaId : "";
-          if (await updateNode(tx, record, { replicaId, heldBy, revision })) held.push({ record, heldBy });
-        }
+        else held.push({ record, heldBy: record.isHeld ? replicaId : "" });
       }
-      return { revision, held };
+      return { revision, held: await updateNodes(tx, held, { replicaId, revision }) };
     }, []);
     this.#unsaved = [];
     for (const { record, heldBy } of held) Object.assign(record, { owner: heldBy, revision });
