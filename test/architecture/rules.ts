@@ -251,6 +251,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
       "enrolment",
       "figures",
       "fleet",
+      "groups",
       "line",
       "operators",
       "replicas",
@@ -262,7 +263,7 @@ export const areas: Readonly<Record<string, AreaRule>> = {
   },
   "hub/api": {
     mayImport: ["hub/enrolment", "hub/operators"],
-    mayKnow: ["hub/commands", "hub/fleet", "hub/line", "hub/reports", "hub/rollouts"],
+    mayKnow: ["hub/commands", "hub/fleet", "hub/groups", "hub/line", "hub/reports", "hub/rollouts"],
     because: "it is a door: it checks who asks and hands on, and never touches the store",
   },
   "hub/bus": { because: "it carries what replicas say to one another, and knows nothing of what it means" },
@@ -287,6 +288,10 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     mayImport: ["hub/commands"],
     mayKnow: ["hub/store", "hub/fleet"],
     because: "it sends commands as any operator does; that a node begins and has its command is one commit",
+  },
+  "hub/groups": {
+    mayKnow: ["hub/store"],
+    because: "a name for a selector means nodes only to whoever uses it",
   },
   "hub/figures": {
     mayImport: ["hub/commands", "hub/line", "hub/reports"],
@@ -325,6 +330,15 @@ export const outside: Readonly<Record<string, { onlyIn: readonly string[]; becau
     onlyIn: ["src/wire/figures-page.ts"],
     because: "it takes memory, and is loaded only where somebody asks for figures",
   },
+  ...Object.fromEntries(
+    ["api", "sdk-trace", "exporter-trace-otlp-proto", "resources"].map((name) => [
+      `@opentelemetry/${name}`,
+      {
+        onlyIn: ["src/wire/tracer.ts"],
+        because: "it takes memory, and is loaded only where traces are sent",
+      },
+    ]),
+  ),
   commander: { onlyIn: ["src/cli/"], because: "programs get settings, not a command line" },
   "@nats-io/transport-node": {
     onlyIn: ["src/hub/bus/nats.ts"],

@@ -7,8 +7,8 @@ import type { TestHub } from "../fixtures/hub.ts";
 import { type DialOptions, FakeNode } from "./node.ts";
 
 /** A node that a whole hub let in, and that has not dialled yet. */
-export async function enrolFake(hub: TestHub, hostName = "edge") {
-  const { token } = await hub.client(Fleet).createEnrolmentToken({});
+export async function enrolFake(hub: TestHub, hostName = "edge", withToken?: string) {
+  const token = withToken ?? (await hub.client(Fleet).createEnrolmentToken({})).token;
   const { id: tokenId, secret: tokenSecret } = readToken(token);
   const keyPem = await newKeyPem();
   const csrDer = signingRequest(keyPem, hostName);

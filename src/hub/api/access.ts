@@ -1,8 +1,10 @@
 import type { DescMethod, DescService } from "@bufbuild/protobuf";
 import { Code, ConnectError, type HandlerContext } from "@connectrpc/connect";
+import { Authority } from "../../../gen/edge/v1/authority_pb.ts";
 import { Enrolment } from "../../../gen/edge/v1/enrolment_pb.ts";
 import { FailureSchema } from "../../../gen/edge/v1/failure_pb.ts";
 import { Fleet } from "../../../gen/edge/v1/fleet_pb.ts";
+import { Groups } from "../../../gen/edge/v1/groups_pb.ts";
 import { Rollouts } from "../../../gen/edge/v1/rollouts_pb.ts";
 import { Failure, failure } from "../../base/failure.ts";
 import { type Capability, type CommandCase, capabilities } from "../../wire/commands.ts";
@@ -48,6 +50,21 @@ const rolloutRoles = {
   rollBackRollout: "operator",
 } satisfies Record<keyof typeof Rollouts.method, Role>;
 
+/** What each method of Authority needs, likewise. */
+const authorityRoles = {
+  listRoots: "admin",
+  rotateRoot: "admin",
+  retireRoot: "admin",
+} satisfies Record<keyof typeof Authority.method, Role>;
+
+/** What each method of Groups needs, likewise. */
+const groupRoles = {
+  setGroup: "operator",
+  getGroup: "viewer",
+  listGroups: "viewer",
+  removeGroup: "operator",
+} satisfies Record<keyof typeof Groups.method, Role>;
+
 /** What needs another role than reads (viewer) and changes (operator) do. */
 const otherRoles: Partial<Record<CommandCase, Role>> = {
   // The node as a whole.
@@ -72,6 +89,8 @@ export const access: ReadonlyMap<string, Role | "open"> = new Map<string, Role |
   ...openServices.flatMap((service) => service.methods.map((method) => [pathOf(method), "open"] as const)),
   ...rolesOf(Fleet, fleetRoles),
   ...rolesOf(Rollouts, rolloutRoles),
+  ...rolesOf(Groups, groupRoles),
+  ...rolesOf(Authority, authorityRoles),
   ...capabilities.map((one) => [pathOf(one.method), roleOf(one)] as const),
 ]);
 

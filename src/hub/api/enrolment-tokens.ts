@@ -5,36 +5,47 @@ import type { ServiceImpl } from "@connectrpc/connect";
 import type { EnrolmentTokenRecordSchema, Fleet } from "../../../gen/edge/v1/fleet_pb.ts";
 import { writeToken } from "../../wire/token.ts";
 import { defaultTokenMs, type TokenRecord } from "../enrolment/index.ts";
-import { actorOf } from "./caller.ts";
+import { actorOf, tenantOf } from "./caller.ts";
 import type { Rooms } from "./rooms.ts";
 
 type TokenMethod = "createEnrolmentToken" | "listEnrolmentTokens" | "revokeEnrolmentToken";
 
 /** The part of Fleet that lets nodes in. */
 export function enrolmentTokenMethods({
+  fleet,
   tokens,
-  authority,
+  roots,
   addresses,
   clock,
   log,
 }: Rooms): Pick<ServiceImpl<typeof Fleet>, TokenMethod> {
   return {
-    async createEnrolmentToken({ validForMs, note }, context) {
+    async createEnrolmentToken({ validForMs, note, nodeId, tenant: wanted }, context) {
+      const tenant = tenantOf(context) ?? wanted;
+      if (nodeId !== "") fleet.mustHave(nodeId);
       const id = randomBytes(6).toString("hex");
       const secret = new Uint8Array(randomBytes(32));
       const expiresAt = clock.now() + (Number(validForMs) || defaultTokenMs);
-      const record = await tokens.add({ id, secret, note, expiresAt });
-      log.info({ token_id: id, note, actor: actorOf(context) }, "enrolment token made");
-      const token = writeToken({ addresses: addresses.api(), caSha256: authority.rootSha256, id, secret });
+      const record = await tokens.add({ id, secret, note, expiresAt, nodeId, tenant });
+      log.info(
+        { token_id: id, note, node: nodeId || undefined, actor: actorOf(context) },
+        "enrolment token made",
+      );
+      const token = writeToken({
+        addresses: addresses.api(),
+        caSha256: roots.serving.rootSha256,
+        id,
+        secret,
+      });
       return { token, record: toMessage(record) };
     },
 
-    async listEnrolmentTokens() {
-      return { tokens: (await tokens.list()).map(toMessage) };
+    async listEnrolmentTokens(_, context) {
+      return { tokens: (await tokens.list(tenantOf(context))).map(toMessage) };
     },
 
     async revokeEnrolmentToken({ id }, context) {
-      await tokens.revoke(id);
+      await tokens.revoke(id, tenantOf(context));
       log.info({ token_id: id, actor: actorOf(context) }, "enrolment token revoked");
       return {};
     },
@@ -42,13 +53,15 @@ export function enrolmentTokenMethods({
 }
 
 function toMessage(record: TokenRecord): MessageInitShape<typeof EnrolmentTokenRecordSchema> {
-  const { id, note, createdAt, expiresAt, usedAt, usedBy = "" } = record;
+  const { id, note, tenant, createdAt, expiresAt, usedAt, usedBy = "", nodeId = "" } = record;
   return {
     id,
     note,
+    tenant,
     createdAt: timestampFromMs(createdAt),
     expiresAt: timestampFromMs(expiresAt),
     usedBy,
+    nodeId,
     ...(usedAt !== undefined && { usedAt: timestampFromMs(usedAt) }),
   };
 }

@@ -8,7 +8,7 @@ import {
 } from "../../../gen/edge/v1/fleet_pb.ts";
 import { invalidField } from "../../base/failure.ts";
 import { type OperatorRecord, type Role, roleNames } from "../operators/index.ts";
-import { actorOf } from "./caller.ts";
+import { actorOf, tenantOf } from "./caller.ts";
 import type { Rooms } from "./rooms.ts";
 
 /** Roles as they travel. */
@@ -29,7 +29,7 @@ export function operatorTokenMethods({
   log,
 }: Rooms): Pick<ServiceImpl<typeof Fleet>, TokenMethod> {
   return {
-    async createOperatorToken({ name, role: asked, validForMs }, context) {
+    async createOperatorToken({ name, role: asked, tenant: wanted, validForMs }, context) {
       const role = roleNames.find((one) => wireRole[one] === asked);
       if (!role) throw invalidField("role", `${asked} is not a role; viewer, operator and admin are`);
       if (validForMs > longestMs) {
@@ -38,17 +38,23 @@ export function operatorTokenMethods({
           `is ${validForMs}; at most ${longestMs} is allowed, and 0 for ever`,
         );
       }
-      const { token, record } = await operators.create({ name, role, validForMs: Number(validForMs) });
-      log.info({ token_id: record.id, name, role, actor: actorOf(context) }, "operator token made");
+      const tenant = tenantOf(context) ?? wanted;
+      const { token, record } = await operators.create({
+        name,
+        role,
+        tenant,
+        validForMs: Number(validForMs),
+      });
+      log.info({ token_id: record.id, name, role, tenant, actor: actorOf(context) }, "operator token made");
       return { token, record: toMessage(record) };
     },
 
-    async listOperatorTokens() {
-      return { tokens: (await operators.list()).map(toMessage) };
+    async listOperatorTokens(_, context) {
+      return { tokens: (await operators.list(tenantOf(context))).map(toMessage) };
     },
 
     async revokeOperatorToken({ id }, context) {
-      await operators.revoke(id);
+      await operators.revoke(id, tenantOf(context));
       log.info({ token_id: id, actor: actorOf(context) }, "operator token revoked");
       return {};
     },
@@ -56,11 +62,12 @@ export function operatorTokenMethods({
 }
 
 function toMessage(record: OperatorRecord): MessageInitShape<typeof OperatorTokenRecordSchema> {
-  const { id, name, role, createdAt, expiresAt, usedAt } = record;
+  const { id, name, role, tenant, createdAt, expiresAt, usedAt } = record;
   return {
     id,
     name,
     role: wireRole[role],
+    tenant,
     createdAt: timestampFromMs(createdAt),
     ...(expiresAt !== undefined && { expiresAt: timestampFromMs(expiresAt) }),
     ...(usedAt !== undefined && { usedAt: timestampFromMs(usedAt) }),

@@ -1,8 +1,9 @@
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Commands } from "../commands/index.ts";
-import type { Authority, EnrolOptions, Tokens } from "../enrolment/index.ts";
+import type { EnrolOptions, Roots, Tokens } from "../enrolment/index.ts";
 import type { Fleet } from "../fleet/index.ts";
+import type { Groups } from "../groups/index.ts";
 import type { Line } from "../line/index.ts";
 import type { Operators } from "../operators/index.ts";
 import type { Reports } from "../reports/index.ts";
@@ -14,10 +15,11 @@ export interface Rooms {
   commands: Commands;
   reports: Reports;
   rollouts: Rollouts;
+  groups: Groups;
   line: Pick<Line, "read">;
   tokens: Tokens;
   operators: Operators;
-  authority: Authority;
+  roots: Roots;
   enrolment: EnrolOptions;
   /** Where nodes reach this hub, as `host:port`, in the order in which they shall try. */
   addresses: { api(): string[]; line(): string[] };

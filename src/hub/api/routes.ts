@@ -1,7 +1,9 @@
 import { type ConnectRouter, createConnectRouter } from "@connectrpc/connect";
 import { compressionBrotli, compressionGzip } from "@connectrpc/connect-node";
+import { Authority } from "../../../gen/edge/v1/authority_pb.ts";
 import { Enrolment } from "../../../gen/edge/v1/enrolment_pb.ts";
 import { Fleet } from "../../../gen/edge/v1/fleet_pb.ts";
+import { Groups } from "../../../gen/edge/v1/groups_pb.ts";
 import { Rollouts } from "../../../gen/edge/v1/rollouts_pb.ts";
 import { aroundCalls } from "../../wire/around-calls.ts";
 import { nodeServices } from "../../wire/commands.ts";
@@ -9,14 +11,17 @@ import { Health, HealthBoard, healthService } from "../../wire/health.ts";
 import { maxFrameBytes } from "../../wire/limits.ts";
 import { reflectionOf, reflectionService, ServerReflection } from "../../wire/reflection.ts";
 import { gate } from "./access.ts";
+import { authorityService } from "./authority.ts";
 import { whileAllowed } from "./caller.ts";
 import { enrolmentService } from "./enrolment.ts";
 import { fleetService } from "./fleet.ts";
+import { groupsService } from "./groups.ts";
 import { serveNodes } from "./node-door.ts";
 import { rolloutsService } from "./rollouts.ts";
 import type { Rooms } from "./rooms.ts";
+import { withinTenant } from "./tenancy.ts";
 
-const services = [Fleet, Rollouts, Enrolment, ...nodeServices];
+const services = [Fleet, Rollouts, Groups, Enrolment, Authority, ...nodeServices];
 
 /**
  * Answers are compressed from this size on. Most are far smaller, and compressing them costs many times what sending them
@@ -29,7 +34,7 @@ export function routesOf(rooms: Rooms, stopping: AbortSignal): ConnectRouter {
   const health = new HealthBoard(services.map((service) => service.typeName));
   const router = createConnectRouter({
     requestGate: gate(rooms.operators),
-    interceptors: [aroundCalls(rooms.log, whileAllowed)],
+    interceptors: [aroundCalls(rooms.log, whileAllowed), withinTenant(rooms)],
     shutdownSignal: stopping,
     acceptCompression: [compressionGzip, compressionBrotli],
     compressMinBytes,
@@ -39,7 +44,9 @@ export function routesOf(rooms: Rooms, stopping: AbortSignal): ConnectRouter {
   });
   router.service(Fleet, fleetService(rooms));
   router.service(Rollouts, rolloutsService(rooms));
+  router.service(Groups, groupsService(rooms));
   router.service(Enrolment, enrolmentService(rooms));
+  router.service(Authority, authorityService(rooms));
   serveNodes(router, rooms);
   router.service(Health, healthService(health));
   router.service(ServerReflection, reflectionService(reflectionOf([...services, Health, ServerReflection])));

@@ -2,8 +2,10 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { Code, ConnectError } from "@connectrpc/connect";
+import { Authority } from "../../../gen/edge/v1/authority_pb.ts";
 import { Enrolment } from "../../../gen/edge/v1/enrolment_pb.ts";
 import { Fleet, Role } from "../../../gen/edge/v1/fleet_pb.ts";
+import { Groups } from "../../../gen/edge/v1/groups_pb.ts";
 import { Rollouts } from "../../../gen/edge/v1/rollouts_pb.ts";
 import { access, pathOf, roleOf } from "../../../src/hub/api/access.ts";
 import { capabilities } from "../../../src/wire/commands.ts";
@@ -32,6 +34,8 @@ describe("access to the hub's API", () => {
     const methods = [
       ...Fleet.methods,
       ...Rollouts.methods,
+      ...Groups.methods,
+      ...Authority.methods,
       ...Enrolment.methods,
       ...capabilities.map(({ method }) => method),
     ];

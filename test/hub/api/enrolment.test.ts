@@ -32,7 +32,14 @@ describe("enrolment over the API", () => {
     const dataDir = join(hub.folder, name);
     await mkdir(dataDir, { recursive: true });
     const signal = AbortSignal.timeout(20_000);
-    return enrol({ dataDir, token: async () => token, hostName: name, proxy: { env: {} }, force: false, signal });
+    return enrol({
+      dataDir,
+      token: async () => token,
+      hostName: name,
+      proxy: { env: {} },
+      force: false,
+      signal,
+    });
   };
   const newToken = async (validForMs = 0n, at = hub) =>
     (await at.client(Fleet).createEnrolmentToken({ validForMs, note: "a test" })).token;
