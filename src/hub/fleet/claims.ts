@@ -10,10 +10,19 @@ interface Claim {
   hello: NodeHello;
 }
 
-/** What became of a claim: whose the node is now, or why not, with the host that is known as the node. */
+/** What became of a claim: whose the node is now, or why not, with who is known as the node. */
 export type Claimed =
   | { was: "let in"; revision: number; at: number }
-  | { was: "refused"; outcast: Outcast; hostName: string };
+  | { was: "refused"; outcast: Outcast; holder: Holder };
+
+/** Who is known as the node: the machine, and since when its line is up or down. */
+export interface Holder {
+  hostName: string;
+  address: string;
+  instanceId: string;
+  /** Milliseconds since 1970. */
+  since: number;
+}
 
 export interface ClaimsOptions {
   store: Store;
@@ -52,7 +61,7 @@ export class Claims {
         const decided: Claimed[] = [];
         const revision = await nextRevision(tx);
         for (const { id, hello } of claims) {
-          const refused = await refusal(tx, id, hello);
+          const refused = await refusal(tx, id, hello, clock.now());
           if (!refused) await own(tx, id, { ...hello, replicaId, at: clock.now(), revision });
           decided.push(refused ?? { was: "let in", revision, at: clock.now() });
         }
@@ -63,18 +72,26 @@ export class Claims {
   }
 }
 
-async function refusal(tx: Tx, id: string, hello: NodeHello): Promise<Claimed | undefined> {
+async function refusal(tx: Tx, id: string, hello: NodeHello, now: number): Promise<Claimed | undefined> {
   const row = await tx.get(
-    "SELECT epoch, instance_id, certificate_issued_at, host_name FROM nodes WHERE id = $1",
+    `SELECT epoch, instance_id, former_instance_id, certificate_issued_at, host_name, address, changed_at, owner, revoked_at
+     FROM nodes WHERE id = $1`,
     id,
   );
-  const hostName = String(row?.host_name ?? "");
-  const refused = (outcast: Outcast): Claimed => ({ was: "refused", outcast, hostName });
+  const holder = {
+    ...{ hostName: String(row?.host_name ?? ""), address: String(row?.address ?? "") },
+    ...{ instanceId: String(row?.instance_id ?? ""), since: Number(row?.changed_at ?? 0) },
+  };
+  const refused = (outcast: Outcast): Claimed => ({ was: "refused", outcast, holder });
   if (!row) {
     return refused((await tx.get("SELECT 1 FROM removed_nodes WHERE id = $1", id)) ? "removed" : "unknown");
   }
-  if (isReplaced(Number(row.certificate_issued_at), hello.certificateIssuedAt)) return refused("replaced");
-  const verdict = fence({ epoch: Number(row.epoch), instanceId: String(row.instance_id) }, hello);
+  if (Number(row.revoked_at) > 0) return refused("revoked");
+  if (isReplaced(Number(row.certificate_issued_at), hello.certificateIssuedAt, now))
+    return refused("replaced");
+  const formerInstanceId = String(row.former_instance_id);
+  const seen = { ...holder, epoch: Number(row.epoch), formerInstanceId, isHeld: row.owner !== "" };
+  const verdict = fence(seen, hello);
   return verdict === "newest" ? undefined : refused(verdict);
 }
 
@@ -86,10 +103,11 @@ async function own(
   const { epoch, instanceId, hostName, daemonVersion, replicaId, at, revision } = hello;
   const { certificateSerial, certificateIssuedAt, certificateExpiresAt } = hello;
   await tx.run(
-    `UPDATE nodes SET epoch = $2, instance_id = $3, host_name = $4, daemon_version = $5, certificate_serial = $6,
+    `UPDATE nodes SET former_instance_id = CASE WHEN instance_id = $3 THEN former_instance_id ELSE instance_id END,
+       address = $12, epoch = $2, instance_id = $3, host_name = $4, daemon_version = $5, certificate_serial = $6,
        certificate_issued_at = $7, certificate_expires_at = $8, owner = $9, changed_at = $10, seen_at = $10, revision = $11
      WHERE id = $1`,
     ...[id, epoch, instanceId, hostName, daemonVersion, certificateSerial],
-    ...[certificateIssuedAt, certificateExpiresAt, replicaId, at, revision],
+    ...[certificateIssuedAt, certificateExpiresAt, replicaId, at, revision, hello.address],
   );
 }

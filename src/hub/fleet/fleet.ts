@@ -40,7 +40,7 @@ export interface RemovalWitness {
 }
 
 /** All nodes of the hub, in memory, with what must survive the hub kept in the store. */
-export class Fleet {
+export class Fleet implements AsyncDisposable {
   /** The side that faces the nodes: for the line. */
   readonly presence: Presence;
   readonly #store: Store;
@@ -88,6 +88,11 @@ export class Fleet {
   /** Follows what other replicas write, until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
     if (!this.#replicas.isAlone) await this.#following.run(signal);
+  }
+
+  /** Resolves when what is on its way to the store is there, or has failed. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.presence.flush();
   }
 
   /** Whether a node belongs to the fleet. */
@@ -160,6 +165,9 @@ export class Fleet {
     record.certificateSerial = one.serial;
     record.certificateExpiresAt = one.expiresAt;
     record.revision = revision;
+    if (one.backSince !== undefined) {
+      Object.assign(record, { revokedAt: 0, certificateIssuedAt: one.backSince, epoch: 0, instanceId: "" });
+    }
     records.set(one.nodeId, record);
     this.#changed(one.nodeId);
   }
@@ -239,6 +247,31 @@ export class Fleet {
     return toFleetNode(record, this.#clock.now());
   }
 
+  /**
+   * Makes all certificates that a node has worthless, on disk when it resolves: its line is cut, and it is let in again when it has
+   * enrolled anew. @throws {Failure} not_found.
+   */
+  async revoke(id: string): Promise<FleetNode> {
+    const revokedAt = this.#clock.now();
+    const revision = await this.#store.write(
+      async (tx) => {
+        this.#known(id);
+        await tx.run("UPDATE nodes SET revoked_at = $2 WHERE id = $1", id, revokedAt);
+        return await touchNode(tx, id);
+      },
+      [`node ${id}`],
+    );
+    const record = Object.assign(this.#known(id), { revokedAt, revision });
+    for (const witness of this.#witnesses) witness.cut?.(id);
+    this.#changed(id);
+    return toFleetNode(record, this.#clock.now());
+  }
+
+  /** Whether a node's certificates were revoked. */
+  isRevoked(id: string): boolean {
+    return (this.#roster.records.get(id)?.revokedAt ?? 0) > 0;
+  }
+
   /** Changes the labels of a node. @throws {Failure} not_found; invalid, exhausted: as `changeLabels`. */
   async label(id: string, change: LabelChange): Promise<FleetNode> {
     const changed = await this.#store.write(
@@ -281,7 +314,9 @@ export class Fleet {
   mayRenew(id: string, certificateIssuedAt: number): Outcast | undefined {
     const record = this.#roster.records.get(id);
     if (!record) return this.#roster.removed.has(id) ? "removed" : "unknown";
-    return isReplaced(record.certificateIssuedAt, certificateIssuedAt) ? "replaced" : undefined;
+    if (record.revokedAt > 0) return "revoked";
+    const isOld = isReplaced(record.certificateIssuedAt, certificateIssuedAt, this.#clock.now());
+    return isOld ? "replaced" : undefined;
   }
 
   /** Tells operators about something that they should look at, as a sentence. Shown for a day. */

@@ -22,7 +22,7 @@ export interface FollowingOptions {
   onOusted: (id: string) => void;
   /** Nobody is said to hold a node that is held here: this replica was taken for dead. */
   onForgotten: (id: string) => void;
-  /** Another replica removed a node. */
+  /** Another replica removed a node, or revoked its certificates. */
   onRemoved: (id: string) => void;
 }
 
@@ -89,7 +89,7 @@ export class Following {
   }
 
   #changed(fresh: NodeRecord): void {
-    const { roster, replicas, onOusted, onForgotten } = this.#options;
+    const { roster, replicas, onOusted, onForgotten, onRemoved } = this.#options;
     const { id, owner, epoch } = fresh;
     const known = roster.records.get(id);
     if (known && known.revision >= fresh.revision) return;
@@ -98,6 +98,7 @@ export class Following {
     fresh.connected = owner !== "" && owner !== replicas.id && replicas.isAlive(owner);
     fresh.pending = known?.pending ?? 0;
     if (fresh.connected) fresh.sample = known?.sample;
+    const isRevoked = known?.revokedAt === 0 && fresh.revokedAt > 0;
     const isOusted = known?.isHeld === true && (epoch !== known.epoch || ![replicas.id, ""].includes(owner));
     // What its own stream said is newer here than in the store.
     const isOurs = known?.isHeld === true && !isOusted;
@@ -108,6 +109,7 @@ export class Following {
     if (known) Object.assign(known, fresh);
     else roster.records.set(id, fresh);
     roster.feed.touch(id);
+    if (isRevoked) onRemoved(id);
     if (isOusted) onOusted(id);
     if (isOurs && owner === "") onForgotten(id);
   }

@@ -6,6 +6,7 @@ import type { Logger } from "../../base/log.ts";
 import type { Replicas } from "../replicas/index.ts";
 import type { Store, Tx } from "../store/index.ts";
 import { Claims } from "./claims.ts";
+import { warningOf } from "./copies.ts";
 import type { NodeHello, Outcast } from "./fence.ts";
 import { disown, heirOf, mustHold } from "./owning.ts";
 import type { Roster } from "./roster.ts";
@@ -38,6 +39,9 @@ export class Presence {
     });
     replicas.onLook(() => this.#saving.retry());
     replicas.onGone((id, isHeir) => this.#gone(id, isHeir));
+    replicas.onRejoin(() => {
+      for (const { id, isHeld } of roster.records.values()) if (isHeld) this.#saveSoon(id, "said");
+    });
     replicas.hear("pending", (all) => this.#heardPending(all));
   }
 
@@ -50,10 +54,11 @@ export class Presence {
     const { roster, replicas, look } = this.#options;
     const claimed = await this.#claims.claim(id, hello);
     if (claimed.was === "refused") {
-      const who = hello.hostName || "a machine that did not say its name";
-      const older = `${who} has an older certificate of this node than ${claimed.hostName}: one of the two is a copy`;
-      if (claimed.outcast === "replaced") this.warn(id, older);
-      if (claimed.outcast === "cloned") this.warn(id, `another machine holds this node's identity: ${who}`);
+      const warning = warningOf(claimed.outcast, claimed.holder, {
+        ...hello,
+        since: this.#options.clock.now(),
+      });
+      if (warning !== undefined) this.warn(id, warning);
       return claimed.outcast;
     }
     // It may have enrolled at another replica a moment ago.
@@ -136,6 +141,11 @@ export class Presence {
    */
   saved(id: string): Promise<void> {
     return this.#saving.save(id, "said");
+  }
+
+  /** Resolves when what is on its way to the store is there, or has failed. */
+  async flush(): Promise<void> {
+    await this.#saving.flush().catch(() => {});
   }
 
   #saveSoon(id: string, what: "said" | "warned"): void {

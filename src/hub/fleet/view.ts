@@ -23,11 +23,13 @@ export function toFleetNode(record: NodeRecord, now: number): FleetNode {
     pendingCommands: record.pending,
     warning: now - record.warnedAt < warningMs ? record.warning : "",
     labels: [...record.labels],
+    address: record.address,
   });
   set(node, "changedAt", record.changedAt);
   set(node, "seenAt", record.seenAt);
   set(node, "enrolledAt", record.enrolledAt);
   set(node, "certificateExpiresAt", record.certificateExpiresAt);
+  set(node, "revokedAt", record.revokedAt);
   if (record.sample) node.sample = record.sample;
   if (record.status) node.status = fromBinary(StatusSchema, record.status);
   return node;
@@ -43,7 +45,7 @@ export function toPicture(
   return create(WatchNodesResponseSchema, { node, removed: !record, caughtUp });
 }
 
-type Times = "changedAt" | "seenAt" | "enrolledAt" | "certificateExpiresAt";
+type Times = "revokedAt" | "changedAt" | "seenAt" | "enrolledAt" | "certificateExpiresAt";
 
 function set(node: FleetNode, field: Times, ms: number): void {
   if (ms > 0) (node as Record<Times, Timestamp>)[field] = timestampFromMs(ms);

@@ -69,6 +69,11 @@ export function rejectOutcast(outcast: Exclude<Outcast, "removed">, nodeId: stri
   switch (outcast) {
     case "unknown":
       return reject(RejectCode.REMOVED, `this hub does not know node ${nodeId}: enrol it here`);
+    case "revoked":
+      return reject(
+        RejectCode.REMOVED,
+        `the certificates of node ${nodeId} were revoked: enrol it anew with \`orchestrator daemon enroll --force --token ...\` and a token of \`orchestrator hub token create --node ${nodeId}\``,
+      );
     case "replaced":
       return reject(
         RejectCode.REPLACED,

@@ -37,7 +37,15 @@ export class Gate {
     const { sessionEpoch, instanceId, hostName, daemonVersion } = admitted.hello;
     const { nodeId, certificateSerial, certificateIssuedAt, certificateExpiresAt, socket } = visitor;
     const certificate = { certificateSerial, certificateIssuedAt, certificateExpiresAt };
-    const claim = { epoch: Number(sessionEpoch), instanceId, hostName, daemonVersion, ...certificate };
+    const address = socket.remoteAddress ?? "";
+    const claim = {
+      epoch: Number(sessionEpoch),
+      instanceId,
+      hostName,
+      daemonVersion,
+      address,
+      ...certificate,
+    };
     const outcast = await fleet.presence.claim(nodeId, claim);
     if (!outcast) return admitted;
     log.warn({ node: nodeId, outcast, from: socket.remoteAddress }, "node refused");
@@ -61,6 +69,11 @@ export class Gate {
   expired(visitor: Visitor): Reject | undefined {
     const standing = this.#standing(visitor);
     return standing === "good" ? undefined : rejectExpired(visitor, standing);
+  }
+
+  /** What a node is told that is let in no longer. */
+  farewell(nodeId: string): Reject {
+    return this.#outcast(this.#options.fleet.isRevoked(nodeId) ? "revoked" : "removed", nodeId);
   }
 
   #removed({ nodeId }: Visitor): Reject | undefined {

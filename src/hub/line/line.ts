@@ -19,7 +19,7 @@ import type { ServerCertificate, Trusting } from "../enrolment/index.ts";
 import type { Fleet } from "../fleet/index.ts";
 import type { Replicas } from "../replicas/index.ts";
 import type { Reports } from "../reports/index.ts";
-import { admission, rejectRemoved, superseded } from "./admission.ts";
+import { admission, superseded } from "./admission.ts";
 import { Door, type DoorOptions, type Listener, type NodeStream, type Visitor } from "./door.ts";
 import { aboutToStop, Gate } from "./gate.ts";
 import { beatMsFor, rhythmFor, Turnstile } from "./pace.ts";
@@ -87,7 +87,7 @@ export class Line implements AsyncDisposable {
       awayMs: () => (this.#drained ? this.#spreadMs() : undefined),
     });
     fleet.witnessRemovals({
-      cut: (nodeId) => this.#newest.get(nodeId)?.reject(rejectRemoved(nodeId, fleet.removalOf(nodeId))),
+      cut: (nodeId) => this.#newest.get(nodeId)?.reject(this.#gate.farewell(nodeId)),
       oust: (nodeId) => this.#newest.get(nodeId)?.reject(superseded()),
     });
   }

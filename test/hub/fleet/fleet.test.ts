@@ -13,6 +13,7 @@ const hello = (epoch: number, instanceId = "one") => ({
   instanceId,
   hostName: "plant-7",
   daemonVersion: "1.2.3",
+  address: "10.0.0.7",
   certificateSerial: "0A",
   certificateIssuedAt: 1,
   certificateExpiresAt: 1,
@@ -40,7 +41,10 @@ test("what a node said survives the hub, and its presence does not", async () =>
   assert.deepEqual(node.status, status);
   assert.equal(await rooms.fleet.presence.claim("n-a", hello(6)), "stale", "the fence is on disk");
   assert.equal(await rooms.fleet.presence.claim("n-a", hello(7, "two")), "cloned");
-  assert.match(rooms.fleet.get("n-a").warning, /another machine holds this node's identity: plant-7/);
+  assert.match(
+    rooms.fleet.get("n-a").warning,
+    /^two machines hold this node's identity: plant-7 at 10\.0\.0\.7 \(one, since .*\) is served, plant-7 at 10\.0\.0\.7 \(two, since .*\) was refused/,
+  );
   rooms.pass(dayMs);
   assert.equal(rooms.fleet.get("n-a").warning, "", "a warning is shown for a day");
 });
@@ -58,6 +62,29 @@ test("a removed node is nobody, also to the next hub, until it is enrolled again
   assert.equal(await rooms.fleet.presence.claim("n-other", hello(1)), "unknown");
   await rooms.fleet.enrolled({ nodeId: "n-a", hostName: "h", serial: "02", expiresAt: 1, at: 1 });
   assert.equal(await rooms.fleet.presence.claim("n-a", hello(1)), undefined);
+});
+
+test("revoked certificates are good for nothing, also to the next hub, until the node enrols anew as itself", async () => {
+  using folder = tempFolder();
+  const cut: string[] = [];
+  {
+    await using rooms = await openRooms({ path: folder.path });
+    rooms.fleet.witnessRemovals({ cut: (id) => cut.push(id) });
+    await rooms.fleet.presence.claim("n-a", hello(900));
+    const { revokedAt } = await rooms.fleet.revoke("n-a");
+    assert.ok(revokedAt);
+    assert.deepEqual(cut, ["n-a"]);
+    await assert.rejects(rooms.fleet.revoke("n-x"), { kind: "not_found" });
+  }
+  await using rooms = await openRooms({ path: folder.path });
+  assert.equal(await rooms.fleet.presence.claim("n-a", hello(901)), "revoked");
+  assert.equal(rooms.fleet.mayRenew("n-a", 1), "revoked");
+  const back = { nodeId: "n-a", hostName: "h", serial: "02", expiresAt: 1, at: 1, backSince: 5 };
+  await rooms.fleet.enrolled(back);
+  assert.equal(await rooms.fleet.presence.claim("n-a", hello(902)), "replaced", "the old certificate");
+  const anew = { ...hello(1, "new disk"), certificateIssuedAt: 5 };
+  assert.equal(await rooms.fleet.presence.claim("n-a", anew), undefined, "its disk may be another one");
+  assert.equal(rooms.fleet.get("n-a").revokedAt, undefined);
 });
 
 test("a watcher gets the nodes, that it has caught up, and then each change and removal", async () => {

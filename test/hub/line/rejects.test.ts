@@ -110,7 +110,7 @@ test("two machines with one identity: the second is refused, an operator is told
   using second = hub.dial(identity);
   second.hello({ sessionEpoch: 5n, instanceId: "two", hostName: "the-copy" });
   assert.equal((await second.next("reject")).code, RejectCode.CLONED);
-  assert.match(hub.fleet.get("n-a").warning, /another machine holds this node's identity: the-copy/);
+  assert.match(hub.fleet.get("n-a").warning, / is served, the-copy at 127\.0\.0\.1 \(.*\) was refused/);
   await hub.commands.submit("n-a", startPlc("c1"), { actor: "operator/t", expiresInMs: 0 });
   assert.equal((await first.next("command")).command?.id, "c1");
 });

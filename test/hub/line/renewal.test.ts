@@ -50,7 +50,7 @@ test("the next certificate comes over the line; the old one is good until the ne
     assert.deepEqual([reject.code, reject.retryable], [RejectCode.REPLACED, false]);
     assert.match(
       hub.fleet.get("n-a").warning,
-      /^the-copy has an older certificate of this node than plant-7/,
+      /^the-copy at 127\.0\.0\.1 \(.*\) has an older certificate of this node than plant-7 at 127\.0\.0\.1 /,
     );
     assert.equal(swapped.count("reject"), 0, "the node goes on");
     assert.equal(hub.fleet.isConnected("n-a"), true);
