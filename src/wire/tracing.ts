@@ -12,6 +12,8 @@ export interface SpanOptions {
   parent?: string | undefined;
   /** Whether it answers somebody elsewhere, or asks somebody elsewhere. */
   kind?: "server" | "client";
+  /** Whether it is left out where no other step is under way: alone, it would be a trace that says nothing. */
+  onlyWithin?: boolean;
   attributes?: Readonly<Record<string, string | number>>;
   /** When it began, wall time in milliseconds; now, when not given. */
   startedAt?: number;
@@ -40,7 +42,7 @@ export function traceparent(): string {
 
 /** Does `work` as a step of a trace. What it begins belongs to the step, in whatever turn of the event loop. */
 export async function traced<T>(name: string, options: SpanOptions, work: () => Promise<T>): Promise<T> {
-  if (!tracer) return await work();
+  if (!tracer || (options.onlyWithin && !current.getStore())) return await work();
   const span = begin(tracer, name, options);
   try {
     const done = await current.run(span, work);
@@ -77,6 +79,6 @@ export function tracedSince(name: string, startedAt: number, options: SpanOption
 }
 
 function begin(tracer: Tracer, name: string, options: SpanOptions): Span {
-  const { parent = "", ...others } = options;
+  const { parent = "", onlyWithin: _, ...others } = options;
   return tracer(name, { ...others, parent: parent === "" ? current.getStore()?.traceparent : parent });
 }

@@ -68,7 +68,7 @@ export class Engine implements Disposable {
     work: (docker: Docker, signal: AbortSignal) => Promise<T>,
     timeoutMs = this.#timeouts.act,
   ): Promise<T> {
-    return await traced(`engine: ${doing}`, { kind: "client" }, async () => {
+    return await traced(`engine: ${doing}`, { kind: "client", onlyWithin: true }, async () => {
       const { docker } = await this.#negotiated(signal);
       return await this.#guarded(doing, signal, timeoutMs, (stop) => work(docker, stop));
     });
