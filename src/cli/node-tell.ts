@@ -1,6 +1,7 @@
 import type { FleetNode } from "../../gen/edge/v1/fleet_pb.ts";
 import type { GetNodeResponse } from "../../gen/edge/v1/node_pb.ts";
 import { RuntimePhase } from "../../gen/edge/v1/runtimes_pb.ts";
+import { Transport } from "../../gen/edge/v1/transport_pb.ts";
 import { formatBytes } from "../base/quantity.ts";
 import { ago, moment } from "./answer.ts";
 import { formatLabels, type LabelText } from "./labels.ts";
@@ -41,7 +42,7 @@ function nodeRow(node: FleetNode, now: number, isLabelled: boolean): string[] {
   return [
     node.id,
     node.hostName,
-    node.connected ? "up" : "down",
+    node.connected ? upBy(node.transport) : "down",
     node.connected ? "now" : ago(node.seenAt, now),
     node.status ? `${running} of ${runtimes.length} run` : "",
     sample ? `${sample.cpuPercent.toFixed(0)}%` : "",
@@ -59,10 +60,7 @@ export function describeNode(node: GetNodeResponse, now: number, labels?: readon
   const offset = clock?.hubOffsetMs;
   return sheet([
     ["node", node.nodeId || "not enrolled"],
-    [
-      "hub",
-      node.hubAddress === "" ? "" : `${node.hubAddress} (${node.connected ? "connected" : "not connected"})`,
-    ],
+    ["hub", node.hubAddress === "" ? "" : `${node.hubAddress} (${lineOf(node)})`],
     // Only the hub knows them.
     ...(labels ? [["labels", formatLabels(labels)] as const] : []),
     ["daemon", `${node.daemonVersion} on Node ${node.nodeJsVersion}, up ${ago(node.daemonStartedAt, now)}`],
@@ -85,6 +83,23 @@ export function describeNode(node: GetNodeResponse, now: number, labels?: readon
     ["booted", moment(inventory?.bootedAt)],
     ["clock", moment(clock?.now) + (offset === undefined ? "" : hubClock(offset))],
   ]);
+}
+
+/** Of a transport that is not the usual one, its name: something on the way is the reason. */
+function upBy(transport: Transport): string {
+  return transport === Transport.WEBSOCKET ? "up, websocket" : "up";
+}
+
+/** How the line to the hub is, and which way it takes. */
+function lineOf({ connected, hubTransport, hubProxy, hubProblem }: GetNodeResponse): string {
+  if (!connected) return hubProblem === "" ? "not connected" : `not connected: ${hubProblem}`;
+  const by =
+    hubTransport === Transport.WEBSOCKET
+      ? " by websocket"
+      : hubTransport === Transport.GRPC
+        ? " by grpc"
+        : "";
+  return `connected${by}${hubProxy === "" ? "" : ` through the proxy ${hubProxy}`}`;
 }
 
 function certificateOf({ certificateExpiresAt, certificateRenewsAt }: GetNodeResponse): string {

@@ -15,7 +15,7 @@ import { Past } from "./apply/index.ts";
 import { entryOfFact } from "./audit/index.ts";
 import { dispatcher } from "./commands.ts";
 import type { DaemonConfig, DaemonSettings } from "./config.ts";
-import { dialBy, Line, profiles, proxyNamesOf } from "./control/index.ts";
+import { dialBy, Line, profiles, proxyNamesOf, travelOf } from "./control/index.ts";
 import { openConversations } from "./conversations.ts";
 import { Decommission } from "./decommission/index.ts";
 import { Egress, egressSettingsOf } from "./egress/index.ts";
@@ -144,7 +144,8 @@ export async function openDaemon({
       return { nodeId, hubAddress: lineAddresses[0] ?? "", expiresAt: expiryOf(identity) };
     },
     link: () => ({
-      ...{ connected: line.state.is === "up", hubOffsetMs: line.hubOffsetMs },
+      ...travelOf(line.state),
+      hubOffsetMs: line.hubOffsetMs,
       renewsAt: line.renewsAt,
     }),
     engine: (signal) => runtimes.engineInfo(signal),

@@ -1,4 +1,4 @@
-import { type LookupAddress, lookup as systemLookup } from "node:dns";
+import { type LookupAddress, lookup } from "node:dns";
 import { once } from "node:events";
 import { connect, isIP, type LookupFunction, type Socket } from "node:net";
 
@@ -14,9 +14,13 @@ const addressMs = 2_000;
  * costs two seconds and not the connection. Whoever asks for it destroys it. Rejects with an error whose message says what is
  * wrong, or with the signal's reason.
  */
-export async function reach(host: string, port: number, signal: AbortSignal): Promise<Socket> {
+export async function reach(
+  host: string,
+  port: number,
+  { names, signal }: { names: LookupFunction; signal: AbortSignal },
+): Promise<Socket> {
   const socket = connect({
-    ...{ host, port, lookup, autoSelectFamily: isIP(host) === 0 },
+    ...{ host, port, lookup: names, autoSelectFamily: isIP(host) === 0 },
     autoSelectFamilyAttemptTimeout: addressMs,
   });
   try {
@@ -41,38 +45,36 @@ function whyNot(host: string, thrown: unknown): string {
   return `no name server knows ${host} (${thrown.message}): check the name, and the name servers of this machine`;
 }
 
-/** What the system is asked now, by name: it cannot be told to stop, and every question that hangs keeps one of its few threads. */
-const asked = new Map<string, Promise<readonly LookupAddress[]>>();
-/** What a name meant last. Where it led wrong, TLS says so. */
-const known = new Map<string, readonly LookupAddress[]>();
-
-/** The addresses of a name, from the system's resolver; while that fails or is silent, those that the name had before. */
-const lookup: LookupFunction = (host, options, done) => {
-  const give = (found: readonly LookupAddress[]) => {
-    const [first = { address: "", family: 0 }] = found;
-    if (options.all) done(null, [...found]);
-    else done(null, first.address, first.family);
-  };
-  within(addressesOf(host)).then(give, (error: NodeJS.ErrnoException) => {
-    const before = known.get(host);
-    if (before) give(before);
-    else done(error, []);
-  });
-};
-
-function addressesOf(host: string): Promise<readonly LookupAddress[]> {
-  const under = asked.get(host);
-  if (under) return under;
-  const answer = new Promise<readonly LookupAddress[]>((resolve, reject) => {
-    systemLookup(host, { all: true }, (error, found) => {
-      asked.delete(host);
-      if (error) return reject(error);
-      known.set(host, found);
-      resolve(found);
+/** Asks the system what names mean; while it fails or is silent, a name means what it meant before. */
+export function resolver(): LookupFunction {
+  // The system cannot be told to stop, and every question that hangs keeps one of its few threads: nobody asks twice.
+  const asked = new Map<string, Promise<readonly LookupAddress[]>>();
+  // Where it led wrong, TLS says so.
+  const known = new Map<string, readonly LookupAddress[]>();
+  const ask = (host: string) => {
+    const answer = new Promise<readonly LookupAddress[]>((resolve, reject) => {
+      lookup(host, { all: true }, (error, found) => {
+        asked.delete(host);
+        if (error) return reject(error);
+        known.set(host, found);
+        resolve(found);
+      });
     });
-  });
-  asked.set(host, answer);
-  return answer;
+    asked.set(host, answer);
+    return answer;
+  };
+  return (host, options, done) => {
+    const give = (found: readonly LookupAddress[]) => {
+      const [first = { address: "", family: 0 }] = found;
+      if (options.all) done(null, [...found]);
+      else done(null, first.address, first.family);
+    };
+    within(asked.get(host) ?? ask(host)).then(give, (error: NodeJS.ErrnoException) => {
+      const before = known.get(host);
+      if (before) give(before);
+      else done(error, []);
+    });
+  };
 }
 
 async function within<T>(answer: Promise<T>): Promise<T> {

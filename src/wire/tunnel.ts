@@ -2,12 +2,12 @@
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { type IncomingMessage, request } from "node:http";
-import { isIP, type Socket } from "node:net";
+import { isIP, type LookupFunction, type Socket } from "node:net";
 import { connect, rootCertificates, type TLSSocket } from "node:tls";
 import { evidence } from "../base/evidence.ts";
 import { errorChain, Failure, failure } from "../base/failure.ts";
 import { hostOf, type ProxyNames, portOf, proxyWithCredentials } from "./proxy.ts";
-import { reach } from "./reach.ts";
+import { reach, resolver } from "./reach.ts";
 
 /** How long a proxy may take to open the way, in milliseconds. */
 const openMs = 10_000;
@@ -22,11 +22,17 @@ export interface Way {
  * A connection to `address` ("host:port"). Whoever asks for it destroys it. Rejects with the signal's reason.
  * @throws {Failure} unavailable: nothing answers there, or the proxy opens no way. invalid: no proxy is named by what is set.
  */
-export async function openWay(address: string, names: ProxyNames, signal: AbortSignal): Promise<Way> {
-  const proxy = await proxyWithCredentials(address, names);
-  if (proxy) return { socket: await tunnel(proxy, address, signal, names.caFile), proxy: proxy.host };
+export async function openWay(
+  address: string,
+  proxyNames: ProxyNames,
+  signal: AbortSignal,
+  names = resolver(),
+): Promise<Way> {
+  const proxy = await proxyWithCredentials(address, proxyNames);
+  const { caFile } = proxyNames;
+  if (proxy) return { socket: await tunnel(proxy, address, signal, { caFile, names }), proxy: proxy.host };
   try {
-    return { socket: await reach(hostOf(address), portOf(address), signal) };
+    return { socket: await reach(hostOf(address), portOf(address), { names, signal }) };
   } catch (thrown) {
     signal.throwIfAborted();
     throw failure(
@@ -42,12 +48,12 @@ export async function tunnel(
   proxy: URL,
   address: string,
   signal: AbortSignal,
-  caFile?: string,
+  { caFile, names = resolver() }: { caFile?: string | undefined; names?: LookupFunction } = {},
 ): Promise<Socket> {
   const stop = AbortSignal.any([signal, AbortSignal.timeout(openMs)]);
   let way: Socket | undefined;
   try {
-    way = await reachProxy(proxy, stop, caFile);
+    way = await reachProxy(proxy, { names, signal: stop, caFile });
     const { answer, socket } = await ask(way, proxy, address, stop);
     if (answer.statusCode === 200) return socket;
     throw refusal(proxy, address, answer);
@@ -61,16 +67,19 @@ export async function tunnel(
   }
 }
 
-async function reachProxy(proxy: URL, signal: AbortSignal, caFile?: string): Promise<Socket> {
+async function reachProxy(
+  proxy: URL,
+  { caFile, ...how }: { names: LookupFunction; signal: AbortSignal; caFile: string | undefined },
+): Promise<Socket> {
   const isSecure = proxy.protocol === "https:";
   const host = proxy.hostname.replace(/^\[(.*)\]$/, "$1");
-  const socket = await reach(host, Number(proxy.port || (isSecure ? 443 : 80)), signal);
+  const socket = await reach(host, Number(proxy.port || (isSecure ? 443 : 80)), how);
   if (!isSecure) return socket;
   const own = caFile === undefined ? {} : { ca: [...rootCertificates, await readFile(caFile, "utf8")] };
   const name = isIP(host) === 0 ? { servername: host } : {};
   // Judged below, so that whose certificate it was can be told.
   const secure = connect({ socket, host, ...name, ...own, rejectUnauthorized: false });
-  await once(secure, "secureConnect", { signal });
+  await once(secure, "secureConnect", { signal: how.signal });
   if (!secure.authorized) throw untrusted(proxy, secure);
   return secure;
 }

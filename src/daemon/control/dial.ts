@@ -9,6 +9,7 @@ import { HubFrameSchema, type NodeFrame, NodeFrameSchema } from "../../../gen/ed
 import { errorChain, Failure, failure } from "../../base/failure.ts";
 import { systemCode } from "../../base/system-code.ts";
 import { hostOf, type ProxyNames } from "../../wire/proxy.ts";
+import { resolver } from "../../wire/reach.ts";
 import { secured } from "../../wire/secured.ts";
 import { openWay } from "../../wire/tunnel.ts";
 import type { Identity } from "../identity/index.ts";
@@ -46,9 +47,10 @@ const path = "/edge.v1.Control/Connect";
 
 /** Dials through the proxy where one is named: a connection of its own for each attempt, which ends with it. */
 export function dialBy(names: ProxyNames, { openMs = usualOpenMs } = {}): Dial {
+  const known = resolver();
   return async (address, identity, { transport, signal }) => {
     await using opened = new AsyncDisposableStack();
-    const way = await openWay(address, names, signal);
+    const way = await openWay(address, names, signal, known);
     opened.defer(() => void way.socket.destroy());
     const stop = AbortSignal.any([signal, AbortSignal.timeout(openMs)]);
     const cut = () => void way.socket.destroy();

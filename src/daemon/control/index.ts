@@ -9,4 +9,5 @@ export { lineFacts } from "./facts.ts";
 export { Line } from "./line.ts";
 export { profiles } from "./profile.ts";
 export { lineSettings, proxyNamesOf } from "./settings.ts";
+export { travelOf } from "./state.ts";
 export { schema } from "./store.ts";

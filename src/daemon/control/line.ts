@@ -21,7 +21,7 @@ import { type Attempt, type End, failuresAfter, pauseMs, whyOf } from "./plan.ts
 import { Renewal, type Turn } from "./renewal.ts";
 import { firstRoute, nextRoute, type Reached, reachedBy } from "./route.ts";
 import { holdSession } from "./session.ts";
-import type { LineState } from "./state.ts";
+import { type LineState, reasonOf } from "./state.ts";
 import { nextEpoch } from "./store.ts";
 
 export interface LineOptions extends Sources {
@@ -213,10 +213,10 @@ export class Line {
     const { clock, sql, log, dial = dialBy({ env: {} }) } = this.#options;
     const { identity } = turn;
     const { index, transport } = this.#route;
-    const { lineAddresses } = identity;
-    const address = lineAddresses[index % lineAddresses.length] ?? "";
+    const address = identity.lineAddresses[index % identity.lineAddresses.length] ?? "";
     this.#attempts++;
-    if (!onTakeOver) this.#become({ is: "connecting", address, transport, attempt: this.#attempts });
+    const [attempt, why] = [this.#attempts, reasonOf(this.#state)];
+    if (!onTakeOver) this.#become({ is: "connecting", address, transport, attempt, why });
     let upAt: number | undefined;
     let isConnected = false;
     let end: End;

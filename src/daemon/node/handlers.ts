@@ -29,7 +29,7 @@ export const checkNode: Handler<Rooms, "checkNode"> = async ({ node }) =>
 export const getNode: Handler<Rooms, "getNode"> = async ({ node }, _request, { signal }) => {
   const [inventory, engine] = await Promise.all([node.inventory, node.engine(signal)]);
   const identity = node.identity();
-  const { connected, hubOffsetMs, renewsAt } = node.link();
+  const { connected, hubOffsetMs, renewsAt, transport, proxy, problem } = node.link();
   const offset = hubOffsetMs === undefined ? {} : { hubOffsetMs: BigInt(Math.round(hubOffsetMs)) };
   return create(GetNodeResponseSchema, {
     inventory,
@@ -40,6 +40,9 @@ export const getNode: Handler<Rooms, "getNode"> = async ({ node }, _request, { s
     nodeId: identity?.nodeId ?? "",
     hubAddress: identity?.hubAddress ?? "",
     connected,
+    hubTransport: transport,
+    hubProxy: proxy ?? "",
+    hubProblem: problem ?? "",
     nodeJsVersion: process.version,
     ...(identity && { certificateExpiresAt: timestampFromMs(identity.expiresAt) }),
     ...(renewsAt !== undefined && { certificateRenewsAt: timestampFromMs(renewsAt) }),

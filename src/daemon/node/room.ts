@@ -1,7 +1,20 @@
 import type { Finding } from "../../../gen/edge/v1/findings_pb.ts";
 import type { NetworkPicture } from "../../../gen/edge/v1/netmon_pb.ts";
 import type { Engine, Inventory } from "../../../gen/edge/v1/node_pb.ts";
+import type { Transport } from "../../../gen/edge/v1/transport_pb.ts";
 import type { Roots } from "./roots.ts";
+
+/** See `NodeRoom.link`. */
+export interface LinkState {
+  connected: boolean;
+  hubOffsetMs: number | undefined;
+  renewsAt: number | undefined;
+  /** How the line travels while it is up, and through which proxy. */
+  transport: Transport;
+  proxy: string | undefined;
+  /** Why it is not up, as a sentence. */
+  problem: string | undefined;
+}
 
 /** What the handlers of this room ask others for. Made once by the daemon's wiring. */
 export interface NodeRoom {
@@ -20,7 +33,7 @@ export interface NodeRoom {
    * The line to the hub: whether it is up, hub time minus node time in milliseconds as last seen, if ever, and when it asks
    * for the next certificate, if it will.
    */
-  link: () => { connected: boolean; hubOffsetMs: number | undefined; renewsAt: number | undefined };
+  link: () => LinkState;
   /** The container engine, asked now. Tells in `problem` why it is not reachable, and does not reject for that. */
   engine: (signal: AbortSignal) => Promise<Engine>;
   /** The network as netmon sees it; undefined while netmon does not tell. */

@@ -103,8 +103,8 @@ export class Following {
     // What its own stream said is newer here than in the store.
     const isOurs = known?.isHeld === true && !isOusted;
     if (isOurs) {
-      const { status, seenAt, changedAt, connected, sample } = known;
-      Object.assign(fresh, { status, seenAt, changedAt, connected, sample, isHeld: true });
+      const { status, seenAt, changedAt, connected, transport, sample } = known;
+      Object.assign(fresh, { status, seenAt, changedAt, connected, transport, sample, isHeld: true });
     }
     if (known) Object.assign(known, fresh);
     else roster.records.set(id, fresh);

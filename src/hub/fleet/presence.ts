@@ -1,6 +1,7 @@
 import { toBinary } from "@bufbuild/protobuf";
 import { type Status, StatusSchema } from "../../../gen/edge/v1/control_pb.ts";
 import type { Sample } from "../../../gen/edge/v1/node_pb.ts";
+import { Transport } from "../../../gen/edge/v1/transport_pb.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Replicas } from "../replicas/index.ts";
@@ -79,7 +80,9 @@ export class Presence {
   }
 
   /** A node's line came up. */
-  arrived(id: string): void {
+  arrived(id: string, transport: Transport = Transport.GRPC): void {
+    const record = this.#options.roster.records.get(id);
+    if (record) record.transport = transport;
     this.#setConnected(id, true);
   }
 

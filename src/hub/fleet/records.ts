@@ -1,4 +1,5 @@
 import type { Sample } from "../../../gen/edge/v1/node_pb.ts";
+import { Transport } from "../../../gen/edge/v1/transport_pb.ts";
 import { inPieces, valuesOf } from "../../base/many-rows.ts";
 import type { Row, Schema } from "../../base/sql.ts";
 import type { Tx } from "../store/index.ts";
@@ -86,6 +87,8 @@ export interface NodeRecord {
   isHeld: boolean;
   /** Whether its line is up, here or at another replica. */
   connected: boolean;
+  /** How its line travels, where this replica holds it. In memory only. */
+  transport: Transport;
   sample: Sample | undefined;
   /** Commands without a result. */
   pending: number;
@@ -116,6 +119,7 @@ export function newRecord(id: string, at: number): NodeRecord {
     revision: 0,
     isHeld: false,
     connected: false,
+    transport: Transport.UNSPECIFIED,
     sample: undefined,
     pending: 0,
   };

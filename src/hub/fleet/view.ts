@@ -7,6 +7,7 @@ import {
   type WatchNodesResponse,
   WatchNodesResponseSchema,
 } from "../../../gen/edge/v1/fleet_pb.ts";
+import { Transport } from "../../../gen/edge/v1/transport_pb.ts";
 import type { NodeRecord } from "./records.ts";
 
 /** How long an operator is shown a warning, in milliseconds. It is in the hub's log for longer. */
@@ -19,6 +20,7 @@ export function toFleetNode(record: NodeRecord, now: number): FleetNode {
     tenant: record.tenant,
     hostName: record.hostName,
     connected: record.connected,
+    transport: record.connected ? record.transport : Transport.UNSPECIFIED,
     daemonVersion: record.daemonVersion,
     pendingCommands: record.pending,
     warning: now - record.warnedAt < warningMs ? record.warning : "",

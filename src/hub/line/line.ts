@@ -271,7 +271,7 @@ export class Line implements AsyncDisposable {
     session.former = undefined;
     this.#options.roots.used(nodeId, session.visitor.rootId);
     this.#wantRenewal(session, hello.trustedRoots);
-    fleet.presence.arrived(nodeId);
+    fleet.presence.arrived(nodeId, session.visitor.transport);
     log.info({ node: nodeId, session: sessionId, epoch, attempt: hello.attempt }, "line is up");
   }
 

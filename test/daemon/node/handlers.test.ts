@@ -12,6 +12,7 @@ import {
   GetMetricsRequestSchema,
   GetNodeRequestSchema,
 } from "../../../gen/edge/v1/node_pb.ts";
+import { Transport } from "../../../gen/edge/v1/transport_pb.ts";
 import { systemClock } from "../../../src/base/clock.ts";
 import { openLog } from "../../../src/base/log.ts";
 import { Sql } from "../../../src/base/sql.ts";
@@ -36,7 +37,10 @@ function nodeOn(folder: string, over: Partial<NodeRoom> = {}): NodeRoom {
     ...{ roots: machineRoots, version: "1.2.3", startedAt: Date.UTC(2026, 0, 1), now: Date.now },
     inventory: readInventory({ roots: machineRoots, stateFolder: folder, now: Date.now }),
     identity: () => undefined,
-    link: () => ({ connected: false, hubOffsetMs: undefined, renewsAt: undefined }),
+    link: () => ({
+      ...{ connected: false, hubOffsetMs: undefined, renewsAt: undefined },
+      ...{ transport: Transport.UNSPECIFIED, proxy: undefined, problem: "no way" },
+    }),
     engine: async () => create(EngineSchema, { reachable: false, problem: "the engine is away" }),
     picture: () => undefined,
     check: async () => [],
@@ -79,7 +83,10 @@ test("GetNode says what the machine is before enrolment, and who it is after", a
 
   const node = nodeOn(folder.path, {
     identity: () => ({ nodeId: "n1", hubAddress: "hub:7443", expiresAt: 3_000 }),
-    link: () => ({ connected: true, hubOffsetMs: -1234.6, renewsAt: 2_000 }),
+    link: () => ({
+      ...{ connected: true, hubOffsetMs: -1234.6, renewsAt: 2_000 },
+      ...{ transport: Transport.WEBSOCKET, proxy: "proxy:3128", problem: undefined },
+    }),
   });
   const after = await getNode({ node }, request, ask);
   assert.deepEqual([after.nodeId, after.hubAddress, after.connected], ["n1", "hub:7443", true]);
