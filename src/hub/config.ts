@@ -8,6 +8,7 @@ import { defaultStateFolder, logSettings } from "../wire/settings.ts";
 import { isTrustDomain } from "../wire/tls.ts";
 import { traceSettings } from "../wire/tracer.ts";
 import { busSettings } from "./bus/index.ts";
+import { keepingSettings } from "./keeping.ts";
 import { storeSettings } from "./store/index.ts";
 
 /** Who runs the hub decides where it keeps its state when nobody says. */
@@ -75,6 +76,7 @@ export function hubSettings({ env, uid, home }: Surroundings) {
       max: 2 ** 40,
       doc: "Disk that the finished commands of one node may take; what the oldest large results answered goes first.",
     }),
+    ...keepingSettings,
     ...storeSettings,
     ...busSettings,
     ...traceSettings,

@@ -14,7 +14,7 @@ import { Deliveries } from "./deliveries.ts";
 import { joinBoards } from "./elsewhere.ts";
 import { callOff, unknownCommand } from "./finish.ts";
 import { expireDue, pendingOf } from "./queue.ts";
-import { crowded, makeRoom } from "./room.ts";
+import { crowded, forgetBefore, makeRoom } from "./room.ts";
 import { selectCommands, toFleetCommand } from "./rows.ts";
 import { enqueue, mustBeKept } from "./submit.ts";
 
@@ -27,6 +27,8 @@ export interface CommandsOptions {
   replicas?: Replicas | undefined;
   /** What the finished commands of one node may take, in bytes: requests and results. */
   keptBytes?: number;
+  /** How long finished commands are kept, in milliseconds. */
+  keptMs?: number;
 }
 
 /** A command as it is, with its newest progress if the node told any. */
@@ -54,8 +56,8 @@ const idsAtOnce = 500;
 const expireEveryMs = 1000;
 /** How often it looks for results that can be forgotten. */
 const forgetEveryMs = 3_600_000;
-/** How long a result is kept, in milliseconds. Of one node at most a thousand are. */
-const keepMs = 7 * 24 * 3_600_000;
+/** See the setting `hub.results_kept_days`. */
+const defaultKeptMs = 7 * 24 * 3_600_000;
 
 /** The queues of all nodes. */
 export class Commands {
@@ -67,6 +69,7 @@ export class Commands {
   readonly #log: Logger;
   readonly #board = new Board();
   readonly #keptBytes: number;
+  readonly #keptMs: number;
 
   private constructor(options: CommandsOptions) {
     this.#store = options.store;
@@ -74,6 +77,7 @@ export class Commands {
     this.#clock = options.clock;
     this.#log = options.log;
     this.#keptBytes = options.keptBytes ?? defaultKeptBytes;
+    this.#keptMs = options.keptMs ?? defaultKeptMs;
     this.deliveries = new Deliveries({ ...options, board: this.#board, keptBytes: this.#keptBytes });
     this.#fleet.witnessRemovals({ drop: (tx, nodeId) => this.#drop(tx, nodeId) });
     const { replicas } = options;
@@ -310,11 +314,10 @@ export class Commands {
   }
 
   async #forget(): Promise<void> {
-    const before = this.#clock.now() - keepMs;
-    await this.#store.write(async (tx) => {
-      await tx.run("DELETE FROM commands WHERE finished_at < $1", before);
-      for (const nodeId of await crowded(tx, this.#keptBytes)) await makeRoom(tx, nodeId, this.#keptBytes);
-    }, []);
+    await forgetBefore(this.#store, this.#clock.now() - this.#keptMs);
+    for (const nodeId of await crowded(this.#store, this.#keptBytes)) {
+      await this.#store.write((tx) => makeRoom(tx, nodeId, this.#keptBytes), [`node ${nodeId}`]);
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { ResultSchema } from "../../../gen/edge/v1/command_pb.ts";
 import type { Row } from "../../base/sql.ts";
-import type { Tx } from "../store/index.ts";
+import type { Store, Tx } from "../store/index.ts";
 
 /**
  * What a finished command may take without being looked at, in bytes: as many as are kept of a node, of this size, are well
@@ -22,13 +22,31 @@ export async function isLarge(tx: Tx, id: string): Promise<boolean> {
 }
 
 /** The nodes whose finished commands take more than they may. */
-export async function crowded(tx: Tx, limitBytes: number): Promise<string[]> {
-  const rows = await tx.all(
+export async function crowded(store: Store, limitBytes: number): Promise<string[]> {
+  const rows = await store.read(
     `SELECT node_id FROM commands WHERE finished_at IS NOT NULL
      GROUP BY node_id HAVING SUM(LENGTH(command) + LENGTH(result)) > $1`,
     limitBytes,
   );
   return rows.map((row) => String(row.node_id));
+}
+
+/** Commands that one statement forgets: others wait for nothing meanwhile. */
+const perStatement = 1000;
+
+/** Forgets the commands that were finished before a time, a little at a time. Several hubs may do it at once. */
+export async function forgetBefore(store: Store, before: number): Promise<void> {
+  for (let gone = perStatement; gone === perStatement; ) {
+    gone = await store.write(
+      (tx) =>
+        tx.run(
+          `DELETE FROM commands WHERE id IN
+             (SELECT id FROM commands WHERE finished_at < $1 ORDER BY finished_at LIMIT ${perStatement})`,
+          before,
+        ),
+      ["old commands"],
+    );
+  }
 }
 
 /**

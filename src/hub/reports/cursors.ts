@@ -1,3 +1,4 @@
+import { inPieces, valuesOf } from "../../base/many-rows.ts";
 import type { Tx } from "../store/index.ts";
 
 /** A node's journal, as it says hello. */
@@ -46,22 +47,39 @@ export async function openCursor(tx: Tx, { nodeId, journalId, lastSequence }: Jo
   return { through: Number(known?.through ?? 0), lost };
 }
 
-/** Up to where a journal's entries are on the disk; undefined when it was never opened, or its node was removed. */
-export async function throughOf(tx: Tx, nodeId: string, journalId: string): Promise<number | undefined> {
-  const row = await tx.get(
-    "SELECT through FROM report_cursors WHERE node_id = $1 AND journal_id = $2",
-    nodeId,
-    journalId,
-  );
-  return row && Number(row.through);
+/** A journal, and up to where its entries are on the disk. */
+export interface Cursor {
+  nodeId: string;
+  journalId: string;
+  through: number;
 }
 
-/** Says up to where a journal's entries are on the disk, from the commit on. */
-export async function moveCursor(tx: Tx, nodeId: string, journalId: string, through: number): Promise<void> {
-  await tx.run(
-    "UPDATE report_cursors SET through = $3 WHERE node_id = $1 AND journal_id = $2",
-    nodeId,
-    journalId,
-    through,
-  );
+/** The cursors of some journals. One that was never opened, or whose node was removed, is left out. */
+export async function cursorsOf(
+  tx: Tx,
+  journals: readonly { nodeId: string; journalId: string }[],
+): Promise<Cursor[]> {
+  const cursors: Cursor[] = [];
+  for (const some of inPieces(journals)) {
+    const rows = await tx.all(
+      `WITH asked (node, journal) AS (VALUES ${valuesOf(["TEXT", "TEXT"], some.length)})
+       SELECT node_id, journal_id, through FROM report_cursors JOIN asked ON node_id = node AND journal_id = journal`,
+      ...some.flatMap(({ nodeId, journalId }) => [nodeId, journalId]),
+    );
+    for (const { node_id: nodeId, journal_id: journalId, through } of rows) {
+      cursors.push({ nodeId: String(nodeId), journalId: String(journalId), through: Number(through) });
+    }
+  }
+  return cursors;
+}
+
+/** Says up to where entries are on the disk, from the commit on. */
+export async function moveCursors(tx: Tx, cursors: readonly Cursor[]): Promise<void> {
+  for (const some of inPieces(cursors)) {
+    await tx.run(
+      `WITH moved (node, journal, upto) AS (VALUES ${valuesOf(["TEXT", "TEXT", "BIGINT"], some.length)})
+       UPDATE report_cursors SET through = upto FROM moved WHERE node_id = node AND journal_id = journal`,
+      ...some.flatMap(({ nodeId, journalId, through }) => [nodeId, journalId, through]),
+    );
+  }
 }

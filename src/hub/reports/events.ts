@@ -1,31 +1,37 @@
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { type Event, EventSchema } from "../../../gen/edge/v1/events_pb.ts";
 import { type WatchEventsResponse, WatchEventsResponseSchema } from "../../../gen/edge/v1/fleet_pb.ts";
+import { inPieces, valuesOf } from "../../base/many-rows.ts";
 import type { Row } from "../../base/sql.ts";
 import type { Store, Tx } from "../store/index.ts";
 
-/** Room is made for this many at once, so that a full table does not pay for it at each event. */
-const pruneEvery = 1000;
+/** An event as it came. */
+export interface NewEvent {
+  nodeId: string;
+  sequence: number;
+  event: Event;
+}
 
-/** Keeps an event and says its position. Of all nodes together about `limit` are kept, the newest. */
-export async function keepEvent(
-  tx: Tx,
-  { nodeId, sequence, event }: { nodeId: string; sequence: number; event: Event },
-  limit: number,
-): Promise<number> {
-  const row = await tx.get("UPDATE event_positions SET last = last + 1 WHERE one = 1 RETURNING last");
-  const position = Number(row?.last);
-  await tx.run(
-    "INSERT INTO events (position, node_id, sequence, event) VALUES ($1, $2, $3, $4)",
-    position,
-    nodeId,
-    sequence,
-    toBinary(EventSchema, event),
+/** Keeps events, and gives them the next positions. */
+export async function keepEvents(tx: Tx, events: readonly NewEvent[], now: number): Promise<void> {
+  if (events.length === 0) return;
+  // The row of the counter is held until the commit, so who sees a position sees all below it.
+  const row = await tx.get(
+    "UPDATE event_positions SET last = last + $1 WHERE one = 1 RETURNING last",
+    events.length,
   );
-  if (position % pruneEvery === 0) {
-    await tx.run("DELETE FROM events WHERE position <= $1", position - limit);
+  const first = Number(row?.last) - events.length + 1;
+  const placed = events.map((one, at) => ({ ...one, position: first + at }));
+  for (const some of inPieces(placed)) {
+    await tx.run(
+      `INSERT INTO events (position, node_id, sequence, event, kept_at, is_audit)
+       VALUES ${valuesOf(["BIGINT", "TEXT", "BIGINT", "BLOB", "BIGINT", "BIGINT"], some.length)}`,
+      ...some.flatMap(({ position, nodeId, sequence, event }) => [
+        ...[position, nodeId, sequence, toBinary(EventSchema, event), now],
+        event.fact.case === "auditCheckpoint" ? 1 : 0,
+      ]),
+    );
   }
-  return position;
 }
 
 /** The newest position that was given to an event. */

@@ -1,33 +1,18 @@
 import type { Report } from "../../../gen/edge/v1/control_pb.ts";
 import { Batches } from "../../base/batches.ts";
+import type { Clock } from "../../base/clock.ts";
 import { failure } from "../../base/failure.ts";
 import type { Deliveries } from "../commands/index.ts";
-import type { Store, Tx } from "../store/index.ts";
-import { moveCursor, throughOf } from "./cursors.ts";
-import { keepEvent } from "./events.ts";
+import type { Store } from "../store/index.ts";
 import { reportFacts } from "./facts.ts";
-
-/** A report on its way to the disk. */
-interface Taken {
-  nodeId: string;
-  journalId: string;
-  sequence: number;
-  entry: Report["entry"];
-  /** The report before it on the same stream: this one is kept only after that one. */
-  after: number;
-}
-
-/** What became of a report. */
-type Kept =
-  | { was: "kept"; isEvent: boolean; told: () => void }
-  | { was: "stray"; told: () => void }
-  | { was: "known" | "out of order" };
+import { type Kept, keepAll, type Taken } from "./keep.ts";
 
 export interface DeskOptions {
   store: Store;
   deliveries: Pick<Deliveries, "finished">;
-  /** Events that are kept. */
-  eventLimit: number;
+  clock: Clock;
+  /** How a write is tried: again and again, where the store may be away for a while. */
+  persist: <T>(write: () => Promise<T>) => Promise<T>;
   /** Called after a commit that had events. */
   onEvents: () => void;
   /** Called after the commit of a result of a command that this hub does not have. */
@@ -60,16 +45,10 @@ export class Desk {
   }
 
   async #write(batch: readonly Taken[]): Promise<Kept[]> {
-    const { store, onEvents, onStray } = this.#options;
+    const { store, deliveries, clock, persist, onEvents, onStray } = this.#options;
     const about = new Set(batch.map(({ nodeId }) => `node ${nodeId}`));
-    const kept = await store.write(
-      async (tx) => {
-        const kept: Kept[] = [];
-        for (const one of batch) kept.push(await this.#keep(tx, one));
-        return kept;
-      },
-      [...about],
-    );
+    const at = { deliveries, now: clock.now() };
+    const kept = await persist(() => store.write((tx) => keepAll(tx, batch, at), [...about]));
     if (reportFacts.isHeard) reportFacts.tell(countsOf(kept));
     for (const [at, { nodeId, entry }] of batch.entries()) {
       const became = kept[at];
@@ -78,21 +57,6 @@ export class Desk {
     }
     if (kept.some((became) => became.was === "kept" && became.isEvent)) onEvents();
     return kept;
-  }
-
-  async #keep(tx: Tx, { nodeId, journalId, sequence, entry, after }: Taken): Promise<Kept> {
-    const through = await throughOf(tx, nodeId, journalId);
-    if (through === undefined || through < after) return { was: "out of order" };
-    if (sequence <= through) return { was: "known" };
-    await moveCursor(tx, nodeId, journalId, sequence);
-    if (entry.case === "event") {
-      await keepEvent(tx, { nodeId, sequence, event: entry.value }, this.#options.eventLimit);
-      return { was: "kept", isEvent: true, told: () => {} };
-    }
-    // An entry of a kind that this hub does not know yet counts as read.
-    if (entry.case !== "result") return { was: "kept", isEvent: false, told: () => {} };
-    const { isKnown, told } = await this.#options.deliveries.finished(tx, nodeId, entry.value);
-    return isKnown ? { was: "kept", isEvent: false, told } : { was: "stray", told };
   }
 }
 

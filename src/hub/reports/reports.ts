@@ -8,7 +8,9 @@ import type { Replicas } from "../replicas/index.ts";
 import type { Store } from "../store/index.ts";
 import { type JournalClaim, openCursor } from "./cursors.ts";
 import { eventsAfter, lastPosition, positionBefore } from "./events.ts";
+import { defaultKeeping, forgetEvents, type Keeping } from "./forget.ts";
 import { Desk, Intake } from "./intake.ts";
+import { patient } from "./patience.ts";
 
 export interface ReportsOptions {
   store: Store;
@@ -18,8 +20,8 @@ export interface ReportsOptions {
   replicas?: Replicas | undefined;
   clock: Clock;
   log: Logger;
-  /** Events that are kept of all nodes together; the oldest go first. */
-  eventLimit?: number;
+  /** What is kept of what came. */
+  keeping?: Keeping;
 }
 
 /** Which events to watch, as in WatchEventsRequest. */
@@ -36,20 +38,22 @@ export interface WatchEvents {
   stopWhenCaughtUp: boolean;
 }
 
-/** A busy fleet of a thousand nodes keeps a day or two in it, in about 30 MB. */
-const defaultEventLimit = 100_000;
+/** How often the hub looks for events that can be forgotten, in milliseconds. */
+const forgetEveryMs = 60_000;
 
 /** Events that a watcher holds in memory at once. */
 const pageSize = 256;
 
 /** Takes reports of all nodes and shows their events. */
-export class Reports {
+export class Reports implements Disposable {
   readonly #store: Store;
   readonly #fleet: Fleet;
   readonly #clock: Clock;
   readonly #log: Logger;
   readonly #desk: Desk;
+  readonly #keeping: Keeping;
   readonly #arrived = new Changes();
+  readonly #closing = new AbortController();
   /** The newest position at the last look. */
   #lastSeen = 0;
 
@@ -60,16 +64,19 @@ export class Reports {
     replicas,
     clock,
     log,
-    eventLimit = defaultEventLimit,
+    keeping = defaultKeeping,
   }: ReportsOptions) {
     this.#store = store;
     this.#fleet = fleet;
     this.#clock = clock;
     this.#log = log;
+    this.#keeping = keeping;
     this.#desk = new Desk({
       store,
       deliveries: commands.deliveries,
-      eventLimit,
+      clock,
+      // What the disk of this machine does not take, it may not take for long: then nodes keep it, and are told so.
+      persist: replicas && !replicas.isAlone ? patient(clock, this.#closing.signal) : (write) => write(),
       onEvents: () => {
         this.#arrived.notify();
         replicas?.tell("events", ["some"]);
@@ -89,6 +96,27 @@ export class Reports {
   /** The reports as the store has them. */
   static async open(options: ReportsOptions): Promise<Reports> {
     return new Reports(options);
+  }
+
+  /** Forgets old events now and then, until the signal is aborted. */
+  async run(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#clock.sleep(forgetEveryMs, signal).catch(() => {});
+      await this.forget(signal).catch((error: unknown) => {
+        if (!signal.aborted)
+          this.#log.error({ error }, "old events could not be forgotten; it is tried again");
+      });
+    }
+  }
+
+  /** Forgets the events that are too old, or too many. */
+  async forget(signal: AbortSignal): Promise<void> {
+    await forgetEvents(this.#store, this.#keeping, this.#clock.now(), signal);
+  }
+
+  /** Waits for no store any longer. */
+  [Symbol.dispose](): void {
+    this.#closing.abort();
   }
 
   /** Begins to take the reports of a stream, where the journal was left. */

@@ -21,5 +21,9 @@ export const reportsSchema: Schema = {
      CREATE INDEX events_of_node ON events (node_id, position);
      CREATE TABLE event_positions (one BIGINT PRIMARY KEY, last BIGINT NOT NULL);
      INSERT INTO event_positions (one, last) VALUES (1, 0);`,
+    // Heads of audit trails are kept for longer than other events: see forget.ts.
+    `ALTER TABLE events ADD COLUMN kept_at BIGINT NOT NULL DEFAULT 0;
+     ALTER TABLE events ADD COLUMN is_audit BIGINT NOT NULL DEFAULT 0;
+     CREATE INDEX events_by_age ON events (is_audit, position);`,
   ],
 };

@@ -35,7 +35,8 @@ export async function openRooms({
   const store = resources.use(await storeIn(folder, schemas, clock));
   const fleet = await Fleet.open({ store, clock, log, watchPaceMs: 1 });
   const commands = await Commands.open({ store, fleet, clock, log, keptBytes });
-  const reports = await Reports.open({ store, fleet, commands, clock, log, eventLimit });
+  const keeping = { events: eventLimit, eventsMs: 3_600_000, auditMs: 7_200_000 };
+  const reports = await Reports.open({ store, fleet, commands, clock, log, keeping });
   const rollouts = await Rollouts.open({ store, fleet, commands, clock, log, settleMs, watchPaceMs: 1 });
   for (const nodeId of nodes) {
     if (fleet.has(nodeId)) continue;

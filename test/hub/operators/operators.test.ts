@@ -55,7 +55,7 @@ test("the last use of a token is kept to the minute, over a restart", async () =
   assert.equal(record?.usedAt, Date.parse("2026-01-01T10:20:00Z"));
   const [row] = await after.store.read("SELECT * FROM operator_tokens");
   assert.equal(
-    JSON.stringify(row).includes(token.split("_")[2] ?? token),
+    JSON.stringify(row).includes(token.split("_").slice(2).join("_")),
     false,
     "the secret is kept nowhere",
   );
