@@ -102,6 +102,7 @@ export class Reports implements Disposable {
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await this.#clock.sleep(forgetEveryMs, signal).catch(() => {});
+      if (signal.aborted) return;
       await this.forget(signal).catch((error: unknown) => {
         if (!signal.aborted)
           this.#log.error({ error }, "old events could not be forgotten; it is tried again");
