@@ -1,22 +1,16 @@
-import { create } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import { type Hello, HelloSchema, RejectCode } from "../../../gen/edge/v1/control_pb.ts";
+import { RejectCode } from "../../../gen/edge/v1/control_pb.ts";
 import type { DecommissionRequest } from "../../../gen/edge/v1/node_pb.ts";
 import { Changes } from "../../base/changes.ts";
 import { asFailure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
 import { aborted } from "../../base/tasks.ts";
-import { capabilities } from "../../wire/commands.ts";
-import { certificatesOf } from "../../wire/judge.ts";
-import { protocol } from "../../wire/limits.ts";
-import { spkiSha256 } from "../../wire/tls.ts";
 import type { Credentials, Identity } from "../identity/index.ts";
 import { type Dial, dialBy } from "./dial.ts";
 import { lineFacts } from "./facts.ts";
 import { askFirst } from "./first.ts";
+import { helloOf, type Speaker } from "./hello.ts";
 import { lostBecause } from "./lost.ts";
-import type { Sources } from "./outbox.ts";
 import { type Attempt, type End, failuresAfter, pauseMs, whyOf } from "./plan.ts";
 import { Renewal, type Turn } from "./renewal.ts";
 import { firstRoute, nextRoute, type Reached, reachedBy } from "./route.ts";
@@ -24,7 +18,7 @@ import { holdSession } from "./session.ts";
 import { type LineState, reasonOf } from "./state.ts";
 import { nextEpoch } from "./store.ts";
 
-export interface LineOptions extends Sources {
+export interface LineOptions extends Speaker {
   sql: Sql;
   log: Logger;
   /** Uniform in [0, 1). */
@@ -36,12 +30,8 @@ export interface LineOptions extends Sources {
   /** How the node leaves its hub. */
   leaving: Leaving;
   statusChanges: Changes;
-  /** Hash of all wishes, now. */
-  wishesHash: () => string;
   /** Opens a stream to the hub; over TLS, and through no proxy, when absent. */
   dial?: Dial;
-  /** Of this machine and this program. */
-  about: { version: string; hostName: string; bootId: string; instanceId: string };
 }
 
 /** An attempt, and how far it came. */
@@ -57,6 +47,8 @@ export interface Leaving {
   ordered(order: DecommissionRequest, signal: AbortSignal): Promise<void>;
 }
 
+/** A clock that is off by this much, in milliseconds, is worth a word. */
+const wrongMs = 5 * 60_000;
 /** How often a node without an identity looks for one, in milliseconds. */
 const lookMs = 1_000;
 /** Between two tries to forget an identity on a disk that does not take it, in milliseconds. */
@@ -234,7 +226,9 @@ export class Line {
               renew: (ask, stop) => this.#renewal.keep(identity, ask, stop),
               onRenewalWanted: (spreadMs) => this.#renewal.wanted(spreadMs),
               handOver: (present) => this.#handOver(signal, present),
-              hello: this.#hello(epoch, identity, onTakeOver !== undefined),
+              hello: helloOf(this.#options, {
+                ...{ epoch, identity, attempt: this.#attempts, takesOver: onTakeOver !== undefined },
+              }),
               onHubTime: (offsetMs) => {
                 this.#hubOffsetMs = offsetMs;
               },
@@ -247,6 +241,7 @@ export class Line {
                 const { proxy } = dialled;
                 const by = { address, transport, proxy };
                 log.info({ ...by, session: sessionId, node: nodeId, epoch }, "the line is up");
+                this.#tellClock();
                 this.#become({ is: "up", ...by, sessionId, since: clock.now() });
                 onTakeOver?.();
               },
@@ -262,29 +257,14 @@ export class Line {
     return { end, reached, upMs: upAt === undefined ? 0 : clock.elapsed() - upAt };
   }
 
-  #hello(epoch: number, { caPem }: Identity, takesOver: boolean): Hello {
-    const { about, work, journal, clock, wishesHash, profile } = this.#options;
-    const { first, last } = journal.range();
-    return create(HelloSchema, {
-      protocolMin: protocol.min,
-      protocolMax: protocol.max,
-      daemonVersion: about.version,
-      commands: capabilities.map((one) => one.case),
-      bootId: about.bootId,
-      sessionEpoch: BigInt(epoch),
-      lastCommandSequence: BigInt(work.lastSequence),
-      journalId: journal.id,
-      journalFirstSequence: BigInt(first),
-      journalLastSequence: BigInt(last),
-      wishesHash: wishesHash(),
-      attempt: this.#attempts,
-      idleIntervalMs: profile?.idleIntervalMs ?? 0,
-      sentAt: timestampFromMs(clock.now()),
-      hostName: about.hostName,
-      instanceId: about.instanceId,
-      takesOver,
-      trustedRoots: certificatesOf(caPem).map((root) => new Uint8Array(spkiSha256(root))),
-    });
+  /** The hub judges certificates by its time, and is asked for new ones by it: nothing else depends on this machine's. */
+  #tellClock(): void {
+    const offsetMs = this.#hubOffsetMs ?? 0;
+    if (Math.abs(offsetMs) < wrongMs) return;
+    this.#options.log.warn(
+      { offsetMs },
+      "this machine's clock is wrong: the line goes by the hub's; set the clock",
+    );
   }
 
   #become(state: LineState): void {

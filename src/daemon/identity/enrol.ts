@@ -1,8 +1,7 @@
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { unlink } from "node:fs/promises";
-import { isIP, type Socket } from "node:net";
+import type { Socket } from "node:net";
 import { join } from "node:path";
-import { connect } from "node:tls";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
@@ -16,7 +15,7 @@ import { asFailure, failure } from "../../base/failure.ts";
 import { writeWhole } from "../../base/files.ts";
 import { fromConnectError } from "../../wire/failures.ts";
 import { hostOf, type ProxyNames } from "../../wire/proxy.ts";
-import { minTlsVersion } from "../../wire/tls.ts";
+import { secured } from "../../wire/secured.ts";
 import { readToken, type TokenContent } from "../../wire/token.ts";
 import { openWay } from "../../wire/tunnel.ts";
 import { dropCandidate } from "./credentials.ts";
@@ -109,10 +108,12 @@ interface Question {
 }
 
 async function ask(address: string, { root, way, request, signal }: Question): Promise<EnrollResponse> {
-  const trust = { ca: root, minVersion: minTlsVersion };
+  // Of the time, nothing is known yet: the token is good for as long as the hub says.
+  const trust = { rootsPem: root, host: hostOf(address), earliest: 0 };
+  const socket = await secured(way, { ...trust, protocols: ["h2"] });
   const transport = createGrpcTransport({
     baseUrl: `https://${address}`,
-    nodeOptions: { createConnection: () => securedOn(way, address, trust) },
+    nodeOptions: { createConnection: () => socket },
   });
   try {
     return await createClient(EnrolmentService, transport).enroll(request, { signal, timeoutMs: issueMs });
@@ -124,12 +125,6 @@ async function ask(address: string, { root, way, request, signal }: Question): P
       cause: thrown,
     });
   }
-}
-
-function securedOn(way: Socket, address: string, trust: { ca: string; minVersion: typeof minTlsVersion }) {
-  const host = hostOf(address);
-  const name = isIP(host) === 0 ? { servername: host } : {};
-  return connect({ ...trust, ...name, host, socket: way, ALPNProtocols: ["h2"] });
 }
 
 /** An answer is taken only when it fits the key: what is written down must work. */
