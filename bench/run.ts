@@ -14,6 +14,7 @@ const benchmarks = {
   daemon: () => import("./daemon.ts"),
   apply: () => import("./apply.ts"),
   idle: () => import("./idle.ts"),
+  "idle-bytes": () => import("./idle-bytes.ts"),
   recovery: () => import("./recovery.ts"),
   cells: () => import("./cells.ts"),
   tasks: () => import("./tasks.ts"),
