@@ -7,6 +7,7 @@ import { type Failure, failure } from "../../base/failure.ts";
 import { Lanes } from "../../base/lanes.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
+import { together } from "../../base/together.ts";
 import { checkCommand, isSameAsk, workloadOf } from "../../wire/commands.ts";
 import { usualBudgetMs } from "../../wire/limits.ts";
 import { tracedNow } from "../../wire/tracing.ts";
@@ -128,7 +129,9 @@ export class Work implements Disposable {
       throw failure("conflict", `the command id ${command.id} belongs to another command: choose a new one`);
     }
     if (known?.result) return known.result;
-    const running = known ? this.#running.get(command.id) : this.#begin(command, caller);
+    // Asked for twice in one turn, it is known now.
+    if (!known && !(await this.#begin(command, caller))) return await this.call(command, caller, signal);
+    const running = this.#running.get(command.id);
     if (!running) throw failure("unavailable", "the daemon stops: ask again when it is back");
     return await Promise.race([running.result.promise, rejection(signal)]);
   }
@@ -177,18 +180,21 @@ export class Work implements Disposable {
     this.#running.clear();
   }
 
-  /** Keeps a command of a caller at this node, and starts it. */
-  #begin(command: Command, caller: Caller): Running {
+  /** Keeps a command of a caller at this node, and starts it. @returns false when it is kept already. */
+  async #begin(command: Command, caller: Caller): Promise<boolean> {
     if (this.#running.size >= unfinishedLimit) throw tooMany();
     const { why, note } = this.#guard.judge(command, caller);
-    this.#sql.transaction(() => {
+    const isNew = await together(this.#sql, () => {
+      if (this.#store.get(command.id)) return false;
       note();
       this.#store.add(command, false, caller);
+      return true;
     });
-    return this.#start({ command, caller, fromHub: false, usedMs: 0 }, why);
+    if (isNew && !this.#stop.signal.aborted) this.#start({ command, caller, fromHub: false, usedMs: 0 }, why);
+    return isNew;
   }
 
-  #start(pending: Pending, denied: Failure | undefined): Running {
+  #start(pending: Pending, denied: Failure | undefined): void {
     const refused = denied ?? (this.#running.size >= unfinishedLimit ? tooMany() : undefined);
     const running = begun(pending, this.#clock.elapsed());
     const { command } = running;
@@ -199,7 +205,6 @@ export class Work implements Disposable {
     settled.catch((error: unknown) => {
       this.#log.fatal({ command: command.id, error }, "a command's result could not be told");
     });
-    return running;
   }
 
   async #carryOut(running: Running): Promise<void> {
@@ -244,7 +249,7 @@ export class Work implements Disposable {
     const { id } = running.command;
     while (!this.#stop.signal.aborted) {
       try {
-        this.#keep(running, result);
+        await together(this.#sql, () => this.#keep(running, result));
         break;
       } catch (error) {
         this.#log.error({ command: id, error }, "a result cannot be written; trying again");
@@ -261,12 +266,10 @@ export class Work implements Disposable {
   #keep(running: Running, result: Result): void {
     const { command, caller } = running;
     const { id } = command;
-    this.#sql.transaction(() => {
-      this.#guard.ended(command, caller, result);
-      const sequence = running.fromHub ? this.#journal.append({ case: "result", value: result }) : 0;
-      this.#store.finish(id, result, sequence, this.#clock.now());
-      if (++this.#finished % pruneEvery === 0) this.#store.prune(this.#clock.now());
-    });
+    this.#guard.ended(command, caller, result);
+    const sequence = running.fromHub ? this.#journal.append({ case: "result", value: result }) : 0;
+    this.#store.finish(id, result, sequence, this.#clock.now());
+    if (++this.#finished % pruneEvery === 0) this.#store.prune(this.#clock.now());
   }
 
   async #keepNoting(signal: AbortSignal): Promise<void> {
