@@ -18,7 +18,6 @@ test("figures of hub and node, and one trace from the API to the engine", async 
       ORCHESTRATOR_HUB_METRICS_LISTEN: `127.0.0.1:${hubPort}`,
       ORCHESTRATOR_DAEMON_METRICS_LISTEN: `127.0.0.1:${nodePort}`,
       OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint,
-      OTEL_BSP_SCHEDULE_DELAY: "200",
     },
   });
   const name = `seen-${process.pid}`;
@@ -48,6 +47,10 @@ test("figures of hub and node, and one trace from the API to the engine", async 
   const silent = [...told].filter((one) => /^orchestrator_/.test(one) && !isDocumented(one, documented));
   assert.deepEqual(silent, [], "docs/observability.md does not tell of these figures");
 
+  await runtimes.deleteRuntime({ name });
+
+  // What was not sent yet is sent when a program ends.
+  await Promise.all([world.daemon.stop(), world.hub.stop()]);
   const step = (what: string) =>
     until(`the step ${what} arrives`, () =>
       receiver.spans.find((one) => one.traceId === traceId && one.name === what),
@@ -64,8 +67,6 @@ test("figures of hub and node, and one trace from the API to the engine", async 
   const handle = await step("handle create_runtime");
   isWithin(handle, api);
   isWithin(await step("engine: start the container"), handle);
-
-  await runtimes.deleteRuntime({ name });
 });
 
 /** Every figure of a page, by its name with its labels, and the lines that say of which type one is. */
