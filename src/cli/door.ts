@@ -2,7 +2,9 @@ import { connect } from "node:net";
 import { create, type DescService } from "@bufbuild/protobuf";
 import { type Client, createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { Authority } from "../../gen/edge/v1/authority_pb.ts";
 import { Fleet } from "../../gen/edge/v1/fleet_pb.ts";
+import { Groups } from "../../gen/edge/v1/groups_pb.ts";
 import { Rollouts } from "../../gen/edge/v1/rollouts_pb.ts";
 import { failure } from "../base/failure.ts";
 import {
@@ -30,6 +32,10 @@ export interface Door extends Disposable {
   where: string;
   /** The hub's own service. @throws {Failure} unsupported at the local door. */
   readonly fleet: Client<typeof Fleet>;
+  /** The hub's certificate authority. @throws {Failure} unsupported at the local door. */
+  readonly authority: Client<typeof Authority>;
+  /** The hub's groups. @throws {Failure} unsupported at the local door. */
+  readonly groups: Client<typeof Groups>;
   /** The hub's rollouts. @throws {Failure} unsupported at the local door. */
   readonly rollouts: Client<typeof Rollouts>;
   /** Asks a node something that has no side effects, or, at the local door, anything. */
@@ -76,6 +82,12 @@ function openDoor(place: Place, { signal, flags }: Run): Door {
     where: place.where,
     get fleet() {
       return ofHub(Fleet);
+    },
+    get authority() {
+      return ofHub(Authority);
+    },
+    get groups() {
+      return ofHub(Groups);
     },
     get rollouts() {
       return ofHub(Rollouts);

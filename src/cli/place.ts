@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { type Failure, failure } from "../base/failure.ts";
@@ -36,7 +37,7 @@ export async function findPlace(run: Run): Promise<Place> {
   const folder = settings["hub.data_dir"];
   // Files of this machine's hub are offered to no other hub.
   const ownToken = url === undefined ? join(folder, "admin.token") : undefined;
-  const ownCa = url === undefined ? join(folder, "ca", "ca.pem") : undefined;
+  const ownCa = url === undefined ? ownRoots(join(folder, "ca")) : undefined;
   const tokenFile = settings["hub.token_file"] ?? ownToken;
   const caFile = settings["hub.ca_file"] ?? ownCa;
   if (tokenFile === undefined) {
@@ -54,6 +55,12 @@ export async function findPlace(run: Run): Promise<Place> {
   const ca = caFile === undefined ? undefined : await readSecret(caFile, "CA certificate", undefined);
   const where = url?.replace(/\/+$/, "") ?? `https://127.0.0.1:${settings["hub.api.port"]}`;
   return { kind: "hub", where, token, ...(ca && { ca }), caFile };
+}
+
+/** Where the hub of this machine says what is trusted; one that was never started has only what it was made with. */
+function ownRoots(folder: string): string {
+  const roots = join(folder, "roots.pem");
+  return existsSync(roots) ? roots : join(folder, "ca.pem");
 }
 
 function noHubHere(folder: string): Failure {

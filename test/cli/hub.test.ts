@@ -31,7 +31,7 @@ test("an admin lets nodes and people in; a viewer may look, and is told whom to 
     /^Good for one node until .+Z\. On that machine:\n {2}orchestrator daemon enroll --token -/,
   );
   const [titles, line = ""] = (await say("hub", "token", "list")).out.split("\n");
-  assert.match(titles ?? "", /^ID +MADE +GOOD UNTIL +USED BY +NOTE$/);
+  assert.match(titles ?? "", /^ID +FOR +MADE +GOOD UNTIL +USED BY +NOTE$/);
   assert.match(line, / - +press hall$/);
   const [id = ""] = line.split(" ");
   assert.equal((await say("hub", "token", "revoke", id)).out, `token ${id} is worthless now\n`);
@@ -44,6 +44,25 @@ test("an admin lets nodes and people in; a viewer may look, and is told whom to 
   const denied = await asAlice("hub", "token", "create");
   assert.equal(denied.code, 6);
   assert.match(denied.err, /^error: .*admin/);
+
+  const unknown = await say("hub", "token", "create", "--for-node", "n-nobody");
+  assert.deepEqual([unknown.code, /n-nobody is not in the fleet/.test(unknown.err)], [4, true]);
+
+  assert.match((await say("hub", "ca", "list")).out, /^ID .*\n[0-9a-f]{16} +in use +0 /);
+  const asked = await say("hub", "ca", "rotate");
+  assert.match(asked.err, /say --yes/);
+  assert.match((await say("hub", "ca", "rotate", "--yes")).out, /^root [0-9a-f]{16} signs the certificates/);
+  const [, young = "", old = ""] = (await say("hub", "ca", "list")).out.split("\n");
+  assert.match(young, / new: signs nodes +0 /);
+  assert.match(old, / old: signs the hub +0 /);
+  assert.equal((await say("hub", "ca", "list", "--pem")).out.match(/BEGIN/g)?.length, 2);
+  assert.equal((await say("hub", "ca", "rotate", "--yes")).code, 5);
+  const [oldId = ""] = old.split(" ");
+  assert.equal((await say("hub", "ca", "retire", oldId, "--yes")).out, `root ${oldId} is retired\n`);
+  await until("the hub shows a certificate of the new root", async () => {
+    const { out } = await say("hub", "ca", "list");
+    return / in use /.test(out) && / retired 20/.test(out);
+  });
 
   const runtimes = await say("runtime", "list");
   assert.deepEqual(

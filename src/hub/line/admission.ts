@@ -72,7 +72,7 @@ export function rejectOutcast(outcast: Exclude<Outcast, "removed">, nodeId: stri
     case "revoked":
       return reject(
         RejectCode.REMOVED,
-        `the certificates of node ${nodeId} were revoked: enrol it anew with \`orchestrator daemon enroll --force --token ...\` and a token of \`orchestrator hub token create --node ${nodeId}\``,
+        `the certificates of node ${nodeId} were revoked: enrol it anew with \`orchestrator daemon enroll --force --token ...\` and a token of \`orchestrator hub token create --for-node ${nodeId}\``,
       );
     case "replaced":
       return reject(
