@@ -1,30 +1,30 @@
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { Clock } from "../base/clock.ts";
-import { writeWhole } from "../base/files.ts";
 import type { Logger } from "../base/log.ts";
 import { runTasks } from "../base/tasks.ts";
+import { serveFigures } from "../wire/figures-page.ts";
 import { type Api, openApi } from "./api/index.ts";
+import { openCertificate, openRoots } from "./authority.ts";
 import { Commands, commandsSchema } from "./commands/index.ts";
 import type { HubConfig } from "./config.ts";
 import {
   type EnrolOptions,
   schema as enrolmentSchema,
-  keepAuthority,
-  mustHaveAuthority,
-  openAuthority,
   openTokens,
   renew,
-  ServerCertificate,
   serverNames,
 } from "./enrolment/index.ts";
+import { figuresOf } from "./figures/index.ts";
 import { Fleet, fleetSchema } from "./fleet/index.ts";
+import { Groups, groupsSchema } from "./groups/index.ts";
 import { Line } from "./line/index.ts";
 import { advertisedHosts, hostPort, machineNames } from "./names.ts";
 import { Operators, schema as operatorsSchema } from "./operators/index.ts";
+import { openReplicas, replicasSchema } from "./replicas/index.ts";
 import { Reports, reportsSchema } from "./reports/index.ts";
 import { Rollouts, rolloutsSchema } from "./rollouts/index.ts";
-import { openStore, type Store, storeName } from "./store/index.ts";
+import { isPostgres, openStore, type Store, storeName } from "./store/index.ts";
 
 const schemas = [
   enrolmentSchema,
@@ -33,6 +33,8 @@ const schemas = [
   commandsSchema,
   reportsSchema,
   rolloutsSchema,
+  groupsSchema,
+  replicasSchema,
 ];
 const dayMs = 24 * 3_600_000;
 
@@ -62,7 +64,7 @@ export async function openHub(
   const host = config["hub.listen"];
   const store = opened.use(await openStore({ settings: config, dataDir: folder, schemas, clock }));
 
-  const authority = await ownAuthority(config, store, now);
+  const roots = await openRoots(config, { store, clock, log });
   const tokens = openTokens(store, now);
   const operators = opened.use(new Operators(store, clock));
   const tokenFile = join(folder, "admin.token");
@@ -71,19 +73,29 @@ export async function openHub(
 
   const hosts = advertisedHosts(config, machineNames);
   const names = serverNames(hosts, hostname());
-  const certificate = await ServerCertificate.open({ authority, folder: join(folder, "tls"), names, clock });
+  const certificate = await openCertificate(config, roots, { names, clock, log });
 
-  const issuing = { authority, certificateMs: config["hub.node_certificate_days"] * dayMs, now };
-  const fleet = await Fleet.open({ store, clock, log });
+  const issuing = { roots, certificateMs: config["hub.node_certificate_days"] * dayMs, now };
+  const isShared = isPostgres(config["hub.store_url"]);
+  const replicas = opened.use(await openReplicas({ settings: config, store, isShared, clock, log }));
+  const fleet = opened.use(await Fleet.open({ store, replicas, clock, log }));
   const keptBytes = config["hub.results_size_per_node"];
-  const commands = await Commands.open({ store, fleet, clock, log, keptBytes });
-  const reports = await Reports.open({ store, fleet, commands, clock, log });
-  const rollouts = await Rollouts.open({ store, fleet, commands, clock, log });
+  const keptMs = config["hub.results_kept_days"] * dayMs;
+  const commands = await Commands.open({ store, fleet, replicas, clock, log, keptBytes, keptMs });
+  const keeping = {
+    events: config["hub.events_kept"],
+    eventsMs: config["hub.events_kept_days"] * dayMs,
+    auditMs: config["hub.audit_heads_kept_days"] * dayMs,
+  };
+  const reports = opened.use(await Reports.open({ store, fleet, commands, replicas, clock, log, keeping }));
+  const groups = new Groups(store, clock);
+  const selectorOf = async (name: string, tenant: string) => (await groups.get(tenant, name)).selector;
+  const rollouts = await Rollouts.open({ store, fleet, commands, clock, log, selectorOf });
   const line = opened.use(
     await Line.open({
       ...{ host, port: config["hub.line.port"], beatMs: config["hub.beat_interval_ms"] },
-      ...{ authority, certificate, fleet, commands, reports, clock, log },
-      renew: (shown, csrDer) => renew(issuing, shown, csrDer),
+      ...{ roots, certificate, fleet, commands, reports, replicas, clock, log },
+      renew: (shown, asked) => renew(issuing, shown, asked),
       renewalGraceMs: config["hub.renewal_grace_days"] * dayMs,
     }),
   );
@@ -92,7 +104,8 @@ export async function openHub(
   const enrolment: EnrolOptions = {
     ...issuing,
     tokens,
-    admit: (node) => fleet.enrolled(node),
+    admit: ({ isBack, ...node }) =>
+      fleet.enrolled({ ...node, backSince: isBack ? node.issuedAt : undefined }),
     isKnown: async (id) => fleet.has(id),
   };
   const addresses = {
@@ -100,13 +113,19 @@ export async function openHub(
     line: () => hosts.map((one) => hostPort(one, line.port)),
   };
   const startedAt = now();
-  const rooms = { fleet, commands, reports, rollouts, line, tokens, operators, authority, enrolment };
+  const rooms = { fleet, commands, reports, rollouts, groups, line, tokens, operators, roots, enrolment };
   const api: Api = opened.use(
     await openApi({
       ...{ host, port: config["hub.api.port"], certificate },
       rooms: { ...rooms, addresses, startedAt, clock, log },
     }),
   );
+
+  const metrics = config["hub.metrics.listen"];
+  if (metrics !== undefined) {
+    const figures = figuresOf({ store, fleet, line, certificate });
+    opened.use(await serveFigures({ listen: metrics, setting: "hub.metrics.listen", figures, log }));
+  }
 
   const owned = opened.move();
   return {
@@ -116,35 +135,16 @@ export async function openHub(
     run: (signal) =>
       runTasks(
         signal,
+        (stop) => replicas.run(stop),
+        (stop) => fleet.run(stop),
         (stop) => line.run(stop),
         (stop) => commands.run(stop),
+        (stop) => reports.run(stop),
         (stop) => rollouts.run(stop),
         (stop) => operators.run(stop),
         (stop) => certificate.run(stop),
+        (stop) => roots.run(stop),
       ),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
-}
-
-/** The authority of this hub: its own or the operator's, and the one that it had at every start before. */
-async function ownAuthority(config: HubConfig, store: Store, now: () => number) {
-  const folder = join(config["hub.data_dir"], "ca");
-  const certificateFile = config["hub.ca.certificate_file"];
-  const keyFile = config["hub.ca.key_file"];
-  const isGiven = certificateFile !== undefined && keyFile !== undefined;
-  const mustExist = await mustHaveAuthority(
-    store,
-    storeName(config["hub.store_url"], config["hub.data_dir"]),
-  );
-  const authority = await openAuthority({
-    folder,
-    trustDomain: config["hub.trust_domain"] ?? "",
-    ...(isGiven && { given: { certificateFile, keyFile } }),
-    ...(mustExist !== undefined && { mustExist }),
-    now,
-  });
-  await keepAuthority(store, authority);
-  // Clients on this machine find the root in one place, whoever made it.
-  if (isGiven) await writeWhole(join(folder, "ca.pem"), authority.rootPem, 0o644);
-  return authority;
 }

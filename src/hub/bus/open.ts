@@ -5,7 +5,6 @@ import type { Logger } from "../../base/log.ts";
 import type { SettingValues } from "../../base/settings.ts";
 import type { Bus } from "./bus.ts";
 import { InProcessBus } from "./in-process.ts";
-import { NatsBus } from "./nats.ts";
 import { type busSettings, inProcess } from "./settings.ts";
 
 export interface BusOptions {
@@ -25,7 +24,9 @@ export async function openBus({ settings, fleetId, clock, log }: BusOptions): Pr
   if (url === inProcess) return new InProcessBus().join();
   const ca = await textOf("hub.bus_ca_file", settings["hub.bus_ca_file"]);
   const credentials = await textOf("hub.bus_credentials_file", settings["hub.bus_credentials_file"]);
-  return NatsBus.open({
+  // Only then, because a hub that is alone is smaller without.
+  const { NatsBus } = await import("./nats.ts");
+  return await NatsBus.open({
     ...{ url, prefix: `hub.${fleetId}`, clock, log },
     ...(ca !== undefined && { ca }),
     ...(credentials !== undefined && { credentials }),

@@ -30,6 +30,7 @@ export class Replicas implements AsyncDisposable {
   readonly #living = new Living();
   readonly #looks: (() => Promise<void>)[] = [];
   readonly #gone: ((id: string, isHeir: boolean) => void)[] = [];
+  readonly #rejoined = new Changes();
   /** What is to be told at the end of this turn, by subject. */
   readonly #untold = new Map<string, Set<string>>();
   readonly #wanted = new Changes();
@@ -99,6 +100,11 @@ export class Replicas implements AsyncDisposable {
     this.#gone.push(listener);
   }
 
+  /** Calls `listener` when the others took this one for dead and it is back: what they wrote of it is not true any more. */
+  onRejoin(listener: () => void): void {
+    this.#rejoined.listen(listener);
+  }
+
   /** Beats and looks, until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
     if (!this.#options) return;
@@ -126,8 +132,11 @@ export class Replicas implements AsyncDisposable {
       (tx) => tx.run("UPDATE replicas SET beats = beats + 1 WHERE id = $1", this.id),
       [],
     );
-    // The others took it for dead: its nodes are its own again as soon as their rows are seen.
-    if (beaten === 0) await this.#join();
+    if (beaten === 0) {
+      log.warn("the other replicas took this one for dead; it goes on");
+      await this.#join();
+      this.#rejoined.notify();
+    }
     const rows = await this.#rows();
     const { gone, dead } = this.#living.look(rows.filter(({ id }) => id !== this.id));
     const heirTo = new Set<string>();
@@ -143,6 +152,7 @@ export class Replicas implements AsyncDisposable {
     for (const subject of [...this.#untold.keys()]) this.#flush(subject);
     const { store } = this.#options ?? {};
     await store?.write((tx) => tx.run("DELETE FROM replicas WHERE id = $1", this.id), []).catch(() => {});
+    await this.bus[Symbol.asyncDispose]();
   }
 
   async #join(): Promise<void> {

@@ -142,6 +142,17 @@ export class Rollouts {
     return row && String(row.tenant);
   }
 
+  /** Refuses to have a node taken from under a rollout. @throws {Failure} conflict. */
+  async mustBeFree(nodeId: string): Promise<void> {
+    const [row] = await this.#store.read(
+      `SELECT r.id FROM rollouts r JOIN rollout_nodes n ON n.rollout_id = r.id
+       WHERE r.finished_at IS NULL AND n.node_id = $1`,
+      nodeId,
+    );
+    if (row)
+      throw failure("conflict", `node ${nodeId} is in the rollout ${row.id}, which is under way: await it`);
+  }
+
   /** The failure of whoever asks for a rollout that is not here. */
   unknown(id: string): Error {
     return unknownRollout(id);

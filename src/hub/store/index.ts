@@ -5,5 +5,5 @@
  */
 export { openStore, storeName } from "./open.ts";
 export type { Store, StoreSchema, Tx } from "./port.ts";
-export { storeSettings } from "./settings.ts";
+export { isPostgres, storeSettings } from "./settings.ts";
 export { SqliteStore } from "./sqlite.ts";
