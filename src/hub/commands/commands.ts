@@ -178,11 +178,10 @@ export class Commands {
     const added = await enqueue(tx, nodeId, command, { now, expiresAt, attended });
     if (added instanceof Failure) return added;
     if (added === "known") return { isNew: false, told: () => {} };
-    const pending = await pendingOf(tx, nodeId);
     return {
       isNew: true,
       told: () => {
-        this.#fleet.setPending(nodeId, pending);
+        this.#fleet.setPending(nodeId, added.pending);
         this.#board.wakeNode(nodeId);
       },
     };

@@ -148,9 +148,7 @@ export class Deliveries {
     const outcome = await finishFromNode(tx, nodeId, result, this.#clock.now());
     const finished = typeof outcome === "object" ? outcome : undefined;
     const pending = finished ? await pendingOf(tx, nodeId) : undefined;
-    if (finished && (await isLarge(tx, result.commandId))) {
-      await makeRoom(tx, nodeId, this.#keptBytes);
-    }
+    if (finished && isLarge(finished.bytes)) await makeRoom(tx, nodeId, this.#keptBytes);
     return {
       isKnown: outcome !== "unknown",
       told: () => {

@@ -4,27 +4,28 @@ import { failure } from "../../base/failure.ts";
 import type { Tx } from "../store/index.ts";
 import { calledOffHere, finishHere, queueOf } from "./queue.ts";
 
-/** Keeps a node's result with its command, and says since when that waited. A command has one result: a later one changes nothing. */
+/** A command that has just got its result: since when it waited, and what it takes now. */
+interface Finished {
+  queuedAt: number;
+  bytes: number;
+}
+
+/** Keeps a node's result with its command. A command has one result: a later one changes nothing. */
 export async function finishFromNode(
   tx: Tx,
   nodeId: string,
   result: Result,
   now: number,
-): Promise<{ queuedAt: number } | "was finished" | "unknown"> {
+): Promise<Finished | "was finished" | "unknown"> {
+  const id = result.commandId;
   const row = await tx.get(
-    "SELECT queued_at, finished_at FROM commands WHERE id = $1 AND node_id = $2",
-    result.commandId,
-    nodeId,
+    `UPDATE commands SET result = $3, finished_at = $4 WHERE id = $1 AND node_id = $2 AND finished_at IS NULL
+     RETURNING queued_at, LENGTH(command) + LENGTH(result) AS bytes`,
+    ...[id, nodeId, toBinary(ResultSchema, result), now],
   );
-  if (!row) return "unknown";
-  if (row.finished_at !== null) return "was finished";
-  await tx.run(
-    "UPDATE commands SET result = $2, finished_at = $3 WHERE id = $1",
-    result.commandId,
-    toBinary(ResultSchema, result),
-    now,
-  );
-  return { queuedAt: Number(row.queued_at) };
+  if (row) return { queuedAt: Number(row.queued_at), bytes: Number(row.bytes) };
+  const known = await tx.get("SELECT 1 FROM commands WHERE id = $1 AND node_id = $2", id, nodeId);
+  return known ? "was finished" : "unknown";
 }
 
 /**

@@ -18,11 +18,26 @@ export interface Queue {
 /** The queue of a node; of one that never had a command, an empty one. */
 export async function queueOf(tx: Tx, nodeId: string): Promise<Queue> {
   const row = await tx.get("SELECT * FROM command_queues WHERE node_id = $1", nodeId);
+  return toQueue(row);
+}
+
+function toQueue(row: Row | undefined): Queue {
   return {
     last: Number(row?.last ?? 0),
     handed: Number(row?.handed ?? 0),
     accepted: Number(row?.accepted ?? 0),
   };
+}
+
+/** The queue of a node, with how many of its commands have no result. */
+export async function queueAndPendingOf(tx: Tx, nodeId: string): Promise<Queue & { pending: number }> {
+  const row = await tx.get(
+    `SELECT q.last, q.handed, q.accepted, w.pending FROM
+       (SELECT COUNT(*) AS pending FROM commands WHERE node_id = $1 AND finished_at IS NULL) AS w
+     LEFT JOIN command_queues q ON q.node_id = $1`,
+    nodeId,
+  );
+  return { ...toQueue(row), pending: Number(row?.pending) };
 }
 
 /** Writes down how far a node's queue is. */

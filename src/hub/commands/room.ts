@@ -13,12 +13,8 @@ const smallBytes = 16 * 1024;
 const wholePart = 3 / 4;
 
 /** Whether a command that has its result takes so much that room may have to be made. */
-export async function isLarge(tx: Tx, id: string): Promise<boolean> {
-  const row = await tx.get(
-    "SELECT LENGTH(command) + LENGTH(result) AS bytes FROM commands WHERE id = $1",
-    id,
-  );
-  return Number(row?.bytes) > smallBytes;
+export function isLarge(bytes: number): boolean {
+  return bytes > smallBytes;
 }
 
 /** The nodes whose finished commands take more than they may. */

@@ -3,7 +3,7 @@ import { type Command, CommandSchema } from "../../../gen/edge/v1/command_pb.ts"
 import { type Failure, failure, invalidField } from "../../base/failure.ts";
 import { capabilityOf, isSameAsk } from "../../wire/commands.ts";
 import type { Tx } from "../store/index.ts";
-import { pendingOf, queueOf, saveQueue } from "./queue.ts";
+import { queueAndPendingOf, saveQueue } from "./queue.ts";
 import { toCommand } from "./rows.ts";
 
 /** Commands without a result that one node may have: a node that is away for long must not fill the hub. */
@@ -22,27 +22,27 @@ export function mustBeKept(command: Command): void {
 }
 
 /**
- * Puts a command at the end of a node's queue, or says why the queue does not take it: conflict, exhausted. `attended`: its
- * line is up, so that the command may leave at any moment.
+ * Puts a command at the end of a node's queue, and says how many then have no result; or why the queue does not take it:
+ * conflict, exhausted. `attended`: its line is up, so that the command may leave at any moment.
  */
 export async function enqueue(
   tx: Tx,
   nodeId: string,
   command: Command,
   { now, expiresAt, attended }: { now: number; expiresAt: number; attended: boolean },
-): Promise<"added" | "known" | Failure> {
+): Promise<{ pending: number } | "known" | Failure> {
   const known = await tx.get("SELECT node_id, command FROM commands WHERE id = $1", command.id);
   if (known) {
     if (String(known.node_id) === nodeId && isSameAsk(toCommand(known), command)) return "known";
     return failure("conflict", `the command id ${command.id} belongs to another command: choose a new one`);
   }
-  if ((await pendingOf(tx, nodeId)) >= pendingLimit) {
+  const { pending, ...queue } = await queueAndPendingOf(tx, nodeId);
+  if (pending >= pendingLimit) {
     return failure(
       "exhausted",
       `${pendingLimit} commands already wait for node ${nodeId}: try again when it has taken some, or call some off`,
     );
   }
-  const queue = await queueOf(tx, nodeId);
   const sequence = queue.last + 1;
   await tx.run(
     `INSERT INTO commands (id, node_id, sequence, command, queued_at, expires_at, called_off, expired)
@@ -63,5 +63,5 @@ export async function enqueue(
       sequence - resultsOfNode,
     );
   }
-  return "added";
+  return { pending: pending + 1 };
 }
