@@ -18,9 +18,17 @@ import { readWishes, toldByPlace, type Wished, type Wishes } from "./documents/i
 import { type Door, withDoor } from "./door.ts";
 import { collect, duration } from "./flags.ts";
 import { type LabelText, parseSelector } from "./labels.ts";
-import { isForMany, type RolloutFlags, refuseLoneFlags, withRolloutFlags } from "./rollout-flags.ts";
+import {
+  isForMany,
+  type ManyFlags,
+  mustBeWhole,
+  mustMeanSome,
+  nodesOf,
+  withManyFlags,
+} from "./many-nodes.ts";
+import { tellPlans } from "./many-plans.ts";
+import { type RolloutFlags, refuseLoneFlags, withRolloutFlags } from "./rollout-flags.ts";
 import { startRollout } from "./rollout-follow.ts";
-import { nodesOf, tellEach } from "./rollout-nodes.ts";
 import type { Run } from "./run.ts";
 import { type Target, targetOf, withNode } from "./target.ts";
 
@@ -80,11 +88,25 @@ export function defineApply(program: Command, run: Run): void {
 
 /** `orchestrator diff` */
 export function defineDiff(program: Command, run: Run): void {
-  fromFiles(program.command("diff"))
-    .description("what apply would do to a node; exits with 0 when nothing, with 1 when something")
-    .addHelpText("after", "\nExample: orchestrator diff -f plant.yaml")
-    .action(async (flags: FileFlags) => {
+  withManyFlags(fromFiles(program.command("diff")))
+    .description(
+      "what apply would do to a node, or to many; exits with 0 when nothing, with 1 when something",
+    )
+    .addHelpText(
+      "after",
+      `\nExamples:
+  orchestrator diff -f plant.yaml
+  orchestrator diff -f plant.yaml --selector site=graz`,
+    )
+    .action(async (flags: FileFlags & ManyFlags) => {
       const wishes = await readWishes(flags.file, run, flags);
+      if (isForMany(flags)) {
+        await withDoor(run, async (door) => {
+          const changing = await planMany({ run, door, target: undefined, wishes, flags });
+          if (changing > 0) throw new Spoken();
+        });
+        return;
+      }
       await withNode(run, async (door, target) => {
         if (await plan({ run, door, target, wishes, flags })) throw new Spoken();
       });
@@ -157,11 +179,22 @@ async function apply(asking: Asking<ApplyFlags>): Promise<void> {
 async function applyToMany(asking: Asking<ApplyFlags>): Promise<void> {
   const { run, door, flags } = asking;
   if (flags.dryRun) {
-    return await tellEach(run, await nodesOf(run, door, flags), async (node) =>
-      planned(await askPlan({ ...asking, target: targetOf(node) }), run.terminal),
-    );
+    await planMany(asking);
+    return;
   }
   await placed(asking, () => startRollout(run, door, applyRequestOf(asking), flags));
+}
+
+/** Tells what would be done at each node. @returns at how many something would. @throws {Failure} one did not tell. */
+async function planMany(asking: Asking<FileFlags & ManyFlags>): Promise<number> {
+  const { run, door, flags } = asking;
+  const nodes = await nodesOf(run, door, flags);
+  mustMeanSome(nodes, flags);
+  const { told, changing } = await tellPlans(run, nodes, (node) =>
+    askPlan({ ...asking, target: targetOf(node) }),
+  );
+  mustBeWhole(told);
+  return changing;
 }
 
 function applyRequestOf(asking: Asking<ApplyFlags>) {

@@ -81,6 +81,10 @@ const named: Record<string, Ask> = {
     const { rollouts } = await door.rollouts.listRollouts({}, { signal, timeoutMs: patienceMs });
     return rollouts.map(({ id, state }) => ({ word: id, description: word(RolloutState, state) }));
   },
+  async "node-group"({ signal }, door) {
+    const { groups } = await door.groups.listGroups({}, { signal, timeoutMs: patienceMs });
+    return groups.map(({ name, selector }) => ({ word: name, description: selector }));
+  },
   async credential(run, door) {
     const target = await findTarget(run, door);
     const { credentials } = await door.ask(

@@ -3,6 +3,9 @@ import { Spoken } from "./complain.ts";
 import { loadCliSettings } from "./config.ts";
 import { type Finding, gather, judge } from "./doctor/index.ts";
 import { doorsOf } from "./doctor-doors.ts";
+import { doctorMany } from "./doctor-many.ts";
+import { withDoor } from "./door.ts";
+import { isForMany, type ManyFlags, withManyFlags } from "./many-nodes.ts";
 import { findNetmon } from "./netmon.ts";
 import { ProgressLine } from "./progress.ts";
 import type { Run } from "./run.ts";
@@ -18,10 +21,9 @@ interface DoctorFlags {
 
 /** `orchestrator doctor` */
 export function defineDoctor(program: Command, run: Run): void {
-  program
-    .command("doctor")
+  withManyFlags(program.command("doctor"))
     .description(
-      "what of this machine stands in the way of runtimes and their vNICs; exits with 1 when something fails",
+      "what of this machine, or of many nodes, stands in the way of workloads; exits with 1 when something fails",
     )
     .option(
       "--parent <interface>",
@@ -30,7 +32,9 @@ export function defineDoctor(program: Command, run: Run): void {
     .option("--offline", "leave out the way to the hub: then nothing leaves this machine", false)
     .option("--providers", "knock at the providers of language models, too", false)
     .option("--netmon-socket <path>", "netmon's socket")
-    .action(async (flags: DoctorFlags) => {
+    .addHelpText("after", "\nExamples:\n  orchestrator doctor\n  orchestrator doctor --all")
+    .action(async (flags: DoctorFlags & ManyFlags) => {
+      if (isForMany(flags)) return await withDoor(run, (door) => doctorMany(run, door, flags));
       const findings = await examine(run, flags);
       const { terminal } = run;
       terminal.out(

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { SetNodeLabelsResponseSchema } from "../../gen/edge/v1/fleet_pb.ts";
+import { SetNodeLabelsResponseSchema, SetNodeTenantResponseSchema } from "../../gen/edge/v1/fleet_pb.ts";
 import { answer } from "./answer.ts";
 import { checked } from "./flags.ts";
 import { formatLabels, type LabelText, parseLabel } from "./labels.ts";
@@ -33,6 +33,30 @@ export function defineLabel(noun: Command, run: Run): void {
             const labels = formatLabels(response.node?.labels ?? []);
             return `node ${request.id} has ${labels === "" ? "no labels" : printable(labels)}\n`;
           });
+        },
+        asked,
+      ),
+    );
+}
+
+/** `orchestrator node tenant` */
+export function defineTenant(noun: Command, run: Run): void {
+  noun
+    .command("tenant <node> [tenant]")
+    .description("give a node to a tenant, or, without one, to none")
+    .action((asked: string, tenant = "") =>
+      withNode(
+        run,
+        async (door, target) => {
+          const response = await door.fleet.setNodeTenant(
+            { id: target?.id ?? "", tenant },
+            { signal: run.signal },
+          );
+          answer(run, SetNodeTenantResponseSchema, response, () =>
+            tenant === ""
+              ? `node ${target?.id} belongs to no tenant\n`
+              : `node ${target?.id} belongs to ${tenant}\n`,
+          );
         },
         asked,
       ),

@@ -16,6 +16,7 @@ export function tableOfNodes(nodes: readonly FleetNode[], { style, columns }: Te
   };
   // A fleet without labels has no column for them.
   const isLabelled = nodes.some(({ labels }) => labels.length > 0);
+  const isShared = nodes.some(({ tenant }) => tenant !== "");
   return table(
     [
       { title: "ID" },
@@ -28,14 +29,19 @@ export function tableOfNodes(nodes: readonly FleetNode[], { style, columns }: Te
       { title: "QUEUE", right: true },
       { title: "VERSION" },
       ...(isLabelled ? [{ title: "LABELS" }] : []),
+      ...(isShared ? [{ title: "TENANT" }] : []),
       { title: "WARNING" },
     ],
-    nodes.map((node) => nodeRow(node, now, isLabelled)),
+    nodes.map((node) => nodeRow(node, now, { isLabelled, isShared })),
     { columns: columns, bold: style.bold },
   );
 }
 
-function nodeRow(node: FleetNode, now: number, isLabelled: boolean): string[] {
+function nodeRow(
+  node: FleetNode,
+  now: number,
+  { isLabelled, isShared }: { isLabelled: boolean; isShared: boolean },
+): string[] {
   const runtimes = node.status?.runtimes ?? [];
   const running = runtimes.filter(({ phase }) => phase === RuntimePhase.RUNNING).length;
   const { sample } = node;
@@ -50,19 +56,26 @@ function nodeRow(node: FleetNode, now: number, isLabelled: boolean): string[] {
     String(node.pendingCommands),
     node.daemonVersion,
     ...(isLabelled ? [formatLabels(node.labels)] : []),
-    node.warning,
+    ...(isShared ? [node.tenant] : []),
+    node.revokedAt ? `its certificates were revoked at ${moment(node.revokedAt)}` : node.warning,
   ];
 }
 
-/** What a node says of itself, for people, with the labels that it has at its hub. */
-export function describeNode(node: GetNodeResponse, now: number, labels?: readonly LabelText[]): string {
+/** What only the hub knows of a node. */
+interface AtHub {
+  labels: readonly LabelText[];
+  groups: readonly string[];
+  tenant: string;
+}
+
+/** What a node says of itself, for people, with what its hub knows of it. */
+export function describeNode(node: GetNodeResponse, now: number, atHub?: AtHub): string {
   const { inventory, engine, clock } = node;
   const offset = clock?.hubOffsetMs;
   return sheet([
     ["node", node.nodeId || "not enrolled"],
     ["hub", node.hubAddress === "" ? "" : `${node.hubAddress} (${lineOf(node)})`],
-    // Only the hub knows them.
-    ...(labels ? [["labels", formatLabels(labels)] as const] : []),
+    ...(atHub ? ofHub(atHub) : []),
     ["daemon", `${node.daemonVersion} on Node ${node.nodeJsVersion}, up ${ago(node.daemonStartedAt, now)}`],
     [
       "engine",
@@ -100,6 +113,15 @@ function lineOf({ connected, hubTransport, hubProxy, hubProblem }: GetNodeRespon
         ? " by grpc"
         : "";
   return `connected${by}${hubProxy === "" ? "" : ` through the proxy ${hubProxy}`}`;
+}
+
+/** A node of no tenant has no line for it, as one in no group. */
+function ofHub({ labels, groups, tenant }: AtHub): (readonly [string, string])[] {
+  return [
+    ["labels", formatLabels(labels)],
+    ...(groups.length === 0 ? [] : [["groups", groups.join(", ")] as const]),
+    ...(tenant === "" ? [] : [["tenant", tenant] as const]),
+  ];
 }
 
 function certificateOf({ certificateExpiresAt, certificateRenewsAt }: GetNodeResponse): string {

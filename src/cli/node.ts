@@ -1,3 +1,4 @@
+import { create } from "@bufbuild/protobuf";
 import type { Command } from "commander";
 import { ListNodesResponseSchema } from "../../gen/edge/v1/fleet_pb.ts";
 import {
@@ -5,15 +6,14 @@ import {
   GetNodeResponseSchema,
   ListSerialDevicesResponseSchema,
 } from "../../gen/edge/v1/node_pb.ts";
-import { isSelected } from "../wire/selector.ts";
 import { answer } from "./answer.ts";
 import { type Door, withDoor } from "./door.ts";
-import { checked } from "./flags.ts";
-import { formatLabels, type LabelText, parseSelector } from "./labels.ts";
+import { isForMany, type ManyFlags, nodesOf, selectorText } from "./many-nodes.ts";
 import { tableOfInterfaces, tableOfRoutes } from "./network-tell.ts";
-import { defineLabel } from "./node-label.ts";
+import { defineLabel, defineTenant } from "./node-label.ts";
 import { defineLeaving } from "./node-leave.ts";
 import { defineMetrics } from "./node-metrics.ts";
+import { defineRevoke } from "./node-revoke.ts";
 import { describeNode, tableOfNodes } from "./node-tell.ts";
 import { defineDaemonUpdate } from "./node-update.ts";
 import type { Run } from "./run.ts";
@@ -25,8 +25,13 @@ export function defineNode(noun: Command, run: Run): void {
   noun
     .command("list")
     .description("the nodes of the fleet")
-    .option("--selector <key=value,...>", "only those that have these labels", checked(parseSelector), [])
-    .action(({ selector }: { selector: LabelText[] }) => withDoor(run, (door) => list(run, door, selector)));
+    .option(
+      "--selector <selector>",
+      "only those with these labels, as in site=graz,ring!=canary",
+      selectorText,
+    )
+    .option("--group <node-group>", "only those of a group")
+    .action((flags: ManyFlags) => withDoor(run, (door) => list(run, door, flags)));
 
   noun
     .command("get [node]")
@@ -36,9 +41,7 @@ export function defineNode(noun: Command, run: Run): void {
         run,
         async (door, target) => {
           const response = await door.ask("getNode", {}, { nodeId: target?.id });
-          answer(run, GetNodeResponseSchema, response, () =>
-            describeNode(response, run.clock.now(), target?.labels),
-          );
+          answer(run, GetNodeResponseSchema, response, () => describeNode(response, run.clock.now(), target));
         },
         asked,
       ),
@@ -93,21 +96,19 @@ export function defineNode(noun: Command, run: Run): void {
 
   defineMetrics(noun, run);
   defineLabel(noun, run);
+  defineTenant(noun, run);
 
   defineDaemonUpdate(noun, run);
+  defineRevoke(noun, run);
   defineLeaving(noun, run);
 }
 
-async function list(run: Run, door: Door, selector: LabelText[]): Promise<void> {
-  const response = await door.fleet.listNodes(
-    {},
-    { signal: run.signal, timeoutMs: run.flags.timeout ?? 30_000 },
-  );
-  const isEmpty = response.nodes.length === 0;
-  response.nodes = response.nodes.filter(({ labels }) => isSelected(labels, selector));
+async function list(run: Run, door: Door, flags: ManyFlags): Promise<void> {
+  const nodes = await nodesOf(run, door, flags);
+  const response = create(ListNodesResponseSchema, { nodes });
   answer(run, ListNodesResponseSchema, response, () => {
-    if (isEmpty) return "the fleet has no nodes yet: `orchestrator hub token create` lets one in\n";
-    if (response.nodes.length === 0) return `no node has ${printable(formatLabels(selector))}\n`;
-    return tableOfNodes(response.nodes, run.terminal, run.clock.now());
+    if (nodes.length > 0) return tableOfNodes(nodes, run.terminal, run.clock.now());
+    if (!isForMany(flags)) return "the fleet has no nodes yet: `orchestrator hub token create` lets one in\n";
+    return `no node has ${printable(flags.selector ?? `the group ${flags.group}`)}\n`;
   });
 }

@@ -16,6 +16,7 @@ const roles = { viewer: Role.VIEWER, operator: Role.OPERATOR, admin: Role.ADMIN 
 interface CreateFlags {
   role: keyof typeof roles;
   validFor: number;
+  tenant: string;
 }
 
 /** `orchestrator hub operator ...` */
@@ -33,9 +34,10 @@ export function defineOperator(noun: Command, run: Run): void {
         .makeOptionMandatory(),
     )
     .option("--valid-for <duration>", "how long it is good; for ever when not given", duration, 0)
-    .action((name: string, { role, validFor }: CreateFlags) =>
+    .option("--tenant <tenant>", "bind it to a tenant: it sees and commands nothing else", "")
+    .action((name: string, { role, validFor, tenant }: CreateFlags) =>
       withDoor(run, async (door) => {
-        const request = { name, role: roles[role], validForMs: BigInt(validFor) };
+        const request = { name, role: roles[role], tenant, validForMs: BigInt(validFor) };
         const response = await door.fleet.createOperatorToken(request, { signal: run.signal });
         answer(run, CreateOperatorTokenResponseSchema, response, () => `${response.token}\n`);
         if (!run.flags.json) {
@@ -56,11 +58,12 @@ export function defineOperator(noun: Command, run: Run): void {
         answer(run, ListOperatorTokensResponseSchema, response, () =>
           rows(
             run.terminal,
-            ["ID", "NAME", "ROLE", "MADE", "GOOD UNTIL", "LAST USED"],
+            ["ID", "NAME", "ROLE", "TENANT", "MADE", "GOOD UNTIL", "LAST USED"],
             response.tokens.map((one) => [
               one.id,
               one.name,
               word(Role, one.role),
+              one.tenant,
               `${ago(one.createdAt, now)} ago`,
               moment(one.expiresAt) || "for ever",
               moment(one.usedAt) || "never",

@@ -11,6 +11,7 @@ import { defineDoctor } from "./doctor.ts";
 import { defineEvents } from "./events.ts";
 import { defineExport } from "./export.ts";
 import { duration } from "./flags.ts";
+import { defineGroup } from "./group.ts";
 import { defineHub } from "./hub.ts";
 import { defineLlm } from "./llm.ts";
 import { defineMemory } from "./memory.ts";
@@ -45,6 +46,7 @@ const nouns = [
   ["topic", "messages of agents and of the node, by publish and subscribe", defineTopic],
   ["policy", "what a node's owner allows, whoever asks", definePolicy],
   ["audit", "who asked a node for what, and what came of it", defineAudit],
+  ["group", "selectors with a name", defineGroup],
   ["rollout", "wishes on their way to many nodes, a batch at a time", defineRollout],
   ["command", "what was asked of a node, and what became of it", defineCommand],
   ["events", "what happened, whoever caused it", defineEvents],

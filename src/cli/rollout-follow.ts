@@ -1,21 +1,22 @@
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import {
   type Rollout,
+  RolloutBackState,
   RolloutNodeState,
   RolloutState,
   StartRolloutResponseSchema,
   WatchRolloutResponseSchema,
 } from "../../gen/edge/v1/rollouts_pb.ts";
 import type { ApplyWishesRequestSchema } from "../../gen/edge/v1/wishes_pb.ts";
-import { type FailureKind, failure } from "../base/failure.ts";
+import { type Failure, type FailureKind, failure } from "../base/failure.ts";
 import { newId } from "../base/ids.ts";
 import { fromFailureMessage } from "../wire/failures.ts";
 import { answer, answerLine } from "./answer.ts";
 import { isLoss } from "./carry-out.ts";
 import { confirmed } from "./confirm.ts";
 import type { Door } from "./door.ts";
-import type { RolloutFlags } from "./rollout-flags.ts";
-import { nodesOf } from "./rollout-nodes.ts";
+import { nodesOf } from "./many-nodes.ts";
+import { type RolloutFlags, usualSettleMs } from "./rollout-flags.ts";
 import { describeRollout, inNumbers, newsOf, pictureOf } from "./rollout-tell.ts";
 import type { Run } from "./run.ts";
 
@@ -44,23 +45,23 @@ export async function startRollout(
   const nodeIds = (await nodesOf(run, door, flags)).map(({ id }) => id);
   const {
     batch = "",
-    maxFailures,
     nodeTimeout = 0,
+    settle = usualSettleMs,
     skipOffline,
+    rollBack,
     rolloutId,
-    selector = [],
     yes,
     wait,
   } = flags;
   const pace = batch === "" ? "all at once" : `${batch} at a time`;
-  // A selector that means none is refused by the hub.
+  // A selector or a group that means none is refused by the hub.
   if (nodeIds.length > 0) await confirmed(run, yes, `Apply to ${nodeIds.length} nodes, ${pace}?`);
   const request = {
     id: rolloutId ?? newId("ro"),
-    ...{ wishes, batch, maxFailures, skipOffline },
-    nodeTimeoutMs: BigInt(nodeTimeout),
-    // The hub chooses by labels itself, at the moment when it begins.
-    ...(flags.selector ? { selector } : { nodeIds }),
+    ...{ wishes, batch, skipOffline, rollBack, ...flags.maxFailures },
+    ...{ nodeTimeoutMs: BigInt(nodeTimeout), settleMs: BigInt(settle) },
+    // The hub chooses by selectors and groups itself, at the moment when it begins.
+    ...chosenBy(flags, nodeIds),
   };
   const response = await door.rollouts.startRollout(request, { signal, timeoutMs: 30_000 });
   if (wait) return await followRollout(run, door, request.id);
@@ -72,12 +73,22 @@ export async function startRollout(
   );
 }
 
+function chosenBy({ selector, group }: RolloutFlags, nodeIds: string[]) {
+  if (group !== undefined) return { group };
+  return selector === undefined ? { nodeIds } : { where: selector };
+}
+
 /**
  * Watches a rollout to its end, over interruptions of the hub: on a terminal a table that refreshes, in a log a line for each
  * node that got further. Ctrl-C ends the watching, never the rollout.
- * @throws {Failure} what ended it, when it did not succeed; cancelled: it was called off, or is not watched any longer.
+ * @throws {Failure} what ended it, when it did not end as `wanted`; cancelled: it was called off, or is not watched any longer.
  */
-export async function followRollout(run: Run, door: Door, id: string): Promise<void> {
+export async function followRollout(
+  run: Run,
+  door: Door,
+  id: string,
+  wanted: RolloutState = RolloutState.SUCCEEDED,
+): Promise<void> {
   const { clock, signal, flags, terminal } = run;
   const isPerson = terminal.columns !== undefined && terminal.animated && flags.json !== true;
   let last: Rollout | undefined;
@@ -108,20 +119,24 @@ export async function followRollout(run: Run, door: Door, id: string): Promise<v
   }
   if (isPerson) terminal.out(`${clearScreen}${describeRollout(last, terminal)}`);
   else if (flags.json !== true) terminal.out(`rollout ${id}: ${last.reason}; ${inNumbers(last.counts)}\n`);
-  mustHaveSucceeded(last);
+  if (last.state !== wanted) throw whyOtherwise(last);
 }
 
-function mustHaveSucceeded({ id, state, reason, nodes }: Rollout): void {
-  if (state === RolloutState.SUCCEEDED) return;
-  if (state === RolloutState.CANCELLED)
-    throw failure("cancelled", `rollout ${id} did not end by itself: ${reason}`);
+/** Why a rollout ended otherwise than it was to. */
+function whyOtherwise({ id, state, reason, nodes }: Rollout): Failure {
+  if (state === RolloutState.CANCELLED) {
+    return failure("cancelled", `rollout ${id} did not end by itself: ${reason}`);
+  }
+  const stuck = nodes.find((node) => node.back?.state === RolloutBackState.FAILED)?.back?.failure;
   const first = nodes.find((node) => node.state === RolloutNodeState.FAILED)?.failure;
-  const kind: FailureKind = first ? fromFailureMessage(first).kind : "internal";
-  throw failure(kind, `rollout ${id} failed: ${reason}; see \`orchestrator rollout get ${id}\``);
+  const why = stuck ?? first;
+  const kind: FailureKind = why ? fromFailureMessage(why).kind : "internal";
+  const became = state === RolloutState.ROLLED_BACK ? "was rolled back" : "failed";
+  return failure(kind, `rollout ${id} ${became}: ${reason}; see \`orchestrator rollout get ${id}\``);
 }
 
 function notWatching(id: string) {
-  const end = `end it with \`orchestrator rollout cancel ${id}\``;
+  const end = `end it with \`orchestrator rollout abort ${id}\``;
   return failure("cancelled", `not watching any longer; the rollout goes on: ${howToFollow(id)}, ${end}`);
 }
 

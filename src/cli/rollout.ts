@@ -1,11 +1,13 @@
+import { create } from "@bufbuild/protobuf";
 import type { Command } from "commander";
 import {
-  CancelRolloutResponseSchema,
   GetRolloutResponseSchema,
   ListRolloutsResponseSchema,
+  RolloutState,
 } from "../../gen/edge/v1/rollouts_pb.ts";
 import { answer } from "./answer.ts";
-import { withDoor } from "./door.ts";
+import { confirmed } from "./confirm.ts";
+import { type Door, withDoor } from "./door.ts";
 import { whole } from "./flags.ts";
 import { followRollout } from "./rollout-follow.ts";
 import { describeRollout, tableOfRollouts } from "./rollout-tell.ts";
@@ -49,16 +51,45 @@ export function defineRollout(noun: Command, run: Run): void {
     .description("how far a rollout is, until its end; exits with 0 only when it succeeded")
     .action((id: string) => withDoor(run, (door) => followRollout(run, door, id)));
 
+  const order = (name: string, what: Order, description: string) =>
+    noun
+      .command(`${name} <rollout>`)
+      .description(description)
+      .action((id: string) => withDoor(run, (door) => give(run, door, what, id)));
+
+  order("pause", "pauseRollout", "begin no further node until it is resumed; those in work go on");
+  order("resume", "resumeRollout", "go on with a rollout that is paused");
+  order(
+    "abort",
+    "cancelRollout",
+    "begin no further batch, and call off commands that no node has; what is done stays",
+  ).alias("cancel");
+
   noun
-    .command("cancel <rollout>")
-    .description("begin no further batch, and call off commands that no node has; what is done stays")
-    .action((id: string) =>
+    .command("rollback <rollout>")
+    .description(
+      "bring back what each node had before it, under way or after its end; exits with 0 when all have it",
+    )
+    .option("--no-wait", "begin it, and do not follow")
+    .option("-y, --yes", "do not ask", false)
+    .action((id: string, { wait, yes }: { wait: boolean; yes: boolean }) =>
       withDoor(run, async (door) => {
-        const response = await door.rollouts.cancelRollout({ id }, { signal: run.signal });
-        const { rollout } = response;
-        answer(run, CancelRolloutResponseSchema, response, () =>
-          rollout ? describeRollout(rollout, run.terminal) : "",
-        );
+        await confirmed(run, yes, `Bring back what the nodes of ${id} had before it?`);
+        if (!wait) return await give(run, door, "rollBackRollout", id);
+        await door.rollouts.rollBackRollout({ id }, { signal: run.signal });
+        await followRollout(run, door, id, RolloutState.ROLLED_BACK);
       }),
     );
+}
+
+/** What an operator can tell a rollout. */
+type Order = "cancelRollout" | "pauseRollout" | "resumeRollout" | "rollBackRollout";
+
+/** Tells a rollout something, and how it is then. */
+async function give(run: Run, door: Door, what: Order, id: string): Promise<void> {
+  const { rollout } = await door.rollouts[what]({ id }, { signal: run.signal });
+  const response = create(GetRolloutResponseSchema, rollout ? { rollout } : {});
+  answer(run, GetRolloutResponseSchema, response, () =>
+    rollout ? describeRollout(rollout, run.terminal) : "",
+  );
 }

@@ -7,7 +7,14 @@ import type { Run } from "./run.ts";
 
 /** The node that a command is for: undefined at the local door, which leads to one node only. */
 export type Target =
-  | { id: string; host: string; connected: boolean; labels: readonly LabelText[] }
+  | {
+      id: string;
+      host: string;
+      connected: boolean;
+      labels: readonly LabelText[];
+      groups: readonly string[];
+      tenant: string;
+    }
   | undefined;
 
 /** Opens a door and finds the node that is meant, then does the work. */
@@ -73,6 +80,6 @@ function some(nodes: readonly FleetNode[]): string {
 }
 
 /** A node as a target. */
-export function targetOf({ id, hostName, connected, labels }: FleetNode): Target {
-  return { id, host: hostName, connected, labels };
+export function targetOf({ id, hostName, connected, labels, groups, tenant }: FleetNode): Target {
+  return { id, host: hostName, connected, labels, groups, tenant };
 }

@@ -6,14 +6,16 @@ import { GetTaskResponseSchema } from "../../gen/edge/v1/tasks_pb.ts";
 import { failure } from "../base/failure.ts";
 import { fromConnectError } from "../wire/failures.ts";
 import { answerLine } from "./answer.ts";
-import type { Door } from "./door.ts";
+import { type Door, withDoor } from "./door.ts";
 import { eventLine } from "./events-tell.ts";
 import { whole } from "./flags.ts";
+import { isForMany, type ManyFlags, withManyFlags } from "./many-nodes.ts";
 import type { Run } from "./run.ts";
 import { type About, type Happening, looked, storyOf } from "./story.ts";
 import { type Target, withNode } from "./target.ts";
 import { asked } from "./task-watch.ts";
 import { reasonsOfAgent, reasonsOfTask } from "./why-agents.ts";
+import { whyMany } from "./why-many.ts";
 import { reasonsOf } from "./why-now.ts";
 
 /** Something that bears the name, with what tells why it is as it is. */
@@ -24,20 +26,26 @@ interface Found {
 
 /** `orchestrator why <name>` */
 export function defineWhy(program: Command, run: Run): void {
-  program
-    .command("why <workload>")
-    .description("why a runtime, an agent or a task is as it is, and what happened to it")
+  withManyFlags(program.command("why <workload>"))
+    .description(
+      "why a runtime, an agent or a task is as it is, and what happened to it; of many nodes, where it is",
+    )
     .option("--last <count>", "at most this many of its newest events", whole(0, looked), 20)
-    .action((name: string, { last }: { last: number }) =>
-      withNode(run, async (door, target) => {
+    .addHelpText(
+      "after",
+      "\nExamples:\n  orchestrator why press-1\n  orchestrator why press-1 --selector site=graz",
+    )
+    .action(async (name: string, { last, ...flags }: ManyFlags & { last: number }) => {
+      if (isForMany(flags)) return await withDoor(run, (door) => whyMany(run, door, name, flags));
+      await withNode(run, async (door, target) => {
         const found = await named(run, door, target, name);
         for (const { about, tell } of found) {
           tell();
           tellStory(run, await storyOf(run, door, target, { about, last }));
         }
         if (found.length === 0) await tellGone(run, door, target, { name, last });
-      }),
-    );
+      });
+    });
 }
 
 /** All that bears a name: one name may be that of a runtime and of an agent. */

@@ -103,10 +103,20 @@ describe("labels and rollouts", () => {
     assert.match(planned.out, /\(press-1\)\n\+ create {2}plc1 {2}it is not there\n1 to create, /);
     assert.match(planned.out, /\(press-2\)\nit refuses: the policy says no\n/);
     assert.match(planned.err, /^error: 1 of 3 nodes refuse/);
-    const seen = await say(`${apply} --batch 50% --yes --rollout-id r-files`);
+    const each = (await say(`${apply} --dry-run --json`)).out
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    assert.deepEqual(
+      each.map(({ plan, refusal }) => refusal?.kind ?? plan.runtimes[0].action),
+      ["PLANNED_ACTION_CREATE", "denied", "PLANNED_ACTION_CREATE"],
+    );
+    const seen = await say(`${apply} --batch 50% --settle 0s --yes --rollout-id r-files`);
     assert.deepEqual([seen.code, seen.err], [0, ""]);
     assert.match(seen.out, /rollout r-files: all batches have ended; 3 succeeded\n$/);
-    const begun = await say("apply -f plant.yaml --nodes press-2,press-1 --yes --no-wait --rollout-id r-two");
+    const begun = await say(
+      "apply -f plant.yaml --nodes press-2,press-1 --settle 0s --yes --no-wait --rollout-id r-two",
+    );
     assert.match(begun.out, /^rollout r-two has begun: follow it with/);
     await say("rollout watch r-two");
     const { rollout } = await hub.client(Rollouts).getRollout({ id: "r-two" });
@@ -117,9 +127,10 @@ describe("labels and rollouts", () => {
     const refusals = [
       [
         "apply -f plant.yaml --node press-1 --batch 2",
-        /for many nodes: say which with --selector or --nodes/,
+        /for many nodes: say which with --selector, --group, --nodes or --all/,
       ],
-      [`${apply} --dry-run --json`, /--json tells of one node/],
+      [`${apply} --max-failures some --yes`, /It must be a number of nodes such as 2, or a part such as 5%/],
+      ["apply -f plant.yaml --selector site= --group x --yes", /leave out the others/],
       [`${apply} --nodes press-1 --yes`, /leave out the others/],
       [`${apply} --batch 1.5 --yes`, /batch: "1.5" must be a number of nodes such as 5, or a part/],
       ["apply -f plant.yaml --selector site=wien --yes", /no node has site=wien/],
@@ -162,6 +173,21 @@ describe("labels and rollouts", () => {
     assert.match(out, /skipped +- +it was left out: 1 node failed, and none may/);
   });
 
+  it("one that is rolled back tells who has what it had, and who has not", async () => {
+    for (const node of nodes) node.outcome = done;
+    const file = "apply -f plant.yaml --nodes press-1 --settle 0s --yes --rollout-id r-back";
+    assert.equal((await say(file)).code, 0);
+    // These nodes answer as older ones do: they did something, and do not say what they had.
+    const back = await say("rollout rollback r-back --yes");
+    assert.equal(back.code, 7, back.err);
+    assert.match(back.out, /not rolled back: it did not say what it had before: look at it/);
+    assert.match(
+      back.err,
+      /^error: rollout r-back failed: the rollout was rolled back by operator\/admin; no node had to go back/,
+    );
+    assert.match((await say("rollout list")).out, /r-back +failed +1 succeeded, 1 not rolled back/);
+  });
+
   it("Ctrl-C ends the watching only; cancel ends the rollout", async () => {
     for (const node of nodes) node.outcome = undefined;
     await start("r-long", "1");
@@ -175,7 +201,12 @@ describe("labels and rollouts", () => {
       (await hub.client(Rollouts).getRollout({ id: "r-long" })).rollout?.state,
       RolloutState.RUNNING,
     );
-    const { out } = await say("rollout cancel r-long");
+    assert.match(
+      (await say("rollout pause r-long")).out,
+      /state +paused\nwhy +the rollout is held by operator\/admin/,
+    );
+    assert.match((await say("rollout resume r-long")).out, /state +running/);
+    const { out } = await say("rollout abort r-long");
     assert.match(out, /called off by operator\/admin/);
     assert.equal((await say("rollout get nothing")).code, 4);
   });
