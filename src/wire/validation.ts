@@ -35,11 +35,27 @@ function rulesOf(field: DescField): Rules | undefined {
   return known.get(field);
 }
 
+const judged = new WeakMap<DescMessage, readonly DescField[]>();
+
+/** The fields in which a rule can be broken. Most have none, and a hub looks at thousands of messages in a second. */
+function judgedFields(desc: DescMessage): readonly DescField[] {
+  const found = judged.get(desc);
+  if (found) return found;
+  judged.set(desc, desc.fields); // Until it is known, for a message that holds its own kind.
+  const fields = desc.fields.filter((field) => rulesOf(field) !== undefined || isJudged(field.message));
+  judged.set(desc, fields);
+  return fields;
+}
+
+function isJudged(desc: DescMessage | undefined): boolean {
+  return desc !== undefined && (desc.typeName === TimestampSchema.typeName || judgedFields(desc).length > 0);
+}
+
 function check(message: ReflectMessage, path: string): FieldViolation[] {
   if (message.desc.typeName === TimestampSchema.typeName) {
     return checkTime(message.message as Timestamp, path); // Its descriptor was just compared.
   }
-  return message.fields.flatMap((field) => {
+  return judgedFields(message.desc).flatMap((field) => {
     const at = path === "" ? field.name : `${path}.${field.name}`;
     const said = rulesOf(field);
     if (!message.isSet(field)) {
