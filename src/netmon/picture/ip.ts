@@ -85,11 +85,14 @@ async function ask<T>(
   }
 }
 
-/** What went wrong with ip(8), with the next step. */
-export function asUnavailable(cause: unknown, asked: string) {
+/** Programs that are asked, and what brings them. */
+const packages = { ip: "iproute2", setpriv: "util-linux" };
+
+/** What went wrong with ip(8), with the next step. @param missing the program that was started, or is known not to be there. */
+export function asUnavailable(cause: unknown, asked: string, missing: keyof typeof packages = "ip") {
   const sentence =
     systemCode(cause) === "ENOENT"
-      ? "the program ip is not here: install iproute2"
+      ? `the program ${missing} is not here: install ${packages[missing]}`
       : `\`${asked}\` gave no answer that can be read: the log has it`;
   return failure("unavailable", sentence, { cause });
 }

@@ -17,6 +17,8 @@ export interface WatchOptions {
 /** It must not outlive netmon, which may be killed: where nothing happens it would never notice that nobody reads it. */
 const monitor = ["--pdeathsig", "KILL", "ip", "-o", "-t", "monitor", "link", "address", "route"];
 
+/** How setpriv ends when there is no ip. */
+const noProgram = 127;
 /** Longest pauses before it is started again; one that ran for a while begins anew with the shortest. */
 const pauseMs = { firstMs: 200, lastMs: 10_000 };
 const stableMs = 10_000;
@@ -61,9 +63,13 @@ async function listen(
   clock.sleep(listensAfterMs, stop.signal).then(notice, () => {}); // It ended before.
   try {
     await once(child, "close");
-    return asUnavailable(new Error(`exit ${child.exitCode ?? child.signalCode}`), asked);
+    const ended = new Error(`exit ${child.exitCode ?? child.signalCode}`);
+    return asUnavailable(
+      child.exitCode === noProgram ? Object.assign(ended, { code: "ENOENT" }) : ended,
+      asked,
+    );
   } catch (thrown) {
-    return asUnavailable(thrown, asked);
+    return asUnavailable(thrown, asked, "setpriv");
   } finally {
     stop.abort();
     signal.removeEventListener("abort", kill);
