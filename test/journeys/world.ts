@@ -95,7 +95,7 @@ export async function makeWorld({
   const hub = opened.use(program(["hub", "start"], { ...run, node: node.hub ?? [] }));
   const daemon = opened.use(program(["daemon", "start"], { ...run, node: node.daemon ?? [] }));
   const localSocket = join(daemonDir, "daemon.sock");
-  const caFile = join(hubDir, "ca", "ca.pem");
+  const caFile = join(hubDir, "ca", "roots.pem");
   const adminToken = () => readFileSync(join(hubDir, "admin.token"), "utf8").trim();
   const apiSocket = inNetworkOfEngine ? opened.use(portOutside(under, apiPort, folder.path)).path : undefined;
   const transport = (headers: Record<string, string>, token = adminToken()): Transport =>
