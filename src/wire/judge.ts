@@ -85,7 +85,7 @@ function reasonOf(error: string, leaf: X509Certificate, host: string): string {
   if (error === "INVALID_PURPOSE") return "its certificate is none for a TLS server";
   if (/ISSUER|SELF_SIGNED|LEAF_SIGNATURE|SIGNATURE_FAILURE/.test(error)) {
     const issuer = evidence(leaf.issuer.replaceAll("\n", ", "));
-    return `its certificate comes from ${issuer}, and from no authority that this node trusts: something on the way changes TLS, it is another hub, or the hub's root was changed while the node was away, and it has to enrol anew`;
+    return `its certificate comes from ${issuer} (SHA-256 fingerprint ${leaf.fingerprint256}), and from no authority that this node trusts: something on the way changes TLS, it is another hub, or the hub's root was changed while the node was away, and it has to enrol anew`;
   }
   return `its certificate is not believed (${error})`;
 }

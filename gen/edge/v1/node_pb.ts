@@ -219,7 +219,7 @@ export type GetNodeResponse = Message<"edge.v1.GetNodeResponse"> & {
   nodeId: string;
 
   /**
-   * Where the line to the hub is, as `host:port`; empty before enrolment.
+   * Where the line to the hub is, or the first of the addresses where it is tried, as `host:port`; empty before enrolment.
    *
    * @generated from field: string hub_address = 7;
    */

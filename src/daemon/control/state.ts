@@ -31,6 +31,7 @@ export function travelOf(state: LineState) {
   const by = { grpc: WireTransport.GRPC, websocket: WireTransport.WEBSOCKET };
   return {
     connected: isUp,
+    address: isUp ? state.address : undefined,
     transport: isUp ? by[state.transport] : WireTransport.UNSPECIFIED,
     proxy: isUp ? state.proxy : undefined,
     problem: reasonOf(state)?.message,

@@ -21,7 +21,7 @@ import { openWay } from "../../wire/tunnel.ts";
 import { dropCandidate } from "./credentials.ts";
 import { type Identity, readIdentity, readText, writeIdentity } from "./identity.ts";
 import { newKeyPem, signingRequest } from "./request.ts";
-import { findRoot } from "./root.ts";
+import { anotherHub, findRoot } from "./root.ts";
 
 export interface EnrolOptions {
   dataDir: string;
@@ -71,18 +71,22 @@ export async function enrol(options: EnrolOptions): Promise<Enrolment> {
   return { identity, kept: false };
 }
 
-/** Tries each address of the token. One that says no has the last word; one that is not there leaves it to the next. */
+/**
+ * Tries each address of the token. A hub that says no has the last word; where none is, or another one, it is left to the next.
+ * When no address leads to the hub, an other one that was seen tells more than who is away.
+ */
 async function firstAnswer<T>(token: TokenContent, attempt: (address: string) => Promise<T>): Promise<T> {
-  let last: unknown;
+  let why: unknown;
   for (const address of token.addresses) {
     try {
       return await attempt(address);
     } catch (thrown) {
-      last = thrown;
-      if (asFailure(thrown).kind !== "unavailable") break;
+      const { kind, word } = asFailure(thrown);
+      if (kind !== "unavailable" && word !== anotherHub) throw thrown;
+      if (why === undefined || word === anotherHub) why = thrown;
     }
   }
-  throw last;
+  throw why;
 }
 
 /** Does something with a connection to `address`. */

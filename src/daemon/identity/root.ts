@@ -8,6 +8,9 @@ import { minTlsVersion, spkiSha256 } from "../../wire/tls.ts";
 /** How long an address may take to show its certificate, in milliseconds. */
 const showMs = 10_000;
 
+/** The word of a failure over an address at which something else than the token's hub answers. */
+export const anotherHub = "another hub";
+
 /**
  * Looks at the chain that a hub shows and returns its root as PEM, when that is the one that the token names. Nothing is
  * said to the hub: only what is dialled afterwards, trusting this root alone, is believed. `way` is a connection to it.
@@ -25,6 +28,7 @@ export async function findRoot(
     throw failure(
       "denied",
       `what answers at ${address} shows a certificate without its root: it is not the hub of this token, or something between changes TLS`,
+      { word: anotherHub },
     );
   }
   const seen = spkiSha256(root).toString("hex");
@@ -33,6 +37,7 @@ export async function findRoot(
   throw failure(
     "denied",
     `what answers at ${address} is not the hub of this token: its root has the fingerprint ${seen}, the token wants ${wanted}`,
+    { word: anotherHub },
   );
 }
 

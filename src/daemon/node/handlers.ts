@@ -29,7 +29,7 @@ export const checkNode: Handler<Rooms, "checkNode"> = async ({ node }) =>
 export const getNode: Handler<Rooms, "getNode"> = async ({ node }, _request, { signal }) => {
   const [inventory, engine] = await Promise.all([node.inventory, node.engine(signal)]);
   const identity = node.identity();
-  const { connected, hubOffsetMs, renewsAt, transport, proxy, problem } = node.link();
+  const { connected, hubOffsetMs, renewsAt, address, transport, proxy, problem } = node.link();
   const offset = hubOffsetMs === undefined ? {} : { hubOffsetMs: BigInt(Math.round(hubOffsetMs)) };
   return create(GetNodeResponseSchema, {
     inventory,
@@ -38,7 +38,7 @@ export const getNode: Handler<Rooms, "getNode"> = async ({ node }, _request, { s
     daemonVersion: node.version,
     daemonStartedAt: timestampFromMs(node.startedAt),
     nodeId: identity?.nodeId ?? "",
-    hubAddress: identity?.hubAddress ?? "",
+    hubAddress: address ?? identity?.hubAddress ?? "",
     connected,
     hubTransport: transport,
     hubProxy: proxy ?? "",

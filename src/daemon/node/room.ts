@@ -9,7 +9,8 @@ export interface LinkState {
   connected: boolean;
   hubOffsetMs: number | undefined;
   renewsAt: number | undefined;
-  /** How the line travels while it is up, and through which proxy. */
+  /** Where the line leads while it is up, as `host:port`, how it travels, and through which proxy. */
+  address: string | undefined;
   transport: Transport;
   proxy: string | undefined;
   /** Why it is not up, as a sentence. */

@@ -39,7 +39,7 @@ function nodeOn(folder: string, over: Partial<NodeRoom> = {}): NodeRoom {
     identity: () => undefined,
     link: () => ({
       ...{ connected: false, hubOffsetMs: undefined, renewsAt: undefined },
-      ...{ transport: Transport.UNSPECIFIED, proxy: undefined, problem: "no way" },
+      ...{ address: undefined, transport: Transport.UNSPECIFIED, proxy: undefined, problem: "no way" },
     }),
     engine: async () => create(EngineSchema, { reachable: false, problem: "the engine is away" }),
     picture: () => undefined,
@@ -85,7 +85,7 @@ test("GetNode says what the machine is before enrolment, and who it is after", a
     identity: () => ({ nodeId: "n1", hubAddress: "hub:7443", expiresAt: 3_000 }),
     link: () => ({
       ...{ connected: true, hubOffsetMs: -1234.6, renewsAt: 2_000 },
-      ...{ transport: Transport.WEBSOCKET, proxy: "proxy:3128", problem: undefined },
+      ...{ address: undefined, transport: Transport.WEBSOCKET, proxy: "proxy:3128", problem: undefined },
     }),
   });
   const after = await getNode({ node }, request, ask);
