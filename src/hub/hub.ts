@@ -24,7 +24,7 @@ import { Operators, schema as operatorsSchema } from "./operators/index.ts";
 import { openReplicas, replicasSchema } from "./replicas/index.ts";
 import { Reports, reportsSchema } from "./reports/index.ts";
 import { Rollouts, rolloutsSchema } from "./rollouts/index.ts";
-import { isPostgres, openStore, type Store, storeName } from "./store/index.ts";
+import { isPostgres, openStore } from "./store/index.ts";
 
 const schemas = [
   enrolmentSchema,
@@ -113,7 +113,20 @@ export async function openHub(
     line: () => hosts.map((one) => hostPort(one, line.port)),
   };
   const startedAt = now();
-  const rooms = { fleet, commands, reports, rollouts, groups, line, tokens, operators, roots, enrolment };
+  const engines = { store, bus: replicas.bus };
+  const rooms = {
+    engines,
+    fleet,
+    commands,
+    reports,
+    rollouts,
+    groups,
+    line,
+    tokens,
+    operators,
+    roots,
+    enrolment,
+  };
   const api: Api = opened.use(
     await openApi({
       ...{ host, port: config["hub.api.port"], certificate },

@@ -3,8 +3,15 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fleet } from "../../gen/edge/v1/fleet_pb.ts";
+import { Health } from "../../gen/health/v1/health_pb.ts";
 import { openPlant, type Replica } from "./replicas/plant.ts";
 import { until } from "./until.ts";
+
+const [serving, notServing] = [1, 2];
+
+async function health(hub: Replica, service: string, wanted: number): Promise<boolean> {
+  return (await hub.client(Health).check({ service })).status === wanted;
+}
 
 test("replicas: commands cross, and a replica, the bus and the store may go and come back", async (t) => {
   await using plant = await openPlant({ hubs: 2, nodes: 6, answerMs: 50 });
@@ -46,8 +53,10 @@ test("replicas: commands cross, and a replica, the bus and the store may go and 
     },
   );
 
-  await t.test("without the bus all goes on, a little later", async () => {
+  await t.test("without the bus all goes on, a little later, and health says so", async () => {
     await nats.kill9();
+    await until("it is said", () => health(a, "bus", notServing));
+    assert.ok(await health(a, "", serving));
     await Promise.all(askAll());
     assert.equal(tally.commands, asked);
     await nats.start();

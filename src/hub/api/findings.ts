@@ -4,12 +4,15 @@ import { type Finding, FindingLevel, FindingSchema } from "../../../gen/edge/v1/
 import type { FleetNode } from "../../../gen/edge/v1/fleet_pb.ts";
 import { RuntimePhase } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
+import type { Failure } from "../../base/failure.ts";
 import type { OperatorRecord } from "../operators/index.ts";
+import type { Engines } from "./engines.ts";
 
 /** What the hub knows of itself and of the nodes that are asked about. */
 export interface HubFacts {
   nodes: readonly FleetNode[];
   tokens: readonly OperatorRecord[];
+  engines: Engines;
   /** The hub's own version. */
   version: string;
   /** Milliseconds since 1970. */
@@ -31,7 +34,7 @@ interface Check {
   next: string;
   /** Each that is wrong, as it is told; none when all is well. */
   wrong(facts: HubFacts): string[];
-  /** What all of them are. */
+  /** What all of them are; empty when each is a sentence. */
   says: string;
   well: string;
 }
@@ -39,6 +42,18 @@ interface Check {
 const bad: readonly RuntimePhase[] = [RuntimePhase.CRASH_LOOP, RuntimePhase.FAILED];
 
 const checks: readonly Check[] = [
+  {
+    ...{ check: "store", level: FindingLevel.FAIL, says: "", well: "it takes what it is given" },
+    why: "what the store does not take, the hub does not promise; nodes keep their lines and their workloads",
+    next: "start PostgreSQL, or make room on the disk; the hub goes on by itself",
+    wrong: ({ engines }) => sentenceOf(engines.store.problem),
+  },
+  {
+    ...{ check: "bus", level: FindingLevel.WARN, says: "", well: "replicas hear of one another" },
+    why: "without it, what happens at other replicas is seen two seconds later, and nodes there cannot be asked",
+    next: "start the NATS server; the hub goes on by itself",
+    wrong: ({ engines }) => sentenceOf(engines.bus.problem),
+  },
   {
     ...{ check: "nodes", level: FindingLevel.WARN, says: "away", well: "all nodes are there" },
     why: "a node that is away goes on by itself, and hears nothing new",
@@ -149,12 +164,16 @@ function judged({ check, level, why, next, says, well }: Check, wrong: readonly 
     level,
     why,
     next,
-    says: `${wrong.length} ${says}: ${some.join(", ")}`,
+    says: says === "" ? some.join("; ") : `${wrong.length} ${says}: ${some.join(", ")}`,
   });
 }
 
 function nameOf({ id, hostName }: FleetNode): string {
   return hostName === "" ? id : `${id} (${hostName})`;
+}
+
+function sentenceOf(problem: Failure | undefined): string[] {
+  return problem ? [problem.message] : [];
 }
 
 function isSoon(at: Timestamp | undefined, now: number): boolean {

@@ -1,7 +1,6 @@
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { ServiceImpl } from "@connectrpc/connect";
 import type { Fleet } from "../../../gen/edge/v1/fleet_pb.ts";
-import { failure } from "../../base/failure.ts";
 import { meets, parseSelector } from "../../wire/selector.ts";
 import { version } from "../../wire/version.ts";
 import { actorOf, callerOf, tenantOf } from "./caller.ts";
@@ -14,7 +13,7 @@ import type { Rooms } from "./rooms.ts";
 
 /** The hub's own service. A method that is missing does not compile. */
 export function fleetService(rooms: Rooms): ServiceImpl<typeof Fleet> {
-  const { fleet, reports, roots, clock, startedAt, log } = rooms;
+  const { fleet, reports, roots, engines, clock, startedAt, log } = rooms;
   return {
     async listNodes({ ids }, context) {
       const nodes = fleet.list(ids, tenantOf(context));
@@ -77,7 +76,7 @@ export function fleetService(rooms: Rooms): ServiceImpl<typeof Fleet> {
     async checkHub(_, context) {
       const tenant = tenantOf(context);
       const [nodes, tokens] = [fleet.list([], tenant), await rooms.operators.list(tenant)];
-      return { findings: findingsOf({ nodes, tokens, version, now: clock.now() }) };
+      return { findings: findingsOf({ nodes, tokens, engines, version, now: clock.now() }) };
     },
 
     ...commandMethods(rooms),

@@ -8,6 +8,7 @@ import type { Line } from "../line/index.ts";
 import type { Operators } from "../operators/index.ts";
 import type { Reports } from "../reports/index.ts";
 import type { Rollouts } from "../rollouts/index.ts";
+import type { Engines } from "./engines.ts";
 
 /** What the API needs of the hub's other rooms, and what it tells of the hub itself. */
 export interface Rooms {
@@ -21,6 +22,7 @@ export interface Rooms {
   operators: Operators;
   roots: Roots;
   enrolment: EnrolOptions;
+  engines: Engines;
   /** Where nodes reach this hub, as `host:port`, in the order in which they shall try. */
   addresses: { api(): string[]; line(): string[] };
   startedAt: number;

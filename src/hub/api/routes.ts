@@ -13,6 +13,7 @@ import { reflectionOf, reflectionService, ServerReflection } from "../../wire/re
 import { gate } from "./access.ts";
 import { authorityService } from "./authority.ts";
 import { whileAllowed } from "./caller.ts";
+import { engineNames, followEngines } from "./engines.ts";
 import { enrolmentService } from "./enrolment.ts";
 import { fleetService } from "./fleet.ts";
 import { groupsService } from "./groups.ts";
@@ -31,7 +32,8 @@ const compressMinBytes = 64 * 1024;
 
 /** Everything that the API serves, in gRPC, gRPC-Web and Connect. Calls that are under way end when `stopping` is aborted. */
 export function routesOf(rooms: Rooms, stopping: AbortSignal): ConnectRouter {
-  const health = new HealthBoard(services.map((service) => service.typeName));
+  const health = new HealthBoard([...services.map((service) => service.typeName), ...engineNames]);
+  void followEngines(health, rooms.engines, { clock: rooms.clock, signal: stopping });
   const router = createConnectRouter({
     requestGate: gate(rooms.operators),
     interceptors: [aroundCalls(rooms.log, whileAllowed), withinTenant(rooms)],
