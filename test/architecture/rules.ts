@@ -339,6 +339,10 @@ export const outside: Readonly<Record<string, { onlyIn: readonly string[]; becau
       },
     ]),
   ),
+  ws: {
+    onlyIn: ["src/wire/websocket.ts"],
+    because: "frames, limits and the way a stream ends are the same on both sides",
+  },
   commander: { onlyIn: ["src/cli/"], because: "programs get settings, not a command line" },
   "@nats-io/transport-node": {
     onlyIn: ["src/hub/bus/nats.ts"],

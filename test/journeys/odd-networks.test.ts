@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { after, before, test } from "node:test";
 import { Node } from "../../gen/edge/v1/node_pb.ts";
 import { Transport } from "../../gen/edge/v1/transport_pb.ts";
 import { tempFolder } from "../fixtures/folder.ts";
@@ -81,8 +81,13 @@ async function world() {
   };
 }
 
+let there: Awaited<ReturnType<typeof world>>;
+before(async () => {
+  there = await world();
+});
+after(() => there[Symbol.asyncDispose]());
+
 test("a node without IPv4 finds its hub behind a name that leads to another machine", async () => {
-  await using there = await world();
   const { six, folder } = there;
   using _ = impostor(six, folder);
   const under = within(six, folder, "fd77::66 astray.test\nfd77::1 hub.test\n");
@@ -97,7 +102,6 @@ test("a node without IPv4 finds its hub behind a name that leads to another mach
 });
 
 test("a node that has nothing but a proxy enrols and connects through it, and says who refuses", async () => {
-  await using there = await world();
   const { four, folder, atHub } = there;
   const rules = "add table ip only; add chain ip only out { type filter hook output priority 0; }";
   four.exec("nft", `${rules}; add rule ip only out tcp dport != 3128 drop`);
