@@ -1,5 +1,6 @@
 import { type Clock, systemClock } from "../../../src/base/clock.ts";
 import { openLog } from "../../../src/base/log.ts";
+import { inPieces, valuesOf } from "../../../src/base/many-rows.ts";
 import { Commands, commandsSchema } from "../../../src/hub/commands/index.ts";
 import { schema as enrolmentSchema } from "../../../src/hub/enrolment/index.ts";
 import { Fleet, fleetSchema } from "../../../src/hub/fleet/index.ts";
@@ -69,4 +70,19 @@ export async function openRooms({
     },
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
+}
+
+/** Puts commands into a node's queue that nobody takes. */
+export async function fillQueue({ store }: Rooms, nodeId: string, count: number): Promise<void> {
+  const fillers = Array.from({ length: count }, (_, at) => [`fill-${at}`, nodeId, 1_000_000 + at]);
+  for (const some of inPieces(fillers)) {
+    await store.write((tx) =>
+      tx.run(
+        `WITH fillers (id, node, place) AS (VALUES ${valuesOf(["TEXT", "TEXT", "BIGINT"], some.length)})
+         INSERT INTO commands (id, node_id, sequence, command, queued_at, expires_at, called_off, expired)
+         SELECT id, node, place, CAST('' AS BLOB), 0, 9000000000000000, 0, 0 FROM fillers`,
+        ...some.flat(),
+      ),
+    );
+  }
 }

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { RolloutState } from "../../../gen/edge/v1/rollouts_pb.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
-import { openRooms } from "../fleet/rooms.ts";
+import { fillQueue, openRooms } from "../fleet/rooms.ts";
 import { answer, begin, inShort, requestOf, sentenceOf, take } from "./fleet.ts";
 
 const nodes = ["n-a", "n-b", "n-c"];
@@ -53,18 +53,7 @@ describe("a rollout", () => {
 
   it("fails nodes that do not answer in time, that were removed, and whose queue is full", async () => {
     await using rooms = await openRooms({ nodes: [...nodes, "n-full", "n-gone"] });
-    const fill = Array.from({ length: 1000 }, (_, at) =>
-      rooms.store.write((tx) =>
-        tx.run(
-          `INSERT INTO commands (id, node_id, sequence, command, queued_at, expires_at, called_off, expired)
-           VALUES ($1, 'n-full', $2, $3, 0, 9e15, 0, 0)`,
-          `fill-${at}`,
-          at,
-          new Uint8Array(),
-        ),
-      ),
-    );
-    await Promise.all(fill);
+    await fillQueue(rooms, "n-full", 1000);
     const all = ["n-a", "n-b", "n-full", "n-c", "n-gone"];
     const limits = { maxFailures: 5, nodeTimeoutMs: 1000n, batch: "4" };
     const begun = await begin(rooms, requestOf(all, limits));
