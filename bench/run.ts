@@ -19,6 +19,7 @@ const benchmarks = {
   cells: () => import("./cells.ts"),
   tasks: () => import("./tasks.ts"),
   fleet: () => import("./fleet.ts"),
+  replicas: () => import("./replicas.ts"),
   netmon: () => import("./netmon.ts"),
   lan: () => import("./lan.ts"),
   topics: () => import("./topics.ts"),

@@ -9,7 +9,7 @@ import { systemClock } from "../../../src/base/clock.ts";
 import { openLog } from "../../../src/base/log.ts";
 import { openAuthority } from "../../../src/hub/enrolment/index.ts";
 import { Fleet, fleetSchema } from "../../../src/hub/fleet/index.ts";
-import { PostgresStore } from "../../../src/hub/store/postgres.ts";
+import { openStore } from "../../../src/hub/store/index.ts";
 import { identitiesFor, nodeIdOf } from "../../../tools/fleet/identities.ts";
 import { SimulatedNode } from "../../../tools/fleet/simulated-node.ts";
 import { Tally } from "../../../tools/fleet/tally.ts";
@@ -58,6 +58,8 @@ export interface PlantOptions {
   /** How long a node takes for a command, in milliseconds. */
   answerMs?: number;
   entry?: string;
+  /** One hub with its own SQLite, as a baseline; PostgreSQL and NATS stand idle beside it. */
+  isEmbedded?: boolean;
   /** More settings of the hubs. */
   env?: Record<string, string>;
 }
@@ -72,10 +74,11 @@ export async function openPlant(options: PlantOptions): Promise<Plant> {
   const storeUrl = await postgres.newDatabase();
   const authorityFolder = join(folder, "ca");
   const { rootPem } = await openAuthority({ folder: authorityFolder, trustDomain: "", now: Date.now });
-  await enterNodes(storeUrl, options.nodes);
+  const fleetUrl = options.isEmbedded ? `sqlite:${join(folder, "hub.db")}` : storeUrl;
+  await enterNodes(fleetUrl, options.nodes);
   const hubs: Replica[] = [];
   for (let at = 0; at < options.hubs; at++) {
-    const hub = await openHub({ ...options, folder, at, storeUrl, busUrl: nats.url, rootPem });
+    const hub = await openHub({ ...options, folder, at, storeUrl: fleetUrl, busUrl: nats.url, rootPem });
     opened.use(hub.program);
     // The first makes the tables and the first operator token.
     await hub.start();
@@ -170,8 +173,8 @@ async function openHub({ folder, at, storeUrl, busUrl, rootPem, entry, env }: Hu
 /** As if each had been enrolled. */
 async function enterNodes(url: string, nodes: number): Promise<void> {
   const clock = systemClock;
-  const schemas = [fleetSchema];
-  await using store = await PostgresStore.open({ url, schemas, clock, connections: 2, random: Math.random });
+  const settings = { "hub.store_url": url, "hub.store_connections": 2 };
+  await using store = await openStore({ settings, dataDir: "", schemas: [fleetSchema], clock });
   const log = openLog({ program: "plant", level: "silent", format: "json" });
   await using fleet = await Fleet.open({ store, clock, log });
   const at = Date.now();
