@@ -25,7 +25,7 @@ const busyBeatsPerSecond = 10_000;
 /** Commands in a second during a storm. */
 const askedPerSecond = 20;
 /** Longer than any storm, in milliseconds. */
-const stormLimitMs = 180_000;
+const stormLimitMs = 300_000;
 
 interface Cost {
   kbPerNode: number;

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { identitiesFor, type Source } from "./identities.ts";
 import { type Habits, SimulatedNode } from "./simulated-node.ts";
 import { Tally, type Told } from "./tally.ts";
+import { Turns } from "./turns.ts";
 
 /** What the parent asks for. */
 export type Order =
@@ -26,7 +27,11 @@ const tellMs = 250;
 /** Steps of dialling, in milliseconds. */
 const dialMs = 50;
 
+/** Handshakes at once. */
+const atOnce = 64;
+
 const tally = new Tally();
+const turns = new Turns(atOnce);
 const nodes: SimulatedNode[] = [];
 let identities: Awaited<ReturnType<typeof identitiesFor>> = [];
 let habits: Habits | undefined;
@@ -69,7 +74,7 @@ async function dialAll(shared: Habits, to: number, perSecond: number): Promise<v
     for (; owed >= 1 && nodes.length < to; owed--) {
       const identity = identities[nodes.length];
       if (!identity) return;
-      const node = new SimulatedNode(identity, shared, tally);
+      const node = new SimulatedNode(identity, shared, { tally, turns });
       nodes.push(node);
       node.dial();
     }

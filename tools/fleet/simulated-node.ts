@@ -9,6 +9,7 @@ import { capabilities, capabilityOf } from "../../src/wire/commands.ts";
 import { FakeNode, type Sent } from "../../test/fakes/node.ts";
 import type { Identity } from "./identities.ts";
 import type { Tally } from "./tally.ts";
+import type { Turns } from "./turns.ts";
 
 /** What is the same for all nodes of a share. */
 export interface Habits {
@@ -43,6 +44,7 @@ export class SimulatedNode {
   readonly #identity: Identity;
   readonly #habits: Habits;
   readonly #tally: Tally;
+  readonly #turns: Turns;
   readonly #instanceId = crypto.randomUUID();
   #line: FakeNode | undefined;
   #isUp = false;
@@ -58,12 +60,15 @@ export class SimulatedNode {
   #beatTimer: NodeJS.Timeout | undefined;
   #retryTimer: NodeJS.Timeout | undefined;
   #isOver = false;
+  /** Whether it has the turn to connect. */
+  #hasTurn = false;
 
-  constructor(identity: Identity, habits: Habits, tally: Tally) {
+  constructor(identity: Identity, habits: Habits, { tally, turns }: { tally: Tally; turns: Turns }) {
     this.nodeId = identity.nodeId;
     this.#identity = identity;
     this.#habits = habits;
     this.#tally = tally;
+    this.#turns = turns;
     this.#journal.push({ sequence: ++this.#lastReport, entry: { case: "event", value: started() } });
   }
 
@@ -73,6 +78,19 @@ export class SimulatedNode {
 
   /** Dials, and keeps the line until `end`. */
   dial(): void {
+    this.#turns.take(() => {
+      this.#hasTurn = true;
+      if (this.#isOver) this.#giveTurn();
+      else this.#connect();
+    });
+  }
+
+  #giveTurn(): void {
+    if (this.#hasTurn) this.#turns.give();
+    this.#hasTurn = false;
+  }
+
+  #connect(): void {
     const { host, port, from, rootPem } = this.#habits;
     let end: End = { how: "lost", why: failure("unavailable", "the line broke") };
     const line = FakeNode.dial({
@@ -118,6 +136,7 @@ export class SimulatedNode {
   }
 
   #ended(end: End): void {
+    this.#giveTurn();
     clearTimeout(this.#beatTimer);
     const upMs = this.#isUp ? performance.now() - this.#upAt : 0;
     this.#line = undefined;
@@ -155,6 +174,7 @@ export class SimulatedNode {
   }
 
   #welcomed(beatIntervalMs: number, reportsThrough: bigint): void {
+    this.#giveTurn();
     this.#isUp = true;
     this.#upAt = performance.now();
     this.#tally.up(this.nodeId);
