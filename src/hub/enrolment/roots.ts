@@ -238,10 +238,12 @@ const named = 10;
 
 function leftBehindText(id: string, left: readonly string[], tokens: number): string {
   const more = left.length > named ? ` and ${left.length - named} more` : "";
-  const nodes =
-    left.length === 0
-      ? []
-      : [`${left.length} nodes hold certificates of it: ${left.slice(0, named).join(", ")}${more}`];
-  const unused = tokens === 0 ? [] : [`${tokens} enrolment tokens that nobody has used name it`];
-  return `root ${id} is still needed: ${[...nodes, ...unused].join("; ")}. Wait until they are connected, or leave them behind with --force: they must enrol anew then`;
+  const who = `${left.slice(0, named).join(", ")}${more}`;
+  const hold = left.length === 1 ? "1 node holds a certificate" : `${left.length} nodes hold certificates`;
+  const name = tokens === 1 ? "1 unused enrolment token names" : `${tokens} unused enrolment tokens name`;
+  const why = [
+    ...(left.length === 0 ? [] : [`${hold} of it (${who}): wait until it was connected`]),
+    ...(tokens === 0 ? [] : [`${name} it: revoke what is not needed`]),
+  ];
+  return `root ${id} is still needed: ${why.join("; ")}. With --force, what is left behind must enrol anew`;
 }

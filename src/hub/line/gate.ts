@@ -33,7 +33,12 @@ export class Gate {
     const { fleet, log } = this.#options;
     // A node that was away for long is told of its removal whatever became of its certificate.
     const refused = this.#busy() ?? this.#removed(visitor) ?? this.expired(visitor);
-    if (refused) return { reject: refused };
+    if (refused) {
+      // Nothing that the node could do brings it back: somebody has to know.
+      if (refused.code === RejectCode.EXPIRED && !refused.retryable)
+        fleet.warn(visitor.nodeId, refused.message);
+      return { reject: refused };
+    }
     const { sessionEpoch, instanceId, hostName, daemonVersion } = admitted.hello;
     const { nodeId, certificateSerial, certificateIssuedAt, certificateExpiresAt, socket } = visitor;
     const certificate = { certificateSerial, certificateIssuedAt, certificateExpiresAt };

@@ -33,7 +33,7 @@ export function rejectExpired(
   if (standing === "renewable") return reject(RejectCode.EXPIRED, `${what}: it can be renewed by its key`);
   const last = reject(
     RejectCode.EXPIRED,
-    `${what}, too long ago to be renewed: enrol the node anew with \`orchestrator daemon enroll --force --token ...\``,
+    `${what}, too long ago to be renewed: enrol the node anew with \`orchestrator daemon enroll --force --token ...\` and a token of \`orchestrator hub token create --for-node ${nodeId}\``,
   );
   last.retryable = false;
   return last;

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
+import { once } from "node:events";
 import { test } from "node:test";
+import { connect } from "node:tls";
 import { type Reject, RejectCode } from "../../../gen/edge/v1/control_pb.ts";
 import { FailureKind } from "../../../gen/edge/v1/failure_pb.ts";
 import { newKeyPem, signingRequest } from "../../../src/daemon/identity/request.ts";
@@ -114,6 +116,7 @@ test("who was away past its end comes back by its key within the grace, and by a
   const late = await rejectOf(hub, await hub.enrol("n-late", 4 * hourMs), 1n);
   assert.deepEqual([late.code, late.retryable], [RejectCode.EXPIRED, false]);
   assert.match(late.message, /enrol the node anew/);
+  assert.equal(hub.fleet.get("n-late").warning, late.message, "operators are told, too");
   const gone = await hub.enrol("n-gone", 2 * hourMs);
   await hub.fleet.remove("n-gone");
   using removed = hub.dial(gone);
@@ -130,4 +133,39 @@ test("an expired certificate that this hub did not issue is not believed", async
   using node = hub.dial(await newIdentity(foreign, "n-a", undefined, life));
   node.hello();
   assert.equal((await node.ended).code, -1);
+});
+
+test("a certificate of the future, from a hub whose clock was ahead, lets its node in, and is renewed at once", async () => {
+  await using hub = await startHub();
+  const early = await hub.enrol("n-a", -2 * hourMs);
+  const trustedRoots = [hub.authority.rootSha256];
+  using node = await hub.connect(early, { trustedRoots });
+  await node.next("renewalWanted");
+  const keyPem = await newKeyPem();
+  node.send({ case: "renewal", value: { csrDer: signingRequest(keyPem, ""), takesRoots: true } });
+  const { certificatePem } = await node.next("renewal");
+  assert.ok(new X509Certificate(certificatePem).validFromDate.getTime() <= Date.now());
+  using next = await hub.connect({ ...early, keyPem, certificatePem }, { sessionEpoch: 2n, trustedRoots });
+  assert.equal(next.count("renewalWanted"), 0);
+});
+
+test("no TLS session is resumed: with a ticket, a certificate that has expired since would not be looked at", async () => {
+  await using hub = await startHub();
+  const { certificatePem: cert, keyPem: key } = await hub.enrol("n-a");
+  const dial = async (session?: Buffer) => {
+    const options = {
+      port: hub.line.port,
+      host: "127.0.0.1",
+      servername: "localhost",
+      ALPNProtocols: ["h2"],
+    };
+    const ca = hub.authority.rootPem;
+    const socket = connect({ ...options, ca, cert, key, ...(session && { session }) });
+    await once(socket, "data"); // HTTP/2 settings: a ticket would have come before them.
+    const seen = { session: socket.getSession(), isReused: socket.isSessionReused() };
+    socket.destroy();
+    return seen;
+  };
+  const { session } = await dial();
+  assert.equal((await dial(session)).isReused, false);
 });

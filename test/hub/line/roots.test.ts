@@ -73,7 +73,7 @@ test("a root takes the place of another while nodes of both kinds are served, an
     const fleet = ["n-a", "n-away"];
     await assert.rejects(
       hub.roots.retire(first, { fleet, force: false }),
-      /1 nodes hold certificates of it: n-away\. Wait until/,
+      /still needed: 1 node holds a certificate of it \(n-away\): wait until it was connected\. With --force/,
     );
     await hub.certificate.renewIfDue();
     const { leftBehind } = await hub.roots.retire(first, { fleet, force: true });
