@@ -79,9 +79,15 @@ async function reachProxy(
   const name = isIP(host) === 0 ? { servername: host } : {};
   // Judged below, so that whose certificate it was can be told.
   const secure = connect({ socket, host, ...name, ...own, rejectUnauthorized: false });
-  await once(secure, "secureConnect", { signal: how.signal });
-  if (!secure.authorized) throw untrusted(proxy, secure);
-  return secure;
+  try {
+    await once(secure, "secureConnect", { signal: how.signal });
+    if (!secure.authorized) throw untrusted(proxy, secure);
+    return secure;
+  } catch (thrown) {
+    secure.on("error", () => {});
+    secure.destroy();
+    throw thrown;
+  }
 }
 
 async function ask(way: Socket, proxy: URL, address: string, signal: AbortSignal) {

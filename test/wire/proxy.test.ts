@@ -1,9 +1,14 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { writeFileSync } from "node:fs";
 import { createServer } from "node:net";
+import { join } from "node:path";
 import { describe, it } from "node:test";
-import { proxyOf } from "../../src/wire/proxy.ts";
+import { openAuthority } from "../../src/hub/enrolment/index.ts";
+import { issueServer } from "../../src/hub/enrolment/issue.ts";
+import { proxyOf, proxyWithCredentials } from "../../src/wire/proxy.ts";
 import { tunnel } from "../../src/wire/tunnel.ts";
+import { tempFolder } from "../fixtures/folder.ts";
 import { startProxy } from "../fixtures/proxy.ts";
 
 const signal = AbortSignal.timeout(60_000);
@@ -61,6 +66,53 @@ describe("a way through a proxy", () => {
     assert.equal(String((await once(way, "data"))[0]), "hello");
     way.destroy();
     assert.deepEqual(ways, [there.address]);
+  });
+});
+
+describe("the name and password of a proxy", () => {
+  it("are those of the file, which is read at each dial, and no sentence holds them", async () => {
+    using folder = tempFolder();
+    const credentialsFile = join(folder.path, "credentials");
+    const names = { env: { https_proxy: "http://other:x@proxy:3128" }, credentialsFile };
+    await assert.rejects(proxyWithCredentials("hub:1", names), {
+      kind: "unavailable",
+      message: /cannot be read/,
+    });
+    for (const bad of ["", "no colon", "n:p\nq:r"]) {
+      writeFileSync(credentialsFile, bad);
+      await assert.rejects(proxyWithCredentials("hub:1", names), {
+        kind: "invalid",
+        message: `${credentialsFile} does not hold name:password of the proxy on one line`,
+      });
+    }
+    writeFileSync(credentialsFile, "n:p:a$s@/\n");
+    const found = await proxyWithCredentials("hub:1", names);
+    assert.deepEqual([found?.username, decodeURIComponent(found?.password ?? "")], ["n", "p:a$s@/"]);
+  });
+});
+
+describe("a proxy that is spoken to by TLS", () => {
+  it("is believed when its authority is named, and else its certificate is", async () => {
+    using folder = tempFolder();
+    const authority = await openAuthority({ folder: folder.path, trustDomain: "", now: Date.now });
+    const own = await issueServer(authority, { names: ["localhost"], at: Date.now(), validMs: 60_000 });
+    const caFile = join(folder.path, "proxy.pem");
+    writeFileSync(caFile, authority.rootPem);
+    await using there = await listener();
+    using proxy = await startProxy({
+      credentials: "n:p",
+      opened: () => {},
+      tls: { key: own.keyPem, cert: own.certificatePem + authority.rootPem },
+    });
+    const url = new URL(`https://n:p@localhost:${proxy.address.split(":")[1]}`);
+    await assert.rejects(tunnel(url, there.address, signal), {
+      kind: "denied",
+      message:
+        /^the certificate of the proxy at localhost:\d+ is not trusted here \(it comes from .*fingerprint [0-9A-F:]{95}\): name its authority in line\.proxy_ca_file$/,
+    });
+    const way = await tunnel(url, there.address, signal, { caFile });
+    assert.equal(String((await once(way, "data"))[0]), "hello");
+    way.destroy();
   });
 });
 
