@@ -9,6 +9,7 @@ import type { Store, Tx } from "../store/index.ts";
 import { Claims } from "./claims.ts";
 import { warningOf } from "./copies.ts";
 import type { NodeHello, Outcast } from "./fence.ts";
+import { Heard } from "./heard.ts";
 import { disown, heirOf, mustHold } from "./owning.ts";
 import type { Roster } from "./roster.ts";
 import { Saving } from "./saving.ts";
@@ -28,11 +29,13 @@ export class Presence {
   readonly #options: PresenceOptions;
   readonly #claims: Claims;
   readonly #saving: Saving;
+  readonly #heard: Heard;
 
   constructor(options: PresenceOptions) {
     const { store, replicas, roster, clock } = options;
     const replicaId = replicas.id;
     this.#options = options;
+    this.#heard = new Heard(replicas, roster);
     this.#claims = new Claims({ store, clock, replicaId });
     this.#saving = new Saving({
       ...{ store, replicaId, recordOf: (id) => roster.records.get(id) },
@@ -94,12 +97,13 @@ export class Presence {
     this.#saveSoon(id, "said");
   }
 
-  /** A node was heard. In memory only. */
+  /** A node was heard. In memory only, here and at the other replicas. */
   heard(id: string, sample: Sample | undefined): void {
     const { roster, clock } = this.#options;
     const record = roster.records.get(id);
     if (!record) return;
     record.seenAt = clock.now();
+    this.#heard.note(id);
     if (!sample) return;
     record.sample = sample;
     roster.feed.touch(id);

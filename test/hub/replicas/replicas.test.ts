@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
 import { CommandSchema } from "../../../gen/edge/v1/command_pb.ts";
+import { SampleSchema } from "../../../gen/edge/v1/node_pb.ts";
 import { InProcessBus } from "../../../src/hub/bus/index.ts";
 import { type Postgres, startPostgres } from "../../fixtures/postgres.ts";
 import { until } from "../../journeys/until.ts";
@@ -115,6 +116,26 @@ test("a replica that dies: its nodes are not connected, what it had is done once
   await a.connect("n-1", 2, done);
   await a.commands.result("c-1", AbortSignal.timeout(30_000));
   assert.deepEqual(done, ["c-1"]);
+});
+
+test("what a node says with its beats is seen at every replica", async () => {
+  const [url, mesh] = [await postgres.newDatabase(), new InProcessBus()];
+  await using a = await openReplica({ url, mesh });
+  await using b = await openReplica({ url, mesh });
+  await a.enrol("n-1");
+  await until("the other knows it", () => b.fleet.has("n-1"));
+  await b.connect("n-1", 1);
+  await until("it is seen", () => a.fleet.isConnected("n-1"));
+  b.fleet.presence.heard("n-1", create(SampleSchema, { cpuPercent: 12.5 }));
+  await until("its sample is seen", () => a.fleet.get("n-1").sample?.cpuPercent === 12.5);
+  const [row] = await a.store.read("SELECT revision FROM nodes WHERE id = 'n-1'");
+  b.fleet.presence.heard("n-1", create(SampleSchema, { cpuPercent: 50 }));
+  await until("the next is seen", () => a.fleet.get("n-1").sample?.cpuPercent === 50);
+  assert.deepEqual(
+    await a.store.read("SELECT revision FROM nodes WHERE id = 'n-1'"),
+    [row],
+    "beats write nothing",
+  );
 });
 
 test("a replica that stood still and was taken for dead has its nodes back when it goes on", async () => {
