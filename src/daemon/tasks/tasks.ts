@@ -106,7 +106,9 @@ export class Tasks {
     request: ExecuteTaskRequest,
     { id, actor, signal }: Pick<Ask, "id" | "actor" | "signal">,
   ): Promise<{ task: Task; output: Uint8Array }> {
-    const task = this.#ledger.get(id) ?? (await this.#keep(request, { id, actor, cause: "command" }));
+    const known = () => this.#ledger.get(id);
+    const keep = () => known() ?? this.#keep(request, { id, actor, cause: "command" });
+    const task = known() ?? (await this.#ledger.soon(keep));
     if (!request.wait) return { task: messageOf(task), output: new Uint8Array() };
     await until(this.#ledger, signal, () => !this.#ledger.open.has(id));
     return {
@@ -208,10 +210,10 @@ export class Tasks {
     return [...ofTasks, ...this.#pool.allBut(exceptId)];
   }
 
-  async #keep(
+  #keep(
     request: ExecuteTaskRequest,
     { id, actor, cause }: Pick<TaskRecord, "id" | "actor" | "cause">,
-  ): Promise<TaskRecord> {
+  ): TaskRecord {
     const { agents, clock } = this.#options;
     const { agent, version, input } = request;
     const deployed = version === 0 ? agents.current(agent) : agents.version(agent, version);
@@ -222,13 +224,8 @@ export class Tasks {
       );
     }
     const task = newTask(deployed, request, { id, actor, cause, queuedAt: clock.now() });
-    const ledger = this.#ledger;
-    return await ledger.soon(() => {
-      const known = ledger.get(id); // Asked for twice in one turn.
-      if (known) return known;
-      mustHaveRoom(ledger, this.#options, input.length);
-      return keepTask(ledger, task, input);
-    });
+    mustHaveRoom(this.#ledger, this.#options, input.length);
+    return keepTask(this.#ledger, task, input);
   }
 
   #executeByTime(deployed: Deployed, id: string): void {

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { chmodSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
-import { setTimeout as sleep } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { SpawnTaskRequestSchema } from "../../../gen/edge/v1/broker_pb.ts";
 import {
@@ -113,6 +113,24 @@ export async function tasksSuite(t: TestContext, place: Place): Promise<void> {
     assert.deepEqual(await place.cellIds(), [], "its container is gone when the cancel answers");
     assert.equal((await life.tasks.cancel(id, "again", ask().signal)).cancelled, 0);
   });
+
+  await story(
+    "a task that is cancelled in the moment in which it begins leaves no container",
+    async (life) => {
+      await life.deploy("warm", "cat; while :; do sleep 0.05; done", { warm: 1 });
+      for (let steps = 0; steps < 12; steps++) {
+        await until("one waits", () => life.agents.get("warm").warm === 1);
+        const id = await life.submit("warm");
+        for (let step = 0; step < steps; step++) await (step < 6 ? Promise.resolve() : nextTurn());
+        const { task } = await life.tasks.cancel(id, "enough", ask().signal);
+        assert.deepEqual([task.state, task.reason], [TaskState.CANCELLED, "enough"], `after ${steps} steps`);
+      }
+      await until("one waits, and no other is there", async () => {
+        return life.agents.get("warm").warm === 1 && (await place.cellIds()).length === 1;
+      });
+      await life.agents.remove("warm", { cancelTasks: false }, ask());
+    },
+  );
 
   await story("a task comes after others, and fails when one of them does", async (life) => {
     await life.deploy("echo", echo, { concurrency: 2 });
