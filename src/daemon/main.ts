@@ -47,6 +47,7 @@ export async function run(options: ProgramOptions): Promise<number> {
     await using daemon = await openDaemon({
       ...{ config, source, clock: systemClock, log, random: Math.random },
       ...{ own: ownProgram(dataDir, entry), prove: () => process.send?.("proved") },
+      program: [process.execPath, ...process.execArgv, entry],
     });
     hangUp = () => {
       daemon
