@@ -130,7 +130,7 @@ function tableOfNodes(nodes: readonly RolloutNode[], { style, columns }: Termina
 function whatOf({ failure, runtimes, agents, back, waitsFor }: RolloutNode): string {
   const why = back?.failure ?? failure;
   if (why) return why.message;
-  if (waitsFor !== "") return `waits for ${waitsFor}`;
+  if (waitsFor !== "") return waitsFor;
   const byAction = Map.groupBy([...runtimes, ...agents], ({ action }) => word(PlannedAction, action));
   return [...byAction].map(([action, of]) => `${of.length} ${action}`).join(", ");
 }

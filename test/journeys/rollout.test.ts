@@ -4,7 +4,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { Node } from "../../gen/edge/v1/node_pb.ts";
-import { RolloutNodeState, Rollouts } from "../../gen/edge/v1/rollouts_pb.ts";
+import { RolloutNodeState, RolloutState, Rollouts } from "../../gen/edge/v1/rollouts_pb.ts";
+import { RuntimeProfile, Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
 import { type Program, program, runOnce } from "./program.ts";
 import { until } from "./until.ts";
 import { serviceAt, startWorld, type World } from "./world.ts";
@@ -61,6 +62,50 @@ test("a rollout goes on after the hub lost its power, and one that goes wrong st
     assert.equal(commands.length, 1, "each node had one command");
   }
   assert.equal((await world.objects("press")).containers.length, 3);
+
+  // One that is held begins no other node; the hub loses its power, and what the first node had comes back all the same.
+  const sockets = [
+    world.localSocket,
+    ...["second", "third"].map((name) => join(world.folder, name, "daemon.sock")),
+  ];
+  const graces = async () => {
+    const all = sockets.map((socket) => serviceAt(socket, Runtimes).getRuntime({ name: "press" }));
+    return (await Promise.all(all)).map(({ runtime }) => runtime?.spec?.stopGraceMs ?? 0).sort();
+  };
+  const runtimes = [{ name: "press", image: world.image, profile: RuntimeProfile.PLAIN, stopGraceMs: 2000 }];
+  await rollouts.startRollout({
+    id: "held",
+    where: "site=graz",
+    batch: "1",
+    settleMs: 1000n,
+    wishes: { runtimes },
+  });
+  await rollouts.pauseRollout({ id: "held" });
+  const first = await until("the first has settled", async () => {
+    const { rollout } = await rollouts.getRollout({ id: "held" });
+    return rollout?.counts?.succeeded === 1 && rollout;
+  });
+  assert.equal(first.state, RolloutState.PAUSED);
+  assert.deepEqual(await graces(), [0, 0, 2000], "nobody else began while it was held");
+  await world.hub.kill9();
+  await world.startHub();
+  const back = await world.cli("rollout", "rollback", "held", "--yes");
+  assert.equal(back.code, 0, back.stderr);
+  assert.match(back.stdout, /1 node has what it had before; 1 succeeded, 2 skipped, 1 rolled back/);
+  assert.deepEqual(await graces(), [0, 0, 0]);
+  assert.equal((await world.objects("press")).containers.length, 3, "and no program was lost on the way");
+
+  // Each node's own doctor, and what the hub knows, in one answer.
+  const doctor = await world.cli("doctor", "--all", "--json");
+  const { nodes: looked, hub } = JSON.parse(doctor.stdout) as {
+    nodes: { findings?: unknown[] }[];
+    hub: unknown[];
+  };
+  assert.ok(
+    looked.length === 3 && looked.every(({ findings }) => (findings?.length ?? 0) > 10),
+    doctor.stdout,
+  );
+  assert.ok(hub.length > 3);
 
   // The node's policy does not allow it: the first node says no, and no other is asked.
   wish(", capabilities: [SYS_ADMIN]");

@@ -1,5 +1,4 @@
-import { fromBinary } from "@bufbuild/protobuf";
-import { type Command, type Progress, type Result, ResultSchema } from "../../../gen/edge/v1/command_pb.ts";
+import type { Command, Progress, Result } from "../../../gen/edge/v1/command_pb.ts";
 import type { FleetCommand } from "../../../gen/edge/v1/fleet_pb.ts";
 import type { Clock } from "../../base/clock.ts";
 import { Failure, failure } from "../../base/failure.ts";
@@ -16,6 +15,7 @@ import { callOff, unknownCommand } from "./finish.ts";
 import { expireDue, pendingOf } from "./queue.ts";
 import { crowded, forgetBefore, makeRoom } from "./room.ts";
 import { selectCommands, toFleetCommand } from "./rows.ts";
+import { pendingAmong, readStanding, type Standing } from "./standing.ts";
 import { enqueue, mustBeKept } from "./submit.ts";
 
 export interface CommandsOptions {
@@ -37,20 +37,8 @@ export interface CommandNews {
   progress?: Progress;
 }
 
-/** Where a command is, for who sent many and wants no more. */
-export interface Standing {
-  /** The node has said that it has it. */
-  accepted: boolean;
-  /** It did not reach the node in time, and never will. */
-  expired: boolean;
-  result?: Result;
-}
-
 /** See the setting `hub.results_size_per_node`. */
 const defaultKeptBytes = 64 << 20;
-
-/** Ids that one statement asks for. */
-const idsAtOnce = 500;
 
 /** How often the hub looks for commands whose time is over, in milliseconds. */
 const expireEveryMs = 1000;
@@ -206,32 +194,13 @@ export class Commands {
   }
 
   /** Where a command is; undefined when it is not here, or no longer. */
-  async standing(id: string): Promise<Standing | undefined> {
-    const [row] = await this.#store.read(
-      `SELECT c.result, c.expired, c.sequence <= q.accepted AS accepted
-       FROM commands c JOIN command_queues q ON q.node_id = c.node_id WHERE c.id = $1`,
-      id,
-    );
-    if (!row) return undefined;
-    const standing = { accepted: Number(row.accepted) === 1, expired: Number(row.expired) === 1 };
-    return row.result instanceof Uint8Array
-      ? { ...standing, result: fromBinary(ResultSchema, row.result) }
-      : standing;
+  standing(id: string): Promise<Standing | undefined> {
+    return readStanding(this.#store, id);
   }
 
   /** Those of these commands that are here and have no result: of the others there is something to be seen. */
-  async pendingAmong(ids: readonly string[]): Promise<Set<string>> {
-    const pending = new Set<string>();
-    for (let at = 0; at < ids.length; at += idsAtOnce) {
-      const some = ids.slice(at, at + idsAtOnce);
-      const places = some.map((_, index) => `$${index + 1}`).join(", ");
-      const rows = await this.#store.read(
-        `SELECT id FROM commands WHERE finished_at IS NULL AND id IN (${places})`,
-        ...some,
-      );
-      for (const { id } of rows) pending.add(String(id));
-    }
-    return pending;
+  pendingAmong(ids: readonly string[]): Promise<Set<string>> {
+    return pendingAmong(this.#store, ids);
   }
 
   /** Calls `listener` with the ids of all commands that may have changed, until the returned function is called. */

@@ -7,6 +7,9 @@ import type { Course, Part, Sight, Step, Wellbeing } from "./part.ts";
 /** Phases in which a runtime is as its wish says, or as somebody stopped it. */
 const atRest: readonly RuntimePhase[] = [RuntimePhase.STOPPED, RuntimePhase.ENDED];
 
+/** What a node lacks that is healthy. */
+const healthySoFar = "it is healthy, and has to stay so";
+
 /** What the runtimes that were wished for are, by what their node said last. Agents run when they are asked to: they have no health. */
 export function wellbeingOf(
   wished: readonly Pick<RuntimeSpec, "name" | "desired">[],
@@ -74,6 +77,6 @@ function noted(part: Part, seen: Exclude<Wellbeing, { is: "broken" }>, now: numb
   if (healthy?.restarts === seen.restarts) return undefined;
   return {
     does: "note",
-    part: { ...rest, healthy: { since: now, restarts: seen.restarts }, waitsFor: "time" },
+    part: { ...rest, healthy: { since: now, restarts: seen.restarts }, waitsFor: healthySoFar },
   };
 }
