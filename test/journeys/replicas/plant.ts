@@ -13,6 +13,7 @@ import { openStore } from "../../../src/hub/store/index.ts";
 import { identitiesFor, nodeIdOf } from "../../../tools/fleet/identities.ts";
 import { SimulatedNode } from "../../../tools/fleet/simulated-node.ts";
 import { Tally } from "../../../tools/fleet/tally.ts";
+import { Turns } from "../../../tools/fleet/turns.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { type NatsServer, startNats } from "../../fixtures/nats.ts";
 import { type Postgres, startPostgres } from "../../fixtures/postgres.ts";
@@ -86,19 +87,17 @@ export async function openPlant(options: PlantOptions): Promise<Plant> {
   }
   const tally = new PlantTally();
   const identities = await identitiesFor({ authorityFolder }, 0, options.nodes, () => {});
+  const turns = new Turns(20);
+  const habits = { rootPem, answerMs: options.answerMs ?? 0, runtimes: 1, beatMs: 0 };
   const nodes = identities.map((identity, at) => {
     let dials = at;
-    const habits = { rootPem, answerMs: options.answerMs ?? 0, runtimes: 1, beatMs: 0 };
-    const next = {
+    const here = {
+      ...habits,
       get port() {
         return hubs[dials++ % hubs.length]?.linePort ?? 0;
       },
     };
-    return new SimulatedNode(
-      identity,
-      Object.defineProperties({ ...habits, port: 0 }, Object.getOwnPropertyDescriptors(next)),
-      tally,
-    );
+    return new SimulatedNode(identity, here, { tally, turns });
   });
   opened.defer(async () => {
     await Promise.all(nodes.map((node) => node.end()));
@@ -125,7 +124,7 @@ interface HubOptions extends PlantOptions {
 async function openHub({ folder, at, storeUrl, busUrl, rootPem, entry, env }: HubOptions): Promise<Replica> {
   const home = join(folder, `hub-${at}`);
   await mkdir(home, { recursive: true });
-  // Every replica has the authority of the fleet: see docs/decisions/0029-replicas-share-files-of-the-authority.md.
+  // Every replica has the authority of the fleet: see docs/decisions/0029-replicas-are-equal-and-the-store-decides.md.
   await cp(join(folder, "ca"), join(home, "ca"), { recursive: true });
   const [linePort, apiPort] = [await freePort(), await freePort()];
   const hub = program(["hub", "start"], {
