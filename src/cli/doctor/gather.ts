@@ -15,7 +15,7 @@ import { lookAtFlash, lookAtLogs, lookAtMemory, lookAtSerial, lookAtTimeSync } f
 import { goToHub } from "./hub.ts";
 import { findHypervisor, lookAtDisk, missingPrograms, tryKernel } from "./machine.ts";
 import { isForwarding, lookAtFilter, lookAtFilterKinds } from "./network.ts";
-import { proxyVariables } from "./processes.ts";
+import { proxyNames, proxyVariables } from "./processes.ts";
 import { lookAtGovernors, lookAtIsolation, lookAtPreemption } from "./realtime.ts";
 import { lookAtLimits, lookAtNetmon, missingCapabilities } from "./rights.ts";
 import { knockAt, lookAtSwap } from "./secrets.ts";
@@ -166,7 +166,9 @@ async function lookAtHub(
   const identity = kept.is === "known" ? kept.value : undefined;
   const address = told?.hubAddress || identity?.address;
   const variables = await proxyVariables(env);
-  const proxy = await look(async () => (address ? proxyOf(address, { env: variables })?.host : undefined));
+  const proxy = await look(
+    async () => told?.hubProxy || (address && proxyOf(address, proxyNames(variables))?.host) || undefined,
+  );
   const ends = told?.certificateExpiresAt;
   return {
     proxy,

@@ -4,11 +4,12 @@ import { connect, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 import { promisify } from "node:util";
 import { systemCode } from "../../base/system-code.ts";
-import { hostOf, proxyOf } from "../../wire/proxy.ts";
+import { hostOf, proxyWithCredentials } from "../../wire/proxy.ts";
 import { minTlsVersion } from "../../wire/tls.ts";
 import { tunnel } from "../../wire/tunnel.ts";
 import { type Answer, problemOf } from "./answer.ts";
 import type { HubStep, HubStepName } from "./facts.ts";
+import { proxyNames } from "./processes.ts";
 
 /** How long each step may take, in milliseconds: together less than the doctor has. */
 const stepMs = 1_000;
@@ -24,7 +25,8 @@ export async function goToHub(
   { ca, env, signal }: { ca: string | undefined; env: NodeJS.ProcessEnv; signal: AbortSignal },
 ): Promise<Record<HubStepName, Answer<HubStep>>> {
   const host = hostOf(address);
-  const proxy = proxyFor(address, env);
+  const names = proxyNames(env);
+  const proxy = await proxyWithCredentials(address, names).catch(() => undefined); // The check of the proxy says it.
   const dns = await step(signal, async (stop) =>
     proxy ? `the proxy ${proxy.host} resolves it` : await resolve(host, stop),
   );
@@ -32,7 +34,7 @@ export async function goToHub(
     return { dns, tcp: notAfter("dns"), tls: notAfter("dns"), identity: notAfter("dns") };
   let socket: Socket | undefined;
   const tcp = await step(signal, async (stop) => {
-    socket = proxy ? await tunnel(proxy, address, stop) : await dial(address, stop);
+    socket = proxy ? await tunnel(proxy, address, stop, { caFile: names.caFile }) : await dial(address, stop);
     return `${address} takes connections${proxy ? ` through ${proxy.host}` : ""}`;
   });
   if (!socket) return { dns, tcp, tls: notAfter("tcp"), identity: notAfter("tcp") };
@@ -81,14 +83,6 @@ function identityOf({ authorized, authorizationError }: ReturnType<typeof connec
     isWell: false,
     says: `its certificate is not what this node trusts: ${problem instanceof Error ? problem.message : String(problem)}`,
   };
-}
-
-function proxyFor(address: string, env: NodeJS.ProcessEnv): URL | undefined {
-  try {
-    return proxyOf(address, { env });
-  } catch {
-    return undefined; // The check of the proxy says it.
-  }
 }
 
 async function dial(address: string, signal: AbortSignal): Promise<Socket> {

@@ -1,4 +1,5 @@
 import { readdir, readFile } from "node:fs/promises";
+import type { ProxyNames } from "../../wire/proxy.ts";
 
 /** A process as /proc shows it. */
 export interface Process {
@@ -36,6 +37,17 @@ export async function environmentOf(pid: number): Promise<Record<string, string>
   return Object.fromEntries(
     pairs.map((pair) => [pair.slice(0, pair.indexOf("=")), pair.slice(pair.indexOf("=") + 1)]),
   );
+}
+
+/** Where the proxy is named, by the variables of the daemon. What only its settings file says, this does not know. */
+export function proxyNames(env: NodeJS.ProcessEnv): ProxyNames {
+  return {
+    env,
+    url: env.ORCHESTRATOR_LINE_PROXY || undefined,
+    noProxy: env.ORCHESTRATOR_LINE_NO_PROXY?.split(",") ?? [],
+    credentialsFile: env.ORCHESTRATOR_LINE_PROXY_CREDENTIALS_FILE || undefined,
+    caFile: env.ORCHESTRATOR_LINE_PROXY_CA_FILE || undefined,
+  };
 }
 
 /** The variables that name a proxy: of the daemon's process where this user may see them, else of this program. */
