@@ -6,6 +6,7 @@ const measures = {
   "resident memory": { of: (one: Sample) => one.residentMb, unit: "MB" },
   "of it anonymous": { of: (one: Sample) => one.anonymousMb, unit: "MB" },
   "heap after a collection": { of: (one: Sample) => one.heapMb, unit: "MB" },
+  "of it objects, and not compiled code": { of: (one: Sample) => one.heapMb - one.codeMb, unit: "MB" },
   "buffers after a collection": { of: (one: Sample) => one.outsideMb, unit: "MB" },
   "open files": { of: (one: Sample) => one.files, unit: "" },
   "open sockets": { of: (one: Sample) => one.sockets, unit: "" },

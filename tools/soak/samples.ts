@@ -11,6 +11,8 @@ export interface Sample {
   residentMb: number;
   anonymousMb: number;
   heapMb: number;
+  /** Of it what V8 compiled. */
+  codeMb: number;
   outsideMb: number;
   /** Open files of all kinds, sockets among them. */
   files: number;
@@ -26,10 +28,11 @@ export async function sampleOf(program: Program, folder: string, at: number): Pr
   const { pid } = program;
   const { residentMb, anonymousMb } = await memoryOf(pid);
   const { files, sockets } = await openFiles(pid);
-  const { heapBytes, outsideBytes, open } = await heldBy(program, folder);
+  const { heapBytes, codeBytes, outsideBytes, open } = await heldBy(program, folder);
   return {
     ...{ at, residentMb, anonymousMb, files, sockets, open },
     heapMb: heapBytes / 1e6,
+    codeMb: codeBytes / 1e6,
     outsideMb: outsideBytes / 1e6,
   };
 }
