@@ -21,7 +21,7 @@ export interface ConnectionsOptions {
 const defaultStatementMs = 10_000;
 const connectMs = 5_000;
 /** A hub that stops in the middle of a transaction must not keep what it locked from the others. */
-const idleInTransactionMs = 10_000;
+const idleInTransactionMs = 5_000;
 /** After this, what was found to be away is tried again; until then everybody is told at once. */
 const awayMs = 500;
 
@@ -51,15 +51,10 @@ export class Connections implements AsyncDisposable {
 
   constructor({ url, max, statementMs = defaultStatementMs, clock }: ConnectionsOptions) {
     this.#pool = new pg.Pool({
-      ...{
-        connectionString: url,
-        max,
-        application_name: "orchestrator-hub",
-        types: rowTypes,
-        keepAlive: true,
-      },
-      ...{ connectionTimeoutMillis: connectMs, statement_timeout: statementMs },
-      query_timeout: statementMs * 1.2,
+      connectionString: url,
+      application_name: "orchestrator-hub",
+      ...{ max, types: rowTypes, keepAlive: true, connectionTimeoutMillis: connectMs },
+      ...{ statement_timeout: statementMs, query_timeout: statementMs * 1.2 },
       idle_in_transaction_session_timeout: idleInTransactionMs,
     });
     // One that is lost while nobody uses it, or that somebody uses: the next query says so.

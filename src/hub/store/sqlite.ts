@@ -131,7 +131,6 @@ export class SqliteStore implements Store {
     if (shared) this.#sql.run("SAVEPOINT piece");
     try {
       piece.outcome = { value: await runPiece(piece.work, this.#piece) };
-      if (this.#broken) throw this.#broken;
     } catch (thrown) {
       piece.outcome = { thrown };
       if (this.#broken !== undefined || !shared) throw thrown;

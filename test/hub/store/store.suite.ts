@@ -135,6 +135,18 @@ export function storeSuite(engine: string, ground: () => Promise<Ground>): void 
       });
     });
 
+    it("keeps nothing of a piece in which a statement failed, whatever its work makes of that", async () => {
+      await using place = await opened();
+      const { store } = place;
+      const stubborn = store.write(async (tx) => {
+        await tx.run(insert, "a", 1);
+        await tx.run(insert, "a", 2).catch(() => {});
+        return "all is well";
+      });
+      await assert.rejects(stubborn, /unique/i);
+      assert.deepEqual(await store.read("SELECT * FROM facts"), []);
+    });
+
     it("refuses a statement after the end of its piece, which would be in another's", async () => {
       await using place = await opened();
       const tx = await place.store.write((tx) => Promise.resolve({ late: () => tx.run(insert, "late", 1) }));
