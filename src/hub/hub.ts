@@ -78,6 +78,7 @@ export async function openHub(
   const issuing = { roots, certificateMs: config["hub.node_certificate_days"] * dayMs, now };
   const isShared = isPostgres(config["hub.store_url"]);
   const replicas = opened.use(await openReplicas({ settings: config, store, isShared, clock, log }));
+  operators.join(replicas);
   const fleet = opened.use(await Fleet.open({ store, replicas, clock, log }));
   const keptBytes = config["hub.results_size_per_node"];
   const keptMs = config["hub.results_kept_days"] * dayMs;

@@ -308,7 +308,10 @@ export const areas: Readonly<Record<string, AreaRule>> = {
     mayKnow: ["hub/store"],
     because: "who is there must not depend on what they are asked to do",
   },
-  "hub/operators": { mayKnow: ["hub/store"], because: "who may ask must not depend on what is asked" },
+  "hub/operators": {
+    mayKnow: ["hub/replicas", "hub/store"],
+    because: "who may ask must not depend on what is asked",
+  },
   "hub/store": { because: "each room owns its own tables; the store knows none of them" },
 };
 

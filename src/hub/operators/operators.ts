@@ -3,6 +3,7 @@ import { evidence } from "../../base/evidence.ts";
 import { failure } from "../../base/failure.ts";
 import { writeWhole } from "../../base/files.ts";
 import type { Row } from "../../base/sql.ts";
+import type { Replicas } from "../replicas/index.ts";
 import type { Store, Tx } from "../store/index.ts";
 import { type Role, roleNames } from "./roles.ts";
 import { isSecret, newOperatorToken, parseOperatorToken } from "./token.ts";
@@ -49,6 +50,7 @@ export class Operators implements AsyncDisposable {
   /** Token id to the minute of its last use, not yet written. */
   readonly #used = new Map<string, number>();
   readonly #live = new Map<string, Live>();
+  #replicas: Replicas | undefined;
 
   constructor(store: Store, clock: Clock) {
     this.#store = store;
@@ -149,7 +151,21 @@ export class Operators implements AsyncDisposable {
       },
       ["operators"],
     );
-    this.#end(id, "this operator token was revoked");
+    this.#end(id, revoked);
+    this.#replicas?.tell("operators", [id]);
+  }
+
+  /** Ends what is watched here with tokens that another replica revoked, and tells the others of those that are revoked here. */
+  join(replicas: Replicas): void {
+    this.#replicas = replicas;
+    replicas.hear("operators", (ids) => {
+      for (const id of ids) this.#end(id, revoked);
+    });
+    replicas.onLook(async () => {
+      if (this.#live.size === 0) return;
+      const rows = await this.#store.read("SELECT id FROM operator_tokens WHERE revoked_at IS NOT NULL");
+      for (const { id } of rows) this.#end(String(id), revoked);
+    });
   }
 
   /**
@@ -223,6 +239,7 @@ export class Operators implements AsyncDisposable {
   }
 }
 
+const revoked = "this operator token was revoked";
 const whereTokensComeFrom =
   "An admin makes one with `orchestrator hub operator create`; the first is in admin.token in the hub's data directory";
 
