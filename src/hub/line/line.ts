@@ -1,19 +1,11 @@
 import { create } from "@bufbuild/protobuf";
-import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import type { Command, Result } from "../../../gen/edge/v1/command_pb.ts";
-import {
-  DrainSchema,
-  type Hello,
-  type NodeFrame,
-  type Renewal,
-  WelcomeSchema,
-} from "../../../gen/edge/v1/control_pb.ts";
+import { DrainSchema, type Hello, type NodeFrame, type Renewal } from "../../../gen/edge/v1/control_pb.ts";
 import type { Clock } from "../../base/clock.ts";
 import { failure } from "../../base/failure.ts";
-import { newId } from "../../base/ids.ts";
 import type { Logger } from "../../base/log.ts";
 import { checkCommand } from "../../wire/commands.ts";
-import { commandWindow, defaultBeatMs, maxFrameBytes } from "../../wire/limits.ts";
+import { defaultBeatMs } from "../../wire/limits.ts";
 import type { Commands } from "../commands/index.ts";
 import type { ServerCertificate, Trusting } from "../enrolment/index.ts";
 import type { Fleet } from "../fleet/index.ts";
@@ -26,6 +18,7 @@ import { beatMsFor, rhythmFor, Turnstile } from "./pace.ts";
 import { readElsewhere, serveReads } from "./remote.ts";
 import { answerRenewal, isUpToDate, type Renew, renewalWanted } from "./renewal.ts";
 import { Session } from "./session.ts";
+import { welcomeOf } from "./welcome.ts";
 
 export interface LineOptions {
   /** Address to listen at; `::` for all. */
@@ -189,7 +182,7 @@ export class Line implements AsyncDisposable {
       clock,
       log,
       onFirst: (session, frame) => this.#first(session, frame),
-      onRenewal: ({ isRenewalWanted: isWanted }, asked) =>
+      onRenewal: ({ renewing: { isWanted } }, asked) =>
         renew && answerRenewal(renew, visitor, { asked, isWanted }),
       onEnd: (session) => this.#ended(session),
     });
@@ -252,18 +245,9 @@ export class Line implements AsyncDisposable {
       commands.deliveries.resumed(nodeId, lastCommand, epoch),
     ]);
     if (this.#newest.get(nodeId) !== session) return;
-    const { beatMs, leaseMs } = rhythmFor(beatMsFor(this.#beatMs, this.connected), hello.idleIntervalMs);
-    const sessionId = newId("session");
-    const welcome = create(WelcomeSchema, {
-      sessionId,
-      protocol,
-      leaseMs,
-      beatIntervalMs: beatMs,
-      serverTime: timestampFromMs(clock.now()),
-      reportsThrough: BigInt(intake.through),
-      commandWindow,
-      maxFrameBytes,
-      nodeId,
+    const welcome = welcomeOf({
+      ...{ nodeId, protocol, through: intake.through, now: clock.now() },
+      rhythm: rhythmFor(beatMsFor(this.#beatMs, this.connected), hello.idleIntervalMs),
       renewsCertificates: this.#options.renew !== undefined,
     });
     if (!session.open(welcome, intake, hello)) return;
@@ -272,14 +256,14 @@ export class Line implements AsyncDisposable {
     this.#options.roots.used(nodeId, session.visitor.rootId);
     this.#wantRenewal(session, hello.trustedRoots);
     fleet.presence.arrived(nodeId, session.visitor.transport);
-    log.info({ node: nodeId, session: sessionId, epoch, attempt: hello.attempt }, "line is up");
+    log.info({ node: nodeId, session: welcome.sessionId, epoch, attempt: hello.attempt }, "line is up");
   }
 
   /** Has a node renew that should have another certificate, or other roots, than it has. */
   #wantRenewal(session: Session, trusts: readonly Uint8Array[]): void {
     const { roots, clock } = this.#options;
     if (isUpToDate(session.visitor, trusts, roots.trusted, clock.now())) return;
-    session.wantRenewal(renewalWanted(this.#spreadMs()));
+    session.renewing.want(renewalWanted(this.#spreadMs()));
   }
 
   #ended(session: Session): void {

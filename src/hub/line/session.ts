@@ -8,7 +8,6 @@ import {
   type Reject,
   type Renewal,
   type RenewalAnswer,
-  type RenewalWanted,
   type Report,
   type Welcome,
 } from "../../../gen/edge/v1/control_pb.ts";
@@ -28,6 +27,7 @@ import { lineFacts } from "./facts.ts";
 import { Pulse } from "./pulse.ts";
 import { Reads } from "./reads.ts";
 import { Receiver } from "./receiver.ts";
+import { Renewing } from "./renewing.ts";
 import { Sender } from "./sender.ts";
 import { Writer } from "./writer.ts";
 
@@ -39,9 +39,6 @@ const leaveMs = 1_000;
 
 /** How long a stream that has given way may take to answer what it was asked, in milliseconds. */
 const yieldMs = 60_000;
-
-/** A renewal is answered at most this often, in milliseconds; a node waits as long between two at least. */
-const renewPaceMs = 1_000;
 
 /**
  * Where a stream is. `admitted`: its hello came and the fence is on its way to the disk. `closing`: its last frame was
@@ -69,6 +66,7 @@ export class Session {
   /** The node's stream before this one, as long as it is asked in the place of this one. */
   former: Session | undefined;
   readonly #options: SessionOptions;
+  readonly renewing: Renewing;
   readonly #writer: Writer;
   readonly #reads = new Reads();
   readonly #heard = new FrameCount();
@@ -76,9 +74,6 @@ export class Session {
   #state: State = "greeting";
   #sender: Sender | undefined;
   #receiver: Receiver | undefined;
-  #renewsFrom = 0;
-  #takesRoots = false;
-  #isRenewalWanted = false;
   #yieldedAt = Number.POSITIVE_INFINITY;
   readonly #pulse: Pulse;
   #closingAt = 0;
@@ -90,6 +85,8 @@ export class Session {
     this.#pulse = new Pulse(clock.elapsed(), greetingMs);
     lineFacts.tell({ stream: "arrived" });
     this.#writer = new Writer(stream, clock);
+    const answer = (asked: Renewal) => options.onRenewal(this, asked);
+    this.renewing = new Renewing({ clock, writer: this.#writer, answer });
     stream.on("data", (incoming: Incoming) => this.#onFrame(incoming));
     // Without a listener for errors, a node that breaks its stream would end the hub.
     stream.on("error", (error: Error) => this.#end("the stream broke", error));
@@ -133,7 +130,7 @@ export class Session {
     const { clock, deliveries, log, stream } = this.#options;
     this.#state = "open";
     lineFacts.tell({ stream: "welcomed" });
-    this.#takesRoots = hello.trustedRoots.length > 0;
+    this.renewing.begin(hello.trustedRoots);
     this.#pulse.begin(clock.elapsed(), welcome, hello.idleIntervalMs);
     const lastCommand = Number(hello.lastCommandSequence);
     const wake = () => this.#writer.wake();
@@ -164,19 +161,6 @@ export class Session {
     if (!this.#close()) return;
     this.#writer.outbox.renewal(answer);
     this.#writer.close();
-  }
-
-  /** Whether the node was told to ask for a certificate. */
-  get isRenewalWanted(): boolean {
-    return this.#isRenewalWanted;
-  }
-
-  /** Has the node ask for a certificate before its own is due. One that keeps its roots for ever is not asked. */
-  wantRenewal(wanted: RenewalWanted): void {
-    if (!this.isOpen || !this.#takesRoots) return;
-    this.#isRenewalWanted = true;
-    this.#writer.outbox.wantRenewal(wanted);
-    this.#writer.wake();
   }
 
   /**
@@ -263,7 +247,7 @@ export class Session {
     else if (body.case === "progress") deliveries.progressed(nodeId, body.value);
     else if (body.case === "commandsAck") this.#sender?.acknowledged(Number(body.value.throughSequence));
     else if (body.case === "report") this.#report(body.value);
-    else if (body.case === "renewal") this.#renew(body.value);
+    else if (body.case === "renewal") this.renewing.asked(body.value);
     else if (body.case === "bye") log.info({ node: nodeId, reason: body.value.reason }, "node says goodbye");
     else if (body.case === "hello") {
       this.fail(failure("invalid", "a second hello came: it is the first frame of a stream, and only that"));
@@ -280,17 +264,6 @@ export class Session {
   #report(report: Report): void {
     if (report.sequence > 0n) this.#receiver?.take(report);
     else if (report.entry.case === "result") this.#reads.answer(report.entry.value);
-  }
-
-  /** A node that asks again at once is not answered: a signature costs the hub more than the node. */
-  #renew(asked: Renewal): void {
-    const now = this.#options.clock.elapsed();
-    if (now < this.#renewsFrom) return;
-    this.#renewsFrom = now + renewPaceMs;
-    void this.#options.onRenewal(this, asked)?.then((answer) => {
-      this.#writer.outbox.renewal(answer);
-      this.#writer.wake();
-    });
   }
 
   /** Serves nothing from now on. False when that was so already. */
