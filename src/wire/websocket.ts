@@ -7,7 +7,9 @@ import { createServer, type IncomingMessage } from "node:http";
 import { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { type RawData, WebSocket, WebSocketServer } from "ws";
+import { beginning } from "../base/evidence.ts";
 import { failure } from "../base/failure.ts";
+import { toStatusDetails } from "./failures.ts";
 import { maxTransportBytes } from "./limits.ts";
 
 /** What a client asks for to have a WebSocket of the line: the path of the gRPC method. */
@@ -106,9 +108,10 @@ function messagesOf<In, Out>(socket: WebSocket, { decode, encode }: Codec<In, Ou
   return stream;
 }
 
-/** The code and the reason with which a WebSocket is closed over an error: of its gRPC status, if it has one. */
+/** The code and the reason with which a WebSocket is closed over an error: its status of gRPC, if it is one, or that of its failure. */
 function closing(error: Error): [code: number, reason: Buffer] {
-  const status = "code" in error && typeof error.code === "number" ? error.code : 2;
-  const said = "details" in error && typeof error.details === "string" ? error.details : error.message;
-  return [statusBase + status, Buffer.from(said).subarray(0, maxReasonBytes)];
+  const told = toStatusDetails(error);
+  const code = "code" in error && typeof error.code === "number" ? error.code : told.code;
+  const said = "details" in error && typeof error.details === "string" ? error.details : told.message;
+  return [statusBase + code, Buffer.from(beginning(said, maxReasonBytes))];
 }
