@@ -8,7 +8,7 @@ import { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { type RawData, WebSocket, WebSocketServer } from "ws";
 import { beginning } from "../base/evidence.ts";
-import { failure } from "../base/failure.ts";
+import { errorChain, failure } from "../base/failure.ts";
 import { toStatusDetails } from "./failures.ts";
 import { maxTransportBytes } from "./limits.ts";
 
@@ -89,11 +89,10 @@ function messagesOf<In, Out>(socket: WebSocket, { decode, encode }: Codec<In, Ou
   });
   socket.on("message", (data: RawData, isBinary) => {
     try {
-      if (!isBinary || !(data instanceof Buffer))
-        throw failure("invalid", "a message of text came: frames are binary");
+      if (!isBinary || !(data instanceof Buffer)) throw new Error("it is text");
       if (!stream.push(decode(data))) socket.pause();
-    } catch (thrown) {
-      stream.destroy(thrown instanceof Error ? thrown : new Error(String(thrown)));
+    } catch (cause) {
+      stream.destroy(failure("invalid", `a message came that is no frame: ${errorChain(cause)}`, { cause }));
     }
   });
   socket.on("error", (error) => stream.destroy(error));

@@ -6,7 +6,7 @@ import { connect, type TLSSocket } from "node:tls";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { WebSocket } from "ws";
 import { HubFrameSchema, NodeFrameSchema } from "../../../gen/edge/v1/control_pb.ts";
-import type { Identity } from "../../fakes/node.ts";
+import type { Identity, Sent } from "../../fakes/node.ts";
 import { type Hub, startHub } from "./hub.ts";
 
 async function dial(hub: Hub, { keyPem, certificatePem }: Identity): Promise<TLSSocket> {
@@ -26,11 +26,13 @@ async function welcomed(hub: Hub, nodeId: string): Promise<WebSocket> {
   });
   await once(socket, "open");
   const value = { protocolMin: 1, protocolMax: 1, sessionEpoch: 1n, journalId: "j1", instanceId: "i1" };
-  socket.send(toBinary(NodeFrameSchema, create(NodeFrameSchema, { body: { case: "hello", value } })));
+  socket.send(frame({ case: "hello", value }));
   const [answer] = (await once(socket, "message")) as [Buffer];
   assert.equal(fromBinary(HubFrameSchema, answer).body.case, "welcome");
   return socket;
 }
+
+const frame = (body: Sent) => toBinary(NodeFrameSchema, create(NodeFrameSchema, { body }));
 
 const closed = async (socket: WebSocket) => {
   const [code, reason] = (await once(socket, "close")) as [number, Buffer];
@@ -43,11 +45,15 @@ test("a WebSocket that breaks a rule is closed with the number of its failure, a
 
   const text = await welcomed(hub, "n-text");
   text.send("hello");
-  assert.match(await closed(text), /^4003 a message of text came: frames are binary$/);
+  assert.match(await closed(text), /^4003 a message came that is no frame: it is text$/);
 
   const large = await welcomed(hub, "n-large");
-  large.send(Buffer.alloc((1 << 20) + 1, "\x7a\x00"));
-  assert.match(await closed(large), /^400\d /);
+  large.send(frame({ case: "bye", value: { reason: "x".repeat(1 << 20) } }));
+  assert.match(await closed(large), /^4008 a frame of \d+ bytes came; at most 1048576 are allowed$/);
+
+  const garbage = await welcomed(hub, "n-garbage");
+  garbage.send(Buffer.alloc(64, 255));
+  assert.match(await closed(garbage), /^4003 a message came that is no frame: /);
 
   const again = await welcomed(hub, "n-good");
   assert.match(await closed(good), /^1000 /);
