@@ -79,7 +79,7 @@ export class Commands {
     const waiting = await options.store.read(
       "SELECT node_id, COUNT(*) AS n FROM commands WHERE finished_at IS NULL GROUP BY node_id",
     );
-    for (const row of waiting) options.fleet.setPending(String(row.node_id), Number(row.n));
+    for (const row of waiting) options.fleet.presence.setPending(String(row.node_id), Number(row.n));
     return commands;
   }
 
@@ -117,7 +117,7 @@ export class Commands {
       async (tx) => ({ expired: await expireDue(tx, now, nodeId), pending: await pendingOf(tx, nodeId) }),
       [`node ${nodeId}`],
     );
-    this.#fleet.setPending(nodeId, pending);
+    this.#fleet.presence.setPending(nodeId, pending);
     this.#board.touched(expired.map(({ id }) => id));
   }
 
@@ -169,7 +169,7 @@ export class Commands {
     return {
       isNew: true,
       told: () => {
-        this.#fleet.setPending(nodeId, added.pending);
+        this.#fleet.presence.setPending(nodeId, added.pending);
         this.#board.wakeNode(nodeId);
       },
     };
@@ -237,7 +237,7 @@ export class Commands {
       },
       [`node ${nodeId}`],
     );
-    this.#fleet.setPending(nodeId, pending);
+    this.#fleet.presence.setPending(nodeId, pending);
     if (outcome === "here") this.#board.touched([id]);
     if (outcome === "node") this.#board.wakeNode(nodeId);
     return kept;

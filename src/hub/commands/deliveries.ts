@@ -62,7 +62,7 @@ export class Deliveries {
       [`node ${nodeId}`],
     );
     if (found.warning !== undefined) this.#fleet.warn(nodeId, found.warning);
-    this.#fleet.setPending(nodeId, pending);
+    this.#fleet.presence.setPending(nodeId, pending);
     this.#board.touched(found.touched);
   }
 
@@ -106,7 +106,7 @@ export class Deliveries {
       },
       [`node ${nodeId}`],
     );
-    this.#fleet.setPending(nodeId, pending);
+    this.#fleet.presence.setPending(nodeId, pending);
     this.#board.touched(expired.map(({ id }) => id));
     return handed.map(toDelivery);
   }
@@ -155,7 +155,7 @@ export class Deliveries {
         if (!finished || pending === undefined) return;
         const seconds = (this.#clock.now() - finished.queuedAt) / 1000;
         commandFacts.tell({ seconds, isFailure: result.outcome.case === "failure" });
-        this.#fleet.setPending(nodeId, pending);
+        this.#fleet.presence.setPending(nodeId, pending);
         this.#board.forgetProgress(nodeId, result.commandId);
         this.#board.touched([result.commandId]);
       },

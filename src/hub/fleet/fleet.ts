@@ -9,11 +9,12 @@ import { Replicas } from "../replicas/index.ts";
 import type { Store, Tx } from "../store/index.ts";
 import { isReplaced, type Outcast } from "./fence.ts";
 import { Following } from "./following.ts";
-import { changeLabels, type LabelChange, type NodeLabel } from "./labels.ts";
+import { changeLabels, type LabelChange } from "./labels.ts";
+import { type RemovalWitness, takeIn, takeOut } from "./membership.ts";
 import { pictures } from "./pictures.ts";
 import { Presence } from "./presence.ts";
-import { type EnrolledNode, insertNode, type NodeRecord, newRecord } from "./records.ts";
-import { deleteNode, type Removal } from "./removal.ts";
+import type { EnrolledNode, NodeRecord } from "./records.ts";
+import type { Removal } from "./removal.ts";
 import { lastRevision, touchNode } from "./revision.ts";
 import { type Roster, readRoster } from "./roster.ts";
 import { type Totals, totalsOf } from "./totals.ts";
@@ -27,16 +28,6 @@ export interface FleetOptions {
   replicas?: Replicas | undefined;
   /** What changes within this time of a picture given to a watcher is gathered into the next, in milliseconds. */
   watchPaceMs?: number;
-}
-
-/** What else must happen when a node is removed, or has a newer line elsewhere. */
-export interface RemovalWitness {
-  /** Within the transaction that removes it, which is about the node; what it returns is called after the commit. */
-  drop?(tx: Tx, nodeId: string): Promise<() => void>;
-  /** After the commit, on every replica: whatever is open to that node ends. */
-  cut?(nodeId: string): void;
-  /** Another replica let in a newer stream of the node: the one that is open here ends. */
-  oust?(nodeId: string): void;
 }
 
 /** All nodes of the hub, in memory, with what must survive the hub kept in the store. */
@@ -67,7 +58,7 @@ export class Fleet implements AsyncDisposable {
         for (const witness of this.#witnesses) witness.oust?.(id);
       },
       onForgotten: (id) => void this.presence.saved(id).catch(() => {}), // It is tried again.
-      onRemoved: (id) => {
+      onCut: (id) => {
         for (const witness of this.#witnesses) witness.cut?.(id);
       },
     });
@@ -156,19 +147,7 @@ export class Fleet implements AsyncDisposable {
 
   /** Takes a node in, or notes its new certificate. Durable when it resolves. */
   async enrolled(one: EnrolledNode): Promise<void> {
-    const { records, removed } = this.#roster;
-    const { revision } = await this.#store.write((tx) => insertNode(tx, one), [`node ${one.nodeId}`]);
-    removed.delete(one.nodeId);
-    const fresh = () => ({ ...newRecord(one.nodeId, one.at), tenant: one.tenant ?? "" });
-    const record = records.get(one.nodeId) ?? fresh();
-    record.hostName = one.hostName;
-    record.certificateSerial = one.serial;
-    record.certificateExpiresAt = one.expiresAt;
-    record.revision = revision;
-    if (one.backSince !== undefined) {
-      Object.assign(record, { revokedAt: 0, certificateIssuedAt: one.backSince, epoch: 0, instanceId: "" });
-    }
-    records.set(one.nodeId, record);
+    await takeIn(this.#store, this.#roster, one);
     this.#changed(one.nodeId);
   }
 
@@ -179,31 +158,8 @@ export class Fleet implements AsyncDisposable {
    */
   async remove(id: string, removal: Removal = { workloads: undefined }): Promise<void> {
     const record = this.#known(id);
-    const { records, removed } = this.#roster;
-    records.delete(id);
-    removed.set(id, { ...removal, revision: record.revision });
-    let done: { revision: number; settle: (() => void)[] };
-    try {
-      done = await this.#store.write(
-        async (tx) => {
-          const revision = await deleteNode(tx, record, removal, this.#clock.now());
-          const settle: (() => void)[] = [];
-          for (const witness of this.#witnesses) {
-            const done = await witness.drop?.(tx, id);
-            if (done) settle.push(done);
-          }
-          return { revision, settle };
-        },
-        [`node ${id}`],
-      );
-    } catch (thrown) {
-      removed.delete(id);
-      records.set(id, record);
-      throw thrown;
-    }
-    removed.set(id, { ...removal, revision: done.revision });
-    for (const settle of done.settle) settle();
-    for (const witness of this.#witnesses) witness.cut?.(id);
+    const at = this.#clock.now();
+    await takeOut(this.#store, this.#roster, { record, removal, at, witnesses: this.#witnesses });
     this.#changed(id);
     this.#log.info({ node: id }, "node removed");
   }
@@ -322,11 +278,6 @@ export class Fleet implements AsyncDisposable {
   /** Tells operators about something that they should look at, as a sentence. Shown for a day. */
   warn(id: string, warning: string): void {
     this.presence.warn(id, warning);
-  }
-
-  /** How many of a node's commands have no result. */
-  setPending(id: string, pending: number): void {
-    this.presence.setPending(id, pending);
   }
 
   #changed(id: string): void {

@@ -23,7 +23,7 @@ export interface FollowingOptions {
   /** Nobody is said to hold a node that is held here: this replica was taken for dead. */
   onForgotten: (id: string) => void;
   /** Another replica removed a node, or revoked its certificates. */
-  onRemoved: (id: string) => void;
+  onCut: (id: string) => void;
 }
 
 /** Hints that come within this time are one look, in milliseconds. */
@@ -89,7 +89,7 @@ export class Following {
   }
 
   #changed(fresh: NodeRecord): void {
-    const { roster, replicas, onOusted, onForgotten, onRemoved } = this.#options;
+    const { roster, replicas, onOusted, onForgotten, onCut } = this.#options;
     const { id, owner, epoch } = fresh;
     const known = roster.records.get(id);
     if (known && known.revision >= fresh.revision) return;
@@ -109,18 +109,18 @@ export class Following {
     if (known) Object.assign(known, fresh);
     else roster.records.set(id, fresh);
     roster.feed.touch(id);
-    if (isRevoked) onRemoved(id);
+    if (isRevoked) onCut(id);
     if (isOusted) onOusted(id);
     if (isOurs && owner === "") onForgotten(id);
   }
 
   #removed(id: string, removal: KeptRemoval): void {
-    const { roster, onRemoved } = this.#options;
+    const { roster, onCut } = this.#options;
     const known = roster.records.get(id);
     if (known && known.revision > removal.revision) return;
     roster.removed.set(id, removal);
     if (!roster.records.delete(id)) return;
     roster.feed.touch(id);
-    onRemoved(id);
+    onCut(id);
   }
 }

@@ -33,7 +33,18 @@ export function disown(records: Iterable<NodeRecord>, replicaId: string): string
   return left;
 }
 
-/** In the store likewise, by one of the others, some at a time; nodes that have a new owner already are not among them. */
+/** In memory: what the store says that a replica holds is connected, for it is alive. Returns the ids of those that were not. */
+export function own(records: Iterable<NodeRecord>, replicaId: string): string[] {
+  const back: string[] = [];
+  for (const record of records) {
+    if (record.owner !== replicaId || record.connected) continue;
+    record.connected = true;
+    back.push(record.id);
+  }
+  return back;
+}
+
+/** In the store, what a replica that is gone had is nobody's: by one of the others, some at a time; nodes that have a new owner already are not among them. */
 export async function heirOf(store: Store, replicaId: string, at: number): Promise<void> {
   for (let freed = freedAtOnce; freed === freedAtOnce; ) {
     freed = await store.write(

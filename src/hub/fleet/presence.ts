@@ -10,7 +10,7 @@ import { Claims } from "./claims.ts";
 import { warningOf } from "./copies.ts";
 import type { NodeHello, Outcast } from "./fence.ts";
 import { Heard } from "./heard.ts";
-import { disown, heirOf, mustHold } from "./owning.ts";
+import { disown, heirOf, mustHold, own } from "./owning.ts";
 import type { Roster } from "./roster.ts";
 import { Saving } from "./saving.ts";
 
@@ -43,6 +43,9 @@ export class Presence {
     });
     replicas.onLook(() => this.#saving.retry());
     replicas.onGone((id, isHeir) => this.#gone(id, isHeir));
+    replicas.onBack((id) => {
+      for (const nodeId of own(roster.records.values(), id)) roster.feed.touch(nodeId);
+    });
     replicas.onRejoin(() => {
       for (const { id, isHeld } of roster.records.values()) if (isHeld) this.#saveSoon(id, "said");
     });

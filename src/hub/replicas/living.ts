@@ -38,8 +38,8 @@ export class Living {
     }
   }
 
-  /** All rows at a look. Returns who was alive before and is not now, and of those who still have a row. */
-  look(rows: readonly ReplicaRow[]): { gone: string[]; dead: ReplicaRow[] } {
+  /** All rows at a look. Returns who is alive now and was not, who was and is not, and who has a row and is dead. */
+  look(rows: readonly ReplicaRow[]): { back: string[]; gone: string[]; dead: ReplicaRow[] } {
     const before = [...this.#seen.keys()].filter((id) => this.has(id));
     const next = new Map<string, Seen>();
     for (const { id, beats } of rows) {
@@ -48,6 +48,7 @@ export class Living {
     }
     this.#seen = next;
     return {
+      back: rows.map(({ id }) => id).filter((id) => this.has(id) && !before.includes(id)),
       gone: before.filter((id) => !this.has(id)),
       dead: rows.filter(({ id }) => !this.has(id)),
     };

@@ -30,6 +30,7 @@ export class Replicas implements AsyncDisposable {
   readonly #living = new Living();
   readonly #looks: (() => Promise<void>)[] = [];
   readonly #gone: ((id: string, isHeir: boolean) => void)[] = [];
+  readonly #back: ((id: string) => void)[] = [];
   readonly #rejoined = new Changes();
   /** What is to be told at the end of this turn, by subject. */
   readonly #untold = new Map<string, Set<string>>();
@@ -100,6 +101,11 @@ export class Replicas implements AsyncDisposable {
     this.#gone.push(listener);
   }
 
+  /** Calls `listener` with each replica that has come, or is not dead after all. */
+  onBack(listener: (id: string) => void): void {
+    this.#back.push(listener);
+  }
+
   /** Calls `listener` when the others took this one for dead and it is back: what they wrote of it is not true any more. */
   onRejoin(listener: () => void): void {
     this.#rejoined.listen(listener);
@@ -138,7 +144,8 @@ export class Replicas implements AsyncDisposable {
       this.#rejoined.notify();
     }
     const rows = await this.#rows();
-    const { gone, dead } = this.#living.look(rows.filter(({ id }) => id !== this.id));
+    const { back, gone, dead } = this.#living.look(rows.filter(({ id }) => id !== this.id));
+    for (const id of back) for (const listener of this.#back) listener(id);
     const heirTo = new Set<string>();
     for (const one of dead) if (await this.#bury(one)) heirTo.add(one.id);
     for (const id of new Set([...gone, ...heirTo])) {

@@ -82,8 +82,11 @@ for (const how of ["hints are heard", "every hint is lost"] as const) {
       await a.fleet.label("n-1", { set: [{ key: "site", value: "graz" }], remove: [] });
       await until("the label is there", () => b.fleet.get("n-1").labels.length === 1);
       assert.equal(b.fleet.isConnected("n-1"), true);
+      await a.fleet.revoke("n-1");
+      await until("its line is cut, for it is revoked", () => b.ousted.cut.length === 1);
+      assert.equal(await b.connect("n-1", 2), "revoked");
       await a.fleet.remove("n-1");
-      await until("the line is cut", () => b.ousted.cut.includes("n-1"));
+      await until("its line is cut, for it is removed", () => b.ousted.cut.length === 2);
       assert.equal(b.fleet.has("n-1"), false);
       await assert.rejects(b.commands.submit("n-1", restart("c-late"), asked), { kind: "not_found" });
       assert.equal(await b.connect("n-1", 2), "removed");
