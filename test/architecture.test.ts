@@ -5,7 +5,7 @@ import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { wrongImports } from "./architecture/judge.ts";
-import { areas, longFiles, maxLines, outside } from "./architecture/rules.ts";
+import { ambient, areas, longFiles, maxLines, outside } from "./architecture/rules.ts";
 import { parseSource, readSources, root } from "./architecture/sources.ts";
 
 const sources = [...readSources("src"), ...readSources("gen")];
@@ -110,7 +110,10 @@ test("no file has moved a second idea in", () => {
 
 test("no module has state: what lives is made in a program's wiring and closed there", () => {
   const state = sources.flatMap(({ path, moduleState }) => moduleState.map((name) => `${path}: ${name}`));
-  assert.deepEqual(state, nothing);
+  assert.deepEqual(
+    state.filter((one) => !(one in ambient)),
+    nothing,
+  );
 });
 
 test("no file is a drawer: names say what is inside", () => {

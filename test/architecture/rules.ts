@@ -363,6 +363,12 @@ export const outside: Readonly<Record<string, { onlyIn: readonly string[]; becau
   },
 };
 
+/** What a module may hold for the whole program, with the reason: it would be in the signature of every room. */
+export const ambient: Readonly<Record<string, string>> = {
+  "src/wire/tracing.ts: tracer":
+    "a step of a trace begins wherever a call is made; the program's main sets and ends it",
+};
+
 /** Files in `src/` with more lines than this have a second idea in them. */
 export const maxLines = 300;
 
