@@ -54,8 +54,13 @@ export class Machine {
   readonly uplink: Held = { up: false, down: false };
   disk = new Disk();
   engine: Engine;
-  /** Commands whose handler was called, by how often their result was there already. */
+  /** Commands that began although their result was on the disk, or although they were not. */
   readonly handledAfterResult: string[] = [];
+  readonly begunUnaccepted: string[] = [];
+  /** Commands that began before the one before, about the same workload, had its result on the disk. */
+  readonly begunEarly: string[] = [];
+  /** The command that began last, by workload. */
+  readonly #latest = new Map<string, string>();
   readonly #options: MachineOptions;
   #lives = 0;
 
@@ -146,18 +151,29 @@ export class Machine {
       if (request.case !== "startRuntime") throw failure("unsupported", "the simulation does not know it");
       const workload = request.value.name;
       const effect = { workload, command: ask.id };
-      if (this.disk.look("SELECT 1 FROM sim_results WHERE command = ?", ask.id).length > 0) {
-        this.handledAfterResult.push(ask.id);
+      if (this.#hasResult(ask.id)) this.handledAfterResult.push(ask.id);
+      if (this.disk.look("SELECT 1 FROM commands WHERE id = ?", ask.id).length === 0) {
+        this.begunUnaccepted.push(ask.id);
       }
+      const before = this.#latest.get(workload);
+      if (before !== undefined && before !== ask.id && !this.#hasResult(before)) this.begunEarly.push(ask.id);
+      this.#latest.set(workload, ask.id);
       trace(this.name, `begins ${ask.id} on ${workload}`);
       await this.#takeTime(life, ask);
       await this.engine.change(effect, life, ask.signal);
       trace(this.name, `has done ${ask.id} on ${workload}`);
       const value = create(RuntimeChangeSchema, { name: workload, kind: RuntimeChangeKind.STARTED });
-      journal.record({ case: "runtime", value }, { reason: "it was started", commandId: ask.id });
+      // Where the journal is small, much is told: events must make room, and results stay.
+      for (let events = this.#options.journalLimit ? 20 : 1; events > 0; events--) {
+        journal.record({ case: "runtime", value }, { reason: "it was started", commandId: ask.id });
+      }
       if (chance.below(4) === 0) await this.#pause(life, ask, chance.below(1_000));
       return { case: "startRuntime", value: create(StartRuntimeResponseSchema) };
     };
+  }
+
+  #hasResult(id: string): boolean {
+    return this.disk.look("SELECT 1 FROM sim_results WHERE command = ?", id).length > 0;
   }
 
   async #takeTime(life: Life, ask: Ask): Promise<void> {

@@ -103,6 +103,11 @@ function* effectsAreRight(world: World, { machine }: Node, results: Map<string, 
     if (place < before) yield `command ${command} came after a later one of ${workload} on ${machine.name}`;
     last.set(workload, place);
   }
+  const [early] = machine.begunUnaccepted;
+  if (early) yield `command ${early} began before it was on the disk of ${machine.name}`;
+  const [soon] = machine.begunEarly;
+  if (soon)
+    yield `command ${soon} began before the result of the one before was on the disk of ${machine.name}`;
   const [again] = machine.handledAfterResult;
   if (again) yield `command ${again} was carried out again after it had its result on ${machine.name}`;
   for (const row of machine.disk.look("SELECT command, result FROM sim_results ORDER BY at")) {

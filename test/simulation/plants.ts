@@ -54,10 +54,10 @@ export const plants: readonly Plant[] = [
     ],
   },
   {
-    name: "cursor-without-entry",
-    what: "a report is taken although the one before it could not be written",
-    file: "hub/reports/intake.ts",
-    instead: ["after: Math.min(after, sequence),", "after: 0,"],
+    name: "one-too-many",
+    what: "the hub acknowledges one report more than it has",
+    file: "hub/line/receiver.ts",
+    instead: ["intake.through));", "intake.through) + 1);"],
   },
   {
     name: "resent-from-wrong-place",
@@ -108,22 +108,13 @@ export const plants: readonly Plant[] = [
     name: "lease-not-watched",
     what: "a node waits for a hub that is silent",
     file: "daemon/control/session.ts",
-    instead: ["if (silentMs >= this.#leaseMs) {", "if (silentMs >= 60 * this.#leaseMs) {"],
+    instead: ["this.#leaseMs = welcome.leaseMs || defaults.leaseMs;", "this.#leaseMs = 3_600_000;"],
   },
   {
     name: "copy-keeps-its-name",
     what: "a disk that was copied goes on numbering its reports like the other",
     file: "daemon/control/copies.ts",
     instead: ["if (tellOfCopies.has(code)) journal.renew();", ""],
-  },
-  {
-    name: "handed-after-sent",
-    what: "a command is on its way before the hub's disk says that the node may have it",
-    file: "hub/commands/submit.ts",
-    instead: [
-      "const handed = attended && queue.handed === queue.last ? sequence : queue.handed;",
-      "const handed = queue.handed;",
-    ],
   },
 ];
 

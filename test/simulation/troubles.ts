@@ -24,7 +24,11 @@ const common: Readonly<Record<string, Trouble>> = {
   "a disk is full": (world) => {
     const { time, chance } = world;
     const disk = someDisk(world);
-    disk.fate = () => "full";
+    const isOnce = chance.below(3) === 0;
+    disk.fate = () => {
+      if (isOnce) disk.fate = () => "kept";
+      return "full";
+    };
     time.after(chance.below(20_000), () => {
       disk.fate = () => "kept";
     });

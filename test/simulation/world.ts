@@ -49,7 +49,7 @@ export class World {
     const trace = this.trace.say;
     this.network = new Network(time, chance, trace);
     this.beatMs = chance.oneOf([1_000, 5_000]);
-    this.#journalLimit = chance.below(8) === 0 ? { entries: 12, bytes: 1 << 20 } : undefined;
+    this.#journalLimit = chance.below(8) === 0 ? { entries: 30, bytes: 1 << 20 } : undefined;
     const nodeIds = chance.below(4) === 0 ? ["n1", "n2"] : ["n1"];
     this.hubMachine = new HubMachine({
       ...{ chance, log, nodeIds, network: this.network, beatMs: this.beatMs },
