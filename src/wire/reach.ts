@@ -69,10 +69,10 @@ export function resolver(): LookupFunction {
       if (options.all) done(null, [...found]);
       else done(null, first.address, first.family);
     };
-    within(asked.get(host) ?? ask(host)).then(give, (error: NodeJS.ErrnoException) => {
+    within(asked.get(host) ?? ask(host)).then(give, (error: unknown) => {
       const before = known.get(host);
       if (before) give(before);
-      else done(error, []);
+      else done(error instanceof Error ? error : new Error(String(error)), []);
     });
   };
 }

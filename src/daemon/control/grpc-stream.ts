@@ -65,7 +65,7 @@ export function grpcStream<In, Out>(
     }
     status = headers; // Of an answer that has no messages, these are the trailers, too.
   });
-  call.on("trailers", (trailers) => {
+  call.on("trailers", (trailers: IncomingHttpHeaders) => {
     status = trailers;
   });
   call.on("end", () => {
@@ -87,7 +87,7 @@ export function grpcStream<In, Out>(
 function ended(code: string | string[] | undefined, message: string | string[] | undefined) {
   if (code === undefined) return failure("unavailable", "the stream ended without a status");
   const said = typeof message === "string" ? unescaped(message) : "";
-  return failure("unavailable", `${said || "no reason"} (status ${code})`, { word: saidByHub });
+  return failure("unavailable", `${said || "no reason"} (status ${String(code)})`, { word: saidByHub });
 }
 
 /** gRPC escapes its messages as a URI does; what is not escaped well is shown as it came. */
