@@ -144,7 +144,7 @@ export class Replicas implements AsyncDisposable {
       this.#rejoined.notify();
     }
     const rows = await this.#rows();
-    const { back, gone, dead } = this.#living.look(rows.filter(({ id }) => id !== this.id));
+    const { back, gone, dead } = this.#living.look(rows);
     for (const id of back) for (const listener of this.#back) listener(id);
     const heirTo = new Set<string>();
     for (const one of dead) if (await this.#bury(one)) heirTo.add(one.id);
@@ -188,8 +188,10 @@ export class Replicas implements AsyncDisposable {
     return buried === 1;
   }
 
+  /** Of all others: of itself a replica knows. */
   async #rows(): Promise<ReplicaRow[]> {
-    const rows = (await this.#options?.store.read("SELECT id, beats FROM replicas")) ?? [];
+    const rows =
+      (await this.#options?.store.read("SELECT id, beats FROM replicas WHERE id <> $1", this.id)) ?? [];
     return rows.map((row) => ({ id: String(row.id), beats: Number(row.beats) }));
   }
 

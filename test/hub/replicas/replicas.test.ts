@@ -31,6 +31,12 @@ for (const how of ["hints are heard", "every hint is lost"] as const) {
       assert.equal(await a.connect("n-1", 1), undefined);
       await until("the other sees it", () => b.fleet.isConnected("n-1"));
       assert.equal(b.fleet.ownerElsewhere("n-1"), a.replicas.id);
+      // A replica that meets others anew must not lose sight of itself.
+      const gone: string[] = [];
+      a.replicas.onGone((id) => gone.push(id));
+      await a.replicas.meet();
+      await a.replicas.look();
+      assert.deepEqual([gone, a.fleet.isConnected("n-1")], [[], true]);
 
       assert.equal(await b.connect("n-1", 2), undefined);
       await until("the older one is ended", () => a.ousted.ousted.includes("n-1"));
