@@ -43,6 +43,9 @@ export interface Api extends AsyncDisposable {
  */
 export async function openApi({ host, port, certificate, rooms }: ApiOptions): Promise<Api> {
   const stopping = new AbortController();
+  using opening = new DisposableStack();
+  // What follows the hub's engines must not outlive an API that cannot listen.
+  opening.defer(() => stopping.abort());
   const answer = answering(routesOf(rooms, stopping.signal), rooms.log);
   const server = createSecureServer({
     ...secureContext(certificate.current),
@@ -64,6 +67,7 @@ export async function openApi({ host, port, certificate, rooms }: ApiOptions): P
   });
   const settings = { host: "hub.listen", port: "hub.api.port" };
   const bound = await listen(server, { host, port, settings });
+  opening.move();
   const forget = certificate.onChange((identity) => server.setSecureContext(secureContext(identity)));
   return {
     port: bound,
