@@ -28,7 +28,7 @@ test("replicas: commands cross, and a replica, the bus and the store may go and 
     const { nodes: all } = await hub.client(Fleet).listNodes({});
     const missing = all.filter((one) => !one.connected).map(({ id }) => id);
     const up = nodes.filter(({ isUp }) => isUp).map(({ nodeId }) => nodeId);
-    assert.deepEqual(missing, [], `these are up: ${up}`);
+    assert.deepEqual(missing, [], `these are up: ${up.join(", ")}`);
     return true;
   };
 
