@@ -44,7 +44,7 @@ export function defineTenant(noun: Command, run: Run): void {
   noun
     .command("tenant <node> [tenant]")
     .description("give a node to a tenant, or, without one, to none")
-    .action((asked: string, tenant = "") =>
+    .action((asked: string, tenant: string | undefined = "") =>
       withNode(
         run,
         async (door, target) => {

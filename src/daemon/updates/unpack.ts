@@ -44,7 +44,7 @@ async function unpackAll(bundle: string, folder: string, signal: AbortSignal): P
   const entries = createReadStream(bundle, { signal }).pipe(createGunzip()).pipe(extract());
   try {
     for await (const entry of entries) {
-      const { name, type, mode = 0o644, linkname } = entry.header;
+      const { name, type, mode, linkname } = entry.header;
       // The first part of each name is the bundle's own.
       const inside = normalize(name).split("/").slice(1).join("/");
       if (inside.split("/").includes("..") || name.startsWith("/"))
@@ -52,7 +52,7 @@ async function unpackAll(bundle: string, folder: string, signal: AbortSignal): P
       const path = join(folder, inside);
       await mkdir(dirname(path), { recursive: true, mode: 0o700 });
       if (type === "symlink") await symlink(linkname ?? "", path);
-      else if (type === "file") await writeSynced(path, await buffer(entry), mode);
+      else if (type === "file") await writeSynced(path, await buffer(entry), mode ?? 0o644);
       entry.resume();
     }
   } catch (cause) {

@@ -33,7 +33,7 @@ const attempts = 10;
 
 /**
  * The store on PostgreSQL, which many hubs may share. Each piece of work is a transaction of its own, and locks the names of what
- * it is about first: see docs/decisions/0038-a-piece-of-work-says-what-it-is-about.md.
+ * it is about first: see docs/decisions/0037-a-piece-of-work-says-what-it-is-about.md.
  */
 export class PostgresStore implements Store {
   readonly #connections: Connections;

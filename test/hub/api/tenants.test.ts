@@ -125,7 +125,7 @@ describe("tenants", () => {
     }
     return {
       kind: "answered",
-      text: told.map((one) => toJsonString(method.output as DescMessage, one)).join(),
+      text: told.map((one) => toJsonString(method.output, one)).join(),
     };
   }
 
