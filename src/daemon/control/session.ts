@@ -112,15 +112,18 @@ class Session {
   /** Takes what the hub says, until it ends the stream. */
   async read(signal: AbortSignal): Promise<void> {
     // Frames come by events: an iterator over the stream would destroy it when we stop, before Bye is out.
+    let isBroken = false;
     await new Promise<void>((resolve, reject) => {
       this.#stream.on("data", (frame: HubFrame) => {
-        if (signal.aborted) return;
+        if (signal.aborted || isBroken) return;
         this.#heardAt = this.#options.clock.elapsed();
         try {
           const missing = this.#heard.missing(frame);
           if (missing) throw missing;
           this.#take(frame, signal);
         } catch (thrown) {
+          // A command that the disk did not take must not be acknowledged with the next one.
+          isBroken = true;
           reject(thrown);
         }
       });
