@@ -18,7 +18,7 @@ import { missingKernelFeatures } from "./kernel.ts";
 import { leftBehind, leftInEngine } from "./leftovers.ts";
 
 /** More than two cores, because most files wait most of the time: for leases, probes and engines. More than this is no faster. */
-const concurrency = 3;
+const concurrency = 4;
 /** For a whole file; a test that hangs fails with its name instead of stopping everything. */
 const fileTimeoutMs = 300_000;
 const slowestShown = 10;
