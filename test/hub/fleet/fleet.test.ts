@@ -97,7 +97,7 @@ test("a watcher gets the nodes, that it has caught up, and then each change and 
   assert.deepEqual([first.node?.id, first.caughtUp], ["n-a", false]);
   const second = await next();
   assert.deepEqual([second.node?.id, second.caughtUp], ["n-b", true]);
-  rooms.fleet.setPending("n-b", 3);
+  rooms.fleet.presence.setPending("n-b", 3);
   const third = await next();
   assert.deepEqual([third.node?.id, third.node?.pendingCommands], ["n-b", 3]);
   await rooms.fleet.remove("n-a");
