@@ -1,5 +1,6 @@
 import { Batches } from "../../base/batches.ts";
 import type { Clock } from "../../base/clock.ts";
+import type { Replicas } from "../replicas/index.ts";
 import type { Store, Tx } from "../store/index.ts";
 import { fence, isReplaced, type NodeHello, type Outcast } from "./fence.ts";
 import { nextRevision } from "./revision.ts";
@@ -27,8 +28,8 @@ export interface Holder {
 export interface ClaimsOptions {
   store: Store;
   clock: Clock;
-  /** Who claims. */
-  replicaId: string;
+  /** Who claims, and which other replicas are at work: a node of one that died is held by nobody. */
+  replicas: Pick<Replicas, "id" | "isAlive">;
 }
 
 /**
@@ -54,15 +55,15 @@ export class Claims {
   }
 
   async #decide(claims: readonly Claim[]): Promise<Claimed[]> {
-    const { store, clock, replicaId } = this.#options;
+    const { store, clock, replicas } = this.#options;
     const about = new Set(claims.map(({ id }) => `node ${id}`));
     return await store.write(
       async (tx) => {
         const decided: Claimed[] = [];
         const revision = await nextRevision(tx);
         for (const { id, hello } of claims) {
-          const refused = await refusal(tx, id, hello, clock.now());
-          if (!refused) await own(tx, id, { ...hello, replicaId, at: clock.now(), revision });
+          const refused = await refusal(tx, id, hello, clock.now(), (owner) => replicas.isAlive(owner));
+          if (!refused) await own(tx, id, { ...hello, replicaId: replicas.id, at: clock.now(), revision });
           decided.push(refused ?? { was: "let in", revision, at: clock.now() });
         }
         return decided;
@@ -72,7 +73,13 @@ export class Claims {
   }
 }
 
-async function refusal(tx: Tx, id: string, hello: NodeHello, now: number): Promise<Claimed | undefined> {
+async function refusal(
+  tx: Tx,
+  id: string,
+  hello: NodeHello,
+  now: number,
+  isAlive: (replicaId: string) => boolean,
+): Promise<Claimed | undefined> {
   const row = await tx.get(
     `SELECT epoch, instance_id, former_instance_id, certificate_issued_at, host_name, address, changed_at, owner, revoked_at
      FROM nodes WHERE id = $1`,
@@ -90,7 +97,8 @@ async function refusal(tx: Tx, id: string, hello: NodeHello, now: number): Promi
   if (isReplaced(Number(row.certificate_issued_at), hello.certificateIssuedAt, now))
     return refused("replaced");
   const formerInstanceId = String(row.former_instance_id);
-  const seen = { ...holder, epoch: Number(row.epoch), formerInstanceId, isHeld: row.owner !== "" };
+  const isHeld = isAlive(String(row.owner));
+  const seen = { ...holder, epoch: Number(row.epoch), formerInstanceId, isHeld };
   const verdict = fence(seen, hello);
   return verdict === "newest" ? undefined : refused(verdict);
 }

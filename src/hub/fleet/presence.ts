@@ -36,7 +36,7 @@ export class Presence {
     const replicaId = replicas.id;
     this.#options = options;
     this.#heard = new Heard(replicas, roster);
-    this.#claims = new Claims({ store, clock, replicaId });
+    this.#claims = new Claims({ store, clock, replicas });
     this.#saving = new Saving({
       ...{ store, replicaId, recordOf: (id) => roster.records.get(id) },
       onSaved: () => replicas.tell("fleet", ["nodes"]),
