@@ -67,6 +67,7 @@ describe("the local door", () => {
       "edge.v1.Sessions",
       "edge.v1.Tasks",
       "edge.v1.Topics",
+      "edge.v1.Updates",
       "edge.v1.Wishes",
       "grpc.health.v1.Health",
       "grpc.reflection.v1.ServerReflection",
