@@ -1,9 +1,13 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
+import { existsSync } from "node:fs";
 import type { Clock } from "../../base/clock.ts";
 import { readKept, writeKept } from "./kept.ts";
 import { endOf } from "./plan.ts";
 import { commandOf, folderOf } from "./program.ts";
+
+/** Of util-linux, which a machine has that runs systemd or netmon. */
+const setpriv = "/usr/bin/setpriv";
 
 /** How long a version that was tried may take to end, in milliseconds; after that it is killed. */
 const endMs = 15_000;
@@ -19,8 +23,9 @@ export async function tryProgram(
   { clock, signal }: { clock: Clock; signal: AbortSignal },
 ): Promise<string> {
   const [node, args] = commandOf(folder);
-  // It ends by itself when the channel closes: nothing is left over of a trial whose guard was killed.
-  const child = spawn(node, args, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  // A daemon ends when the channel closes. One that hangs does not: where the system can, it kills what its guard leaves behind.
+  const words = existsSync(setpriv) ? [setpriv, "--pdeathsig", "KILL", node, ...args] : [node, ...args];
+  const child = spawn(words[0] ?? node, words.slice(1), { stdio: ["ignore", "inherit", "inherit", "ipc"] });
   const over = new AbortController();
   try {
     return await Promise.race([

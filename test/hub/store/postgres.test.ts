@@ -50,7 +50,7 @@ describe("the hub's store on PostgreSQL alone", () => {
         await tx.run("UPDATE facts SET at = at + 1 WHERE id = $1", second);
       }, []);
     await Promise.all([crossing("a", "b"), crossing("b", "a")]);
-    assert.equal(runs, 3);
+    assert.ok(runs > 2, "one of them was begun again"); // Or both: PostgreSQL looks for crossings now and then.
     assert.deepEqual(
       (await store.read("SELECT at FROM facts")).map(({ at }) => at),
       [2, 2],
