@@ -22,7 +22,7 @@ import type { Held, Link } from "./link.ts";
 import type { Network } from "./network.ts";
 
 /** What each command may do to a workload, by the end of its name. */
-export type Manner = "quick" | "slow" | "stuck";
+type Manner = "quick" | "slow" | "stuck";
 
 export interface MachineOptions {
   name: string;

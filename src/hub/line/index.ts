@@ -3,5 +3,5 @@
  * claimants is served. Commands go down from the queue of `commands`, reports go up into `reports`.
  */
 export type { NodeStream, Visitor } from "./door.ts";
-export { type LineFact, lineFacts } from "./facts.ts";
+export { lineFacts } from "./facts.ts";
 export { Line, type LineOptions } from "./line.ts";

@@ -1,7 +1,7 @@
 /** Who is bound to a tenant finds, of what is another's, nothing: over every method of the contract, also those of tomorrow. */
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
-import { create, type DescMessage, type DescMethod, type Message, toJsonString } from "@bufbuild/protobuf";
+import { create, type DescMethod, type Message, toJsonString } from "@bufbuild/protobuf";
 import { Authority } from "../../../gen/edge/v1/authority_pb.ts";
 import { Fleet, Role } from "../../../gen/edge/v1/fleet_pb.ts";
 import { Groups } from "../../../gen/edge/v1/groups_pb.ts";

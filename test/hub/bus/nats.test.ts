@@ -41,7 +41,9 @@ test("a server that is killed, frozen or not there yet: said, survived, and told
   a.publish("hint.first", bytes(""));
   await until("hint.first is heard", () => heard.includes("hint.first"));
 
-  const asked = a.request("nobody-yet.ask", bytes(""), { timeoutMs: 60_000 }).catch((thrown: unknown) => thrown);
+  const asked = a
+    .request("nobody-yet.ask", bytes(""), { timeoutMs: 60_000 })
+    .catch((thrown: unknown) => thrown);
   await asked;
   await server.kill9();
   await until("both notice", () => a.problem !== undefined && b.problem !== undefined);
