@@ -3,7 +3,7 @@
 import { after } from "node:test";
 import { createMacvlan, observe, type Place } from "../../../src/netmon/namespaces/index.ts";
 import { openLan } from "../../fixtures/lan.ts";
-import { ownNetwork } from "../../fixtures/network.ts";
+import { type Network, ownNetwork } from "../../fixtures/network.ts";
 import { ownName } from "./own-network.ts"; // Whoever imports it runs within a namespace of its own.
 
 export const { signal } = new AbortController();
@@ -19,7 +19,18 @@ export async function container(mac: string) {
   const network = ownNetwork();
   const place: Place = { netns: `/run/netns/${network.name}` };
   await createMacvlan({ place, parent: "eth0", name: "lan0", mac, mode: "bridge", signal });
-  return { network, place, [Symbol.dispose]: () => network[Symbol.dispose]() };
+  return {
+    ...{ network, place },
+    [Symbol.dispose]: () => {
+      // The kernel takes a namespace down later, in its own time. Until then its links are up, and have their MACs upon `eth0`.
+      for (const { ifname } of macvlansIn(network)) network.ip(`link delete ${ifname}`);
+      network[Symbol.dispose]();
+    },
+  };
+}
+
+function macvlansIn(network: Network) {
+  return JSON.parse(network.exec("ip", "-j", "link", "show", "type", "macvlan")) as { ifname: string }[];
 }
 
 export async function linkIn(place: Place, name = "lan0") {
