@@ -79,7 +79,7 @@ test("nothing is open in a cell that the engine itself would refuse, nor the oth
     }
     assert.deepEqual([...wrong].slice(0, 10), []);
   } finally {
-    await plain.remove({ force: true });
+    await plain.remove({ force: true, v: true });
     await room.sandboxes.remove(cell, room.signal);
   }
 });
