@@ -1661,7 +1661,8 @@ export const Runtimes: GenService<{
    * for another one, unless all that differs can be changed in place. The new one is on probation: when its program ends, or is
    * not healthy within that time, its image and wish become those from before, and the command fails. A runtime that nobody
    * checks must run for 10 s. What the new version wrote into its volumes stays. A stop while it is on probation rolls it back, too.
-   * With an equal wish nothing is done, unless `pull` finds that its tag has moved. Carried out again, it goes on where it was.
+   * With an equal wish nothing is done, unless `pull` finds that its tag has moved; when another command's update to it is on
+   * probation, that is waited for, and fails as it does. Carried out again, it goes on where it was.
    * Fails with NOT_FOUND (no such runtime; no such image), INVALID, DENIED, UNAVAILABLE and EXHAUSTED as CreateRuntime, with
    * nothing changed; CONFLICT (it is locked; an update of it is on probation; it was stopped or deleted while this one was);
    * INVALID (the new version was not healthy: it was rolled back).

@@ -56,7 +56,7 @@ export async function update(
     };
     const before = await theMade(room, name, ask);
     const wanted = planUpdate(before, spec);
-    if (wanted.changes.length === 0 && !pull) return nothing;
+    if (wanted.changes.length === 0 && !pull) return await untilKept(room, before, ask);
     if (wanted.changes.length > 0) mayChange(before);
     const others = store.list().filter((one) => one.name !== name);
     admit(room, spec, others, ask);
@@ -66,11 +66,11 @@ export async function update(
     await untilSeen(room, name, ask);
     const wish = await theMade(room, name, ask); // It may have been changed while its image was brought.
     const plan = planUpdate(wish, spec, image);
-    if (plan.changes.length === 0) return nothing;
+    if (plan.changes.length === 0) return await untilKept(room, wish, ask);
     mayChange(wish);
     begin(room, wish, { spec, image, plan, limitMs: probationMs || usualProbationMs }, ask);
   }
-  return await untilOver(room, name, ask);
+  return await untilOver(room, name, ask.id, ask);
 }
 
 function refuseOnProbation({ name, probation }: Wish): void {
@@ -142,12 +142,21 @@ function versionHash(specHash: string, commandId: string): string {
   return createHash("sha256").update(`${specHash} ${commandId}`).digest("hex");
 }
 
-/** Waits until it is known what became of an update, and all is as wished. @throws {Failure} why it was rolled back. */
-async function untilOver({ store, loop }: Room, name: string, ask: Ask): Promise<Update> {
+/**
+ * What is as wished stays so, unless another command's update to it is rolled back yet: then this one has failed, too. Whoever did
+ * not learn what became of an update and asks anew is not told that it is done before it is known.
+ */
+async function untilKept(room: Room, { name, probation }: Wish, ask: Ask): Promise<typeof nothing> {
+  if (probation) await untilOver(room, name, probation.commandId, ask);
+  return nothing;
+}
+
+/** Waits until it is known what became of a command's update, and all is as wished. @throws {Failure} why it was rolled back. */
+async function untilOver({ store, loop }: Room, name: string, commandId: string, ask: Ask): Promise<Update> {
   loop.ask(name);
   ask.letOthers?.(); // A probation may be long, and somebody may have to stop what it is about.
   const update = await waitFor(loop, name, ask, () => {
-    const known = store.updates.by(ask.id, name);
+    const known = store.updates.by(commandId, name);
     return known?.isOver ? known : undefined;
   });
   if (!update.failure) await settled(loop, name, ask);

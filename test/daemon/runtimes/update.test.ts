@@ -156,10 +156,18 @@ test("a new version that runs and does not become healthy in time is rolled back
   await using life = live(folder.path, engine.socketPath, { provenMs });
   const left = (await life.runtimes.get(name, ask().signal)).probation?.leftMs;
   assert.ok(left !== undefined && left < 4_000, "its time does not begin anew");
-  await assert.rejects(life.runtimes.update(ill, how, ask({ id })), {
+  const failed = {
     kind: "invalid",
     message: /was rolled back: it was not healthy within 4 s: .*; it wrote nothing$/,
-  });
+  };
+  await Promise.all([
+    assert.rejects(life.runtimes.update(ill, how, ask({ id })), failed),
+    assert.rejects(
+      life.runtimes.update(ill, how, ask()),
+      failed,
+      "another command is not told that it is done",
+    ),
+  ]);
   const { runtime, changes } = await life.runtimes.update(spec(idle, { name }), {}, ask());
   assert.deepEqual([runtime.phase, runtime.probation, changes], [RuntimePhase.RUNNING, undefined, []]);
   await life.runtimes.delete(name, { keepVolume: false }, ask());
