@@ -1,7 +1,10 @@
 import type { World } from "./world.ts";
 
-/** How long a node that is connected may go on with what was called off, in milliseconds. */
-const mostMs = 10_000;
+/**
+ * How long a node that is connected, as the hub knows, may go on with what was called off, in milliseconds: the two leases in which
+ * the hub must notice that it is not, and some time to end.
+ */
+const mostMs = 2 * 15_000 + 10_000;
 
 /** Looks, when the troubles are over, whether what was called off ends. */
 export class Cancels {

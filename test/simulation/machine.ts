@@ -21,9 +21,6 @@ import type { Life, WallClock } from "./life.ts";
 import type { Held, Link } from "./link.ts";
 import type { Network } from "./network.ts";
 
-/** What each command may do to a workload, by the end of its name. */
-type Manner = "quick" | "slow" | "stuck";
-
 export interface MachineOptions {
   name: string;
   nodeId: string;

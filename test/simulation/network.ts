@@ -32,10 +32,17 @@ export class Network {
   /** What was seen to be wrong. */
   readonly wrongs: string[] = [];
   readonly #trace: (who: string, what: string) => void;
+  /** Nodes that lost their disk: they count epochs anew, and a late stream of before looks newer than one of since. */
+  readonly #forgetful: ReadonlySet<string>;
 
-  constructor(time: Time, chance: Chance, trace: (who: string, what: string) => void) {
+  constructor(
+    { time, chance }: { time: Time; chance: Chance },
+    forgetful: ReadonlySet<string>,
+    trace: (who: string, what: string) => void,
+  ) {
     this.#time = time;
     this.#chance = chance;
+    this.#forgetful = forgetful;
     this.#trace = trace;
   }
 
@@ -79,6 +86,7 @@ export class Network {
 
   /** Only a later stream of a node may take over from one. */
   #mustBeNewer(nodeId: string, pushed: Link): void {
+    if (this.#forgetful.has(nodeId)) return;
     const others = [...this.links].filter((one) => one.nodeId === nodeId && one.link !== pushed);
     if (others.some(({ link }) => link.epoch >= pushed.epoch)) return;
     this.wrongs.push(`a stream of ${nodeId} was pushed out by one that had begun before it`);

@@ -47,7 +47,7 @@ export class World {
     this.chance = chance;
     this.trace = new Trace(() => time.now, onLine);
     const trace = this.trace.say;
-    this.network = new Network(time, chance, trace);
+    this.network = new Network({ time, chance }, this.forgetful, trace);
     this.beatMs = chance.oneOf([1_000, 5_000]);
     this.#journalLimit = chance.below(8) === 0 ? { entries: 30, bytes: 1 << 20 } : undefined;
     const nodeIds = chance.below(4) === 0 ? ["n1", "n2"] : ["n1"];
