@@ -70,7 +70,8 @@ export class FakeSandboxes implements CellHost, AsyncDisposable {
     const output = all.subarray(0, maxIoBytes || 1 << 20);
     return {
       ...(exitCode !== undefined && { exitCode }),
-      ...{ outOfMemory: false, output, outputCut: output.length < all.length, incidents: [] },
+      ...{ isCutOff: false, outOfMemory: false, incidents: [] },
+      ...{ output, outputCut: output.length < all.length },
       usage: { cpuMs: 1, memoryPeakBytes: 0 },
     };
   }

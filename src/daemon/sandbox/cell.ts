@@ -77,6 +77,8 @@ export interface ProvidedMount {
 export interface CellEnd {
   /** Absent when nobody knows: the container is gone. */
   exitCode?: number;
+  /** Whether its streams broke off before, with the engine or the daemon: what was handed to it last may not have come. */
+  isCutOff: boolean;
   /** Whether the kernel killed one of its processes for want of memory. */
   outOfMemory: boolean;
   /** What it wrote to its standard output, at most `max_io_bytes` of it. */

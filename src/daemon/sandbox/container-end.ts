@@ -4,8 +4,8 @@ import { type Engine, isEngineAway, isNotFound } from "../engine/index.ts";
 
 /** Between two tries to ask an engine that is away, in milliseconds. */
 const againMs = 500;
-/** The longest that one question for an end is open; then it is asked again. */
-const waitMs = 3_600_000;
+/** The longest that one question for an end is open; then it is asked again: of an engine that dies meanwhile the library never tells. */
+const waitMs = 15_000;
 
 /** What the engine tells of a container that has ended. */
 export interface ContainerEnd {

@@ -39,6 +39,7 @@ export function endOf(
   ];
   return {
     ...(exitCode !== undefined && { exitCode }),
+    isCutOff: counted === undefined,
     ...{ outOfMemory: isOut, output, outputCut: dropped > 0 },
     usage: { cpuMs, memoryPeakBytes },
     incidents: incidents.filter((one) => one !== false),

@@ -10,6 +10,7 @@ import type { Verdict } from "./verdict.ts";
 
 /** The end of a program that nobody saw, or that never began. */
 export const unknownEnd: CellEnd = {
+  isCutOff: true,
   outOfMemory: false,
   output: new Uint8Array(),
   outputCut: false,

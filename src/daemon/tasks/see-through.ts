@@ -41,14 +41,18 @@ export async function seeThrough(
   await putAway(tools, id, cell);
 }
 
-/** Whether its program never had anything of its input: the first process of its cell says so. */
+/**
+ * Whether its program never had anything of its input: the first process of its cell says so. A program could say the same, so it
+ * counts only where it can be: an engine may die with what it took of us and did not hand on.
+ */
 async function hadNoInput(
   { ledger, cells, signal, ...tools }: AttemptTools,
   id: string,
   cell: Cell,
-  { exitCode }: CellEnd,
+  { exitCode, isCutOff }: CellEnd,
 ): Promise<boolean> {
-  if (ledger.open.get(id)?.given !== false || exitCode !== noInputCode) return false;
+  const mayBe = isCutOff || ledger.open.get(id)?.given === false;
+  if (!mayBe || exitCode !== noInputCode) return false;
   const { lines } = await insist({ ...tools, signal }, "read a container's log", () =>
     cells.logs(cell, signal),
   );

@@ -55,7 +55,7 @@ export interface TaskRecord {
   /** Its cell, or the one that is yet to be put away; empty when it has none. */
   cellId: string;
   containerId: string;
-  /** Whether the program of the current attempt has all of its input. */
+  /** Whether the engine took all of its input for the program of the current attempt. */
   given: boolean;
   /** When the current attempt began, by the machine's own clock of this boot, which nobody sets. */
   beganAt?: MachineTime | undefined;

@@ -48,6 +48,16 @@ test("agents and tasks, on real cells", { timeout: 180_000 }, async (t) => {
         await until(`${text.trim()} is finished`, () => life.state(id) === "SUCCEEDED");
         assert.equal(outputOf(id), text);
       }
+
+      // An engine that dies with an input that it took and did not hand on.
+      await until("one waits again", () => life.agents.get("warm").warm === 1);
+      await engine.sigstop();
+      const lost = await life.submit("warm", { text: "four\n" });
+      await until("it is handed over", () => life.state(lost) === "RUNNING");
+      await engine.kill9();
+      await engine.start();
+      await until("four is finished", () => life.state(lost) === "SUCCEEDED");
+      assert.equal(outputOf(lost), "four\n");
       await life.agents.remove("warm", { cancelTasks: false }, ask());
       await until("no cell is left", async () => (await place.cellIds()).length === 0);
 
