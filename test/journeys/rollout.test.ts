@@ -27,12 +27,16 @@ async function anotherNode(world: World, name: string): Promise<Program> {
 test("a rollout goes on after the hub lost its power, and one that goes wrong stops at its canary", async () => {
   await using world = await startWorld();
   await using others = new AsyncDisposableStack();
-  await Promise.all(["second", "third"].map(async (name) => others.use(await anotherNode(world, name))));
+  const more = await Promise.all(
+    ["second", "third"].map(async (name) => others.use(await anotherNode(world, name))),
+  );
+  const daemons = [world.daemon, ...more];
   const rollouts = world.remote(Rollouts);
-  const nodes = await until("all are connected", async () => {
+  const connected = async () => {
     const { nodes } = await world.fleet().listNodes({});
     return nodes.length === 3 && nodes.every(({ connected }) => connected) && nodes;
-  });
+  };
+  const nodes = await until("all are connected", connected);
   for (const { id } of nodes) {
     await world.fleet().setNodeLabels({ id, set: [{ key: "site", value: "graz" }] });
   }
@@ -63,7 +67,7 @@ test("a rollout goes on after the hub lost its power, and one that goes wrong st
   }
   assert.equal((await world.objects("press")).containers.length, 3);
 
-  // One that is held begins no other node; the hub loses its power, and what the first node had comes back all the same.
+  // One that is held begins no other node; all lose their power, and what the first node had comes back all the same.
   const sockets = [
     world.localSocket,
     ...["second", "third"].map((name) => join(world.folder, name, "daemon.sock")),
@@ -87,11 +91,13 @@ test("a rollout goes on after the hub lost its power, and one that goes wrong st
   });
   assert.equal(first.state, RolloutState.PAUSED);
   assert.deepEqual(await graces(), [0, 0, 2000], "nobody else began while it was held");
-  await world.hub.kill9();
+  await Promise.all([world.hub, ...daemons].map((one) => one.kill9()));
   await world.startHub();
+  for (const daemon of daemons) daemon.start();
   const back = await world.cli("rollout", "rollback", "held", "--yes");
   assert.equal(back.code, 0, back.stderr);
   assert.match(back.stdout, /1 node has what it had before; 1 succeeded, 2 skipped, 1 rolled back/);
+  await until("all are connected again", connected); // Only the first was waited for.
   assert.deepEqual(await graces(), [0, 0, 0]);
   assert.equal((await world.objects("press")).containers.length, 3, "and no program was lost on the way");
 
