@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { create, type DescService } from "@bufbuild/protobuf";
 import { type Client, createClient, type Interceptor } from "@connectrpc/connect";
-import { createGrpcTransport, Http2SessionManager } from "@connectrpc/connect-node";
+import { createGrpcTransport } from "@connectrpc/connect-node";
 import { Authority } from "../../gen/edge/v1/authority_pb.ts";
 import { Fleet } from "../../gen/edge/v1/fleet_pb.ts";
 import { Groups } from "../../gen/edge/v1/groups_pb.ts";
@@ -15,6 +15,7 @@ import {
   type ResponseOf,
 } from "../wire/commands.ts";
 import { metadata } from "../wire/doors.ts";
+import { Sessions } from "../wire/sessions.ts";
 import { minTlsVersion } from "../wire/tls.ts";
 import { explain } from "./explain.ts";
 import { findPlace, type Place } from "./place.ts";
@@ -120,14 +121,14 @@ export function capabilityNamed(name: CommandCase): Capability {
   return found;
 }
 
-function hubSessions({ where, ca }: Place): Http2SessionManager {
+function hubSessions({ where, ca }: Place): Sessions {
   const pings = { pingIntervalMs: 20_000, pingTimeoutMs: 10_000 };
-  return new Http2SessionManager(where, pings, { minVersion: minTlsVersion, ...(ca && { ca }) });
+  return new Sessions(where, pings, { minVersion: minTlsVersion, ...(ca && { ca }) });
 }
 
 /** Connections to a program of this machine, at its socket. */
-export function localSessions(path: string): Http2SessionManager {
-  return new Http2SessionManager("http://localhost", {}, { createConnection: () => connect(path) });
+export function localSessions(path: string): Sessions {
+  return new Sessions("http://localhost", {}, { createConnection: () => connect(path) });
 }
 
 function bearing(token: string): Interceptor {

@@ -8,6 +8,7 @@ import { Fleet } from "../../gen/edge/v1/fleet_pb.ts";
 import { writeWhole } from "../../src/base/files.ts";
 import { newKeyPem, signingRequest } from "../../src/daemon/identity/request.ts";
 import { openAuthority } from "../../src/hub/enrolment/index.ts";
+import { Sessions } from "../../src/wire/sessions.ts";
 import { readToken } from "../../src/wire/token.ts";
 import { newIdentity } from "../../test/fakes/node.ts";
 
@@ -88,12 +89,12 @@ async function enroller({ url, caPem, operatorToken }: HubDoor): Promise<() => P
     request.header.set("authorization", `Bearer ${operatorToken}`);
     return next(request);
   };
-  const nodeOptions = { ca: caPem };
+  const sessionManager = new Sessions(url, {}, { ca: caPem });
   const fleet = createClient(
     Fleet,
-    createGrpcTransport({ baseUrl: url, nodeOptions, interceptors: [asOperator] }),
+    createGrpcTransport({ baseUrl: url, sessionManager, interceptors: [asOperator] }),
   );
-  const enrolment = createClient(Enrolment, createGrpcTransport({ baseUrl: url, nodeOptions }));
+  const enrolment = createClient(Enrolment, createGrpcTransport({ baseUrl: url, sessionManager }));
   return async () => {
     const { token } = await fleet.createEnrolmentToken({ note: "simulated" });
     const { id, secret } = readToken(token);

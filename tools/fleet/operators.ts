@@ -4,6 +4,7 @@ import { createClient, type Interceptor } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { Fleet } from "../../gen/edge/v1/fleet_pb.ts";
 import { Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
+import { Sessions } from "../../src/wire/sessions.ts";
 import type { HubDoor } from "./identities.ts";
 
 /** What came of the commands so far. */
@@ -81,5 +82,6 @@ function transportTo({ url, caPem, operatorToken }: HubDoor) {
     request.header.set("authorization", `Bearer ${operatorToken}`);
     return next(request);
   };
-  return createGrpcTransport({ baseUrl: url, nodeOptions: { ca: caPem }, interceptors: [asOperator] });
+  const sessionManager = new Sessions(url, {}, { ca: caPem });
+  return createGrpcTransport({ baseUrl: url, sessionManager, interceptors: [asOperator] });
 }

@@ -16,6 +16,7 @@ import { writeWhole } from "../../base/files.ts";
 import { fromConnectError } from "../../wire/failures.ts";
 import { hostOf, type ProxyNames } from "../../wire/proxy.ts";
 import { secured } from "../../wire/secured.ts";
+import { Sessions } from "../../wire/sessions.ts";
 import { readToken, type TokenContent } from "../../wire/token.ts";
 import { openWay } from "../../wire/tunnel.ts";
 import { dropCandidate } from "./credentials.ts";
@@ -115,10 +116,9 @@ async function ask(address: string, { root, way, request, signal }: Question): P
   // Of the time, nothing is known yet: the token is good for as long as the hub says.
   const trust = { rootsPem: root, host: hostOf(address), earliest: 0 };
   const socket = await secured(way, { ...trust, protocols: ["h2"] });
-  const transport = createGrpcTransport({
-    baseUrl: `https://${address}`,
-    nodeOptions: { createConnection: () => socket },
-  });
+  const baseUrl = `https://${address}`;
+  const sessionManager = new Sessions(baseUrl, {}, { createConnection: () => socket });
+  const transport = createGrpcTransport({ baseUrl, sessionManager });
   try {
     return await createClient(EnrolmentService, transport).enroll(request, { signal, timeoutMs: issueMs });
   } catch (thrown) {

@@ -10,6 +10,7 @@ import { openLog } from "../../../src/base/log.ts";
 import { openAuthority } from "../../../src/hub/enrolment/index.ts";
 import { Fleet, fleetSchema } from "../../../src/hub/fleet/index.ts";
 import { openStore } from "../../../src/hub/store/index.ts";
+import { Sessions } from "../../../src/wire/sessions.ts";
 import { identitiesFor, nodeIdOf } from "../../../tools/fleet/identities.ts";
 import { SimulatedNode } from "../../../tools/fleet/simulated-node.ts";
 import { Tally } from "../../../tools/fleet/tally.ts";
@@ -146,11 +147,9 @@ async function openHub({ folder, at, storeUrl, busUrl, rootPem, entry, env }: Hu
         return await next(request);
       },
     ];
-    const nodeOptions = { ca: rootPem };
-    return createClient(
-      service,
-      createGrpcTransport({ baseUrl: `https://127.0.0.1:${apiPort}`, nodeOptions, interceptors }),
-    );
+    const baseUrl = `https://127.0.0.1:${apiPort}`;
+    const sessionManager = new Sessions(baseUrl, {}, { ca: rootPem });
+    return createClient(service, createGrpcTransport({ baseUrl, sessionManager, interceptors }));
   };
   const runtimes = client(Runtimes);
   return {
