@@ -1,0 +1,61 @@
+import assert from "node:assert/strict";
+import { once } from "node:events";
+import { createServer as createHttp2Server } from "node:http2";
+import { type AddressInfo, connect, createServer, type Server } from "node:net";
+import { Duplex } from "node:stream";
+import { test } from "node:test";
+import { create, toBinary } from "@bufbuild/protobuf";
+import { createClient } from "@connectrpc/connect";
+import { createGrpcTransport } from "@connectrpc/connect-node";
+import { ListRuntimesResponseSchema, Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
+import { Sessions } from "../../src/wire/sessions.ts";
+
+test("an answer that comes in one piece, headers to trailers, is whole", async (t) => {
+  const message = toBinary(ListRuntimesResponseSchema, create(ListRuntimesResponseSchema));
+  const answers = createHttp2Server((request, response) => {
+    request.resume().on("end", () => {
+      response.writeHead(200, { "content-type": "application/grpc+proto" });
+      response.addTrailers({ "grpc-status": "0" });
+      const head = Buffer.alloc(5);
+      head.writeUInt32BE(message.length, 1);
+      response.end(Buffer.concat([head, message]));
+    });
+  });
+  const door = inOnePiece(await portOf(answers));
+  const url = "http://localhost";
+  const port = await portOf(door);
+  const sessionManager = new Sessions(url, {}, { createConnection: () => byHand(port) });
+  t.after(() => {
+    sessionManager.abort();
+    answers.close();
+    door.close();
+  });
+  const client = createClient(Runtimes, createGrpcTransport({ baseUrl: url, sessionManager }));
+  assert.deepEqual((await client.listRuntimes({})).runtimes, []);
+});
+
+/** Passes on what comes back in pieces as large as can be, as a busy machine hands them to a caller. */
+function inOnePiece(port: number): Server {
+  return createServer((caller) => {
+    const server = connect(port, "127.0.0.1");
+    caller.pipe(server);
+    const held: Buffer[] = [];
+    server.on("data", (bytes: Buffer) => {
+      if (held.push(bytes) === 1) setTimeout(() => caller.write(Buffer.concat(held.splice(0))), 50);
+    });
+    server.on("error", () => caller.destroy());
+    caller.on("error", () => server.destroy());
+  });
+}
+
+/** A connection whose bytes arrive through JavaScript: Node then parses a whole piece before it tells of any of it. */
+function byHand(port: number): Duplex {
+  const socket = connect(port, "127.0.0.1");
+  return Duplex.from({ readable: socket, writable: socket });
+}
+
+async function portOf(server: Pick<Server, "listen" | "address" | "once">): Promise<number> {
+  server.listen(0, "127.0.0.1");
+  await once(server as Server, "listening");
+  return (server.address() as AddressInfo).port;
+}
