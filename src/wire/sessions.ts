@@ -13,15 +13,15 @@ export class Sessions extends Http2SessionManager {
 }
 
 function readAtOnce(stream: ClientHttp2Stream): ClientHttp2Stream {
-  const chunks = stream[Symbol.asyncIterator]();
+  const chunks: AsyncIterator<Buffer> & AsyncIterable<Buffer> = stream[Symbol.asyncIterator]();
   const first = chunks.next();
   // Whoever reads the answer hears of it; a call that was given up has nobody who does.
   first.catch(() => {});
   return Object.assign(stream, {
     async *[Symbol.asyncIterator]() {
-      const { done, value } = await first;
-      if (done) return;
-      yield value;
+      const one = await first;
+      if (one.done) return;
+      yield one.value;
       yield* chunks;
     },
   });
