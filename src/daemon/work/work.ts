@@ -227,8 +227,12 @@ export class Work implements Disposable {
       return running.answer;
     };
     // A lane is left with the result on disk: else a crash would do this command again, after the next one.
-    const attempt = async (letOthers: () => void = () => {}) =>
-      conclude(await outcomeOf(command, { ...ask, letOthers }, { dispatch: this.#dispatch, log: this.#log }));
+    const attempt = async (letOthers: () => void = () => {}) => {
+      // The one before may have left the lane without a result, because the daemon stops: both go on in its next life, in order.
+      if (this.#stop.signal.aborted) return;
+      const handlers = { dispatch: this.#dispatch, log: this.#log };
+      await conclude(await outcomeOf(command, { ...ask, letOthers }, handlers));
+    };
     // The race ends a command that still waits for its turn, too; its turn then passes at once.
     await Promise.race([
       workload === undefined
@@ -247,10 +251,11 @@ export class Work implements Disposable {
   /** Writes the result and tells it. A disk that does not take it is asked again until it does, or the daemon stops. */
   async #answer(running: Running, result: Result): Promise<void> {
     const { id } = running.command;
-    while (!this.#stop.signal.aborted) {
+    for (let isKept = false; !isKept; ) {
+      if (this.#stop.signal.aborted) return;
       try {
         await together(this.#sql, () => this.#keep(running, result));
-        break;
+        isKept = true;
       } catch (error) {
         this.#log.error({ command: id, error }, "a result cannot be written; trying again");
         await this.#clock.sleep(rewriteMs);
@@ -291,8 +296,6 @@ export class Work implements Disposable {
 }
 
 function tooMany(): Failure {
-  return failure(
-    "exhausted",
-    `${unfinishedLimit} commands of this node are unfinished: try again when some are done`,
-  );
+  const sentence = `${unfinishedLimit} commands of this node are unfinished: try again when some are done`;
+  return failure("exhausted", sentence);
 }
