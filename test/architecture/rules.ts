@@ -354,6 +354,7 @@ export const outside: Readonly<Record<string, { onlyIn: readonly string[]; becau
   "@connectrpc/connect-node": {
     onlyIn: [
       "src/wire/answering.ts",
+      "src/wire/sessions.ts",
       "src/hub/api/",
       "src/cli/",
       "src/daemon/broker/",

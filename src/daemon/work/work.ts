@@ -296,6 +296,5 @@ export class Work implements Disposable {
 }
 
 function tooMany(): Failure {
-  const sentence = `${unfinishedLimit} commands of this node are unfinished: try again when some are done`;
-  return failure("exhausted", sentence);
+  return failure("exhausted", `${unfinishedLimit} commands are unfinished: try again when some are done`);
 }
