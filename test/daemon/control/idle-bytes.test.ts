@@ -11,7 +11,7 @@ describe("an idle line", { concurrency: true }, () => {
     ["frugal", "websocket", 1e6],
   ] as const) {
     it(`of the profile ${profile} by ${transport} costs at most ${limit / 1e6} MB a month, TCP and IP included`, async (t) => {
-      const { wireBytes, socketBytes } = await costOfIdle({ profile, transport, beats: 4 });
+      const { wireBytes, socketBytes } = await costOfIdle({ profile, transport, beats: 10 });
       t.diagnostic(`${(wireBytes / 1e6).toFixed(2)} MB, ${(socketBytes / 1e6).toFixed(2)} MB at the socket`);
       assert.ok(wireBytes <= limit, `${wireBytes} bytes`);
     });
