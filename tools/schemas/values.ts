@@ -32,7 +32,8 @@ export function rulesOf(field: DescField): FieldRules | undefined {
 export function scalarSchema(field: DescField, scalar: ScalarType, isShort: boolean): Schema {
   const said = rulesOf(field);
   if (scalar === ScalarType.BOOL) return { type: "boolean" };
-  if (scalar === ScalarType.STRING || scalar === ScalarType.BYTES) return textSchema(said);
+  if (scalar === ScalarType.STRING || scalar === ScalarType.BYTES)
+    return textSchema(said, field.fieldKind === "scalar");
   const unit = unitOf(field);
   const number = numberSchema(said, scalar);
   if (unit === undefined) return isWide(scalar) ? { anyOf: [number, digits] } : number;
@@ -41,12 +42,13 @@ export function scalarSchema(field: DescField, scalar: ScalarType, isShort: bool
   return { anyOf: [written[unit], { ...number, ...least }] };
 }
 
-function textSchema(said: FieldRules | undefined): Schema {
+/** That a list is required says nothing of its values: an argument may be empty. */
+function textSchema(said: FieldRules | undefined, isAlone: boolean): Schema {
   return {
     type: "string",
     // Where the contract counts bytes, characters are fewer.
     ...(said?.maxBytes && { maxLength: said.maxBytes }),
-    ...(said?.required && { minLength: 1 }),
+    ...(said?.required && isAlone && { minLength: 1 }),
     ...(said?.pattern && { pattern: `^(?:${said.pattern})$` }),
   };
 }
