@@ -21,16 +21,15 @@ interface Opening {
 
 /** The roots of this hub's fleet: what is in its files, and what the store says became of that. */
 export async function openRoots(config: HubConfig, { store, clock, log }: Opening): Promise<Roots> {
-  const folder = join(config["hub.data_dir"], "ca");
   const founding = await ownAuthority(config, store, () => clock.now());
   const roots = await Roots.open({ store, founding, clock, log });
-  // Clients on this machine find the roots in one place, whoever made them.
-  const tell = () => writeWhole(join(folder, "roots.pem"), roots.rootsPem, 0o644);
-  await tell();
-  roots.onChange(
-    () => void tell().catch((error: unknown) => log.error({ error }, "roots.pem was not written")),
-  );
+  await writeRoots(config, roots);
   return roots;
+}
+
+/** Clients on this machine find the roots in one place, whoever made them. */
+async function writeRoots(config: HubConfig, roots: Roots): Promise<void> {
+  await writeWhole(join(config["hub.data_dir"], "ca", "roots.pem"), roots.rootsPem, 0o644);
 }
 
 /** The hub's own certificate, of the root that every node trusts. */
@@ -41,10 +40,14 @@ export async function openCertificate(
 ): Promise<ServerCertificate> {
   const folder = join(config["hub.data_dir"], "tls");
   const certificate = await ServerCertificate.open({ authority: roots.serving, folder, names, clock });
-  roots.onChange(() => {
-    certificate.use(roots.serving).catch((error: unknown) => {
-      log.error({ error }, "the hub's certificate of the new root could not be made");
-    });
+  // The certificate first: no client reads that a root has gone while the hub still shows one of it.
+  roots.onChange(async () => {
+    try {
+      await certificate.use(roots.serving);
+      await writeRoots(config, roots);
+    } catch (error) {
+      log.error({ error }, "the hub could not take up a change of the roots: it does when it starts again");
+    }
   });
   return certificate;
 }

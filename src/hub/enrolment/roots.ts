@@ -33,8 +33,11 @@ export interface Trusting {
   signerOf(certificate: X509Certificate): TrustedRoot | undefined;
   /** A node came with a certificate of this root. */
   used(nodeId: string, rootId: string): void;
-  /** Calls `listener` whenever the roots have changed, until the returned function is called. */
-  onChange(listener: () => void): () => void;
+  /**
+   * Calls `listener` whenever the roots have changed, until the returned function is called. Whoever changed them is answered
+   * when all listeners are done; none of them rejects.
+   */
+  onChange(listener: () => void | Promise<void>): () => void;
   /** Looks whether another replica changed them. Never rejects. */
   look(): Promise<void>;
 }
@@ -48,7 +51,9 @@ const lookEveryMs = 5_000;
  */
 export class Roots implements Trusting {
   readonly #options: RootsOptions;
-  readonly #listeners = new Set<() => void>();
+  readonly #listeners = new Set<() => void | Promise<void>>();
+  /** Resolves when all listeners have heard of the last change. */
+  #told: Promise<unknown> = Promise.resolve();
   /** Which nodes have a certificate of the new root. */
   readonly holders: Holders;
   #trusted: readonly TrustedRoot[] = [];
@@ -112,7 +117,7 @@ export class Roots implements Trusting {
     });
   }
 
-  onChange(listener: () => void): () => void {
+  onChange(listener: () => void | Promise<void>): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
@@ -215,13 +220,17 @@ export class Roots implements Trusting {
     const { store, founding, log } = this.#options;
     const rows = await store.read("SELECT * FROM roots WHERE retired_at IS NULL ORDER BY made_at DESC, id");
     const ids = rows.map((row) => String(row.id));
-    if (ids.join() === this.#trusted.map(({ id }) => id).join()) return;
+    if (ids.join() === this.#trusted.map(({ id }) => id).join()) {
+      await this.#told;
+      return;
+    }
     const wasOpen = this.#trusted.length > 0;
     this.#trusted = rows.map((row) => toTrusted(row, founding));
     this.holders.follow(this.issuing.id, this.#trusted.length > 1);
     if (!wasOpen) return;
     log.warn({ roots: ids }, "the roots of the fleet have changed");
-    for (const listener of [...this.#listeners]) listener();
+    this.#told = Promise.all([...this.#listeners].map(async (listener) => await listener()));
+    await this.#told;
   }
 }
 
