@@ -6,13 +6,14 @@ import { makeFolder } from "./files.ts";
 import { isUnreadable, notReadable, translated } from "./sql-failures.ts";
 
 /**
- * A room's tables: migration `n` brings them from version `n` to `n + 1`. Migrations are added, never changed; and they only add, so
- * that an older program can still work with the tables, as one does to which a node falls back.
+ * A room's tables: migration `n` brings them from version `n` to `n + 1`. Migrations are added, never changed; and they only add: a
+ * program that knows fewer of them works on with the tables, as one does to which a node falls back, or a hub beside a newer one.
+ * So what is added has a default, and nothing is renamed, removed or given another meaning.
  */
 export interface Schema {
   room: string;
   migrations: readonly string[];
-  /** How many of the migrations a program must know to work with these tables; 0 when none of them took anything away. */
+  /** For a migration that could not keep that promise: how many of them a program must know to work with these tables. */
   usableFrom?: number;
 }
 
@@ -75,7 +76,11 @@ export class Sql implements Disposable {
     now: () => number,
     { unreadable = "set aside", extension, database: given }: OpenOptions = {},
   ): Sql {
-    if (given) return Sql.#over(path, given, schemas);
+    if (given) {
+      const sql = new Sql(path, given, undefined);
+      sql.#bringUp(schemas);
+      return sql;
+    }
     try {
       makeFolder(dirname(path), 0o700);
     } catch (thrown) {
@@ -96,20 +101,12 @@ export class Sql implements Disposable {
     try {
       const sql = new Sql(path, database, setAside);
       if (extension !== undefined) load(database, extension);
-      sql.#prepareVersions();
-      for (const schema of schemas) sql.#migrate(schema);
+      sql.#bringUp(schemas);
       return sql;
     } catch (thrown) {
       database.close();
       throw translated(path, thrown);
     }
-  }
-
-  static #over(path: string, database: Database, schemas: readonly Schema[]): Sql {
-    const sql = new Sql(path, database, undefined);
-    sql.#prepareVersions();
-    for (const schema of schemas) sql.#migrate(schema);
-    return sql;
   }
 
   /** All rows of a query. */
@@ -175,6 +172,12 @@ export class Sql implements Disposable {
     } catch (thrown) {
       throw translated(this.path, thrown);
     }
+  }
+
+  /** Brings the tables of all rooms up to date. */
+  #bringUp(schemas: readonly Schema[]): void {
+    this.#prepareVersions();
+    for (const schema of schemas) this.#migrate(schema);
   }
 
   #migrate({ room, migrations, usableFrom = 0 }: Schema): void {

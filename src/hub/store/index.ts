@@ -4,6 +4,6 @@
  * and RETURNING. What is only live (presence, progress) never comes here.
  */
 export { openStore, storeName } from "./open.ts";
-export type { Store, StoreSchema, Tx } from "./port.ts";
+export type { Store, Tx } from "./port.ts";
 export { isPostgres, storeSettings } from "./settings.ts";
 export { SqliteStore } from "./sqlite.ts";

@@ -1,9 +1,9 @@
 import pg from "pg";
 import { Failure, failure } from "../../base/failure.ts";
+import type { Schema } from "../../base/sql.ts";
 import { toPostgres } from "./dialect.ts";
 import { beginning } from "./locks.ts";
 import { nameOf } from "./name.ts";
-import type { StoreSchema } from "./port.ts";
 import { isCollision, troubleOf } from "./trouble.ts";
 
 /** How often it is begun again when PostgreSQL calls it off because of what others read. */
@@ -14,7 +14,7 @@ const attempts = 5;
  * and those that run wait for a moment.
  * @throws {Failure} unavailable: the database cannot be reached or used. unsupported: a newer hub changed it.
  */
-export async function migrate(url: string, schemas: readonly StoreSchema[]): Promise<void> {
+export async function migrate(url: string, schemas: readonly Schema[]): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       await attemptMigration(url, schemas);
@@ -27,7 +27,7 @@ export async function migrate(url: string, schemas: readonly StoreSchema[]): Pro
   }
 }
 
-async function attemptMigration(url: string, schemas: readonly StoreSchema[]): Promise<void> {
+async function attemptMigration(url: string, schemas: readonly Schema[]): Promise<void> {
   const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
   client.on("error", () => {}); // The query that runs says it, too.
   try {
@@ -57,7 +57,7 @@ interface Version {
 
 async function migrateRoom(
   client: pg.Client,
-  { room, migrations, usableFrom = 0 }: StoreSchema,
+  { room, migrations, usableFrom = 0 }: Schema,
   known: Version | undefined,
   where: string,
 ): Promise<void> {

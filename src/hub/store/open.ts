@@ -1,15 +1,16 @@
 import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import type { SettingValues } from "../../base/settings.ts";
+import type { Schema } from "../../base/sql.ts";
 import { nameOf } from "./name.ts";
-import type { Store, StoreSchema } from "./port.ts";
+import type { Store } from "./port.ts";
 import { isPostgres, type storeSettings } from "./settings.ts";
 import { SqliteStore } from "./sqlite.ts";
 
 export interface StoreOptions {
   settings: SettingValues<typeof storeSettings>;
   dataDir: string;
-  schemas: readonly StoreSchema[];
+  schemas: readonly Schema[];
   clock: Clock;
 }
 

@@ -1,14 +1,5 @@
 import type { Failure } from "../../base/failure.ts";
-import type { Row, Schema } from "../../base/sql.ts";
-
-/**
- * The tables of a room. Migrations add: a hub that knows fewer of them works on beside one that knows them all, so what is
- * added has a default, and nothing is renamed, removed or given another meaning.
- */
-export interface StoreSchema extends Schema {
-  /** For a migration that could not keep that promise: how many a hub must know to work with these tables. */
-  usableFrom?: number;
-}
+import type { Row } from "../../base/sql.ts";
 
 /** What can be bound to a placeholder. */
 export type Value = null | number | bigint | string | Uint8Array;

@@ -1,21 +1,21 @@
 import { backoffMs } from "../../base/backoff.ts";
 import type { Clock } from "../../base/clock.ts";
 import { Failure, failure } from "../../base/failure.ts";
-import type { Row } from "../../base/sql.ts";
+import type { Row, Schema } from "../../base/sql.ts";
 import { type Answer, type Connection, Connections } from "./connections.ts";
 import { toPostgres } from "./dialect.ts";
 import { beginning } from "./locks.ts";
 import { migrate } from "./migrate.ts";
 import { runPiece } from "./piece.ts";
 import { ordered, positional, type Statement } from "./placeholders.ts";
-import type { Store, StoreSchema, Tx, Value } from "./port.ts";
+import type { Store, Tx, Value } from "./port.ts";
 import { isCollision } from "./trouble.ts";
 import { Turns } from "./turns.ts";
 
 export interface PostgresOptions {
   /** As `postgres://user:password@host/database`. */
   url: string;
-  schemas: readonly StoreSchema[];
+  schemas: readonly Schema[];
   clock: Clock;
   /** Connections that this hub has at most. */
   connections: number;

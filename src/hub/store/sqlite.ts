@@ -1,9 +1,9 @@
 import { setImmediate as nextTurn } from "node:timers/promises";
 import { asFailure, Failure, failure } from "../../base/failure.ts";
-import { type Row, Sql } from "../../base/sql.ts";
+import { type Row, type Schema, Sql } from "../../base/sql.ts";
 import { runPiece, type Statements } from "./piece.ts";
 import { ordered, positional, type Statement } from "./placeholders.ts";
-import type { Store, StoreSchema, Tx, Value } from "./port.ts";
+import type { Store, Tx, Value } from "./port.ts";
 
 interface Piece {
   work: (tx: Tx) => Promise<unknown>;
@@ -44,7 +44,7 @@ export class SqliteStore implements Store {
    * Opens the file with the tables of the rooms. Fails as `Sql.open` does; a file that cannot be read is refused, because
    * a hub that began anew would turn its whole fleet away.
    */
-  static open(path: string, schemas: readonly StoreSchema[], now: () => number): SqliteStore {
+  static open(path: string, schemas: readonly Schema[], now: () => number): SqliteStore {
     return new SqliteStore(Sql.open(path, schemas, now, { unreadable: "refuse" }));
   }
 

@@ -17,8 +17,6 @@ import { PostgresStore } from "../../../src/hub/store/postgres.ts";
 const log = openLog({ program: "hub", level: "silent", format: "json" });
 const schemas = [fleetSchema, commandsSchema, reportsSchema, rolloutsSchema, replicasSchema];
 
-type ReplicaRooms = Awaited<ReturnType<typeof openReplica>>;
-
 /** A bus that says nothing while `isDeaf`: what is published is lost, and what is asked still has its answer. */
 export function lossy(bus: Bus, isDeaf: () => boolean): Bus {
   return {

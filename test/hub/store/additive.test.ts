@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { globSync } from "node:fs";
 import { it } from "node:test";
-import type { StoreSchema } from "../../../src/hub/store/index.ts";
+import type { Schema } from "../../../src/base/sql.ts";
 
 it("migrations of the hub's rooms only add, so that a hub works on beside a newer one", async () => {
   const schemas = await schemasOfRooms();
@@ -23,7 +23,7 @@ function statementsOf(migration: string): string[] {
   return statements.filter((text) => text !== "");
 }
 
-async function schemasOfRooms(): Promise<StoreSchema[]> {
+async function schemasOfRooms(): Promise<Schema[]> {
   const rooms = globSync("src/hub/*/index.ts", { cwd: new URL("../../../", import.meta.url) });
   const modules = await Promise.all(
     rooms.map((path) => import(new URL(`../../../${path}`, import.meta.url).href) as Promise<object>),
@@ -31,6 +31,6 @@ async function schemasOfRooms(): Promise<StoreSchema[]> {
   return modules.flatMap((module) => Object.values(module).filter(isSchema));
 }
 
-function isSchema(value: unknown): value is StoreSchema {
+function isSchema(value: unknown): value is Schema {
   return typeof value === "object" && value !== null && "room" in value && "migrations" in value;
 }

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
 import { type Clock, systemClock } from "../../../src/base/clock.ts";
-import type { StoreSchema } from "../../../src/hub/store/index.ts";
+import type { Schema } from "../../../src/base/sql.ts";
 import { PostgresStore } from "../../../src/hub/store/postgres.ts";
 import { connect, startPostgres } from "../../fixtures/postgres.ts";
 import { factsSchema, increment, insert, storeSuite } from "./store.suite.ts";
@@ -9,7 +9,7 @@ import { factsSchema, increment, insert, storeSuite } from "./store.suite.ts";
 const postgres = await startPostgres();
 after(() => postgres[Symbol.asyncDispose]());
 
-const open = (url: string, more: { schemas?: StoreSchema[]; statementMs?: number; clock?: Clock } = {}) =>
+const open = (url: string, more: { schemas?: Schema[]; statementMs?: number; clock?: Clock } = {}) =>
   PostgresStore.open({
     ...{ url, schemas: [factsSchema], clock: systemClock, connections: 5, random: Math.random },
     ...more,
@@ -149,7 +149,7 @@ async function isReadOnly(store: PostgresStore): Promise<unknown> {
 }
 
 describe("tables that several hubs share", () => {
-  const later: StoreSchema = {
+  const later: Schema = {
     room: "test",
     migrations: [...factsSchema.migrations, "ALTER TABLE facts ADD COLUMN note TEXT NOT NULL DEFAULT ''"],
   };

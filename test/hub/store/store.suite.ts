@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { Failure } from "../../../src/base/failure.ts";
-import type { Store, StoreSchema } from "../../../src/hub/store/index.ts";
+import type { Schema } from "../../../src/base/sql.ts";
+import type { Store } from "../../../src/hub/store/index.ts";
 
 /** A place for one store, which can be opened again after it was closed. */
 export interface Ground extends AsyncDisposable {
-  open(schemas?: readonly StoreSchema[]): Promise<Store>;
+  open(schemas?: readonly Schema[]): Promise<Store>;
 }
 
 /** What every engine promises. */
@@ -166,7 +167,7 @@ export function storeSuite(engine: string, ground: () => Promise<Ground>): void 
   });
 }
 
-export const factsSchema: StoreSchema = {
+export const factsSchema: Schema = {
   room: "test",
   migrations: [
     "CREATE TABLE facts (id TEXT PRIMARY KEY, at BIGINT NOT NULL, bytes BLOB); CREATE INDEX by_time ON facts (at);",
