@@ -177,7 +177,7 @@ export class Fleet implements AsyncDisposable {
 
   /** The failure of whoever asks for a node that is not there. */
   unknown(id: string): Failure {
-    return failure("not_found", `node ${id} is not in the fleet: see \`orchestrator node list\``);
+    return unknownNode(id);
   }
 
   /** The ids of the nodes whose labels meet these requirements, in order; of one tenant, or of all. */
@@ -190,17 +190,10 @@ export class Fleet implements AsyncDisposable {
 
   /** Gives a node to a tenant, or to none when it is empty. @throws {Failure} not_found. */
   async setTenant(id: string, tenant: string): Promise<FleetNode> {
-    const revision = await this.#store.write(
-      async (tx) => {
-        this.#known(id);
-        await tx.run("UPDATE nodes SET tenant = $2 WHERE id = $1", id, tenant);
-        return await touchNode(tx, id);
-      },
-      [`node ${id}`],
-    );
-    const record = Object.assign(this.#known(id), { tenant, revision });
-    this.#changed(id);
-    return toFleetNode(record, this.#clock.now());
+    return await this.#change(id, async (tx) => {
+      await tx.run("UPDATE nodes SET tenant = $2 WHERE id = $1", id, tenant);
+      return { tenant };
+    });
   }
 
   /**
@@ -209,18 +202,12 @@ export class Fleet implements AsyncDisposable {
    */
   async revoke(id: string): Promise<FleetNode> {
     const revokedAt = this.#clock.now();
-    const revision = await this.#store.write(
-      async (tx) => {
-        this.#known(id);
-        await tx.run("UPDATE nodes SET revoked_at = $2 WHERE id = $1", id, revokedAt);
-        return await touchNode(tx, id);
-      },
-      [`node ${id}`],
-    );
-    const record = Object.assign(this.#known(id), { revokedAt, revision });
+    const revoked = await this.#change(id, async (tx) => {
+      await tx.run("UPDATE nodes SET revoked_at = $2 WHERE id = $1", id, revokedAt);
+      return { revokedAt };
+    });
     for (const witness of this.#witnesses) witness.cut?.(id);
-    this.#changed(id);
-    return toFleetNode(record, this.#clock.now());
+    return revoked;
   }
 
   /** Whether a node's certificates were revoked. */
@@ -230,17 +217,7 @@ export class Fleet implements AsyncDisposable {
 
   /** Changes the labels of a node. @throws {Failure} not_found; invalid, exhausted: as `changeLabels`. */
   async label(id: string, change: LabelChange): Promise<FleetNode> {
-    const changed = await this.#store.write(
-      async (tx) => {
-        this.#known(id);
-        const labels = await changeLabels(tx, id, change);
-        return { labels, revision: await touchNode(tx, id) };
-      },
-      [`node ${id}`],
-    );
-    const record = Object.assign(this.#known(id), changed);
-    this.#changed(id);
-    return toFleetNode(record, this.#clock.now());
+    return await this.#change(id, async (tx) => ({ labels: await changeLabels(tx, id, change) }));
   }
 
   /** How a node was removed, if it was. */
@@ -280,6 +257,20 @@ export class Fleet implements AsyncDisposable {
     this.presence.warn(id, warning);
   }
 
+  /** Changes a node in the store, then as `work` says here, and has all who look see it. @throws {Failure} not_found; what `work` does. */
+  async #change(id: string, work: (tx: Tx) => Promise<Partial<NodeRecord>>): Promise<FleetNode> {
+    const changed = await this.#store.write(
+      async (tx) => {
+        this.#known(id);
+        return { ...(await work(tx)), revision: await touchNode(tx, id) };
+      },
+      [`node ${id}`],
+    );
+    const record = Object.assign(this.#known(id), changed);
+    this.#changed(id);
+    return toFleetNode(record, this.#clock.now());
+  }
+
   #changed(id: string): void {
     this.#roster.feed.touch(id);
     this.#replicas.tell("fleet", ["nodes"]);
@@ -292,6 +283,6 @@ export class Fleet implements AsyncDisposable {
   }
 }
 
-function unknownNode(id: string): Error {
+function unknownNode(id: string): Failure {
   return failure("not_found", `node ${id} is not in the fleet: see \`orchestrator node list\``);
 }
