@@ -1,9 +1,13 @@
 import type { Command, Result } from "../../../gen/edge/v1/command_pb.ts";
 import type { Caller } from "../../../gen/edge/v1/policy_pb.ts";
+import { type Failure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import { commandNameOf } from "../../wire/commands.ts";
 import { workFacts } from "./facts.ts";
 import type { Accepted } from "./store.ts";
+
+/** Commands without a result, of all workloads; one more is answered `exhausted`. A hub keeps as many for one node. */
+export const unfinishedLimit = 1_000;
 
 /** What is to be carried out. */
 export type Pending = Omit<Accepted, "result" | "reportSequence">;
@@ -29,6 +33,14 @@ export function begun({ command, caller, fromHub, usedMs }: Pending, startedAt: 
   result.promise.catch(() => {}); // Nobody need wait for it.
   const abort = new AbortController();
   return { command, caller, fromHub, abort, startedAt, usedBeforeMs: usedMs, answer: undefined, result };
+}
+
+/** Why one more is not taken. */
+export function tooMany(): Failure {
+  return failure(
+    "exhausted",
+    `${unfinishedLimit} commands of this node are unfinished: try again when some are done`,
+  );
 }
 
 /** Tells people, and whoever counts, what became of a command. */

@@ -25,7 +25,7 @@ import {
 import type { Guard } from "./guard.ts";
 import { ProgressBoard } from "./progress.ts";
 import { Reads } from "./reads.ts";
-import { begun, type Pending, type Running, tellEnd } from "./running.ts";
+import { begun, type Pending, type Running, tellEnd, tooMany, unfinishedLimit } from "./running.ts";
 import { CommandStore, callerOf } from "./store.ts";
 
 export interface WorkOptions {
@@ -39,8 +39,6 @@ export interface WorkOptions {
 
 /** Commands that may wait for one workload. */
 const laneLimit = 100;
-/** Commands without a result, of all workloads; one more is answered `exhausted`. A hub keeps as many for one node. */
-const unfinishedLimit = 1_000;
 /** How often the used part of budgets is noted: what a crash forgets of it at most, in milliseconds. */
 const noteUsedMs = 10_000;
 /** Between attempts to write a result that the disk does not take, in milliseconds. */
@@ -293,8 +291,4 @@ export class Work implements Disposable {
       }
     }
   }
-}
-
-function tooMany(): Failure {
-  return failure("exhausted", `${unfinishedLimit} commands are unfinished: try again when some are done`);
 }

@@ -60,7 +60,7 @@ test("more commands than a node may have unfinished are answered at once, from e
   assert.deepEqual([only?.commandId, kindOf(only)], ["c1001", FailureKind.EXHAUSTED]);
   await assert.rejects(life.work.call(stop("local"), localCaller, AbortSignal.timeout(5_000)), {
     kind: "exhausted",
-    message: "1000 commands are unfinished: try again when some are done",
+    message: "1000 commands of this node are unfinished: try again when some are done",
   });
   gate.resolve();
   assert.equal((await life.reported(1_001)).length, 1_001);
