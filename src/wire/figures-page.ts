@@ -98,25 +98,15 @@ async function registryOf(figures: readonly Figure[]): Promise<Registry> {
       continue;
     }
     const { read } = figure;
-    if (figure.kind === "gauge") {
-      new Gauge({
-        ...{ name, help, registers, labelNames },
-        async collect() {
-          const readings = await read();
-          this.reset();
-          for (const { labels = {}, value } of readings) this.set(labels, value);
-        },
-      });
-    } else {
-      new Counter({
-        ...{ name, help, registers, labelNames },
-        async collect() {
-          const readings = await read();
-          this.reset();
-          for (const { labels = {}, value } of readings) this.inc(labels, value);
-        },
-      });
-    }
+    const Metric = figure.kind === "gauge" ? Gauge : Counter;
+    const metric = new Metric({
+      ...{ name, help, registers, labelNames },
+      async collect() {
+        const readings = await read();
+        metric.reset();
+        for (const { labels = {}, value } of readings) metric.inc(labels, value);
+      },
+    });
   }
   return registry;
 }

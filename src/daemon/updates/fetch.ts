@@ -59,9 +59,10 @@ export async function fetchBundle(
 /** Through the proxy that the environment names, if it does. */
 async function request(
   address: string,
-  { caPem, env, signal }: FetchOptions,
+  options: Omit<FetchOptions, "progress">,
   redirects = mostRedirects,
 ): Promise<IncomingMessage> {
+  const { caPem, env, signal } = options;
   const ca = [...rootCertificates, ...(caPem === undefined ? [] : [caPem])];
   const agent = new Agent({ ca, proxyEnv: env });
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
@@ -73,13 +74,10 @@ async function request(
   const { location } = headers;
   if (statusCode >= 300 && statusCode < 400 && location !== undefined && redirects > 0) {
     const next = new URL(location, address);
-    if (next.protocol === "https:")
-      return request(next.href, { ...noProgress, caPem, env, signal }, redirects - 1);
+    if (next.protocol === "https:") return request(next.href, options, redirects - 1);
   }
   throw failure("unavailable", `${address} answered ${statusCode}, not with a bundle`);
 }
-
-const noProgress = { progress: () => {} };
 
 function tooLarge() {
   return failure("exhausted", `a bundle has at most ${longestBytes >> 20} MiB, and this is larger`);
