@@ -6,6 +6,7 @@
  *   npm run bad-line -- --flaps 1000              the line flaps so often first: nothing may be restarted by it
  */
 import { parseArgs } from "node:util";
+import { quantile } from "../bench/figures.ts";
 import { newSeed } from "../test/fixtures/chance.ts";
 import { type BadRound, badLine, badRoundInWords, flaps } from "../test/journeys/trouble/bad-line.ts";
 import { assertOnce, assertUntouched, openGround } from "../test/journeys/trouble/ground.ts";
@@ -33,9 +34,8 @@ const ups = ground.world.daemon.output().split('"the line is up"').length - 1;
 console.log(
   `\n${flapCount} flaps, ${rounds.length} rounds, seed ${seed}; the line came up ${ups} times: nothing restarted without need, every result and every event once`,
 );
-const sorted = rounds.map(({ convergedMs }) => convergedMs).toSorted((one, other) => one - other);
-const at = (share: number) =>
-  seconds(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0);
+const times = rounds.map(({ convergedMs }) => convergedMs);
+const at = (share: number) => seconds(quantile(times, share));
 console.log(`since the last fault: median ${at(0.5)}, 9 of 10 within ${at(0.9)}, slowest ${at(1)}`);
 
 function seconds(ms: number): string {

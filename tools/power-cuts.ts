@@ -4,6 +4,7 @@
  *   npm run power-cuts -- --rounds 200 --seed 7     a seed decides what is asked and when the power goes
  */
 import { parseArgs } from "node:util";
+import { quantile } from "../bench/figures.ts";
 import { newSeed } from "../test/fixtures/chance.ts";
 import { assertOnce, openGround } from "../test/journeys/trouble/ground.ts";
 import { inWords, powerCut, type Round } from "../test/journeys/trouble/power-cuts.ts";
@@ -33,10 +34,8 @@ tell(
 );
 
 function tell(what: string, times: readonly number[]): void {
-  const sorted = times.toSorted((one, other) => one - other);
-  const at = (share: number) =>
-    ms(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0);
-  const late = sorted.filter((one) => one > 5_000).length;
+  const at = (share: number) => ms(quantile(times, share));
+  const late = times.filter((one) => one > 5_000).length;
   console.log(`${what}: median ${at(0.5)}, 9 of 10 within ${at(0.9)}, slowest ${at(1)}; over 5 s: ${late}`);
 }
 

@@ -4,6 +4,7 @@
  *   npm run task-crashes -- --rounds 200 --seed 7     a seed decides what is asked and when the daemon dies
  */
 import { parseArgs } from "node:util";
+import { quantile } from "../bench/figures.ts";
 import { newSeed } from "../test/fixtures/chance.ts";
 import {
   assertOnceAndNothingLeft,
@@ -36,9 +37,8 @@ console.log(
 );
 for (const [end, times] of [...ends].toSorted(([, one], [, other]) => other - one))
   console.log(`  ${times} ${end}`);
-const sorted = rounds.map(({ settledMs }) => settledMs).toSorted((one, other) => one - other);
-const at = (share: number) =>
-  ((sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0) / 1000).toFixed(2);
+const times = rounds.map(({ settledMs }) => settledMs);
+const at = (share: number) => (quantile(times, share) / 1000).toFixed(2);
 console.log(
   `until all was right again: median ${at(0.5)} s, 9 of 10 within ${at(0.9)} s, slowest ${at(1)} s`,
 );

@@ -1,7 +1,7 @@
 /** Commands over a bad line: whatever happens to it, each is carried out once and nothing is restarted without need. */
 import { chanceOf } from "../../fixtures/chance.ts";
 import { type Asked, asksOf, assertUntouched, type Ground, settled, submit } from "./ground.ts";
-import { anyFault, type LineFault, lineFaultsOf } from "./line-faults.ts";
+import { anyFault, flapsOf, lineFaultsOf } from "./line-faults.ts";
 
 /** A node that could not connect for a while waits for up to a minute before it tries again, and then there is all to do. */
 const convergeMs = 150_000;
@@ -47,15 +47,10 @@ export function badRoundInWords({ number, asked, faults }: Omit<BadRound, "conve
   return `round ${number}: ${what}: ${wrong}`;
 }
 
-/** Faults that do not end a program: the line alone flaps. */
-export function flapsOf(ground: Ground): LineFault[] {
-  return lineFaultsOf(ground.world).filter(({ name }) => !name.includes("killed"));
-}
-
-/** Lets the line flap so many times, a moment each, and says how often it was up in between. */
+/** Lets the line flap so many times, a moment each. */
 export async function flaps(ground: Ground, times: number, tell: (done: number) => void): Promise<void> {
   const chance = chanceOf(ground.seed);
-  const faults = flapsOf(ground);
+  const faults = flapsOf(ground.world);
   for (let done = 1; done <= times; done++) {
     await chance.oneOf(faults).happen(20 + chance.below(400));
     tell(done);

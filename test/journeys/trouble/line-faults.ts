@@ -33,10 +33,10 @@ export function heal(world: World): void {
   within(world, "nft", `add table ${table}; delete table ${table}`);
 }
 
-/** What the node says does not arrive. */
-export const toHub = (world: World) => `tcp dport ${world.linePort} drop`;
-/** What the hub says does not arrive. */
-export const toNode = (world: World) => `tcp sport ${world.linePort} drop`;
+/** What becomes of what the node says: it does not arrive. */
+export const toHub = (world: World, fate = "drop") => `tcp dport ${world.linePort} ${fate}`;
+/** The same of what the hub says. */
+export const toNode = (world: World, fate = "drop") => `tcp sport ${world.linePort} ${fate}`;
 
 /** The node's end of the connection that carries its line now; undefined while there is none. */
 function portOfLine(world: World): string | undefined {
@@ -46,6 +46,11 @@ function portOfLine(world: World): string | undefined {
 
 /** Every kind of fault of a line. */
 export function lineFaultsOf(world: World): LineFault[] {
+  return [...flapsOf(world), dies(world, "hub"), dies(world, "daemon")];
+}
+
+/** Those that end no program: the line alone flaps. */
+export function flapsOf(world: World): LineFault[] {
   const filtered = (name: string, ...rules: string[]): LineFault => ({
     name,
     async happen(forMs) {
@@ -54,21 +59,18 @@ export function lineFaultsOf(world: World): LineFault[] {
       heal(world);
     },
   });
-  const anyEnd = `tcp dport ${world.linePort}`;
   const [hears, speaks] = [toHub(world), toNode(world)];
-  const half = (rule: string) => rule.replace("drop", "numgen random mod 100 < 40 drop");
+  const someLost = "numgen random mod 100 < 40 drop";
   return [
     filtered("the hub hears nothing", hears),
     filtered("the node hears nothing", speaks),
     filtered("neither hears anything", hears, speaks),
-    filtered("four in ten packets are lost", half(hears), half(speaks)),
-    filtered("every connection is reset", `${anyEnd} reject with tcp reset`),
+    filtered("four in ten packets are lost", toHub(world, someLost), toNode(world, someLost)),
+    filtered("every connection is reset", toHub(world, "reject with tcp reset")),
     frozen(world),
     slow(world),
     standsStill(world, "hub"),
     standsStill(world, "daemon"),
-    dies(world, "hub"),
-    dies(world, "daemon"),
   ];
 }
 
