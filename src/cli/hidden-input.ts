@@ -1,5 +1,5 @@
 import { failure } from "../base/failure.ts";
-import type { Streams } from "./terminal.ts";
+import type { Streams } from "./streams.ts";
 
 const keys = { interrupt: 3, end: 4, backspace: 8, newline: 10, enter: 13, erase: 21, delete: 127 };
 const maxBytes = 4096;

@@ -1,7 +1,8 @@
 import { createInterface } from "node:readline/promises";
-import { addAbortSignal, type Readable, type Writable } from "node:stream";
+import { addAbortSignal } from "node:stream";
 import { failure } from "../base/failure.ts";
 import { readHidden } from "./hidden-input.ts";
+import type { Streams } from "./streams.ts";
 
 /** Where a person or a program reads us: results on `out`, everything else on `err`. */
 export interface Terminal {
@@ -31,12 +32,6 @@ export interface Style {
   bold: (text: string) => string;
   good: (text: string) => string;
   bad: (text: string) => string;
-}
-
-export interface Streams {
-  stdin: Readable & { isTTY?: boolean; setRawMode?(raw: boolean): unknown };
-  stdout: Writable & { isTTY?: boolean; columns?: number };
-  stderr: Writable & { isTTY?: boolean };
 }
 
 /** The terminal of a process. Colours only for a person, and not when `NO_COLOR` is set or the terminal is dumb. */

@@ -68,3 +68,27 @@ function isOurs(path: string): boolean {
     ? /^(src|gen|test|tools|bench|samples|install)\//.test(path)
     : path === "package.json";
 }
+
+/** Ways from a file over its imports back to itself, the shortest of each file; each circle once, as `a -> b -> a`. */
+export function circles(sources: readonly Source[]): string[] {
+  const importsOf = new Map(sources.map(({ path, imports }) => [path, imports.map(({ of }) => of)]));
+  const found = new Map<string, string>();
+  for (const { path } of sources) {
+    const way = wayBack(path, importsOf);
+    if (way) found.set([...way].sort().join(), [...way, path].join(" -> "));
+  }
+  return [...found.values()];
+}
+
+function wayBack(to: string, importsOf: ReadonlyMap<string, readonly string[]>): string[] | undefined {
+  const ways = [[to]];
+  const seen = new Set<string>();
+  for (const way of ways) {
+    for (const next of importsOf.get(way.at(-1) ?? to) ?? []) {
+      if (next === to) return way;
+      if (!seen.has(next)) ways.push([...way, next]);
+      seen.add(next);
+    }
+  }
+  return undefined;
+}

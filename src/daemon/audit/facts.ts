@@ -1,7 +1,7 @@
 import { AuditKind } from "../../../gen/edge/v1/audit_pb.ts";
 import { type Event, SandboxIncidentKind } from "../../../gen/edge/v1/events_pb.ts";
 import { TaskState } from "../../../gen/edge/v1/tasks_pb.ts";
-import type { AuditRecord } from "./audit.ts";
+import type { AuditRecord } from "./recorder.ts";
 
 /** How the states of a task that the trail tells of came out. */
 const outcomes: Readonly<Partial<Record<TaskState, string>>> = {

@@ -3,8 +3,8 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { type AuditCheckpoint, AuditCheckpointSchema, AuditKind } from "../../../gen/edge/v1/audit_pb.ts";
 import type { Sql } from "../../base/sql.ts";
 import type { Journal } from "../journal/index.ts";
-import type { Recorder } from "./audit.ts";
 import { signed } from "./checkpoint.ts";
+import type { Recorder } from "./recorder.ts";
 import { newest } from "./trail.ts";
 
 export interface Signing {

@@ -4,8 +4,8 @@ import type { AgentSpec } from "../../../gen/edge/v1/agents_pb.ts";
 import { type Caller, CallerSchema, Door } from "../../../gen/edge/v1/policy_pb.ts";
 import type { Task } from "../../../gen/edge/v1/tasks_pb.ts";
 import type { CellIdentity } from "../sandbox/index.ts";
+import type { TreeTasks } from "../tasks/index.ts";
 import type { CellLimits } from "./limits.ts";
-import type { Room } from "./room.ts";
 
 /** Who asks: all of it is known by the socket, and by what the node itself keeps. */
 export interface Asker {
@@ -36,7 +36,7 @@ export function askerOf({ values }: { values: ContextValues }): Asker {
 
 /** Who asks, with the task: of a program that is sooner than its task, what it asks waits with it. */
 export async function withTask(
-  { tasks }: Pick<Room, "tasks">,
+  { tasks }: { tasks: Pick<TreeTasks, "claimed"> },
   asker: Asker,
   signal: AbortSignal,
 ): Promise<TaskAsker> {

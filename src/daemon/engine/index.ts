@@ -15,7 +15,7 @@ export {
 export { followEvents } from "./events.ts";
 export { makeNetwork } from "./make-network.ts";
 export { fullReference, objectName, reservedPrefix } from "./names.ts";
-export { nothing, type Observed, type ObservedContainer } from "./observed.ts";
+export { isUp, nothing, type Observed, type ObservedContainer } from "./observed.ts";
 export { type OwnObject, ownObjects } from "./own.ts";
 export { pathAtEngine } from "./own-container.ts";
 export type { Rlimit } from "./rlimits.ts";

@@ -2,6 +2,11 @@ import type Docker from "dockerode";
 import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
 import { label } from "../../wire/labels.ts";
 
+/** Whether its processes live. A paused one does: whoever paused it knows why. */
+export function isUp({ state }: Pick<ObservedContainer, "state">): boolean {
+  return state === "running" || state === "paused" || state === "restarting";
+}
+
 /** A container of ours, as the engine tells. */
 export interface ObservedContainer {
   id: string;

@@ -2,7 +2,13 @@ import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { EventSchema, type Gap } from "../../../gen/edge/v1/events_pb.ts";
 import type { Sql } from "../../base/sql.ts";
-import type { JournalLimit } from "./journal.ts";
+
+/** How much a journal holds, or may hold. */
+export interface JournalLimit {
+  entries: number;
+  /** Of encoded entries, in bytes. */
+  bytes: number;
+}
 
 /** Room is made for this part of the limit at once, so that a full journal does not pay for it at each append. */
 const part = 0.02;

@@ -3,5 +3,7 @@
  * leave the node only through here, so that a lost link delays them and never loses them. Of what the hub has, the newest
  * events stay for a while, for whoever asks the node itself.
  */
+
+export type { JournalLimit } from "./bound.ts";
 export { listEvents } from "./handlers.ts";
-export { type Entry, Journal, type JournalLimit, type Kept, schema } from "./journal.ts";
+export { type Entry, Journal, type Kept, schema } from "./journal.ts";

@@ -8,7 +8,7 @@ import { failure } from "../../base/failure.ts";
 import { newId } from "../../base/ids.ts";
 import type { Schema, Sql } from "../../base/sql.ts";
 import { maxReasonBytes } from "../../wire/limits.ts";
-import { makeRoom } from "./bound.ts";
+import { type JournalLimit, makeRoom } from "./bound.ts";
 import { readHistory, subjectOfEvent } from "./history.ts";
 
 /** The journal's tables. `gap` is an event that stands for entries that were dropped. */
@@ -44,12 +44,6 @@ interface Circumstances {
   reason: string;
   commandId?: string;
   at?: Timestamp;
-}
-
-export interface JournalLimit {
-  entries: number;
-  /** Of encoded entries, in bytes. */
-  bytes: number;
 }
 
 export interface JournalOptions {

@@ -1,19 +1,9 @@
 import type { Clock } from "../../base/clock.ts";
 import { type Failure, failure } from "../../base/failure.ts";
-import type { ObservedContainer } from "../engine/index.ts";
+import { isUp, type ObservedContainer } from "../engine/index.ts";
 import type { Wish } from "../wishes/index.ts";
 import { type Pace, pauseMs, staysEnded } from "./pace.ts";
-import { isUp } from "./plan.ts";
-import type { Tended } from "./tended.ts";
-
-/** The time between a program's end and its next start. */
-export interface Pause {
-  /** Of which end, by the engine's clock. */
-  ended: string;
-  /** When it is over: a moment of the monotonic clock, and of the wall's for those who read it. */
-  until: number;
-  at: number;
-}
+import type { Pause, Tended } from "./tended.ts";
 
 /** Notes since when its container runs. */
 export function noteUp(tended: Tended, seen: ObservedContainer | undefined, now: number): void {

@@ -2,7 +2,7 @@ import { asFailure, failure } from "../../base/failure.ts";
 import { fullReference } from "../engine/index.ts";
 import { digestFor, pinned } from "../images/index.ts";
 import type { Wish } from "../wishes/index.ts";
-import type { Hands } from "./apply.ts";
+import type { Hands } from "./hands.ts";
 
 /** What an image's tag meant when its runtime was created: this is what runs, whatever the tag means later. */
 export type Resolved = Pick<Wish, "imageId" | "imageDigest">;

@@ -3,7 +3,7 @@ import { pathInside } from "../../wire/devices.ts";
 import type { ObservedContainer } from "../engine/index.ts";
 import type { Attached, Reached } from "../network/index.ts";
 import type { Wish } from "../wishes/index.ts";
-import type { Step } from "./plan.ts";
+import type { Step } from "./step.ts";
 
 /** Whether netmon has something to plug in. */
 export function isPluggable({ vnics, devices }: Pick<RuntimeSpec, "vnics" | "devices">): boolean {

@@ -5,7 +5,7 @@ import type { Observed } from "../engine/index.ts";
 import type { Locks } from "../locks/index.ts";
 import type { Wish } from "../wishes/index.ts";
 import type { Ask } from "../work/index.ts";
-import type { Loop } from "./loop.ts";
+import type { Tended } from "./tended.ts";
 
 /** Why a runtime is not to be touched now; its objects as they were seen last. */
 export function locksNow(
@@ -32,7 +32,7 @@ export interface Override {
  * @throws {Failure} conflict.
  */
 export function refuseLocked(
-  { locks, loop }: { locks: Pick<Locks, "of">; loop: Pick<Loop, "tended"> },
+  { locks, loop }: { locks: Pick<Locks, "of">; loop: { tended(name: string): Pick<Tended, "seen"> } },
   wish: Wish,
   { overrideLock = false }: Override,
   ask: Pick<Ask, "id">,

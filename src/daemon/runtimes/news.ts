@@ -1,8 +1,7 @@
 import { RuntimeChangeKind } from "../../../gen/edge/v1/events_pb.ts";
-import type { ObservedContainer } from "../engine/index.ts";
+import { isUp, type ObservedContainer } from "../engine/index.ts";
 import type { Wish } from "../wishes/index.ts";
 import { usualPace, wasStoppedForHealth } from "./pace.ts";
-import { isUp } from "./plan.ts";
 
 /** A fact about a runtime, before it is recorded. */
 export interface Change {

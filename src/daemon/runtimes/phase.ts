@@ -3,13 +3,12 @@ import { RuntimePhase } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { RestartMode } from "../../../gen/edge/v1/workloads_pb.ts";
 import type { Failure } from "../../base/failure.ts";
 import { tellLocks } from "../../wire/locks.ts";
-import type { ObservedContainer } from "../engine/index.ts";
+import { isUp, type ObservedContainer } from "../engine/index.ts";
 import { type LanKnown, profileOf, type Wish } from "../wishes/index.ts";
-import { endedSo, type Pause } from "./ends.ts";
+import { endedSo } from "./ends.ts";
 import { isPluggable, plugsOf } from "./lan.ts";
 import { staysEnded, wasStoppedForHealth } from "./pace.ts";
-import { isUp } from "./plan.ts";
-import type { Tended } from "./tended.ts";
+import type { Pause, Tended } from "./tended.ts";
 import { isRestartDue } from "./wellbeing.ts";
 
 /** What the loop knows beside wish and container. */

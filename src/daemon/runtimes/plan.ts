@@ -1,43 +1,10 @@
-import { type Observed, type ObservedContainer, objectName, type Rlimit } from "../engine/index.ts";
+import { isUp, type Observed, type ObservedContainer, objectName, type Rlimit } from "../engine/index.ts";
 import { type Ended, isNamed, stopGraceMsOf, type Wish } from "../wishes/index.ts";
 import { type Lan, planAttach, planAwaitNetmon, planDetach, planSettle } from "./lan.ts";
 import { staysEnded, wasStoppedForHealth } from "./pace.ts";
+import type { Removal, Step } from "./step.ts";
 import { planTrust, type Trust } from "./trust.ts";
 import { planOldVolumes, planVolumes } from "./volumes.ts";
-
-/** One thing to do on the engine, and why. Containers, networks and volumes are named by the engine's id or name. */
-export type Step = { reason: string } & (
-  | { do: "ensureImage" }
-  | { do: "createNetwork" }
-  /** Keeps which image a container has that an earlier version of this program made. */
-  | { do: "keepImage"; imageId: string }
-  | { do: "createVolume"; volume: string }
-  | { do: "createContainer" }
-  | { do: "awaitNetmon" }
-  /** `isAsked`: whoever asked for a start waits until the vNICs have settled. */
-  | { do: "attach"; container: string; isAsked: boolean }
-  | { do: "detach" }
-  | { do: "attachNetwork"; container: string }
-  /** `isAsked`: a command asked for this start; else the loop mends. */
-  | { do: "startContainer"; container: string; isAsked: boolean }
-  | { do: "verify"; container: string }
-  | { do: "setRestarts"; container: string; policy: RestartPolicy }
-  /** Those that were changed while it goes on. */
-  | { do: "setLimits"; container: string }
-  | { do: "stopContainer"; container: string; graceMs: number }
-  | { do: "removeContainer"; container: string; name: string }
-  | { do: "removeNetwork"; network: string; name: string }
-  | { do: "removeVolume"; volume: string }
-  /** One of an old version, which may stay when it cannot be had. */
-  | { do: "dropVolume"; volume: string }
-  | { do: "forget" }
-);
-
-/** Whether the engine may start a container again by itself, in its own words. */
-export type RestartPolicy = "no" | "on-failure" | "unless-stopped";
-
-/** A step that removes something. */
-export type Removal = Extract<Step, { do: "removeContainer" | "removeNetwork" | "removeVolume" }>;
 
 /** What else decides: whose objects these are, and what this engine refuses. */
 export interface Ground {
@@ -97,11 +64,6 @@ export function plan(wish: Wish, observed: Observed, situation: Situation): Step
 export function theContainer(wish: Wish, observed: Observed, ground: Ground): ObservedContainer | undefined {
   const fitting = observed.containers.filter((one) => isFit(wish, one, ground));
   return fitting.find(isUp) ?? fitting.find(({ id }) => id === wish.containerId) ?? fitting[0];
-}
-
-/** Whether its processes live. A paused one does: whoever paused it knows why. */
-export function isUp({ state }: Pick<ObservedContainer, "state">): boolean {
-  return state === "running" || state === "paused" || state === "restarting";
 }
 
 /**

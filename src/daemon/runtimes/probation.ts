@@ -1,21 +1,15 @@
 import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
 import { failure } from "../../base/failure.ts";
-import type { Observed, ObservedContainer } from "../engine/index.ts";
+import { isUp, type Observed, type ObservedContainer } from "../engine/index.ts";
 import { checkOf } from "../health/index.ts";
 import type { Wish } from "../wishes/index.ts";
 import { isFinal, wasStoppedForHealth } from "./pace.ts";
-import { isUp, theContainer } from "./plan.ts";
+import { theContainer } from "./plan.ts";
 import { wasWritten } from "./record.ts";
 import { recordConfirmed, recordRolledBack } from "./record-update.ts";
-import type { Tools } from "./round.ts";
 import { groundOf } from "./situation.ts";
-import type { Tended } from "./tended.ts";
-
-/** What an update has come to. */
-export interface Verdict {
-  isGood: boolean;
-  reason: string;
-}
+import type { Tended, Verdict } from "./tended.ts";
+import type { Tools } from "./tools.ts";
 
 /** What is known of a runtime beside its wish and its container. */
 interface Shown extends Pick<Tended, "judged" | "up" | "waitsFor" | "problem"> {

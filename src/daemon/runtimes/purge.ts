@@ -2,8 +2,8 @@ import { asFailure, failure } from "../../base/failure.ts";
 import { type OwnObject, ownObjects } from "../engine/index.ts";
 import type { Ask } from "../work/index.ts";
 import * as commands from "./commands.ts";
-import type { Removal } from "./plan.ts";
 import { type RemovingHands, remove } from "./remove.ts";
+import type { Removal } from "./step.ts";
 
 /** Looks that a purge takes at most: with more, somebody else makes what it removes. */
 const maxTurns = 5;

@@ -7,12 +7,11 @@ import {
 import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
 import { type Failure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
-import type { ObservedContainer } from "../engine/index.ts";
+import { isUp, type ObservedContainer } from "../engine/index.ts";
 import type { Judged } from "../health/index.ts";
 import type { Journal } from "../journal/index.ts";
 import type { Store, Wish } from "../wishes/index.ts";
 import { type Causes, type Change, news } from "./news.ts";
-import { isUp } from "./plan.ts";
 
 /** Where facts and wishes are kept; one transaction covers both. */
 export interface Books {

@@ -1,5 +1,5 @@
 import { type Engine, EngineFailure, isNotFound } from "../engine/index.ts";
-import type { Removal } from "./plan.ts";
+import type { Removal } from "./step.ts";
 
 /** What a removal needs besides itself. */
 export interface RemovingHands {

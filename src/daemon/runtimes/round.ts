@@ -1,57 +1,29 @@
 import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
 import { type Failure, failure } from "../../base/failure.ts";
-import type { Logger } from "../../base/log.ts";
 import {
   EngineFailure,
   isEngineAway,
   nothing,
   type Observed,
   type ObservedContainer,
-  type Rlimit,
 } from "../engine/index.ts";
 import { farOf } from "../images/index.ts";
-import type { Other, Untold, Wish } from "../wishes/index.ts";
-import { type Act, apply, type Hands } from "./apply.ts";
+import type { Untold, Wish } from "../wishes/index.ts";
+import { type Act, apply } from "./apply.ts";
 import { noteUp, whyPaused } from "./ends.ts";
 import { withExitCode } from "./exit-code.ts";
-import { hasDoneAll, type Pace, wasStoppedForHealth } from "./pace.ts";
-import { plan, type Step, theContainer } from "./plan.ts";
+import type { Hands } from "./hands.ts";
+import { hasDoneAll, wasStoppedForHealth } from "./pace.ts";
+import { plan, theContainer } from "./plan.ts";
 import { tendProbation } from "./probation.ts";
-import { type Books, recordEnd, recordMade, takeNews } from "./record.ts";
+import { recordEnd, recordMade, takeNews } from "./record.ts";
 import { groundOf, noteHolds, situationOf } from "./situation.ts";
+import type { Step } from "./step.ts";
 import { sweep } from "./sweep.ts";
 import type { Tended } from "./tended.ts";
+import type { Tools } from "./tools.ts";
 import { isMaking, leaveUnplugged, meet } from "./trouble.ts";
 import { Unplugged } from "./unplugged.ts";
-
-/** What rounds share. */
-export interface Tools
-  extends Books,
-    Omit<Hands, "store" | "wish" | "refused" | "waiting" | "progress" | "instanceId"> {
-  /** Limits that this engine refused to raise; rounds add to it. */
-  refused: Set<Rlimit>;
-  /** Containers that this engine cannot start any more; likewise. */
-  stuck: Set<string>;
-  log: Logger;
-  /** How long a program must have run until the engine may start it again by itself, in milliseconds. */
-  trustAfterMs: number;
-  /** How soon what ended is started again. */
-  pace: Pace;
-  /** How long a program that nobody checks must run after an update, in milliseconds. */
-  provenMs: number;
-  /** What counts of another runtime. */
-  other: (runtime: string) => Other | undefined;
-  /** From now on this run of a runtime is checked, or none. */
-  follow: (name: string, wish: Wish, seen: ObservedContainer | undefined) => void;
-  /** Called when what is being done changes. */
-  notify: () => void;
-  /** Asks for a look at this runtime after so many milliseconds. */
-  lookIn: (name: string, ms: number) => void;
-  /** Asks for a round of a runtime after so many milliseconds. */
-  roundIn: (name: string, ms: number) => void;
-  /** Uniform in [0, 1), for pauses. */
-  random: () => number;
-}
 
 /** Looks that a round takes at most: with more, somebody else works against it. */
 const maxTurns = 12;

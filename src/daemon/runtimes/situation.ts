@@ -1,10 +1,10 @@
-import type { ObservedContainer } from "../engine/index.ts";
+import { isUp, type ObservedContainer } from "../engine/index.ts";
 import { type Wish, waitsFor } from "../wishes/index.ts";
 import { notePause } from "./ends.ts";
 import { locksNow } from "./locked.ts";
-import { isUp, type Situation } from "./plan.ts";
-import type { Tools } from "./round.ts";
+import type { Situation } from "./plan.ts";
 import type { Tended } from "./tended.ts";
+import type { Tools } from "./tools.ts";
 import { trustOf } from "./trust.ts";
 
 /** What `plan` must know beside a wish and what was seen: whose objects count, and what the engine refuses. */

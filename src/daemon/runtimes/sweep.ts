@@ -1,10 +1,11 @@
 import type { Logger } from "../../base/log.ts";
 import type { Observed } from "../engine/index.ts";
 import type { Store } from "../wishes/index.ts";
-import type { Hands } from "./apply.ts";
+import type { Hands } from "./hands.ts";
 import { isLeftPlugged } from "./lan.ts";
-import { planSweep, type Removal } from "./plan.ts";
+import { planSweep } from "./plan.ts";
 import { remove } from "./remove.ts";
+import type { Removal } from "./step.ts";
 
 /** Removes what was finished late, or could not be reached, of a runtime that had been ended. */
 export async function sweep(

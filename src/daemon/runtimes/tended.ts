@@ -2,9 +2,8 @@ import type { Failure } from "../../base/failure.ts";
 import type { Observed } from "../engine/index.ts";
 import type { Judged } from "../health/index.ts";
 import type { Ask } from "../work/index.ts";
-import type { Pause } from "./ends.ts";
+
 import type { Causes } from "./news.ts";
-import type { Verdict } from "./probation.ts";
 
 /** What the loop remembers of one runtime between rounds. In memory only: a new life of the daemon learns it again. */
 export interface Tended {
@@ -53,6 +52,21 @@ export interface Tended {
   waiting: AbortController;
   /** Commands that wait for it and want to know how far it is. */
   readonly tellers: Set<Ask["progress"]>;
+}
+
+/** What an update has come to. */
+export interface Verdict {
+  isGood: boolean;
+  reason: string;
+}
+
+/** The time between a program's end and its next start. */
+export interface Pause {
+  /** Of which end, by the engine's clock. */
+  ended: string;
+  /** When it is over: a moment of the monotonic clock, and of the wall's for those who read it. */
+  until: number;
+  at: number;
 }
 
 /** A runtime of which nothing was seen yet. */

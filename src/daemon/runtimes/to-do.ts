@@ -3,9 +3,9 @@ import { isLeftPlugged } from "./lan.ts";
 import { news } from "./news.ts";
 import { plan, planSweep, theContainer } from "./plan.ts";
 import { isProbationToDo } from "./probation.ts";
-import type { Tools } from "./round.ts";
 import { groundOf, situationOf } from "./situation.ts";
 import type { Tended } from "./tended.ts";
+import type { Tools } from "./tools.ts";
 
 /** Whether what was seen of a runtime asks for a round: something is new, or not as wished. */
 export function isToDo(tools: Tools, tended: Tended, observed: Observed): boolean {

@@ -5,9 +5,9 @@ import { isNamed, type Wish } from "../wishes/index.ts";
 import { theContainer } from "./plan.ts";
 import { type Books, recordEnd, recordUndoing } from "./record.ts";
 import { recordRolledBack } from "./record-update.ts";
-import type { Tools } from "./round.ts";
 import { groundOf } from "./situation.ts";
 import type { Tended } from "./tended.ts";
+import type { Tools } from "./tools.ts";
 import { Unplugged } from "./unplugged.ts";
 
 /** Attempts of a create at what an engine answers both to a hiccup and to what will never work. */

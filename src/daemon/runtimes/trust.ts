@@ -1,7 +1,7 @@
 import { RestartMode } from "../../../gen/edge/v1/workloads_pb.ts";
-import type { ObservedContainer } from "../engine/index.ts";
+import { isUp, type ObservedContainer } from "../engine/index.ts";
 import type { Wish } from "../wishes/index.ts";
-import { isUp, type RestartPolicy, type Step } from "./plan.ts";
+import type { RestartPolicy, Step } from "./step.ts";
 
 /**
  * Whether the engine may start a runtime's program again by itself, so that it comes back after a power cut though the daemon is

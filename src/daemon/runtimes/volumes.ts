@@ -1,6 +1,6 @@
 import type { Observed } from "../engine/index.ts";
 import { mountsOf, type Wish } from "../wishes/index.ts";
-import type { Step } from "./plan.ts";
+import type { Step } from "./step.ts";
 
 /**
  * The volumes that must be made. The engine fills a new one with what the image has at its place, and one that is not empty never

@@ -5,9 +5,9 @@ import type { Other, Wish } from "../wishes/index.ts";
 import { locksNow } from "./locked.ts";
 import { theContainer } from "./plan.ts";
 import { type Books, recordHealth, wasWritten } from "./record.ts";
-import type { Tools } from "./round.ts";
 import { groundOf } from "./situation.ts";
 import type { Tended } from "./tended.ts";
+import type { Tools } from "./tools.ts";
 
 /** Sees to it that what runs is checked, and that what the checks show is known and recorded. */
 export class Wellbeing implements AsyncDisposable {

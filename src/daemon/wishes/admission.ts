@@ -6,8 +6,8 @@ import { checkAllowed } from "./capabilities.ts";
 import { checkDevicesAllowed } from "./device-policy.ts";
 import { checkDevices } from "./devices.ts";
 import { checkOrder } from "./order.ts";
-import type { Wish } from "./store.ts";
 import { checkAgainstOthers } from "./vnics.ts";
+import type { Wish } from "./wish.ts";
 
 /** Who asks, and by which command. */
 export interface Asker {

@@ -9,8 +9,8 @@ import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { type FieldViolation, invalidFields, refusedFields } from "../../base/failure.ts";
 import { findDevice } from "../../wire/device-path.ts";
 import { pathInside } from "../../wire/devices.ts";
-import type { Wish } from "./store.ts";
 import type { LanKnown } from "./vnics.ts";
+import type { Wish } from "./wish.ts";
 
 /** A runtime's devices as netmon tells them, in the order of the wish. What netmon does not tell has a reason why. */
 export function devicesOf({ name, spec }: Wish, { netmon, unplugged }: LanKnown): DeviceStatus[] {

@@ -2,7 +2,7 @@ import type Docker from "dockerode";
 import { failure } from "../../base/failure.ts";
 import { type Engine, EngineFailure, pathAtEngine } from "../engine/index.ts";
 import type { Locks } from "../locks/index.ts";
-import type { Wish } from "./store.ts";
+import type { Wish } from "./wish.ts";
 
 interface LockHands {
   engine: Engine;

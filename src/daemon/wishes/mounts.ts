@@ -2,7 +2,7 @@ import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import type { FieldViolation } from "../../base/failure.ts";
 import { objectName } from "../engine/index.ts";
 import { profileOf } from "./profile.ts";
-import type { Wish } from "./store.ts";
+import type { Wish } from "./wish.ts";
 
 /** A volume of a runtime. */
 export interface Mount {

@@ -1,7 +1,7 @@
 import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { Health, type StartAfter, StartCondition } from "../../../gen/edge/v1/workloads_pb.ts";
 import { type FieldViolation, invalidFields } from "../../base/failure.ts";
-import type { Wish } from "./store.ts";
+import type { Wish } from "./wish.ts";
 
 /** What counts of another runtime. */
 export interface Other {

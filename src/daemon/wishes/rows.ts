@@ -3,8 +3,8 @@ import { RuntimeSpecSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
 import type { Health } from "../../../gen/edge/v1/workloads_pb.ts";
 import { Failure, type FailureKind } from "../../base/failure.ts";
 import type { Row } from "../../base/sql.ts";
-import type { Ended, Wish } from "./store.ts";
 import { probationText, toProbation } from "./version.ts";
+import type { Ended, Wish } from "./wish.ts";
 
 /** A wish as it stands in its row. */
 export function toWish(row: Row): Wish {

@@ -9,7 +9,7 @@ import {
 } from "../../../gen/edge/v1/runtimes_pb.ts";
 import { needsContainer } from "./in-place.ts";
 import { differences, normalForm } from "./spec.ts";
-import type { Wish } from "./store.ts";
+import type { Wish } from "./wish.ts";
 
 /** What an update changes, and what that takes. */
 export interface UpdatePlan {

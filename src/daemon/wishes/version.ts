@@ -1,23 +1,6 @@
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { RuntimeSpecSchema } from "../../../gen/edge/v1/runtimes_pb.ts";
-import type { Wish } from "./store.ts";
-
-/** What can be gone back to: all of a wish that an update changes. */
-export type Version = Pick<
-  Wish,
-  "spec" | "specHash" | "madeHash" | "desired" | "imageId" | "imageDigest" | "profileVersion"
->;
-
-/** An update that may still be rolled back. */
-export interface Probation {
-  /** The command that asked for it. */
-  commandId: string;
-  /** Whether it got another container, which must show that it works; else engine and netmon must take what was changed. */
-  isSwap: boolean;
-  /** How long the new version may take until it is healthy, in milliseconds. */
-  limitMs: number;
-  previous: Version;
-}
+import type { Probation, Version } from "./wish.ts";
 
 /** A probation as its column holds it; empty for none. */
 export function probationText(probation: Probation | undefined): string {

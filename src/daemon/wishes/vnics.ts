@@ -2,7 +2,7 @@ import { create } from "@bufbuild/protobuf";
 import { type Vnic, VnicPhase, type VnicStatus, VnicStatusSchema } from "../../../gen/edge/v1/vnics_pb.ts";
 import { type Failure, failure, refusedFields } from "../../base/failure.ts";
 import type { Reached } from "../network/index.ts";
-import type { Wish } from "./store.ts";
+import type { Wish } from "./wish.ts";
 
 /** What is known of the vNICs of one runtime. */
 export interface LanKnown {

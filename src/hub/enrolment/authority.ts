@@ -1,5 +1,5 @@
 import "reflect-metadata"; // @peculiar/x509 needs it before itself.
-import { createPrivateKey, type KeyObject, type webcrypto, type X509Certificate } from "node:crypto";
+import { createPrivateKey, type KeyObject, type X509Certificate } from "node:crypto";
 import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -9,21 +9,9 @@ import { failure } from "../../base/failure.ts";
 import { writeWhole } from "../../base/files.ts";
 import { isTrustDomain, spkiSha256 } from "../../wire/tls.ts";
 import { certificatesIn, checkChain, trustDomainsOf } from "./chain.ts";
+import type { Authority, Issuer } from "./issuer.ts";
 import { newRoot } from "./root.ts";
 import { type Sealing, sealingBy } from "./sealing.ts";
-
-/** Who signs the fleet's certificates, and the names that go with it. */
-export interface Authority {
-  /** What stands behind `spiffe://` in every certificate of this fleet. */
-  readonly trustDomain: string;
-  /** The root that nodes trust, as PEM. */
-  readonly rootPem: string;
-  /** SHA-256 of the root's subject public key info: what an enrolment token pins. */
-  readonly rootSha256: Uint8Array;
-  /** The certificates between an issued one and the root, issuer first, as PEM; empty when the root itself signs. */
-  readonly intermediatesPem: string;
-  readonly issuer: Issuer;
-}
 
 /** The authority that a hub has in its files: its first, or the operator's. */
 export interface FoundingAuthority extends Authority {
@@ -31,12 +19,6 @@ export interface FoundingAuthority extends Authority {
   readonly sealing: Sealing;
   /** Whether it is the operator's. */
   readonly isGiven: boolean;
-}
-
-/** The certificate that signs, and its key. */
-export interface Issuer {
-  readonly certificate: x509.X509Certificate;
-  readonly key: webcrypto.CryptoKey;
 }
 
 export interface AuthorityOptions {

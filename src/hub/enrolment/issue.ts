@@ -4,7 +4,7 @@ import { isIP } from "node:net";
 import { promisify } from "node:util";
 import * as x509 from "@peculiar/x509";
 import { nodeUri } from "../../wire/tls.ts";
-import type { Authority } from "./authority.ts";
+import type { Authority } from "./issuer.ts";
 
 /** A certificate as it goes to its owner. */
 export interface Issued {

@@ -1,6 +1,6 @@
 import { failure } from "../../base/failure.ts";
 import type { Store } from "../store/index.ts";
-import type { Authority } from "./authority.ts";
+import type { Authority } from "./issuer.ts";
 
 /**
  * Why this hub must have an authority already, as the begin of a sentence, or undefined at a true first start. A hub that

@@ -3,7 +3,8 @@ import { failure } from "../../base/failure.ts";
 import type { Row } from "../../base/sql.ts";
 import { spkiSha256 } from "../../wire/tls.ts";
 import type { Tx } from "../store/index.ts";
-import { type Authority, authorityOf, type FoundingAuthority } from "./authority.ts";
+import { authorityOf, type FoundingAuthority } from "./authority.ts";
+import type { Authority } from "./issuer.ts";
 import type { NewRoot } from "./root.ts";
 
 /** A root as the store has it. Times are wall time in milliseconds. */

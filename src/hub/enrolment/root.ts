@@ -1,7 +1,7 @@
 import "reflect-metadata"; // @peculiar/x509 needs it before itself.
 import { createPrivateKey, type KeyObject } from "node:crypto";
 import * as x509 from "@peculiar/x509";
-import type { Authority } from "./authority.ts";
+import type { Authority } from "./issuer.ts";
 
 /** A root that was just made. */
 export interface NewRoot {

@@ -4,8 +4,9 @@ import { failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import { isSignedBy } from "../../wire/judge.ts";
 import type { Store } from "../store/index.ts";
-import type { Authority, FoundingAuthority } from "./authority.ts";
+import type { FoundingAuthority } from "./authority.ts";
 import { Holders } from "./holders.ts";
+import type { Authority } from "./issuer.ts";
 import { newRoot, vouch } from "./root.ts";
 import {
   insertFounding,

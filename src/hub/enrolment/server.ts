@@ -4,8 +4,8 @@ import { isIP } from "node:net";
 import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import { writeWhole } from "../../base/files.ts";
-import type { Authority } from "./authority.ts";
 import { issueServer } from "./issue.ts";
+import type { Authority } from "./issuer.ts";
 
 /** What a listener of the hub shows: PEM texts for `tls.createSecureContext`. */
 export interface ServerIdentity {

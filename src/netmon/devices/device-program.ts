@@ -1,5 +1,5 @@
 import type { DeviceNumber } from "../../wire/device-path.ts";
-import type { Access } from "./rights.ts";
+import type { Access } from "./group.ts";
 
 /** A device that a program lets through, before it asks the program that was there. */
 export interface Passage {

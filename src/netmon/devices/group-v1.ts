@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { failure } from "../../base/failure.ts";
 import { systemCode } from "../../base/system-code.ts";
 import { numberText } from "../../wire/device-path.ts";
-import type { Group, Rule } from "./rights.ts";
+import type { Group, Rule } from "./group.ts";
 
 /** A device control group of version 1: files of the kernel. */
 export function groupOfVersion1(folder: string): Group {

@@ -6,8 +6,8 @@ import { failure } from "../../base/failure.ts";
 import { numberText } from "../../wire/device-path.ts";
 import { run } from "../namespaces/index.ts";
 import { type Passage, splitProgram, withPassages } from "./device-program.ts";
+import type { Group, Rule } from "./group.ts";
 import { objectFile } from "./object-file.ts";
-import type { Group, Rule } from "./rights.ts";
 
 /** A program that decides about the devices of a group. */
 interface Attached {

@@ -3,7 +3,8 @@ import { type DeviceNumber, type Found, numberText } from "../../wire/device-pat
 import { pathInside } from "../../wire/devices.ts";
 import { whyNever } from "./floor.ts";
 import type { Holds } from "./folder.ts";
-import { type Access, isAllowed, type Rule } from "./rights.ts";
+import type { Access, Rule } from "./group.ts";
+import { isAllowed } from "./rights.ts";
 
 /** What netmon made of a device in one life of a container. Kept on disk before it is made, so that it is always known again. */
 export interface Made {

@@ -3,27 +3,9 @@ import { join } from "node:path";
 import { failure } from "../../base/failure.ts";
 import type { DeviceNumber } from "../../wire/device-path.ts";
 import { isAlive, type Owner } from "../namespaces/index.ts";
+import type { Access, Group, Rule } from "./group.ts";
 import { groupOfVersion1 } from "./group-v1.ts";
 import { groupOfVersion2 } from "./group-v2.ts";
-
-/** What a container may do with a device: `r` or `rw`. To make nodes of it is never among it. */
-export type Access = "r" | "rw";
-
-/** A line of a list of rights: the kernel's own words, `*` for all. */
-export interface Rule {
-  readonly kind: string;
-  readonly major: string;
-  readonly minor: string;
-  readonly access: string;
-}
-
-/** The control group of a container, as far as it decides about devices. */
-export interface Group {
-  /** What its members may use, as far as that can be told. @throws {Failure} denied, not_found, unavailable. */
-  rules(): Promise<Rule[]>;
-  /** Lets the members use one device, or no more. @throws {Failure} denied: netmon may not. not_found: the group is gone. */
-  change(which: "allow" | "deny", number: DeviceNumber, access: Access): Promise<void>;
-}
 
 /**
  * Finds the control group of a container that runs. Netmon must see the machine's whole tree of them.

@@ -5,8 +5,9 @@ import { type DeviceNumber, type Found, numberText } from "../../wire/device-pat
 import { pathInside } from "../../wire/devices.ts";
 import { isAlive, type Owner } from "../namespaces/index.ts";
 import { DevFolder } from "./folder.ts";
+import type { Group, Rule } from "./group.ts";
 import { type DeviceInside, type DevicePlan, type DeviceStanding, type Made, planDevice } from "./plan.ts";
-import { findGroup, type Group, type Rule } from "./rights.ts";
+import { findGroup } from "./rights.ts";
 
 /** A container that runs, in one of its lives. */
 export interface Container {

@@ -5,7 +5,7 @@ import { nothing } from "../../../src/daemon/engine/observed.ts";
 import type { Reached } from "../../../src/daemon/network/index.ts";
 import type { Situation } from "../../../src/daemon/runtimes/plan.ts";
 import { hashOf } from "../../../src/daemon/wishes/spec.ts";
-import type { Wish } from "../../../src/daemon/wishes/store.ts";
+import type { Wish } from "../../../src/daemon/wishes/wish.ts";
 import { spec } from "./life.ts";
 import { all, container, ground, name, steps } from "./planned.ts";
 

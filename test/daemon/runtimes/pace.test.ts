@@ -9,7 +9,7 @@ import { pauseMs, staysEnded, usualPace } from "../../../src/daemon/runtimes/pac
 import { type Known, phaseOf } from "../../../src/daemon/runtimes/phase.ts";
 import { plan } from "../../../src/daemon/runtimes/plan.ts";
 import { newTended } from "../../../src/daemon/runtimes/tended.ts";
-import type { Wish } from "../../../src/daemon/wishes/store.ts";
+import type { Wish } from "../../../src/daemon/wishes/wish.ts";
 import { all, container, ground, plc, steps, wish } from "./planned.ts";
 
 const start = "2026-11-21T10:00:00.000Z";

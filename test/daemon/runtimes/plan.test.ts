@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { nothing } from "../../../src/daemon/engine/observed.ts";
 import { plan, planSweep } from "../../../src/daemon/runtimes/plan.ts";
-import type { Wish } from "../../../src/daemon/wishes/store.ts";
+import type { Wish } from "../../../src/daemon/wishes/wish.ts";
 import { all, container, ground, name, steps, wish } from "./planned.ts";
 
 const made = ["ensureImage", "createNetwork", "createVolume", "createContainer", `startContainer ${name}`];

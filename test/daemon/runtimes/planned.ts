@@ -3,7 +3,7 @@ import { Health } from "../../../gen/edge/v1/workloads_pb.ts";
 import type { Observed, ObservedContainer } from "../../../src/daemon/engine/observed.ts";
 import { plan, type Situation } from "../../../src/daemon/runtimes/plan.ts";
 import { hashOf } from "../../../src/daemon/wishes/spec.ts";
-import type { Wish } from "../../../src/daemon/wishes/store.ts";
+import type { Wish } from "../../../src/daemon/wishes/wish.ts";
 import { spec } from "./life.ts";
 
 export const plc = spec("plc:1", { name: "plc1" });
