@@ -191,7 +191,8 @@ export async function openDaemon({
     }),
   );
   const updates = Updates.open({
-    ...{ dataDir, version, own, prove, journal, clock, log, env: process.env },
+    ...{ dataDir, version, own, prove, journal, clock, log },
+    proxy: proxyNamesOf(config, process.env),
     caPem: () => line.identity?.caPem,
     seen: () => ({ hubLetIn: line.state.is === "up", running: runtimes.running() }),
   });

@@ -1,4 +1,4 @@
-/** The way to a hub: a connection to its address, through the proxy where one is set. */
+/** The way to a hub, and to what a node fetches: a connection to an address, through the proxy where one is set. */
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { type IncomingMessage, request } from "node:http";
@@ -28,9 +28,8 @@ export async function openWay(
   signal: AbortSignal,
   names = resolver(),
 ): Promise<Way> {
-  const proxy = await proxyWithCredentials(address, proxyNames);
-  const { caFile } = proxyNames;
-  if (proxy) return { socket: await tunnel(proxy, address, signal, { caFile, names }), proxy: proxy.host };
+  const way = await wayByProxy(address, proxyNames, signal, names);
+  if (way) return way;
   try {
     return { socket: await reach(hostOf(address), portOf(address), { names, signal }) };
   } catch (thrown) {
@@ -43,7 +42,19 @@ export async function openWay(
   }
 }
 
-/** The same through a proxy. `caFile` names those that its own certificate may be of. */
+/** The same where a proxy is set for the address; undefined where none is. */
+export async function wayByProxy(
+  address: string,
+  proxyNames: ProxyNames,
+  signal: AbortSignal,
+  names = resolver(),
+): Promise<Way | undefined> {
+  const proxy = await proxyWithCredentials(address, proxyNames);
+  const { caFile } = proxyNames;
+  return proxy && { socket: await tunnel(proxy, address, signal, { caFile, names }), proxy: proxy.host };
+}
+
+/** The same through this proxy. `caFile` names those that its own certificate may be of. */
 export async function tunnel(
   proxy: URL,
   address: string,
@@ -114,7 +125,7 @@ function refusal(proxy: URL, address: string, { statusCode, statusMessage }: Inc
   const next =
     statusCode === 407
       ? "give it a name and a password that it knows, in line.proxy_credentials_file or in https_proxy"
-      : "have it let the hub's ports through, or name the hub in no_proxy";
+      : "have it let that through, or name the host in no_proxy";
   return noWay(proxy, address, `it answered ${statusCode} ${statusMessage}`, next);
 }
 

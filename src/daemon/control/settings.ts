@@ -3,14 +3,16 @@ import { list, oneOf, optional, path } from "../../base/setting-kinds.ts";
 import type { Setting, Settings, SettingValues } from "../../base/settings.ts";
 import type { ProxyNames } from "../../wire/proxy.ts";
 
-/** How the way to the hub is taken, by the line and by enrolment. */
+/** How the way to the hub is taken, by the line and by enrolment, and that to bundles of the daemon. */
 export const lineSettings = {
   "line.profile": oneOf(["prompt", "metered", "frugal"], {
     default: "prompt",
     doc: "How often the node and its hub say that they are alive: as the hub likes; every 30 s in turn, at most 12 MB a month; every 10 minutes in turn, at most 1 MB a month.",
   }),
   "line.proxy": optional(
-    proxyUrl({ doc: "HTTP proxy between this node and its hub; that of https_proxy when not set." }),
+    proxyUrl({
+      doc: "HTTP proxy between this node and its hub, and to bundles of the daemon; that of https_proxy when not set.",
+    }),
   ),
   "line.proxy_credentials_file": optional(
     path({ default: "", doc: "File with name:password for the proxy, on one line; read at each dial." }),
@@ -26,7 +28,7 @@ export const lineSettings = {
     isItem: (one) => /^[A-Za-z0-9*._:/[\]-]{1,255}$/.test(one),
     most: 256,
     isNoneAllowed: true,
-    doc: "Hosts, ends of host names and address ranges of hubs that are dialled without a proxy; those of no_proxy when empty.",
+    doc: "Hosts, ends of host names and address ranges that are dialled without a proxy; those of no_proxy when empty.",
     allowed: "a list of hosts, name endings, ranges as in 10.0.0.0/8, or *, separated by commas",
   }),
 } satisfies Settings;

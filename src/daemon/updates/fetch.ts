@@ -1,17 +1,21 @@
 import { createHash } from "node:crypto";
 import { createReadStream, createWriteStream } from "node:fs";
 import type { IncomingMessage } from "node:http";
-import { Agent, get } from "node:https";
+import { get } from "node:https";
+import { isIP, type Socket } from "node:net";
 import { Transform } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { rootCertificates } from "node:tls";
-import { failure } from "../../base/failure.ts";
+import { connect, rootCertificates } from "node:tls";
+import { Failure, failure } from "../../base/failure.ts";
 import { systemCode } from "../../base/system-code.ts";
+import { hostOf, type ProxyNames } from "../../wire/proxy.ts";
+import { wayByProxy } from "../../wire/tunnel.ts";
 
 export interface FetchOptions {
   /** The hub's own authority, which may have issued the server's certificate. */
   caPem: string | undefined;
-  env: NodeJS.ProcessEnv;
+  /** Where the proxy is named: that of the line. */
+  proxy: ProxyNames;
   signal: AbortSignal;
   progress(doneBytes: number, totalBytes?: number): void;
 }
@@ -56,17 +60,19 @@ export async function fetchBundle(
   );
 }
 
-/** Through the proxy that the environment names, if it does. */
 async function request(
   address: string,
   options: Omit<FetchOptions, "progress">,
   redirects = mostRedirects,
 ): Promise<IncomingMessage> {
-  const { caPem, env, signal } = options;
+  const { caPem, proxy, signal } = options;
   const ca = [...rootCertificates, ...(caPem === undefined ? [] : [caPem])];
-  const agent = new Agent({ ca, proxyEnv: env });
+  const { hostname, port } = new URL(address);
+  const way = await wayByProxy(`${hostname}:${port || 443}`, proxy, signal);
   const answer = await new Promise<IncomingMessage>((resolve, reject) => {
-    get(address, { agent, signal }, resolve).on("error", reject);
+    // An agent would make connections of its own.
+    const by = way ? { createConnection: () => secure(way.socket, hostOf(hostname), ca) } : { agent: false };
+    get(address, { ca, signal, ...by }, resolve).on("error", reject);
   });
   const { statusCode = 0, headers } = answer;
   if (statusCode === 200) return answer;
@@ -79,13 +85,17 @@ async function request(
   throw failure("unavailable", `${address} answered ${statusCode}, not with a bundle`);
 }
 
+function secure(socket: Socket, host: string, ca: string[]) {
+  return connect({ socket, host, ca, ...(isIP(host) === 0 && { servername: host }) });
+}
+
 function tooLarge() {
   return failure("exhausted", `a bundle has at most ${longestBytes >> 20} MiB, and this is larger`);
 }
 
 function translated(from: string, thrown: unknown): unknown {
+  if (thrown instanceof Failure) return thrown;
   const code = systemCode(thrown);
-  if (code === undefined) return thrown;
   if (code === "ENOSPC") {
     return failure("exhausted", "no space left for the bundle: free some in the daemon's data directory");
   }

@@ -13,6 +13,7 @@ import type { Clock } from "../../base/clock.ts";
 import { failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import { aborted } from "../../base/tasks.ts";
+import type { ProxyNames } from "../../wire/proxy.ts";
 import type { Journal } from "../journal/index.ts";
 import type { Ask } from "../work/index.ts";
 import { fetchBundle } from "./fetch.ts";
@@ -30,7 +31,8 @@ export interface UpdatesOptions {
   journal: Journal;
   clock: Clock;
   log: Logger;
-  env: NodeJS.ProcessEnv;
+  /** Where the proxy is named between this node and where bundles are. */
+  proxy: ProxyNames;
   /** The hub's authority; undefined while the node has no hub. */
   caPem(): string | undefined;
   /** What this version sees of its hub and of what runs. */
@@ -121,7 +123,7 @@ export class Updates {
   }
 
   async #begin({ bundle, sha256, probationMs }: UpdateDaemonRequest, ask: Ask): Promise<void> {
-    const { dataDir, version, own, env, log, caPem, seen } = this.#options;
+    const { dataDir, version, own, proxy, log, caPem, seen } = this.#options;
     if (sha256 === own) throw failure("conflict", `version ${version} of this bundle runs already`);
     const { hubLetIn, running } = seen();
     const needsHub = caPem() !== undefined;
@@ -136,7 +138,7 @@ export class Updates {
     try {
       ask.progress("fetching");
       const progress = (done: number, total?: number) => ask.progress("fetching", done, total);
-      await fetchBundle(bundle, sha256, file, { caPem: caPem(), env, signal: ask.signal, progress });
+      await fetchBundle(bundle, sha256, file, { caPem: caPem(), proxy, signal: ask.signal, progress });
       ask.progress("unpacking");
       const offered = await unpack(file, folder, ask.signal);
       const { installedVersion } = this.status();
