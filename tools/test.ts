@@ -13,6 +13,7 @@ import { spec } from "node:test/reporters";
 import { parseArgs } from "node:util";
 import { sharedEngineVariable, startEngine } from "../test/fixtures/engine.ts";
 import { busyboxImage } from "../test/fixtures/images.ts";
+import { builtProgramVariable } from "../test/journeys/program.ts";
 import { buildAll } from "./build.ts";
 import { missingKernelFeatures } from "./kernel.ts";
 import { leftBehind, leftInEngine } from "./leftovers.ts";
@@ -46,7 +47,8 @@ async function testAll(): Promise<number> {
   // Short, because sockets live below it and a socket's path has 107 bytes.
   const folder = await mkdtemp("/tmp/ot-");
   process.env.TMPDIR = folder;
-  // Each test starts programs from their sources, hundreds in all: to strip types and compile once is half of that time.
+  process.env[builtProgramVariable] = join(root, "dist/orchestrator.js");
+  // Hundreds of processes load the same sources: to strip types and compile once is half of their time.
   process.env.NODE_COMPILE_CACHE = join(root, "dist/compile-cache");
 
   const left: string[] = [];

@@ -9,11 +9,11 @@ import { Node } from "../../gen/edge/v1/node_pb.ts";
 import { RuntimePhase, Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
 import { Tasks } from "../../gen/edge/v1/tasks_pb.ts";
 import { tempFolder } from "../fixtures/folder.ts";
+import { orchestrator } from "../journeys/program.ts";
 import { ask } from "./ask.ts";
 import { standInDaemon } from "./stand-in.ts";
 
 const run = promisify(execFile);
-const entry = new URL("../../src/orchestrator.ts", import.meta.url).pathname;
 
 /** Sourced twice, as it happens when a shell reads its settings again; then Tab is pressed after each line of words. */
 const script = `
@@ -58,7 +58,7 @@ test("bash completes nouns, verbs, flags, choices, and the names that a node kno
     [[...vnic, "lan0,parent", "=", "eth1"], "eth10"],
     [[...vnic, "lan0,parent", "=", "eth1,no"], "eth1,none eth1,no-default-route"],
   ];
-  const wrapper = `#!/bin/sh\nexec "${process.execPath}" "${entry}" "$@"\n`;
+  const wrapper = `#!/bin/sh\nexec "${process.execPath}" "${orchestrator}" "$@"\n`;
   writeFileSync(join(folder.path, "orchestrator"), wrapper, { mode: 0o755 });
   const env = { PATH: `${folder.path}:${process.env.PATH}`, HOME: folder.path };
   const bash = run("bash", ["-c", script], { env, cwd: folder.path });

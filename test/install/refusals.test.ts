@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { orchestrator } from "../journeys/program.ts";
 import { type Machine, makeMachine } from "./machine.ts";
 
 let machine: Machine;
@@ -91,10 +92,9 @@ describe("install.sh refuses", () => {
   it("a used token, with the hub's reason; nothing is started", async () => {
     await machine.startHub();
     const token = await machine.token();
-    const entry = new URL("../../src/orchestrator.ts", import.meta.url).pathname;
     const elsewhere = { ORCHESTRATOR_DAEMON_DATA_DIR: join(machine.scratch, "another") };
     const first = await machine.run(
-      [process.execPath, entry, "daemon", "enroll", "--token", token],
+      [process.execPath, orchestrator, "daemon", "enroll", "--token", token],
       elsewhere,
     );
     assert.equal(first.code, 0, first.stderr);

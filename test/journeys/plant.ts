@@ -65,7 +65,7 @@ export interface Plant extends AsyncDisposable {
 export interface PlantOptions {
   /** Settings as environment variables, over the plant's own. */
   env?: Record<string, string>;
-  /** What is run: the sources, if nothing else is given. */
+  /** What is run: the programs of this checkout, if nothing else is given. */
   entry?: string;
 }
 

@@ -2,7 +2,15 @@ import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 
-const sources = new URL("../../src/orchestrator.ts", import.meta.url).pathname;
+/**
+ * The name of the variable by which the test runner says where its fresh build is: what ships is what is tested, and it starts in
+ * half the time. A file that is run alone runs the sources.
+ */
+export const builtProgramVariable = "TEST_PROGRAM_OF_THE_RUN";
+
+/** Our programs. */
+export const orchestrator =
+  process.env[builtProgramVariable] ?? new URL("../../src/orchestrator.ts", import.meta.url).pathname;
 
 /** How long a program of ours may take to end when asked politely. */
 const stopTimeoutMs = 10_000;
@@ -27,7 +35,7 @@ export interface Program extends AsyncDisposable {
 
 export interface ProgramOptions {
   env: Record<string, string>;
-  /** What is run: the sources, if nothing else is given. */
+  /** What is run: `orchestrator`, if nothing else is given. */
   entry?: string;
   /** Words in front of `node`, as in `["ip", "netns", "exec", "plant"]`. */
   under?: readonly string[];
@@ -38,7 +46,7 @@ export interface ProgramOptions {
 /** One of our programs as a process of its own. */
 export function program(
   args: string[],
-  { env, entry = sources, under = [], node = [] }: ProgramOptions,
+  { env, entry = orchestrator, under = [], node = [] }: ProgramOptions,
 ): Program {
   let child: ChildProcess | undefined;
   let output = "";
@@ -99,7 +107,7 @@ export interface Ran {
 
 /** Runs one of our commands to its end. */
 export async function runOnce(args: string[], options: ProgramOptions & { stdin?: string }): Promise<Ran> {
-  const { env, entry = sources, under = [] } = options;
+  const { env, entry = orchestrator, under = [] } = options;
   const [command = process.execPath, ...rest] = [...under, process.execPath, entry, ...args];
   const child = spawn(command, rest, {
     env: { ...bareEnv(), ...env },

@@ -59,7 +59,7 @@ export interface WorldOptions {
   engine?: EngineAddress;
   /** Hub and daemon are in the engine's network namespace, whose loopback a test may hurt. */
   inNetworkOfEngine?: boolean;
-  /** What is run: the sources, if nothing else is given. */
+  /** What is run: the programs of this checkout, if nothing else is given. */
   entry?: string;
   /** Words for Node itself, by program. */
   node?: { hub?: readonly string[]; daemon?: readonly string[] };

@@ -8,15 +8,15 @@ import { type Asked, keepAsking } from "../../../tools/fleet/operators.ts";
 import { ownHub } from "../../../tools/fleet/own-hub.ts";
 import { openShares } from "../../../tools/fleet/shares.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
+import { orchestrator } from "../../journeys/program.ts";
 import { until } from "../../journeys/until.ts";
 
-const sources = new URL("../../../src/orchestrator.ts", import.meta.url).pathname;
 const nodes = 20;
 
 test("a simulated fleet answers commands, comes back after its lines broke, and can be enrolled one by one", async () => {
   using folder = tempFolder();
   const env = { ORCHESTRATOR_HUB_BEAT_INTERVAL_MS: "200" };
-  await using hub = await ownHub({ folder: folder.path, nodes, entry: sources, env });
+  await using hub = await ownHub({ folder: folder.path, nodes, entry: orchestrator, env });
   await hub.start();
   const door = await hub.door();
   await using shares = await openShares({
