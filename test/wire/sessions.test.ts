@@ -34,6 +34,24 @@ test("an answer that comes in one piece, headers to trailers, is whole", async (
   assert.deepEqual((await client.listRuntimes({})).runtimes, []);
 });
 
+test("a connection that breaks while the next one is dialled ends nothing else", async (t) => {
+  const answers = createHttp2Server((_, response) => response.end());
+  const sessions = new Sessions(`http://localhost:${await portOf(answers)}`, {}, {});
+  t.after(() => {
+    sessions.abort();
+    answers.close();
+  });
+  const first = await sessions.request("POST", "/", {}, {});
+  first.on("error", () => {});
+  // Its error is told in the next turn, when the manager has let go of it.
+  first.session?.destroy(new Error("the hub goes away"));
+  const second = await sessions.request("POST", "/", {}, {});
+  assert.notEqual(second.session, first.session);
+  second.end();
+  const [status] = (await once(second, "response")) as [{ ":status": number }];
+  assert.equal(status[":status"], 200);
+});
+
 /** Passes on what comes back in pieces as large as can be, as a busy machine hands them to a caller. */
 function inOnePiece(port: number): Server {
   return createServer((caller) => {
