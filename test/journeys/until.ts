@@ -1,5 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 
+/** Between two looks: at first often, and then as seldom as is still a tenth of the wait; a look costs two programs some work. */
+const pauseMs = { first: 25, longest: 200 };
+
 /**
  * Waits until `look` returns something, and returns it. A look that throws is a look that saw nothing yet; the last one is told
  * when the time is up. The deadline only bounds a test that fails.
@@ -7,9 +10,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 export async function until<T>(
   what: string,
   look: () => Promise<T | undefined | false> | T | undefined | false,
-  timeoutMs = 30_000,
+  timeoutMs = 60_000,
 ): Promise<T> {
-  const deadline = performance.now() + timeoutMs;
+  const begun = performance.now();
   let last: unknown = "nothing yet";
   for (;;) {
     try {
@@ -18,7 +21,8 @@ export async function until<T>(
     } catch (thrown) {
       last = thrown;
     }
-    if (performance.now() > deadline) throw new Error(`waited ${timeoutMs} ms for: ${what}`, { cause: last });
-    await sleep(25);
+    const waitedMs = performance.now() - begun;
+    if (waitedMs > timeoutMs) throw new Error(`waited ${timeoutMs} ms for: ${what}`, { cause: last });
+    await sleep(Math.max(pauseMs.first, Math.min(waitedMs / 10, pauseMs.longest)));
   }
 }
