@@ -24,8 +24,19 @@ export async function runTasks(
   if (first) throw first.failure;
 }
 
-/** Resolves when the signal is aborted. */
+/** Resolves when the signal is aborted. For what goes on until then; beside something else: `abortOf`. */
 export function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+  return abortOf(signal).promise;
+}
+
+/**
+ * The abort of a signal, waited for beside something else, and disposed when that came first. A listener that is left on a signal of
+ * `AbortSignal.any` keeps that signal, and all that the listener reaches, for as long as the process lives.
+ */
+export function abortOf(signal: AbortSignal): Disposable & { readonly promise: Promise<void> } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const onAbort = () => resolve();
+  if (signal.aborted) resolve();
+  else signal.addEventListener("abort", onAbort, { once: true });
+  return { promise, [Symbol.dispose]: () => signal.removeEventListener("abort", onAbort) };
 }

@@ -1,3 +1,4 @@
+import { addAbortListener } from "node:events";
 import { readFile } from "node:fs/promises";
 import { setTimeout } from "node:timers/promises";
 import type Docker from "dockerode";
@@ -63,7 +64,7 @@ export function execChecker(engine: Engine, container: string, { command, timeou
 
 async function readTo(output: Buffer[], exec: Docker.Exec, abortSignal: AbortSignal): Promise<void> {
   const stream = await exec.start({ abortSignal });
-  abortSignal.addEventListener("abort", () => stream.destroy(), { once: true });
+  using _cut = addAbortListener(abortSignal, () => void stream.destroy());
   let kept = 0;
   for await (const chunk of stream) {
     const bytes = Buffer.from(chunk as Buffer); // No encoding was set.

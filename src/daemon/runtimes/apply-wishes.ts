@@ -7,6 +7,7 @@ import {
 } from "../../../gen/edge/v1/wishes_pb.ts";
 import { asFailure } from "../../base/failure.ts";
 import { Gate } from "../../base/gate.ts";
+import { abortOf } from "../../base/tasks.ts";
 import { toFailureMessage } from "../../wire/failures.ts";
 import type { Asker, Wish } from "../wishes/index.ts";
 import type { Ask } from "../work/index.ts";
@@ -139,9 +140,11 @@ function deleting(room: Room, { name, desired }: Wish, { overrideLock }: How): D
  */
 async function told(room: Room, { name, action, work }: Deed, gate: Gate, ask: Ask): Promise<Applied> {
   const tried = { name, action: action(ask) };
+  using end = abortOf(ask.signal);
   try {
     const done = begun(room, gate, ask, () => room.turns.run(name, ask, work));
-    return await Promise.race([done, calledOff(room.loop, name, ask.signal)]);
+    const late = end.promise.then(() => Promise.reject(calledOff(room.loop, name, ask.signal)));
+    return await Promise.race([done, late]);
   } catch (thrown) {
     const why = asFailure(thrown);
     if (why.kind === "internal")

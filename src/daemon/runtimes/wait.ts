@@ -1,5 +1,4 @@
 import { asFailure, type Failure, failure } from "../../base/failure.ts";
-import { aborted } from "../../base/tasks.ts";
 import type { Ask } from "../work/index.ts";
 import type { Loop } from "./loop.ts";
 import type { Tended } from "./tended.ts";
@@ -26,7 +25,7 @@ export async function waitFor<T>(
       const trouble = troubleOf(loop, tended);
       if (trouble && !tended.isBusy) progress(`trying again: ${trouble.message}`);
     }
-    throw whyCalledOff(asFailure(signal.reason), troubleOf(loop, tended));
+    throw calledOff(loop, name, signal);
   } finally {
     tended.tellers.delete(progress);
   }
@@ -41,10 +40,9 @@ export async function settled(loop: Loop, name: string, ask: Waiting): Promise<v
   await waitFor(loop, name, ask, (tended) => isSettled(tended, number) || undefined);
 }
 
-/** Rejects when a command is called off: when its time ran out, with the trouble that it waited for. */
-export async function calledOff(loop: Loop, name: string, signal: AbortSignal): Promise<never> {
-  await aborted(signal);
-  throw whyCalledOff(asFailure(signal.reason), troubleOf(loop, loop.tended(name)));
+/** Why a command was called off: when its time ran out, the trouble that it waited for. */
+export function calledOff(loop: Loop, name: string, { reason }: AbortSignal): Failure {
+  return whyCalledOff(asFailure(reason), troubleOf(loop, loop.tended(name)));
 }
 
 /** Whether the round of this number was answered and all is as wished. @throws {Failure} why it cannot be. */

@@ -7,7 +7,7 @@ import type { Clock } from "../../base/clock.ts";
 import { failure } from "../../base/failure.ts";
 import { Gate } from "../../base/gate.ts";
 import type { Logger } from "../../base/log.ts";
-import { aborted } from "../../base/tasks.ts";
+import { abortOf } from "../../base/tasks.ts";
 import { type Engine, isNotFound } from "../engine/index.ts";
 import { Logs } from "../logs/index.ts";
 import { abilitiesOf } from "./abilities.ts";
@@ -254,11 +254,7 @@ export class Sandboxes implements AsyncDisposable {
 /** Waits for something, and no longer than the signal lets it. */
 async function before(wanted: Promise<void>, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
-  const over = new AbortController();
-  try {
-    await Promise.race([wanted, aborted(AbortSignal.any([signal, over.signal]))]);
-  } finally {
-    over.abort();
-  }
+  using end = abortOf(signal);
+  await Promise.race([wanted, end.promise]);
   signal.throwIfAborted();
 }

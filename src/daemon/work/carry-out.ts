@@ -47,19 +47,10 @@ export function failed(thrown: unknown): Outcome {
   return { case: "failure", value: toFailureMessage(asFailure(thrown)) };
 }
 
-/** The outcome of a command whose signal is aborted, a moment later: a handler's own words for it are better than ours. */
+/** The outcome of a command whose signal was aborted, a moment later: a handler's own words for it are better than ours. */
 export async function outcomeOfAbort(signal: AbortSignal): Promise<Outcome> {
-  const outcome = await rejection(signal).catch(failed);
   await new Promise((resolve) => setImmediate(() => setImmediate(resolve)));
-  return outcome;
-}
-
-/** Rejects with the signal's reason, when it is aborted. */
-export function rejection(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason);
-    else signal.addEventListener("abort", () => reject(signal.reason), { once: true });
-  });
+  return failed(signal.reason);
 }
 
 function rejectWhenAborted(

@@ -7,21 +7,14 @@ import { type Failure, failure } from "../../base/failure.ts";
 import { Lanes } from "../../base/lanes.ts";
 import type { Logger } from "../../base/log.ts";
 import type { Sql } from "../../base/sql.ts";
+import { abortOf } from "../../base/tasks.ts";
 import { together } from "../../base/together.ts";
 import { checkCommand, isSameAsk, workloadOf } from "../../wire/commands.ts";
 import { usualBudgetMs } from "../../wire/limits.ts";
 import { tracedNow } from "../../wire/tracing.ts";
 import type { Journal } from "../journal/index.ts";
 import type { Ask } from "./ask.ts";
-import {
-  type Dispatch,
-  failed,
-  type Outcome,
-  outcomeOf,
-  outcomeOfAbort,
-  rejection,
-  resultOf,
-} from "./carry-out.ts";
+import { type Dispatch, failed, type Outcome, outcomeOf, outcomeOfAbort, resultOf } from "./carry-out.ts";
 import type { Guard } from "./guard.ts";
 import { ProgressBoard } from "./progress.ts";
 import { Reads } from "./reads.ts";
@@ -131,7 +124,10 @@ export class Work implements Disposable {
     if (!known && !(await this.#begin(command, caller))) return await this.call(command, caller, signal);
     const running = this.#running.get(command.id);
     if (!running) throw failure("unavailable", "the daemon stops: ask again when it is back");
-    return await Promise.race([running.result.promise, rejection(signal)]);
+    using left = abortOf(signal);
+    const result = await Promise.race([running.result.promise, left.promise]);
+    if (!result) throw signal.reason;
+    return result;
   }
 
   /** Answers a read. Nothing of it is kept. */
@@ -232,11 +228,12 @@ export class Work implements Disposable {
       await conclude(await outcomeOf(command, { ...ask, letOthers }, handlers));
     };
     // The race ends a command that still waits for its turn, too; its turn then passes at once.
+    using end = abortOf(signal);
     await Promise.race([
       workload === undefined
         ? attempt()
         : this.#lanes.run(workload, attempt).catch((thrown: unknown) => conclude(failed(thrown))),
-      outcomeOfAbort(signal).then(conclude),
+      end.promise.then(() => outcomeOfAbort(signal)).then(conclude),
     ]);
   }
 

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { getEventListeners } from "node:events";
 import { join } from "node:path";
 import { test } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
@@ -250,6 +251,18 @@ test("a caller that leaves does not end its command", async () => {
   gate.resolve();
   const result = await life.work.call(stop("mine"), localCaller, AbortSignal.timeout(5000));
   assert.equal(result.outcome.case, "stopRuntime");
+});
+
+test("nothing listens for the end of what is done", async () => {
+  using folder = tempFolder();
+  const signals: AbortSignal[] = [];
+  await using life = live(join(folder.path, "db"), async (_, { signal }) => void signals.push(signal));
+  const caller = new AbortController().signal;
+  life.work.accept(1, stop("a"));
+  await life.work.call(stop("a"), localCaller, caller);
+  await life.work.read(stop("b"), localCaller, caller);
+  assert.equal(signals.length, 2);
+  for (const signal of [...signals, caller]) assert.deepEqual(getEventListeners(signal, "abort"), []);
 });
 
 test("reads are answered at once, bounded in number, and never kept", async () => {
