@@ -1,20 +1,22 @@
 /**
- * `npm test`: runs the tests under `test/`, each file in a process of its own, three at a time, over a fresh build and one
- * engine for all that share it. It fails also when a test was passed over, and when anything is left behind.
+ * `npm test`: runs the tests under `test/`, each file in a process of its own, some at a time, over a fresh build, and one
+ * engine and one bundle for all that share them. It fails also when a test was passed over, and when anything is left behind.
  *
  *   npm test -- journal runtimes/plan     only files whose path contains one of these
  *   npm test -- --name="sent twice"       only tests whose name matches this expression
  */
 import { globSync, readFileSync } from "node:fs";
-import { mkdtemp, rmdir } from "node:fs/promises";
+import { mkdtemp, rm, rmdir } from "node:fs/promises";
 import { join } from "node:path";
 import { run } from "node:test";
 import { spec } from "node:test/reporters";
 import { parseArgs } from "node:util";
 import { sharedEngineVariable, startEngine } from "../test/fixtures/engine.ts";
 import { busyboxImage } from "../test/fixtures/images.ts";
+import { sharedBundleVariable } from "../test/install/machine.ts";
 import { builtProgramVariable } from "../test/journeys/program.ts";
 import { buildAll } from "./build.ts";
+import { packBundle } from "./bundle.ts";
 import { missingKernelFeatures } from "./kernel.ts";
 import { leftBehind, leftInEngine } from "./leftovers.ts";
 
@@ -29,10 +31,35 @@ const { values: options, positionals: wanted } = parseArgs({
   allowPositionals: true,
   options: { name: { type: "string" } },
 });
-const files = globSync("test/**/*.test.ts", { cwd: root })
-  .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
-  .sort();
+const files = inOrder(
+  globSync("test/**/*.test.ts", { cwd: root })
+    .filter((file) => wanted.length === 0 || wanted.some((part) => file.includes(part)))
+    .sort(),
+);
 process.exitCode = files.length === 0 ? noSuchFile() : await testAll();
+
+/** Those that wait for engines and lines are spread among those that reckon, so that the cores are busy all the time; none is last. */
+function inOrder(all: readonly string[]): string[] {
+  const spread = (some: readonly string[], end: number) =>
+    some.map((file, at) => ({ file, at: (at / some.length) * end }));
+  return [
+    ...spread(all.filter(waits), 0.8),
+    ...spread(
+      all.filter((file) => !waits(file)),
+      1,
+    ),
+  ]
+    .sort((one, other) => one.at - other.at)
+    .map(({ file }) => file);
+}
+
+function waits(file: string): boolean {
+  return /^test\/(journeys|install)\//.test(file) || mentions(file, "startEngine");
+}
+
+function mentions(file: string, word: string): boolean {
+  return readFileSync(join(root, file), "utf8").includes(word);
+}
 
 function noSuchFile(): number {
   console.error(`No test file has ${wanted.join(" or ")} in its path.`);
@@ -55,7 +82,13 @@ async function testAll(): Promise<number> {
   let outcome: Outcome;
   {
     await using opened = new AsyncDisposableStack();
-    if (files.some((file) => readFileSync(join(root, file), "utf8").includes("sharedEngine"))) {
+    if (files.some((file) => file.startsWith("test/install/"))) {
+      const bundle = join(folder, "bundle.tar.gz");
+      opened.defer(() => rm(bundle));
+      await packBundle(bundle, { level: 1 });
+      process.env[sharedBundleVariable] = bundle;
+    }
+    if (files.some((file) => mentions(file, "sharedEngine"))) {
       const engine = opened.use(await startEngine({ name: "shared" }));
       await busyboxImage(engine);
       process.env[sharedEngineVariable] = engine.socketPath;

@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { globSync, mkdirSync } from "node:fs";
+import { existsSync, globSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { packBundle } from "../../tools/bundle.ts";
@@ -15,6 +15,9 @@ import { until } from "../journeys/until.ts";
 
 /** The script that this is all about. */
 export const installer = new URL("../../install/install.sh", import.meta.url).pathname;
+
+/** The name of the variable by which the test runner says where the bundle of the whole run is. */
+export const sharedBundleVariable = "TEST_BUNDLE_OF_THE_RUN";
 
 /** Not loopback, for which no proxy is asked (RFC 5737). */
 const hubAddress = "192.0.2.1";
@@ -56,8 +59,8 @@ export async function makeMachine(): Promise<Machine> {
   const [root, scratch] = [opened.use(tempFolder()).path, opened.use(tempFolder()).path];
   const engine = opened.use(await startEngine({ name: "install" }));
   for (const folder of ["bin", "units"]) mkdirSync(join(root, folder)); // They belong to the system.
-  const bundle = join(scratch, "bundle.tar.gz");
-  await packBundle(bundle, { level: 1 });
+  const bundle = process.env[sharedBundleVariable] ?? join(scratch, "bundle.tar.gz");
+  if (!existsSync(bundle)) await packBundle(bundle, { level: 1 });
   const inside = ["ip", "netns", "exec", engine.netns];
   execFileSync("ip", ["-n", engine.netns, "address", "add", `${hubAddress}/32`, "dev", "lo"], {
     stdio: "pipe",
