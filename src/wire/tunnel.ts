@@ -108,6 +108,7 @@ async function ask(way: Socket, proxy: URL, address: string, signal: AbortSignal
     headers: { host: address, ...credentials(proxy) },
     createConnection: () => way,
   });
+  asked.on("error", () => {}); // What it says after we gave up would end the process.
   asked.end();
   const opened = await once(asked, "connect", { signal });
   const [answer, socket, early] = opened as [IncomingMessage, Socket, Buffer];
