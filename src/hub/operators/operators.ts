@@ -190,25 +190,29 @@ export class Operators implements AsyncDisposable {
       await this.#clock.sleep(flushEveryMs, signal).catch((thrown: unknown) => {
         if (!signal.aborted) throw thrown;
       });
-      await this.flush();
+      await this.#flush();
     }
-  }
-
-  /** Writes the last uses that are not on disk yet. */
-  async flush(): Promise<void> {
-    const used = [...this.#used];
-    if (used.length === 0) return;
-    await this.#store.write(async (tx) => {
-      for (const [id, at] of used) {
-        await tx.run("UPDATE operator_tokens SET used_at = $1 WHERE id = $2", at, id);
-      }
-    }, []);
-    for (const [id, at] of used) if (this.#used.get(id) === at) this.#used.delete(id);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     for (const id of [...this.#live.keys()]) this.#end(id, "the hub stops");
-    await this.flush();
+    await this.#flush();
+  }
+
+  /** Writes the last uses that are not on disk yet. When the store takes none, which others say, they are kept for the next time. */
+  async #flush(): Promise<void> {
+    const used = [...this.#used];
+    if (used.length === 0) return;
+    try {
+      await this.#store.write(async (tx) => {
+        for (const [id, at] of used) {
+          await tx.run("UPDATE operator_tokens SET used_at = $1 WHERE id = $2", at, id);
+        }
+      }, []);
+    } catch {
+      return;
+    }
+    for (const [id, at] of used) if (this.#used.get(id) === at) this.#used.delete(id);
   }
 
   #signalOf({ id, expiresAt }: OperatorRecord, at: number): AbortSignal {

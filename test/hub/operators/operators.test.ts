@@ -42,6 +42,23 @@ test("there is always one way in: an admin token is made at first, and again whe
   assert.equal((await operators.authenticate(readFileSync(file, "utf8").trim())).role, "admin");
 });
 
+test("a hub whose store is away when last uses are written goes on", async () => {
+  using folder = tempFolder();
+  const stop = new AbortController();
+  let sleeps = 0;
+  const sleep = async () => {
+    if (++sleeps === 3) stop.abort();
+  };
+  const clock: Clock = { ...systemClock, sleep };
+  const store = await storeIn(folder.path, [schema], systemClock);
+  await using operators = new Operators(store, clock);
+  const { token } = await operators.create({ name: "ci", role: "viewer", validForMs: 0 });
+  await operators.authenticate(token);
+  await store[Symbol.asyncDispose]();
+  await operators.run(stop.signal);
+  assert.equal(sleeps, 3);
+});
+
 test("the last use of a token is kept to the minute, over a restart", async () => {
   using folder = tempFolder();
   const time = { now: Date.parse("2026-01-01T10:20:30Z") };
