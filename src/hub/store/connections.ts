@@ -6,7 +6,7 @@ import type { Row } from "../../base/sql.ts";
 import { rowTypes } from "./dialect.ts";
 import { nameOf } from "./name.ts";
 import type { Value } from "./port.ts";
-import { isCollision, troubleOf } from "./trouble.ts";
+import { isCollision, isTornOff, troubleOf } from "./trouble.ts";
 
 export interface ConnectionsOptions {
   /** As `postgres://user:password@host/database`. */
@@ -47,6 +47,8 @@ export class Connections implements AsyncDisposable {
   readonly #gate: Gate;
   readonly #clock: Clock;
   readonly #where: string;
+  /** Why connections have ended that somebody has: more than that they have is not said of a query on them. */
+  readonly #ends = new WeakMap<pg.ClientBase, Error>();
   #away: { failure: Failure; until: number } | undefined;
 
   constructor({ url, max, statementMs = defaultStatementMs, clock }: ConnectionsOptions) {
@@ -57,9 +59,13 @@ export class Connections implements AsyncDisposable {
       ...{ statement_timeout: statementMs, query_timeout: statementMs * 1.2 },
       idle_in_transaction_session_timeout: idleInTransactionMs,
     });
-    // One that is lost while nobody uses it, or that somebody uses: the next query says so.
+    // One that is lost while nobody uses it, or between two queries of somebody: the next one says so.
     this.#pool.on("error", () => {});
-    this.#pool.on("connect", (client) => client.on("error", () => {}));
+    this.#pool.on("connect", (client) => {
+      client.on("error", (error) => {
+        if (!this.#ends.has(client)) this.#ends.set(client, error);
+      });
+    });
     this.#gate = new Gate(max);
     this.#clock = clock;
     this.#where = nameOf(url);
@@ -83,9 +89,10 @@ export class Connections implements AsyncDisposable {
             const { rows, rowCount } = await client.query<Row>(text, [...values]);
             this.#away = undefined;
             return { rows, changes: rowCount ?? 0 };
-          } catch (thrown) {
+          } catch (caught) {
+            const thrown = this.#ends.get(client) ?? caught;
             const trouble = isCollision(thrown) ? undefined : troubleOf(thrown, this.#where);
-            if (trouble?.isAway) connection.isLost = true;
+            if (trouble?.isAway || isTornOff(thrown)) connection.isLost = true;
             throw this.#noted(thrown);
           }
         },

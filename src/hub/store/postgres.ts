@@ -9,7 +9,7 @@ import { migrate } from "./migrate.ts";
 import { runPiece } from "./piece.ts";
 import { ordered, positional, type Statement } from "./placeholders.ts";
 import type { Store, Tx, Value } from "./port.ts";
-import { isCollision } from "./trouble.ts";
+import { isCollision, isTornOff } from "./trouble.ts";
 import { Turns } from "./turns.ts";
 
 export interface PostgresOptions {
@@ -28,7 +28,7 @@ export interface PostgresOptions {
 /** Pieces of work that may wait; one more is refused. */
 const waitingLimit = 20_000;
 
-/** How often a piece is begun when PostgreSQL calls it off because of another. */
+/** How often a piece is begun when PostgreSQL calls it off because of another, or because it stood still. */
 const attempts = 10;
 
 /**
@@ -110,7 +110,7 @@ export class PostgresStore implements Store {
         this.#refused = undefined;
         return outcome;
       } catch (thrown) {
-        if (!isCollision(thrown)) throw thrown;
+        if (!isCollision(thrown) && !isTornOff(thrown)) throw thrown;
         if (attempt === attempts) {
           throw failure("unavailable", "too many writes of the same at once: try again in a moment", {
             cause: thrown,

@@ -14,6 +14,11 @@ export function isCollision(thrown: unknown): boolean {
   return thrown instanceof pg.DatabaseError && (thrown.code === "40001" || thrown.code === "40P01");
 }
 
+/** A transaction was undone, and its connection ended, because this hub or PostgreSQL stood still in its midst: likewise. */
+export function isTornOff(thrown: unknown): boolean {
+  return thrown instanceof pg.DatabaseError && thrown.code === "25P03";
+}
+
 /**
  * The trouble that an error of PostgreSQL or of the way to it means. Undefined for an error that is about one statement, as a
  * broken rule of a table. `where` names the database, without secrets.

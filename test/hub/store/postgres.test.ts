@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { after, describe, it } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { type Clock, systemClock } from "../../../src/base/clock.ts";
 import type { Schema } from "../../../src/base/sql.ts";
 import { PostgresStore } from "../../../src/hub/store/postgres.ts";
@@ -55,6 +56,19 @@ describe("the hub's store on PostgreSQL alone", () => {
       (await store.read("SELECT at FROM facts")).map(({ at }) => at),
       [2, 2],
     );
+  });
+
+  it("runs a piece again whose transaction PostgreSQL ended because it, or the hub, stood still", async () => {
+    await using store = await open(await postgres.newDatabase());
+    let runs = 0;
+    await store.write(async (tx) => {
+      await tx.run(insert, "a", ++runs);
+      if (runs > 1) return;
+      await tx.run("SET LOCAL idle_in_transaction_session_timeout = 50");
+      await sleep(200);
+      await tx.run(insert, "b", 1);
+    }, []);
+    assert.deepEqual(await store.read("SELECT at FROM facts"), [{ at: 2 }]);
   });
 
   it("says that the database is away, and why, and comes back by itself", async () => {
