@@ -36,6 +36,8 @@ export class Sender {
   #mustLook = true;
   /** Whether a look failed, and is to be tried again with the next tick. */
   #isOwed = false;
+  /** Whether the last acknowledgement may not be in the store. */
+  #isUnkept = false;
 
   constructor(options: SenderOptions) {
     this.#options = options;
@@ -70,7 +72,6 @@ export class Sender {
 
   /** The node has all commands up to here on its disk. What says nothing new costs nothing, however often it comes. */
   acknowledged(said: number): void {
-    const { deliveries, log, nodeId } = this.#options;
     const through = Math.min(said, this.#sent);
     if (through <= this.#acknowledged) return;
     this.#acknowledged = through;
@@ -80,15 +81,13 @@ export class Sender {
       step.end();
       this.#steps.delete(sequence);
     }
-    deliveries.acknowledged(nodeId, through).catch((error: unknown) => {
-      // The node's next hello says it again.
-      log.error({ node: nodeId, error }, "an acknowledgement could not be written");
-    });
+    this.#keep(through);
     this.#look();
   }
 
   /** Tries again what failed. */
   retry(): void {
+    if (this.#isUnkept) this.#keep(this.#acknowledged);
     if (!this.#isOwed) return;
     this.#isOwed = false;
     this.#look();
@@ -108,6 +107,15 @@ export class Sender {
     tracedSince("wait in the queue", queuedAt, { parent });
     const step = beginStep("deliver", { parent, kind: "client" });
     if (step) this.#steps.set(sequence, step);
+  }
+
+  #keep(through: number): void {
+    const { deliveries, log, nodeId } = this.#options;
+    this.#isUnkept = false;
+    deliveries.acknowledged(nodeId, through).catch((error: unknown) => {
+      this.#isUnkept = true;
+      log.error({ node: nodeId, error }, "an acknowledgement could not be written; it is tried again");
+    });
   }
 
   #look(): void {

@@ -5,7 +5,7 @@ import { FrameCount } from "../../wire/frames.ts";
 import { writeAndDrain } from "../../wire/grpc.ts";
 import type { NodeStream } from "./door.ts";
 import { Outbox } from "./outbox.ts";
-import type { Sender } from "./sender.ts";
+import type { Next, Sender } from "./sender.ts";
 
 /** The one writer of a stream. It asks what to say when the stream wants more, so that nothing is piled up in between. */
 export class Writer {
@@ -15,6 +15,9 @@ export class Writer {
   readonly #said = new FrameCount();
   #sender: Sender | undefined;
   #isClosing = false;
+  /** What the sender was asked for and has not said: that may take as long as its store does, and beats do not wait for it. */
+  #asked: Promise<Next> | undefined;
+  #mustAskAgain = false;
   #isWoken = false;
   #wake: (() => void) | undefined;
 
@@ -60,16 +63,32 @@ export class Writer {
         this.#stream.end();
         return;
       }
-      if (this.#isWoken) continue;
+      await this.#woken();
+    }
+  }
+
+  async #woken(): Promise<"woken"> {
+    if (!this.#isWoken) {
       await new Promise<void>((resolve) => {
         this.#wake = resolve;
       });
     }
+    return "woken";
   }
 
+  /** The sender's next frame; undefined when it has none, or is still looking for it and there may be something else to say. */
   async #command(): Promise<HubFrame | undefined> {
     const sender = this.#sender;
-    const next = await sender?.next();
+    if (!sender) return undefined;
+    this.#asked ??= sender.next();
+    const next = await Promise.race([this.#asked, this.#woken()]);
+    if (next === "woken") {
+      this.#mustAskAgain = true; // That it was woken may have been for the sender.
+      return undefined;
+    }
+    this.#asked = undefined;
+    this.#isWoken ||= this.#mustAskAgain;
+    this.#mustAskAgain = false;
     if (!next || sender !== this.#sender) return undefined;
     if ("cancel" in next) {
       return create(HubFrameSchema, { body: { case: "cancel", value: { commandId: next.cancel } } });
