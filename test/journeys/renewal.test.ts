@@ -37,12 +37,11 @@ describe("a certificate of some seconds", () => {
     await runtimes.createRuntime({ spec });
     const { certificateExpiresAt: first } = await world.local(Node).getNode({});
     let commands = 0;
-    await until("it was renewed twice", async () => {
+    await until("it was renewed twice, and more commands were carried out", async () => {
       await runtimes.startRuntime({ name: "plc" });
       commands++;
-      return (await renewals(world)) >= 2;
+      return commands > 2 && (await renewals(world)) >= 2;
     });
-    assert.ok(commands > 2);
     const { certificateExpiresAt: second } = await world.local(Node).getNode({});
     assert.ok(first && second && second.seconds > first.seconds);
 
