@@ -39,9 +39,14 @@ interface Statement {
 interface OpenOptions {
   unreadable?: "set aside" | "refuse";
   extension?: string;
+  /** Pages of the file that are kept in memory, in KiB: `usualCacheKib`, if nothing else is given. */
+  cacheKib?: number;
   /** One that is open already, in place of the file: `path` only names it. */
   database?: Database;
 }
+
+/** Enough for what is asked all the time. SQLite would take four times as much, and the kernel has the rest of the file anyway. */
+const usualCacheKib = 512;
 
 /** A row as SQLite gives it: by column. */
 export type Row = Record<string, null | number | bigint | string | Uint8Array>;
@@ -74,7 +79,7 @@ export class Sql implements Disposable {
     path: string,
     schemas: readonly Schema[],
     now: () => number,
-    { unreadable = "set aside", extension, database: given }: OpenOptions = {},
+    { unreadable = "set aside", extension, cacheKib = usualCacheKib, database: given }: OpenOptions = {},
   ): Sql {
     if (given) {
       const sql = new Sql(path, given, undefined);
@@ -91,12 +96,12 @@ export class Sql implements Disposable {
     let setAside: SetAside | undefined;
     let database: DatabaseSync;
     try {
-      database = connect(path, extension !== undefined);
+      database = connect(path, { allowExtension: extension !== undefined, cacheKib });
     } catch (thrown) {
       if (!isUnreadable(thrown)) throw translated(path, thrown);
       if (unreadable === "refuse") throw notReadable(path, thrown);
       setAside = moveAside(path, now(), thrown);
-      database = connect(path, extension !== undefined);
+      database = connect(path, { allowExtension: extension !== undefined, cacheKib });
     }
     try {
       const sql = new Sql(path, database, setAside);
@@ -226,7 +231,10 @@ function load(database: DatabaseSync, extension: string): void {
   }
 }
 
-function connect(path: string, allowExtension: boolean): DatabaseSync {
+function connect(
+  path: string,
+  { allowExtension, cacheKib }: { allowExtension: boolean; cacheKib: number },
+): DatabaseSync {
   const database = new DatabaseSync(path, { allowExtension });
   try {
     // EXCLUSIVE before WAL: the lock is then taken by the first read and kept, and there is no shared-memory file.
@@ -234,6 +242,7 @@ function connect(path: string, allowExtension: boolean): DatabaseSync {
     database.exec("PRAGMA journal_mode = WAL");
     database.exec("PRAGMA synchronous = FULL");
     database.exec("PRAGMA foreign_keys = ON");
+    database.exec(`PRAGMA cache_size = -${cacheKib}`);
     // Takes the lock now, so that a second program is refused at start and not at its first write.
     database.exec("BEGIN EXCLUSIVE; COMMIT");
     const check = database.prepare("PRAGMA quick_check(1)").get() as { quick_check: string };

@@ -15,6 +15,9 @@ interface Piece {
 /** Pieces of work in one commit: enough to share a disk's sync, few enough that nobody else waits long. */
 const piecesPerCommit = 500;
 
+/** What a hub's file may keep of itself in memory, in KiB: the rows of many nodes. */
+const cacheKib = 2_000;
+
 /** Pieces that may wait. With an engine in this process they wait for one turn; a store that cannot keep up refuses. */
 const waitingLimit = 20_000;
 
@@ -45,7 +48,7 @@ export class SqliteStore implements Store {
    * a hub that began anew would turn its whole fleet away.
    */
   static open(path: string, schemas: readonly Schema[], now: () => number): SqliteStore {
-    return new SqliteStore(Sql.open(path, schemas, now, { unreadable: "refuse" }));
+    return new SqliteStore(Sql.open(path, schemas, now, { unreadable: "refuse", cacheKib }));
   }
 
   get problem(): Failure | undefined {
