@@ -369,7 +369,7 @@ test("what export prints is the same wish when it is applied again, whatever it 
         assert.ok(trip.again && equals(RuntimeSpecSchema, trip.again, random), trip.out);
       }
     }),
-    { numRuns: 60, interruptAfterTimeLimit: 4_000, markInterruptAsFailure: false },
+    { numRuns: 60, interruptAfterTimeLimit: 30_000, markInterruptAsFailure: false },
   );
   assert.ok(good > 0);
   assert.match((await say("export nobody")).err, /there is no runtime or agent nobody/);

@@ -139,19 +139,20 @@ test("a quantity that nobody can mean is refused by field and value, and is neve
 
 test("any agent that is written as a document is read back equal, or refused by its places", async () => {
   let good = 0;
-  await fc.assert(
-    fc.asyncProperty(anyMessage(AgentSpecSchema), async (spec: AgentSpec) => {
-      const text = document(treeFrom(AgentSpecSchema, spec));
-      try {
-        const [agent] = (await read(text)).agents;
-        assert.ok(agent && equals(AgentSpecSchema, agent.spec, spec), text);
-        good++;
-      } catch (thrown) {
-        assert.ok(thrown instanceof Failure, String(thrown));
-        for (const { field } of thrown.violations) assert.match(field, /^poet\.yaml:\d+: spec/, text);
-      }
-    }),
-    { numRuns: 60, interruptAfterTimeLimit: 2_000, markInterruptAsFailure: false },
-  );
+  const property = fc.asyncProperty(anyMessage(AgentSpecSchema), async (spec: AgentSpec) => {
+    const text = document(treeFrom(AgentSpecSchema, spec));
+    try {
+      const [agent] = (await read(text)).agents;
+      assert.ok(agent && equals(AgentSpecSchema, agent.spec, spec), text);
+      good++;
+    } catch (thrown) {
+      assert.ok(thrown instanceof Failure, String(thrown));
+      for (const { field } of thrown.violations) assert.match(field, /^poet\.yaml:\d+: spec/, text);
+    }
+  });
+  // One of fifteen is good: of sixty, sometimes none.
+  for (let round = 0; round === 0 || (good === 0 && round < 10); round++) {
+    await fc.assert(property, { numRuns: 60 });
+  }
   assert.ok(good > 0);
 });

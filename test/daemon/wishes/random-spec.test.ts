@@ -24,7 +24,7 @@ after(() => engine[Symbol.asyncDispose]());
 
 const base = spec(idle, { name: "base" });
 const anySpec = fc.oneof(randomSpec, mixed(base, 2));
-const bounded = { interruptAfterTimeLimit: 8_000, markInterruptAsFailure: false };
+const bounded = { interruptAfterTimeLimit: 30_000, markInterruptAsFailure: false };
 
 /** Whether a spec is good; when it is not, each violation must name a field and say a sentence. */
 function isGood(one: RuntimeSpec): boolean {
