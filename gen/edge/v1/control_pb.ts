@@ -366,9 +366,9 @@ export type Hello = Message<"edge.v1.Hello"> & {
   trustedRoots: Uint8Array[];
 
   /**
-   * A node that pays for every byte asks that an idle line carries a beat only this often, of either side in turn, in
-   * milliseconds: the hub's Welcome then has twice that as `beat_interval_ms` and thrice that as `lease_ms`, and the hub beats half
-   * an interval after it heard the node's beat. 0 leaves it to the hub. At most 20 minutes.
+   * A node that pays for every byte asks that an idle line carries only one frame in this time, in milliseconds: the hub's Welcome
+   * then has twice that as `beat_interval_ms` and thrice that as `lease_ms`, and the hub's beats answer the node's, at once. 0 leaves
+   * it to the hub. At most 20 minutes.
    *
    * @generated from field: uint32 idle_interval_ms = 18;
    */

@@ -2,7 +2,7 @@ import type { Sample } from "../../../gen/edge/v1/node_pb.ts";
 
 /** How much a line says of itself. */
 export interface Profile {
-  /** How long an idle line is silent between two beats of either side, in milliseconds; 0 leaves it to the hub. */
+  /** The time for each frame of an idle line, in milliseconds: a beat goes there and back in twice that; 0 leaves it to the hub. */
   idleIntervalMs: number;
   /** Status and progress are sent at most this often, in milliseconds. */
   levelPaceMs: number;

@@ -7,7 +7,7 @@ import type { ProxyNames } from "../../wire/proxy.ts";
 export const lineSettings = {
   "line.profile": oneOf(["prompt", "metered", "frugal"], {
     default: "prompt",
-    doc: "How often the node and its hub say that they are alive: as the hub likes; every 30 s in turn, at most 12 MB a month; every 10 minutes in turn, at most 1 MB a month.",
+    doc: "How often the node and its hub say that they are alive: as the hub likes; each minute, there and back, at most 12 MB a month; each 20 minutes, at most 1 MB a month.",
   }),
   "line.proxy": optional(
     proxyUrl({

@@ -16,18 +16,19 @@ export interface Rhythm {
   /** Time between the node's beats, in milliseconds. */
   beatMs: number;
   leaseMs: number;
-  /** How long after the node's beat the hub's own one follows, in milliseconds; undefined where each side keeps its own time. */
-  answerMs: number | undefined;
+  /** Whether the hub's beat is the answer to the node's, and not kept in a time of its own. */
+  isAnswer: boolean;
 }
 
 /**
- * How a line says that it is alive, whose hub wants a beat in `beatMs`. A node that pays for every byte may ask for less: then a
- * frame goes over an idle line in `idleIntervalMs`, from either side in turn, and when three of them have not come the lease is over.
+ * How a line says that it is alive, whose hub wants a beat in `beatMs`. A node that pays for every byte may ask for less: one frame in
+ * `idleIntervalMs`. Then a beat goes there and back in twice that time, because a frame that answers another at once carries its
+ * acknowledgement, too; and when nothing has come in thrice that time the lease is over.
  */
 export function rhythmFor(beatMs: number, idleIntervalMs: number): Rhythm {
   if (idleIntervalMs === 0 || 2 * idleIntervalMs < beatMs)
-    return { beatMs, leaseMs: leaseMsOf(beatMs), answerMs: undefined };
-  return { beatMs: 2 * idleIntervalMs, leaseMs: 3 * idleIntervalMs, answerMs: idleIntervalMs };
+    return { beatMs, leaseMs: leaseMsOf(beatMs), isAnswer: false };
+  return { beatMs: 2 * idleIntervalMs, leaseMs: 3 * idleIntervalMs, isAnswer: true };
 }
 
 /** Whether a node should be told another pace. Small changes are not worth a frame to everybody. */

@@ -30,10 +30,11 @@ export class Pulse {
     this.#heardAt = now;
   }
 
-  /** It was a beat: where the sides take turns, the hub's follows half-way to the node's next. */
-  beaten(now: number): void {
-    const { answerMs } = rhythmFor(this.#beatMs, this.#idleIntervalMs);
-    if (answerMs !== undefined) this.#beatAt = now + answerMs;
+  /** It was a beat: whether it is to be answered with one, at once. */
+  isAnswered(now: number): boolean {
+    const { isAnswer } = rhythmFor(this.#beatMs, this.#idleIntervalMs);
+    if (isAnswer) this.#beatAt = now + this.#leaseMs;
+    return isAnswer;
   }
 
   /** Whether nothing was heard for the time of the lease. */

@@ -258,7 +258,9 @@ export class Session {
   #beat({ sample }: NodeBeat): void {
     const { fleet, clock } = this.#options;
     fleet.presence.heard(this.nodeId, sample);
-    this.#pulse.beaten(clock.elapsed());
+    if (!this.#pulse.isAnswered(clock.elapsed())) return;
+    this.#writer.outbox.beat();
+    this.#writer.wake();
   }
 
   #report(report: Report): void {
