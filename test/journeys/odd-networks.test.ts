@@ -8,7 +8,7 @@ import { Node } from "../../gen/edge/v1/node_pb.ts";
 import { Transport } from "../../gen/edge/v1/transport_pb.ts";
 import { tempFolder } from "../fixtures/folder.ts";
 import { type Network, ownNetwork } from "../fixtures/network.ts";
-import { type Program, program, runOnce } from "./program.ts";
+import { type Program, program, runOnce, seeing } from "./program.ts";
 import { until } from "./until.ts";
 import { serviceAt } from "./world.ts";
 
@@ -19,8 +19,8 @@ function within(network: Network, folder: string, hosts: string): string[] {
   const [names, resolv] = [join(folder, `${network.name}.hosts`), join(folder, "resolv.conf")];
   writeFileSync(names, `127.0.0.1 localhost\n::1 localhost\n${hosts}`);
   writeFileSync(resolv, "nameserver 127.0.0.53\noptions timeout:1 attempts:1\n");
-  const mounts = `mount --bind ${names} /etc/hosts && mount --bind ${resolv} /etc/resolv.conf && exec "$@"`;
-  return ["nsenter", `--net=/run/netns/${network.name}`, "unshare", "--mount", "sh", "-c", mounts, "sh"];
+  const instead = { "/etc/hosts": names, "/etc/resolv.conf": resolv };
+  return ["nsenter", `--net=/run/netns/${network.name}`, ...seeing(instead)];
 }
 
 /** A hub on a network between two others, of which one has only IPv6 and the other only IPv4. */

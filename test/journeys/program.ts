@@ -43,6 +43,12 @@ export interface ProgramOptions {
   node?: readonly string[];
 }
 
+/** Words before a program that sees other files in place of those of the machine, by path. */
+export function seeing(instead: Readonly<Record<string, string>>): string[] {
+  const mounts = Object.entries(instead).map(([path, other]) => `mount --bind ${other} ${path}`);
+  return ["unshare", "--mount", "sh", "-c", [...mounts, 'exec "$@"'].join(" && "), "sh"];
+}
+
 /** One of our programs as a process of its own. */
 export function program(
   args: string[],

@@ -13,7 +13,7 @@ import { Node } from "../../gen/edge/v1/node_pb.ts";
 import { type EngineAddress, startEngine } from "../fixtures/engine.ts";
 import { type Folder, tempFolder } from "../fixtures/folder.ts";
 import { idleImage } from "../fixtures/images.ts";
-import { type Program, program, type Ran, runOnce } from "./program.ts";
+import { type Program, program, type Ran, runOnce, seeing } from "./program.ts";
 import { until } from "./until.ts";
 
 export interface World extends AsyncDisposable {
@@ -59,6 +59,8 @@ export interface WorldOptions {
   engine?: EngineAddress;
   /** Hub and daemon are in the engine's network namespace, whose loopback a test may hurt. */
   inNetworkOfEngine?: boolean;
+  /** Files that they see there in place of those of the machine, by path. */
+  instead?: Readonly<Record<string, string>>;
   /** What is run: the programs of this checkout, if nothing else is given. */
   entry?: string;
   /** Words for Node itself, by program. */
@@ -71,6 +73,7 @@ export async function makeWorld({
   engine: given,
   entry,
   inNetworkOfEngine = false,
+  instead = {},
   node = {},
 }: WorldOptions = {}): Promise<World> {
   await using opened = new AsyncDisposableStack();
@@ -90,7 +93,7 @@ export async function makeWorld({
     ORCHESTRATOR_LOG_FORMAT: "json",
     ...extra,
   };
-  const under = inNetworkOfEngine ? ["nsenter", `--net=/run/netns/${engine.netns}`] : [];
+  const under = inNetworkOfEngine ? ["nsenter", `--net=/run/netns/${engine.netns}`, ...seeing(instead)] : [];
   const run = { env, under, ...(entry !== undefined && { entry }) };
   const hub = opened.use(program(["hub", "start"], { ...run, node: node.hub ?? [] }));
   const daemon = opened.use(program(["daemon", "start"], { ...run, node: node.daemon ?? [] }));

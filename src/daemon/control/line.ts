@@ -49,7 +49,7 @@ export interface Leaving {
 
 /** A clock that is off by this much, in milliseconds, is worth a word. */
 const wrongMs = 5 * 60_000;
-/** How often a node without an identity looks for one, in milliseconds. */
+/** How often a node looks for an identity that has none, or none that a hub takes, in milliseconds. */
 const lookMs = 1_000;
 /** Between two tries to forget an identity on a disk that does not take it, in milliseconds. */
 const forgetMs = 5_000;
@@ -126,7 +126,21 @@ export class Line {
       const waitMs = pauseMs(isFinal ? end : { how: "lost", why }, failures, random);
       log.warn({ reason: why.message, attempt: this.#attempts, waitMs }, "the line is down");
       this.#become({ is: "down", why, attempt: this.#attempts, retryAt: clock.now() + waitMs });
-      await clock.sleep(waitMs, stop).catch(() => {});
+      const mayBeEnrolledAnew = isFinal && end.how === "rejected";
+      await (mayBeEnrolledAnew ? this.#untilAnew(turn, waitMs, stop) : clock.sleep(waitMs, stop)).catch(
+        () => {},
+      );
+    }
+  }
+
+  /** Waits, for less when somebody gives the node another identity meanwhile: he that does it looks whether it helps. */
+  async #untilAnew({ identity }: Turn, waitMs: number, signal: AbortSignal): Promise<void> {
+    const { clock } = this.#options;
+    const end = clock.elapsed() + waitMs;
+    for (let leftMs = waitMs; leftMs > 0; leftMs = end - clock.elapsed()) {
+      await clock.sleep(Math.min(leftMs, lookMs), signal);
+      const next = await this.#renewal.next();
+      if (next?.identity.certificatePem !== identity.certificatePem) return;
     }
   }
 
