@@ -19,6 +19,7 @@ COPY --from=build /src/dist dist
 COPY --from=build /src/package.json ./
 RUN mkdir -p /var/lib/orchestrator/netmon
 ENV NODE_OPTIONS="--max-semi-space-size=1" \
+    MALLOC_ARENA_MAX=2 \
     ORCHESTRATOR_NETMON_SOCKET=/var/lib/orchestrator/netmon/netmon.sock
 VOLUME /var/lib/orchestrator/netmon
 ENTRYPOINT ["node", "bin/orchestrator.js", "netmon", "start"]
