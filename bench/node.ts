@@ -8,14 +8,22 @@ import { tempFolder } from "../test/fixtures/folder.ts";
 
 const bundle = new URL("../dist/orchestrator.js", import.meta.url).pathname;
 
+const unitFile = new URL("../install/systemd/orchestrator-daemon.service", import.meta.url);
+
 /** The flags with which the daemon's unit starts Node: what is measured is what ships. */
 export function shippedFlags(): string[] {
-  const unit = readFileSync(
-    new URL("../install/systemd/orchestrator-daemon.service", import.meta.url),
-    "utf8",
-  );
-  const [, flags = ""] = /^ExecStart=\S+\/node ((?:--\S+ )+)/m.exec(unit) ?? [];
+  const [, flags = ""] = /^ExecStart=\S+\/node ((?:--\S+ )+)/m.exec(readFileSync(unitFile, "utf8")) ?? [];
   return flags.split(" ").filter((flag) => flag !== "");
+}
+
+/** The environment that it gives the daemon. */
+export function shippedEnvironment(): Record<string, string> {
+  return Object.fromEntries(
+    Array.from(readFileSync(unitFile, "utf8").matchAll(/^Environment=(\w+)=(.+)$/gm), ([, name, value]) => [
+      name,
+      value,
+    ]),
+  );
 }
 
 export interface BenchNode extends AsyncDisposable {
@@ -47,6 +55,7 @@ export async function benchNode({ dockerHost }: { dockerHost: string }): Promise
   const stop = () => end("SIGTERM");
   opened.defer(stop);
   const env = {
+    ...shippedEnvironment(),
     PATH: process.env.PATH ?? "",
     ORCHESTRATOR_DAEMON_DATA_DIR: dataDir,
     ORCHESTRATOR_DOCKER_HOST: dockerHost,

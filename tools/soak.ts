@@ -12,11 +12,13 @@ const help = `npm run soak -- [--minutes 60] [--warm-up 15] [--flap-seconds 45] 
 
 Runs the hub and the daemon that ship, with an engine of their own and three runtimes that write logs, while commands and
 questions go on and the link between the two breaks again and again. Their memory is sampled twice a minute: resident as
-it is, and the heap after a collection of garbage. At the end it prints how fast each grows after the warm-up, in MB per hour
-with the interval of 19 in 20, and what else is open. Everything is removed afterwards. Needs root, for the engine.
+it is, and what is left after a collection of garbage. At the end it prints how fast each grows after the warm-up, and in the last
+half of that, in MB per hour with the interval of 19 in 20, and what else is open. Everything is removed afterwards. Needs root,
+for the engine.
 
   --minutes N        how long to watch, the warm-up included (60)
   --warm-up N        minutes that do not count (a quarter of all)
+  --warm-up-speed N  meanwhile, commands and questions N times as often: what fills once is full, and compiled (4)
   --flap-seconds N   between two breaks of the link, on average (45)
   --speed N          commands and questions N times as often (1)
   --seed N           what is asked and what breaks, had again
@@ -27,6 +29,7 @@ const { values } = parseArgs({
   options: {
     minutes: { type: "string", default: "60" },
     "warm-up": { type: "string" },
+    "warm-up-speed": { type: "string", default: "4" },
     "flap-seconds": { type: "string", default: "45" },
     speed: { type: "string", default: "1" },
     seed: { type: "string" },
@@ -53,10 +56,14 @@ async function soak(): Promise<void> {
   const programs = { hub: ground.world.hub, daemon: ground.world.daemon };
   const samples: Record<keyof typeof programs, Sample[]> = { hub: [], daemon: [] };
   const done: Done = { commands: 0, questions: 0, failed: 0, flaps: 0 };
-  const flapMs = Number(values["flap-seconds"]) * 1000;
-  const pace = { flapMs, questionMs: 500 / Number(values.speed), commandMs: 3_000 / Number(values.speed) };
-  const living = live(ground, { pace, seed, done }, stop.signal);
   const startedAt = performance.now();
+  const isWarm = () => performance.now() - startedAt >= warmUpMinutes * 60_000;
+  const pace = () => {
+    const speed = Number(values.speed) * (isWarm() ? 1 : Number(values["warm-up-speed"]));
+    const flapMs = Number(values["flap-seconds"]) * 1000;
+    return { flapMs, questionMs: 500 / speed, commandMs: 3_000 / speed };
+  };
+  const living = live(ground, { pace, seed, done }, stop.signal);
   while (!stop.signal.aborted && performance.now() - startedAt < minutes * 60_000) {
     await sleep(sampleMs, undefined, { signal: stop.signal }).catch(() => {});
     if (stop.signal.aborted) break;

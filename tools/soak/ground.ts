@@ -1,7 +1,7 @@
 /** What a soak runs on: the hub and the daemon that ship, a few runtimes that write logs, and a link between that can break. */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { shippedFlags } from "../../bench/node.ts";
+import { shippedEnvironment, shippedFlags } from "../../bench/node.ts";
 import { RuntimeProfile } from "../../gen/edge/v1/runtimes_pb.ts";
 import { Wishes } from "../../gen/edge/v1/wishes_pb.ts";
 import { startEngine } from "../../test/fixtures/engine.ts";
@@ -35,8 +35,8 @@ export async function openGround(folder: string): Promise<Ground> {
     await makeWorld({
       engine,
       entry: join(dist, "orchestrator.js"),
-      node: { hub: watch, daemon: [...shippedFlags(), ...watch] },
-      env: { [folderVariable]: folder, ORCHESTRATOR_LOG_LEVEL: "error" },
+      node: { hub: [...(await imageFlags()), ...watch], daemon: [...shippedFlags(), ...watch] },
+      env: { ...shippedEnvironment(), [folderVariable]: folder, ORCHESTRATOR_LOG_LEVEL: "error" },
     }),
   );
   await world.startHub();
@@ -60,6 +60,12 @@ export async function openGround(folder: string): Promise<Ground> {
 
   const owned = opened.move();
   return { world, link, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** The flags with which the image starts Node, and so a hub. */
+async function imageFlags(): Promise<string[]> {
+  const image = await readFile(new URL("../../Dockerfile", import.meta.url), "utf8");
+  return /NODE_OPTIONS="([^"]+)"/.exec(image)?.[1]?.split(" ") ?? [];
 }
 
 /** The identity names the addresses of the line: the link's takes the place of the hub's own. */

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { Node } from "../../gen/edge/v1/node_pb.ts";
 import { RuntimeProfile, Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
 import { Topics } from "../../gen/edge/v1/topics_pb.ts";
-import { aborted, runTasks } from "../../src/base/tasks.ts";
+import { abortOf, runTasks } from "../../src/base/tasks.ts";
 import { type Chance, chanceOf } from "../../test/fixtures/chance.ts";
 import { type Ground, runtimeNames } from "./ground.ts";
 
@@ -28,10 +28,10 @@ export interface Pace {
 /** No call waits longer, in milliseconds: a command outlives several flaps, and goes on without its caller. */
 const patienceMs = 30_000;
 
-/** Lives until the signal is aborted; counts into `done`. */
+/** Lives until the signal is aborted, at the pace of the moment; counts into `done`. */
 export async function live(
   ground: Ground,
-  { pace, seed, done }: { pace: Pace; seed: number; done: Done },
+  { pace, seed, done }: { pace: () => Pace; seed: number; done: Done },
   signal: AbortSignal,
 ): Promise<void> {
   const command = commandsOf(ground, chanceOf(seed));
@@ -40,18 +40,26 @@ export async function live(
   await runTasks(
     signal,
     (stop) =>
-      each(pace.commandMs, stop, async () => {
-        done.commands++;
-        await command().catch(() => done.failed++);
-      }),
+      each(
+        () => pace().commandMs,
+        stop,
+        async () => {
+          done.commands++;
+          await command().catch(() => done.failed++);
+        },
+      ),
     (stop) =>
-      each(pace.questionMs, stop, async () => {
-        done.questions++;
-        await question().catch(() => done.failed++);
-      }),
+      each(
+        () => pace().questionMs,
+        stop,
+        async () => {
+          done.questions++;
+          await question().catch(() => done.failed++);
+        },
+      ),
     async (stop) => {
       while (!stop.aborted) {
-        await pause(pace.flapMs * (0.5 + trouble.next()), stop);
+        await pause(pace().flapMs * (0.5 + trouble.next()), stop);
         if (stop.aborted) return;
         done.flaps++;
         await flap(ground, trouble, stop);
@@ -108,10 +116,11 @@ function questionsOf({ world }: Ground, chance: Chance): () => Promise<unknown> 
   return () => chance.oneOf(kinds)();
 }
 
-async function each(ms: number, stop: AbortSignal, work: () => Promise<void>): Promise<void> {
+async function each(ms: () => number, stop: AbortSignal, work: () => Promise<void>): Promise<void> {
   while (!stop.aborted) {
-    await Promise.race([work(), aborted(stop)]);
-    await pause(ms, stop);
+    using end = abortOf(stop);
+    await Promise.race([work(), end.promise]);
+    await pause(ms(), stop);
   }
 }
 

@@ -4,7 +4,7 @@ import { type Slope, slopeOf } from "./slope.ts";
 
 const measures = {
   "resident memory": { of: (one: Sample) => one.residentMb, unit: "MB" },
-  "of it anonymous": { of: (one: Sample) => one.anonymousMb, unit: "MB" },
+  "resident memory after a collection": { of: (one: Sample) => one.keptMb, unit: "MB" },
   "heap after a collection": { of: (one: Sample) => one.heapMb, unit: "MB" },
   "of it objects, and not compiled code": { of: (one: Sample) => one.heapMb - one.codeMb, unit: "MB" },
   "buffers after a collection": { of: (one: Sample) => one.outsideMb, unit: "MB" },
@@ -19,6 +19,8 @@ const measures = {
 export interface Grown extends Slope {
   what: string;
   unit: string;
+  /** Of the second half alone: what still grows then does not stop. */
+  late: Slope;
   first: number;
   last: number;
 }
@@ -28,15 +30,23 @@ export function slopesOf(samples: readonly Sample[], warmUpMinutes: number): Gro
   const warm = samples.filter(({ at }) => at * 60 >= warmUpMinutes);
   return Object.entries(measures).map(([what, { of, unit }]) => {
     const points = warm.map((one) => ({ at: one.at, value: of(one) }));
-    return { what, unit, ...slopeOf(points), first: points[0]?.value ?? 0, last: points.at(-1)?.value ?? 0 };
+    const late = slopeOf(points.slice(Math.floor(points.length / 2)));
+    return {
+      ...{ what, unit, ...slopeOf(points), late },
+      ...{ first: points[0]?.value ?? 0, last: points.at(-1)?.value ?? 0 },
+    };
   });
 }
 
 /** One program's, as lines. */
 export function report(name: string, grown: readonly Grown[]): string {
-  const lines = grown.map(({ what, unit, perHour, error, first, last }) => {
-    const [slope, bound] = [perHour.toFixed(2).padStart(8), error.toFixed(2)];
-    return `  ${what.padEnd(38)} ${slope} ± ${bound} ${unit}/h   (from ${first.toFixed(1)} to ${last.toFixed(1)})`;
+  const lines = grown.map(({ what, unit, late, first, last, ...whole }) => {
+    const spans = `${inWords(whole)} ${unit}/h, ${inWords(late)} ${unit}/h in the last half`;
+    return `  ${what.padEnd(38)} ${spans}   (from ${first.toFixed(1)} to ${last.toFixed(1)})`;
   });
   return `${name}\n${lines.join("\n")}\n`;
+}
+
+function inWords({ perHour, error }: Slope): string {
+  return `${perHour.toFixed(2).padStart(6)} ± ${error.toFixed(2)}`;
 }

@@ -9,7 +9,8 @@ export interface Sample {
   /** Hours since the first. */
   at: number;
   residentMb: number;
-  anonymousMb: number;
+  /** The same after the collection: without what waited for it. */
+  keptMb: number;
   heapMb: number;
   /** Of it what V8 compiled. */
   codeMb: number;
@@ -26,11 +27,12 @@ const patienceMs = 20_000;
 /** Resident memory as it is, then what is held after a collection. */
 export async function sampleOf(program: Program, folder: string, at: number): Promise<Sample> {
   const { pid } = program;
-  const { residentMb, anonymousMb } = await memoryOf(pid);
+  const { residentMb } = await memoryOf(pid);
   const { files, sockets } = await openFiles(pid);
   const { heapBytes, codeBytes, outsideBytes, open } = await heldBy(program, folder);
+  const { residentMb: keptMb } = await memoryOf(pid);
   return {
-    ...{ at, residentMb, anonymousMb, files, sockets, open },
+    ...{ at, residentMb, keptMb, files, sockets, open },
     heapMb: heapBytes / 1e6,
     codeMb: codeBytes / 1e6,
     outsideMb: outsideBytes / 1e6,
