@@ -3,7 +3,7 @@ import { execFile } from "node:child_process";
 import { existsSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { promisify } from "node:util";
+import { isDeepStrictEqual, promisify } from "node:util";
 import { Agents } from "../../gen/edge/v1/agents_pb.ts";
 import { Node } from "../../gen/edge/v1/node_pb.ts";
 import { RuntimePhase, Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
@@ -61,14 +61,17 @@ test("bash completes nouns, verbs, flags, choices, and the names that a node kno
   const wrapper = `#!/bin/sh\nexec "${process.execPath}" "${orchestrator}" "$@"\n`;
   writeFileSync(join(folder.path, "orchestrator"), wrapper, { mode: 0o755 });
   const env = { PATH: `${folder.path}:${process.env.PATH}`, HOME: folder.path };
-  const bash = run("bash", ["-c", script], { env, cwd: folder.path });
-  bash.child.stdin?.end(cases.map(([words]) => `${words.join("\t")}\n`).join(""));
-  const { stdout, stderr } = await bash;
-  assert.deepEqual(
-    stdout.split("\n").slice(0, -1),
-    cases.map(([, offered]) => offered),
-    stderr,
-  );
+  const press = async () => {
+    const bash = run("bash", ["-c", script], { env, cwd: folder.path });
+    bash.child.stdin?.end(cases.map(([words]) => `${words.join("\t")}\n`).join(""));
+    const { stdout, stderr } = await bash;
+    return { offered: stdout.split("\n").slice(0, -1), stderr };
+  };
+  const expected = cases.map(([, offered]) => offered);
+  let { offered, stderr } = await press();
+  // Nothing is offered of what a node does not tell within a second, which on a busy machine may be late.
+  if (!isDeepStrictEqual(offered, expected)) ({ offered, stderr } = await press());
+  assert.deepEqual(offered, expected, stderr);
   assert.equal(stderr, "");
   assert.equal(existsSync(join(folder.path, "broken")), false, "words are never run");
 });
