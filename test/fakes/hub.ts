@@ -30,7 +30,7 @@ type NodeValue<C extends NodeCase> = Extract<Body<NodeFrame>, { case: C }>["valu
 type HubBody = NonNullable<MessageInitShape<typeof HubFrameSchema>["body"]>;
 
 /** How long a test waits for a frame, in milliseconds. */
-const patienceMs = 10_000;
+const patienceMs = 30_000;
 
 /** One stream of a node, from the hub's side. */
 export interface HubStream {

@@ -61,7 +61,7 @@ export interface End {
   message: string;
 }
 
-const patienceMs = 10_000;
+const patienceMs = 30_000;
 
 /**
  * A node that does what a test or a bench tells it, over a real connection. It speaks HTTP/2 and gRPC's framing itself: that

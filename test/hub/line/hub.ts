@@ -27,6 +27,7 @@ export async function startHub(options: Partial<LineOptions> & { path?: string }
   const line = resources.use(
     await Line.open({
       ...{ host: "127.0.0.1", port: 0, roots, certificate, fleet, commands, reports, clock, log },
+      beatMs: 60_000, // Fake nodes are silent unless they are told to speak.
       renew: (shown, asked) => renew({ roots, certificateMs: hourMs, now: clock.now }, shown, asked),
       ...options,
     }),
