@@ -117,7 +117,7 @@ export class Line {
       this.#route = nextRoute(this.#route, attempt, { count, now: clock.elapsed() });
       const end = await this.#obeyed(attempt.end, stop);
       if (stop.aborted) continue;
-      if (upMs === 0) this.#renewal.refused(turn, end);
+      if (upMs === 0) this.#renewal.refused(turn, end, attempt.reached);
       if (end.how === "renewed") continue;
       failures = failuresAfter(failures, attempt);
       const why = whyOf(end);
@@ -126,14 +126,13 @@ export class Line {
       const waitMs = pauseMs(isFinal ? end : { how: "lost", why }, failures, random);
       log.warn({ reason: why.message, attempt: this.#attempts, waitMs }, "the line is down");
       this.#become({ is: "down", why, attempt: this.#attempts, retryAt: clock.now() + waitMs });
-      const mayBeEnrolledAnew = isFinal && end.how === "rejected";
-      await (mayBeEnrolledAnew ? this.#untilAnew(turn, waitMs, stop) : clock.sleep(waitMs, stop)).catch(
-        () => {},
-      );
+      const isHopeless = isFinal && end.how === "rejected";
+      const pause = isHopeless ? this.#untilAnew(turn, waitMs, stop) : clock.sleep(waitMs, stop);
+      await pause.catch(() => {});
     }
   }
 
-  /** Waits, for less when somebody gives the node another identity meanwhile: he that does it looks whether it helps. */
+  /** Waits; for less when somebody gives the node another identity meanwhile, for he looks whether it helps. */
   async #untilAnew({ identity }: Turn, waitMs: number, signal: AbortSignal): Promise<void> {
     const { clock } = this.#options;
     const end = clock.elapsed() + waitMs;
@@ -204,7 +203,7 @@ export class Line {
     const failed = await Promise.race([attempt, welcomed.promise, aborted(present)]);
     if (!failed || present.aborted) return true;
     this.#heir = undefined;
-    this.#renewal.refused(turn, failed.end);
+    this.#renewal.refused(turn, failed.end, failed.reached);
     return false;
   }
 

@@ -11,6 +11,7 @@ import { fromFailureMessage } from "../../wire/failures.ts";
 import type { Credentials, Identity } from "../identity/index.ts";
 import type { Journal } from "../journal/index.ts";
 import { type End, renewalAt, retryRenewalMs, whyOf } from "./plan.ts";
+import type { Reached } from "./route.ts";
 
 export interface RenewalOptions {
   credentials: Credentials;
@@ -46,6 +47,8 @@ export class Renewal {
   readonly #options: RenewalOptions;
   /** Why the candidate's last attempt did not succeed; undefined when it is its turn. */
   #failed: Error | undefined;
+  /** Attempts in a row, with the same, that found no hub. */
+  #unseen = 0;
   /** The certificate that a hub takes for nothing but its renewal. */
   #expired = "";
   /** Nothing is asked for before: elapsed milliseconds. */
@@ -70,8 +73,13 @@ export class Renewal {
     return this.#failed ? { identity, candidate: "other" } : { identity: candidate, candidate: "this" };
   }
 
-  /** The attempt ended and no hub had welcomed it. */
-  refused({ identity, candidate }: Turn, end: End): void {
+  /**
+   * The attempt ended and no hub had welcomed it. Where it found no hub at all, the same is tried at each address before the other has
+   * its turn: else each of two would for ever meet the one of two addresses that does not help it.
+   */
+  refused({ identity, candidate }: Turn, end: End, reached: Reached): void {
+    if (reached === "nowhere" && ++this.#unseen < identity.lineAddresses.length) return;
+    this.#unseen = 0;
     if (end.how === "rejected" && end.reject.retryable) {
       if (end.reject.code === RejectCode.EXPIRED) this.#expired = identity.certificatePem;
       return; // The same again: nothing is said of its certificate, or that it is good for its renewal.
@@ -94,6 +102,7 @@ export class Renewal {
     const { credentials } = this.#options;
     const why = this.#failed;
     this.#failed = undefined;
+    this.#unseen = 0;
     this.#expired = "";
     if (candidate === "none") return;
     this.#pause(identity);

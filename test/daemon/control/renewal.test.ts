@@ -9,6 +9,7 @@ import { IdentityChangeKind } from "../../../gen/edge/v1/events_pb.ts";
 import { FailureKind } from "../../../gen/edge/v1/failure_pb.ts";
 import { GetNodeResponseSchema } from "../../../gen/edge/v1/node_pb.ts";
 import { credentialsIn } from "../../../src/daemon/identity/index.ts";
+import { newKeyPem, signingRequest } from "../../../src/daemon/identity/request.ts";
 import type { Dispatch } from "../../../src/daemon/work/index.ts";
 import { type FakeHub, type HubStream, startFakeHub } from "../../fakes/hub.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
@@ -231,5 +232,25 @@ describe("a certificate that is due", () => {
     await until("it is committed", async () => (await credentials.held())?.candidate === undefined);
     assert.equal(serialOf((await credentials.held())?.identity.certificatePem ?? ""), serial);
     assert.equal(node.line.state.is, "up");
+  });
+
+  it("is tried at every address before the old one is again, where a hub of several is away", async () => {
+    using folder = tempFolder();
+    await using hub = await startFakeHub(join(folder.path, "ca"));
+    const identity = { ...hub.identity, lineAddresses: ["127.0.0.1:1", hub.address] };
+    const keyPem = await newKeyPem();
+    const candidate = {
+      ...identity,
+      keyPem,
+      certificatePem: await hub.issue(signingRequest(keyPem, "test")),
+    };
+    await using _node = await openNode(join(folder.path, "node"), identity, undefined, candidate);
+    const [old, next] = [identity, candidate].map((one) => serialOf(one.certificatePem));
+    for (const expected of [next, old, next]) {
+      const stream = await hub.nextStream();
+      assert.equal(stream.certificateSerial, expected);
+      await stream.expect("hello");
+      stream.destroy(); // Whether the hub has seen it, the node does not know.
+    }
   });
 });
