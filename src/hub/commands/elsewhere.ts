@@ -16,7 +16,7 @@ export interface ElsewhereOptions {
   pendingAmong: (ids: readonly string[]) => Promise<ReadonlySet<string>>;
 }
 
-/** Ids of nodes whose commands are counted anew at one look of so many. */
+/** The commands of all nodes are counted anew at one look of so many, and at the next one when hints were lost. */
 const recountEvery = 15;
 
 /**
@@ -42,11 +42,18 @@ export function joinBoards(options: ElsewhereOptions): void {
   replicas.bus.subscribe("progress.*", ({ subject, data }) => {
     board.progressedHere(subject.slice("progress.".length), fromBinary(ProgressSchema, data));
   });
-  let looks = 0;
+  let looksLeft = 0;
+  const recountSoon = () => {
+    looksLeft = 0;
+  };
+  replicas.bus.onReturn(recountSoon);
+  replicas.onGone(recountSoon);
   replicas.onLook(async () => {
     await wakeOwned(options);
     await findFinished(options);
-    if (looks++ % recountEvery === 0) await recount(options);
+    if (!replicas.bus.problem && looksLeft-- > 0) return;
+    looksLeft = recountEvery - 1;
+    await recount(options);
   });
 }
 
