@@ -137,7 +137,7 @@ export async function openHub(
 
   const metrics = config["hub.metrics.listen"];
   if (metrics !== undefined) {
-    const figures = figuresOf({ store, fleet, line, certificate });
+    const figures = figuresOf({ ...engines, fleet, line, certificate });
     opened.use(await serveFigures({ listen: metrics, setting: "hub.metrics.listen", figures, log }));
   }
 

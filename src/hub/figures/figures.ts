@@ -1,5 +1,6 @@
 import { RejectCode } from "../../../gen/edge/v1/control_pb.ts";
 import { Counts, type Figure, gauge } from "../../wire/figures.ts";
+import type { Bus } from "../bus/index.ts";
 import { commandFacts } from "../commands/index.ts";
 import type { ServerCertificate } from "../enrolment/index.ts";
 import type { Fleet } from "../fleet/index.ts";
@@ -9,6 +10,7 @@ import type { Store } from "../store/index.ts";
 
 export interface Rooms {
   store: Store;
+  bus: Pick<Bus, "problem">;
   fleet: Pick<Fleet, "totals">;
   line: Pick<Line, "connected">;
   certificate: Pick<ServerCertificate, "current">;
@@ -23,7 +25,7 @@ const rejectCodes = new Map<RejectCode, string>(
 const commandBounds = [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900];
 
 /** All figures of the hub. They count from this call on. */
-export function figuresOf({ store, fleet, line, certificate }: Rooms): Figure[] {
+export function figuresOf({ store, bus, fleet, line, certificate }: Rooms): Figure[] {
   const streams = new Counts("event", ["arrived", "welcomed", "lost"]);
   const rejects = new Counts("code", [...rejectCodes.values()]);
   const reports = new Counts("kind", ["event", "result"]);
@@ -86,6 +88,9 @@ export function figuresOf({ store, fleet, line, certificate }: Rooms): Figure[] 
     },
     gauge("orchestrator_hub_store_failing", "1 while the store cannot be written.", () =>
       store.problem ? 1 : 0,
+    ),
+    gauge("orchestrator_hub_bus_failing", "1 while replicas do not hear of one another.", () =>
+      bus.problem ? 1 : 0,
     ),
     gauge(
       "orchestrator_hub_certificate_expiry_timestamp_seconds",
