@@ -46,6 +46,7 @@ export async function run({ flags, env, file, json, signal }: ProgramOptions): P
   );
   process.stdout.write(`  line       ${identity.lineAddresses.join(", ")}\n`);
   process.stdout.write(`  identity   ${identityFile(dataDir)}, good until ${expiresAt}\n`);
+  if (!kept && force === "true") process.stdout.write("  next       restart the daemon if its line is up\n");
   return 0;
 }
 

@@ -45,15 +45,9 @@ function whyNot(host: string, thrown: unknown): string {
   return `no name server knows ${host} (${thrown.message}): check the name, and the name servers of this machine`;
 }
 
-/**
- * Names that the system is asked for at once. It cannot be told to stop, and each question that hangs keeps one of the few threads
- * that files need, too.
- */
-const mostAsked = 2;
-
 /** Asks the system what names mean; while it fails or is silent, a name means what it meant before. */
 export function resolver(): LookupFunction {
-  // Nobody asks twice.
+  // The system cannot be told to stop, and every question that hangs keeps one of its few threads: nobody asks twice.
   const asked = new Map<string, Promise<readonly LookupAddress[]>>();
   // Where it led wrong, TLS says so.
   const known = new Map<string, readonly LookupAddress[]>();
@@ -69,17 +63,13 @@ export function resolver(): LookupFunction {
     asked.set(host, answer);
     return answer;
   };
-  const answerTo = (host: string) => {
-    if (asked.has(host) || asked.size < mostAsked) return asked.get(host) ?? ask(host);
-    return Promise.reject(silent("it has not answered what was asked before"));
-  };
   return (host, options, done) => {
     const give = (found: readonly LookupAddress[]) => {
       const [first = { address: "", family: 0 }] = found;
       if (options.all) done(null, [...found]);
       else done(null, first.address, first.family);
     };
-    within(answerTo(host)).then(give, (error: unknown) => {
+    within(asked.get(host) ?? ask(host)).then(give, (error: unknown) => {
       const before = known.get(host);
       if (before) give(before);
       else done(error instanceof Error ? error : new Error(String(error)), []);
@@ -89,15 +79,13 @@ export function resolver(): LookupFunction {
 
 async function within<T>(answer: Promise<T>): Promise<T> {
   const late = Promise.withResolvers<never>();
-  const timer = setTimeout(() => late.reject(silent(`no answer within ${resolveMs / 1000} s`)), resolveMs);
+  const silent = Object.assign(new Error(`no answer within ${resolveMs / 1000} s`), {
+    syscall: "getaddrinfo",
+  });
+  const timer = setTimeout(() => late.reject(silent), resolveMs);
   try {
     return await Promise.race([answer, late.promise]);
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** An error as the system has them, which never comes when a name server says nothing. */
-function silent(message: string): Error {
-  return Object.assign(new Error(message), { syscall: "getaddrinfo" });
 }

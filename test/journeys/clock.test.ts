@@ -1,19 +1,12 @@
 /** A machine whose clock is wrong: its workloads are left alone, and its line comes up all the same. */
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { describe, it } from "node:test";
 import { Node } from "../../gen/edge/v1/node_pb.ts";
 import { RuntimePhase, RuntimeProfile, Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
 import { program, runOnce } from "./program.ts";
+import { atTime } from "./trouble/other-time.ts";
 import { until } from "./until.ts";
 import { makeWorld } from "./world.ts";
-
-/** Lives at another time, `@1970-...` or `+60d`. Wall time is what is set on a machine; the monotonic clock is nobody's to set. */
-function at(time: string): Record<string, string> {
-  // The program `faketime` would stand between us and ours; its library is all that is needed.
-  const preload = execFileSync("faketime", ["-f", time, "printenv", "LD_PRELOAD"], { encoding: "utf8" });
-  return { LD_PRELOAD: preload.trim(), FAKETIME: time, FAKETIME_DONT_FAKE_MONOTONIC: "1" };
-}
 
 const clocks = [
   { year: 1970, time: "@1970-01-02 00:00:00", says: /is not valid before .*: check this machine's clock/ },
@@ -26,13 +19,13 @@ describe("a clock that is wrong", () => {
     await world.startHub();
     const { token } = await world.fleet().createEnrolmentToken({});
     const enrolled = await runOnce(["daemon", "enroll", "--token", token], {
-      env: { ...world.env, ...at(clocks[0]?.time ?? "") },
+      env: { ...world.env, ...atTime(clocks[0]?.time ?? "") },
     });
     assert.equal(enrolled.code, 0, enrolled.stderr);
     world.nodeId = (await world.fleet().listNodes({})).nodes[0]?.id ?? "";
     for (const { year, time } of clocks) {
       const name = `plc-${year}`;
-      await using wrong = program(["daemon", "start"], { env: { ...world.env, ...at(time) } });
+      await using wrong = program(["daemon", "start"], { env: { ...world.env, ...atTime(time) } });
       wrong.start();
       await world.connected();
       const spec = { name, image: world.image, profile: RuntimeProfile.PLAIN };
@@ -65,14 +58,14 @@ describe("a clock that is wrong", () => {
     await world.remote(Runtimes).createRuntime({ spec });
     await Promise.all([world.hub.stop(), world.daemon.stop()]);
     for (const { time, says } of clocks) {
-      const { code, stderr } = await runOnce(["hub", "start"], { env: { ...world.env, ...at(time) } });
+      const { code, stderr } = await runOnce(["hub", "start"], { env: { ...world.env, ...atTime(time) } });
       assert.equal(code, 3, stderr);
       assert.match(stderr, /certificate 1 in .*ca\.pem/);
       assert.match(stderr, says);
     }
     {
       // Within the grace: the node's certificate is renewed by a hub that lives forty days ahead.
-      await using ahead = program(["hub", "start"], { env: { ...world.env, ...at("+40d") } });
+      await using ahead = program(["hub", "start"], { env: { ...world.env, ...atTime("+40d") } });
       ahead.start();
       await until("the hub is up", () => /hub is up/.test(ahead.output()));
       await world.startDaemon();

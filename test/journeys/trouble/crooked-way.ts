@@ -12,6 +12,7 @@ import type { Whim } from "../../fixtures/middlebox.ts";
 import { seeing } from "../program.ts";
 import { until } from "../until.ts";
 import { makeWorld, type World } from "../world.ts";
+import { aheadAsIn } from "./other-time.ts";
 
 /** Where the hub's box and the proxy listen. */
 export const at = { four: "10.77.0.1", six: "2001:db8::1", proxy: "10.77.0.1:3128" };
@@ -70,10 +71,7 @@ export async function openCrookedWay(): Promise<CrookedWay> {
   await until("the node is enrolled", () => world.enrol());
   const ahead = (seconds: number) => writeFileSync(clock, `+${seconds}\n`);
   ahead(0);
-  const preload = execFileSync("faketime", ["-f", "+0", "printenv", "LD_PRELOAD"], { encoding: "utf8" });
-  Object.assign(world.env, {
-    ...{ LD_PRELOAD: preload.trim(), FAKETIME_TIMESTAMP_FILE: clock, FAKETIME_CACHE_DURATION: "1" },
-  });
+  Object.assign(world.env, aheadAsIn(clock));
   await world.startDaemon();
   await world.connected();
   const owned = opened.move();
