@@ -38,23 +38,19 @@ const files = inOrder(
 );
 process.exitCode = files.length === 0 ? noSuchFile() : await testAll();
 
-/** Those that wait for engines and lines are spread among those that reckon, so that the cores are busy all the time; none is last. */
+/** Long files mostly wait, short ones reckon: they are mixed, so that the cores are busy all the time, and no long one is among the last. */
 function inOrder(all: readonly string[]): string[] {
   const spread = (some: readonly string[], end: number) =>
     some.map((file, at) => ({ file, at: (at / some.length) * end }));
-  return [
-    ...spread(all.filter(waits), 0.8),
-    ...spread(
-      all.filter((file) => !waits(file)),
-      1,
-    ),
-  ]
+  const long = all.filter(isLong);
+  const short = all.filter((file) => !isLong(file));
+  return [...spread(long, 0.8), ...spread(short, 1)]
     .sort((one, other) => one.at - other.at)
     .map(({ file }) => file);
 }
 
-function waits(file: string): boolean {
-  return /^test\/(journeys|install)\//.test(file) || mentions(file, "startEngine");
+function isLong(file: string): boolean {
+  return /^test\/(install|journeys|netmon|simulation|tools\/start)/.test(file) || mentions(file, "Engine(");
 }
 
 function mentions(file: string, word: string): boolean {
