@@ -9,6 +9,7 @@ import type { TLSSocket } from "node:tls";
 import { type RawData, WebSocket, WebSocketServer } from "ws";
 import { beginning } from "../base/evidence.ts";
 import { errorChain, failure } from "../base/failure.ts";
+import type { Codec } from "./codec.ts";
 import { toStatusDetails } from "./failures.ts";
 import { maxTransportBytes } from "./limits.ts";
 
@@ -21,12 +22,6 @@ const maxReasonBytes = 123;
 
 /** Frames that are taken before whoever writes is told to wait: one may be large. */
 const writtenAhead = 4;
-
-/** How messages become bytes and bytes messages. */
-export interface Codec<In, Out> {
-  decode(bytes: Uint8Array): In;
-  encode(message: Out): Uint8Array;
-}
 
 const options = { maxPayload: maxTransportBytes, perMessageDeflate: false };
 
@@ -107,10 +102,8 @@ function messagesOf<In, Out>(socket: WebSocket, { decode, encode }: Codec<In, Ou
   return stream;
 }
 
-/** The code and the reason with which a WebSocket is closed over an error: its status of gRPC, if it is one, or that of its failure. */
+/** The code and the reason with which a WebSocket is closed over an error: the status of its failure. */
 function closing(error: Error): [code: number, reason: Buffer] {
-  const told = toStatusDetails(error);
-  const code = "code" in error && typeof error.code === "number" ? error.code : told.code;
-  const said = "details" in error && typeof error.details === "string" ? error.details : told.message;
-  return [statusBase + code, Buffer.from(beginning(said, maxReasonBytes))];
+  const { code, message } = toStatusDetails(error);
+  return [statusBase + code, Buffer.from(beginning(message, maxReasonBytes))];
 }

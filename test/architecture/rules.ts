@@ -360,7 +360,8 @@ export const outside: Readonly<Record<string, { onlyIn: readonly string[]; becau
       "src/daemon/broker/",
       "src/daemon/identity/",
     ],
-    because: "the line and the sockets are grpc-js (docs/decisions/0002-two-grpc-libraries.md)",
+    because:
+      "the sockets are grpc-js (docs/decisions/0002-two-grpc-libraries.md), the line is HTTP/2 of Node (0038)",
   },
 };
 

@@ -2,20 +2,17 @@ import { connect, constants, type IncomingHttpHeaders } from "node:http2";
 import { Duplex } from "node:stream";
 import type { TLSSocket } from "node:tls";
 import { failure } from "../../base/failure.ts";
-import { maxTransportBytes } from "../../wire/limits.ts";
-import type { Codec } from "../../wire/websocket.ts";
+import type { Codec } from "../../wire/codec.ts";
+import { framed, Unframing } from "../../wire/grpc-messages.ts";
 import { saidByHub } from "./lost.ts";
 
 /** Frames that are taken before whoever writes is told to wait: one may be large. */
 const writtenAhead = 4;
 
-/** Each message has one byte before it, which says that it is not compressed, and four that say how long it is. */
-const headBytes = 5;
-
 /**
  * One call of gRPC on a connection that is open: messages both ways. No client of a library takes a connection that somebody else
  * has opened, through a proxy of his and judged by him; what it would add is resolving, dialling and trying again, which are done
- * elsewhere here (docs/decisions/0033-the-way-to-the-hub.md). https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+ * elsewhere here (docs/decisions/0033-the-way-to-the-hub.md).
  */
 export function grpcStream<In, Out>(
   connection: TLSSocket,
@@ -45,12 +42,13 @@ export function grpcStream<In, Out>(
     },
   });
   const fail = (error: Error) => void stream.destroy(error);
-  const messages = unframed((bytes) => {
-    if (!stream.push(decode(bytes))) call.pause();
-  });
+  const unframing = new Unframing();
   call.on("data", (chunk: Buffer) => {
     try {
-      messages(chunk);
+      unframing.add(chunk);
+      for (let bytes = unframing.next(); bytes; bytes = unframing.next()) {
+        if (!stream.push(decode(bytes))) call.pause();
+      }
     } catch (thrown) {
       fail(thrown instanceof Error ? thrown : new Error(String(thrown)));
     }
@@ -97,31 +95,4 @@ function unescaped(message: string): string {
   } catch {
     return message;
   }
-}
-
-function framed(message: Uint8Array): Buffer {
-  const head = Buffer.alloc(headBytes);
-  head.writeUInt32BE(message.length, 1);
-  return Buffer.concat([head, message]);
-}
-
-/** Takes chunks as they come, and gives messages. */
-function unframed(give: (message: Uint8Array) => void): (chunk: Buffer) => void {
-  let rest: Buffer = Buffer.alloc(0);
-  return (chunk) => {
-    rest = rest.length === 0 ? chunk : Buffer.concat([rest, chunk]);
-    while (rest.length >= headBytes) {
-      const length = rest.readUInt32BE(1);
-      if (rest[0] !== 0) throw failure("invalid", "the hub compressed a message, and nobody asked for that");
-      if (length > maxTransportBytes) {
-        throw failure(
-          "exhausted",
-          `a message of ${length} bytes came; at most ${maxTransportBytes} are taken`,
-        );
-      }
-      if (rest.length < headBytes + length) return;
-      give(rest.subarray(headBytes, headBytes + length));
-      rest = rest.subarray(headBytes + length);
-    }
-  };
 }

@@ -2,7 +2,6 @@ import { constants, type X509Certificate } from "node:crypto";
 import { once } from "node:events";
 import { createServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from "node:tls";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
-import { Server, ServerCredentials, type ServerDuplexStream } from "@grpc/grpc-js";
 import {
   Control,
   type HubFrame,
@@ -13,11 +12,11 @@ import {
 import { Transport } from "../../../gen/edge/v1/transport_pb.ts";
 import { listen } from "../../base/listen.ts";
 import type { Logger } from "../../base/log.ts";
-import { type FrameEvents, grpcMethod } from "../../wire/grpc.ts";
-import { maxTransportBytes } from "../../wire/limits.ts";
+import type { FrameEvents } from "../../wire/grpc.ts";
 import { minTlsVersion, nodeIdOf } from "../../wire/tls.ts";
 import { webSocketServer } from "../../wire/websocket.ts";
 import type { ServerCertificate, Trusting } from "../enrolment/index.ts";
+import { grpcStreams } from "./grpc-stream.ts";
 
 /** A frame of a node, with its size on the wire. */
 export interface Incoming {
@@ -26,8 +25,8 @@ export interface Incoming {
 }
 
 /**
- * Frames of a node to be read, frames for it to be written. It ends well by `end`; badly by an error that is emitted on it, whose
- * gRPC status the node is told.
+ * Frames of a node to be read, frames for it to be written. It ends well by `end`; badly by an error that is emitted on it, which
+ * the node is told as its status.
  */
 export interface NodeStream extends FrameEvents {
   write(frame: HubFrame): boolean;
@@ -76,47 +75,38 @@ export interface Listener extends AsyncDisposable {
   close(): void;
 }
 
+const { typeName, method } = Control;
+const path = `/${typeName}/${method.connect.name}`;
+
 /** How long a handshake may take, in milliseconds: a node at the far end of a bad radio link needs some seconds. */
 const handshakeMs = 15_000;
 
 /** A connection without a stream is a mistake or an attack, and ends after this long, in milliseconds. */
 const idleMs = 30_000;
 
-/**
- * The listener of the line. TLS is ours and not grpc-js's: its server can neither ask for TLS 1.3 nor change its certificate,
- * and a connection whose lease is over must be destroyed, which needs the socket. What is spoken inside TLS says the node: gRPC,
- * or HTTP/1.1 for a WebSocket.
- */
+/** The listener of the line. What is spoken inside TLS says the node: gRPC, or HTTP/1.1 for a WebSocket. */
 export class Door implements Listener {
   readonly port: number;
   readonly #tls: TlsServer;
-  readonly #grpc: Server;
-  readonly #visitors: Map<string, Visitor>;
+  readonly #connections: ReadonlySet<TLSSocket>;
   readonly #stopRenewing: () => void;
 
   private constructor(
     port: number,
     tls: TlsServer,
-    grpc: Server,
-    visitors: Map<string, Visitor>,
+    connections: ReadonlySet<TLSSocket>,
     stopRenewing: () => void,
   ) {
     this.port = port;
     this.#tls = tls;
-    this.#grpc = grpc;
-    this.#visitors = visitors;
+    this.#connections = connections;
     this.#stopRenewing = stopRenewing;
   }
 
   /** Listens when it resolves. Fails as `listen` does. */
   static async open({ host, port, roots, certificate, log, onStream }: DoorOptions): Promise<Door> {
-    const visitors = new Map<string, Visitor>();
-    const grpc = grpcServer((stream) => {
-      const visitor = visitors.get(stream.getPeer());
-      if (visitor) onStream(stream, visitor);
-      else stream.destroy();
-    });
-    const injector = grpc.createConnectionInjector(ServerCredentials.createInsecure());
+    const connections = new Set<TLSSocket>();
+    const byGrpc = grpcStreams(path, codec, { idleMs });
     const byWebSocket = webSocketServer(codec, { idleMs });
     const options = (): TlsOptions => tlsOptions(roots.trusted, certificate.current);
     const tls = createServer(options());
@@ -134,23 +124,19 @@ export class Door implements Listener {
         socket.destroy();
         return;
       }
-      const peer = `${socket.remoteAddress}:${socket.remotePort}`;
-      visitors.set(peer, visitor);
-      socket.once("close", () => visitors.delete(peer));
-      if (transport === Transport.GRPC) injector.injectConnection(socket);
-      else byWebSocket(socket, (stream) => onStream(stream, visitor));
+      connections.add(socket);
+      socket.once("close", () => connections.delete(socket));
+      const serve = transport === Transport.GRPC ? byGrpc : byWebSocket;
+      serve(socket, (stream: NodeStream) => onStream(stream, visitor));
     });
     const settings = { host: "hub.listen", port: "hub.line.port" };
-    const bound = await listen(tls, { host, port, settings }).catch((thrown: unknown) => {
-      grpc.forceShutdown();
-      throw thrown;
-    });
+    const bound = await listen(tls, { host, port, settings });
     const renew = () => tls.setSecureContext(options());
     const stops = [certificate.onChange(renew), roots.onChange(renew)];
     const stopRenewing = () => {
       for (const stop of stops) stop();
     };
-    return new Door(bound, tls, grpc, visitors, stopRenewing);
+    return new Door(bound, tls, connections, stopRenewing);
   }
 
   close(): void {
@@ -161,8 +147,7 @@ export class Door implements Listener {
     this.#stopRenewing();
     const closed = this.#tls.listening ? once(this.#tls, "close") : undefined;
     this.close();
-    for (const { socket } of this.#visitors.values()) socket.destroy();
-    this.#grpc.forceShutdown();
+    for (const socket of this.#connections) socket.destroy();
     await closed;
   }
 }
@@ -221,30 +206,4 @@ function visitorOn(socket: TLSSocket, transport: Transport, roots: Trusting): Vi
     certificateExpiresAt: certificate.validToDate.getTime(),
     socket,
   };
-}
-
-function grpcServer(onStream: (stream: ServerDuplexStream<Incoming, HubFrame>) => void): Server {
-  const server = new Server({
-    "grpc.max_receive_message_length": maxTransportBytes,
-    "grpc.max_send_message_length": maxTransportBytes,
-    "grpc.max_concurrent_streams": 8,
-    "grpc.max_connection_idle_ms": idleMs,
-    "grpc.enable_channelz": 0,
-  });
-  const { path } = grpcMethod(Control.method.connect);
-  server.addService(
-    {
-      connect: {
-        path,
-        requestStream: true,
-        responseStream: true,
-        requestDeserialize: (bytes: Buffer): Incoming => codec.decode(bytes),
-        requestSerialize: ({ frame }: Incoming) => Buffer.from(toBinary(NodeFrameSchema, frame)),
-        responseSerialize: (frame: HubFrame) => Buffer.from(codec.encode(frame)),
-        responseDeserialize: (bytes: Buffer) => fromBinary(HubFrameSchema, bytes),
-      },
-    },
-    { connect: onStream },
-  );
-  return server;
 }

@@ -15,7 +15,6 @@ import type { Clock } from "../../base/clock.ts";
 import { failure, invalidFields } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import { FrameCount } from "../../wire/frames.ts";
-import { toServiceError } from "../../wire/grpc.ts";
 import { maxFrameBytes } from "../../wire/limits.ts";
 import { violationsOf } from "../../wire/validation.ts";
 import type { Deliveries } from "../commands/index.ts";
@@ -189,7 +188,7 @@ export class Session {
 
   /** Ends the stream with a failure as its status. */
   fail(thrown: unknown): void {
-    if (this.#state !== "ended") this.#options.stream.emit("error", toServiceError(thrown));
+    if (this.#state !== "ended") this.#options.stream.emit("error", thrown);
   }
 
   /** Destroys the connection, without waiting for the other side to agree. */
