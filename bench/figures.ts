@@ -51,16 +51,12 @@ function round(value: number): string {
   return Math.abs(value) >= 100 ? value.toFixed(0) : value.toPrecision(3).replace(/\.?0+$/, "");
 }
 
-/** Sections as Markdown. */
-export function toMarkdown(sections: readonly Section[]): string {
-  return sections.map(sectionText).join("\n");
-}
-
-function sectionText({ title, how, figures }: Section): string {
+/** A section as Markdown; `where` says when and on what it was measured. */
+export function sectionText({ title, how, figures }: Section, where: string): string {
   const rows = figures.map(
     ({ what, measured, baseline, ratio, aim }) =>
       `| ${what} | ${measured} | ${baseline} | ${ratio} | ${aim} |`,
   );
   const head = ["| what | measured | baseline | ratio | aim |", "| --- | ---: | ---: | ---: | --- |"];
-  return [`## ${title}`, "", how, "", ...head, ...rows, ""].join("\n");
+  return [`## ${title}`, "", how, "", where, "", ...head, ...rows, ""].join("\n");
 }

@@ -1,12 +1,13 @@
 /**
- * npm run bench: measures, prints, and writes bench/results.md. Each benchmark has its baseline in the same run, because machines
- * differ and are noisy; ratios travel better than milliseconds. `npm run bench -- line` runs those whose name contains `line`.
+ * npm run bench: measures, prints, and writes what was measured into bench/results.md; sections that were not stay as they are. Each
+ * benchmark has its baseline in the same run, because machines differ and are noisy; ratios travel better than milliseconds.
+ * `npm run bench -- fleet` runs those whose name contains `fleet`.
  */
-
-import { writeFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { cpus, totalmem } from "node:os";
 import { buildAll } from "../tools/build.ts";
-import { type Section, toMarkdown } from "./figures.ts";
+import { type Section, sectionText } from "./figures.ts";
+import { merged } from "./results.ts";
 
 const benchmarks = {
   "added-time": () => import("./added-time.ts"),
@@ -27,17 +28,16 @@ const benchmarks = {
 } satisfies Record<string, () => Promise<{ measure(): Promise<Section> }>>;
 
 const [only = ""] = process.argv.slice(2);
+const results = new URL("results.md", import.meta.url);
+const day = new Date().toISOString().slice(0, 10);
+const machine = `${cpus().length} CPUs (${cpus()[0]?.model.trim() ?? "unknown"}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
+
 await buildAll();
-const sections: Section[] = [];
 for (const [name, load] of Object.entries(benchmarks)) {
   if (!name.includes(only)) continue;
   process.stderr.write(`bench: ${name}\n`);
   const section = await (await load()).measure();
-  sections.push(section);
-  process.stdout.write(`${toMarkdown([section])}\n`);
-}
-if (only === "") {
-  const machine = `${cpus().length} CPUs (${cpus()[0]?.model.trim() ?? "unknown"}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}`;
-  const head = `# Results\n\nMade by \`npm run bench\` on ${new Date().toISOString().slice(0, 10)}: ${machine}. The machine is shared and noisy: read the ratios.\n`;
-  await writeFile(new URL("results.md", import.meta.url), `${head}\n${toMarkdown(sections)}`);
+  const text = sectionText(section, `Measured on ${day}: ${machine}.`);
+  process.stdout.write(`${text}\n`);
+  await writeFile(results, merged(await readFile(results, "utf8"), text));
 }

@@ -21,6 +21,9 @@ export interface Server extends AsyncDisposable {
   door?(): Promise<HubDoor>;
 }
 
+/** How the image of ours has Node and its memory (Dockerfile); the floor has the same. */
+const shipped = { node: ["--max-semi-space-size=1"], env: { MALLOC_ARENA_MAX: "2" } };
+
 const bundle = new URL("../dist/orchestrator.js", import.meta.url).pathname;
 const floor = new URL("floor.ts", import.meta.url).pathname;
 
@@ -29,7 +32,8 @@ export async function hubServer(
   nodes: number,
   node: readonly string[] = [],
 ): Promise<Server> {
-  const hub = await ownHub({ folder, nodes, entry: bundle, node });
+  const { env } = shipped;
+  const hub = await ownHub({ folder, nodes, entry: bundle, node: [...shipped.node, ...node], env });
   return {
     ...{ port: hub.linePort, rootPem: hub.caPem, authorityFolder: hub.authorityFolder },
     get pid() {
@@ -60,6 +64,7 @@ export async function floorServer(folder: string): Promise<Server> {
     },
     async start() {
       child = fork(floor, [authorityFolder, String(server.port)], {
+        ...{ execArgv: shipped.node, env: { ...process.env, ...shipped.env } },
         stdio: ["ignore", "pipe", "inherit", "ipc"],
       });
       if (!child.stdout) throw new Error("the floor tells nothing");
