@@ -102,15 +102,16 @@ test("a rollout goes on after the hub lost its power, and one that goes wrong st
   assert.equal((await world.objects("press")).containers.length, 3, "and no program was lost on the way");
 
   // Each node's own doctor, and what the hub knows, in one answer.
-  const doctor = await world.cli("doctor", "--all", "--json");
-  const { nodes: looked, hub } = JSON.parse(doctor.stdout) as {
-    nodes: { findings?: unknown[] }[];
-    hub: unknown[];
-  };
-  assert.ok(
-    looked.length === 3 && looked.every(({ findings }) => (findings?.length ?? 0) > 10),
-    doctor.stdout,
-  );
+  const hub = await until("all doctors have looked in time", async () => {
+    const doctor = await world.cli("doctor", "--all", "--json");
+    const { nodes: looked, hub } = JSON.parse(doctor.stdout) as {
+      nodes: { findings?: unknown[] }[];
+      hub: unknown[];
+    };
+    const haveLooked = looked.length === 3 && looked.every(({ findings }) => (findings?.length ?? 0) > 10);
+    assert.ok(haveLooked, doctor.stdout);
+    return hub;
+  });
   assert.ok(hub.length > 3);
 
   // The node's policy does not allow it: the first node says no, and no other is asked.
