@@ -22,7 +22,10 @@ export interface Server extends AsyncDisposable {
 }
 
 /** How the image of ours has Node and its memory (Dockerfile); the floor has the same. */
-const shipped = { node: ["--max-semi-space-size=1"], env: { MALLOC_ARENA_MAX: "2" } };
+const shipped = {
+  node: ["--max-semi-space-size=1"],
+  env: { MALLOC_ARENA_MAX: "2", MALLOC_MMAP_THRESHOLD_: "32768", MALLOC_MMAP_MAX_: "32768" },
+};
 
 const bundle = new URL("../dist/orchestrator.js", import.meta.url).pathname;
 const floor = new URL("floor.ts", import.meta.url).pathname;
