@@ -9,7 +9,7 @@ const batchSize = 16;
 
 export interface SenderOptions {
   nodeId: string;
-  deliveries: Deliveries;
+  deliveries: Pick<Deliveries, "attend" | "calledOff" | "next" | "acknowledged">;
   log: Logger;
   /** The highest sequence number that the node has. */
   lastCommand: number;
