@@ -1,22 +1,17 @@
 import { create } from "@bufbuild/protobuf";
-import { ConnectError } from "@connectrpc/connect";
 import type { Command, Result } from "../../gen/edge/v1/command_pb.ts";
-import { FailureSchema } from "../../gen/edge/v1/failure_pb.ts";
 import { CommandState, type WatchCommandResponse } from "../../gen/edge/v1/fleet_pb.ts";
 import { failure } from "../base/failure.ts";
 import { newId } from "../base/ids.ts";
 import type { CommandCase, RequestOf, ResponseOf } from "../wire/commands.ts";
 import { toCommand, toResponse } from "../wire/doors.ts";
-import { fromConnectError } from "../wire/failures.ts";
 import { maxBudgetMs, usualBudgetMs } from "../wire/limits.ts";
 import { capabilityNamed, type Door } from "./door.ts";
+import { isCutOff, isLoss, patience } from "./patience.ts";
 import { describeProgress, ProgressLine } from "./progress.ts";
 import type { Run } from "./run.ts";
 import { printable } from "./table.ts";
 import type { Target } from "./target.ts";
-
-/** How long a lost hub is waited for, in milliseconds, and how often it is tried. */
-const hubPatience = { totalMs: 60_000, pauseMs: 1000 };
 
 /** What became of a command: its response, or the command itself when nobody wanted to wait. */
 export type Outcome<C extends CommandCase> =
@@ -53,8 +48,7 @@ export async function carryOut<C extends CommandCase>(
     budgetMs: Math.min(timeout ?? 0, maxBudgetMs),
     actor: "", // The hub says who we are.
   });
-  const submit = { nodeId: target.id, command };
-  await door.fleet.submitCommand(submit, { signal: run.signal, timeoutMs: 30_000 });
+  await submit(run, door, { nodeId: target.id, command });
   if (!wait) return { is: "submitted", command };
   if (!target.connected) {
     run.terminal.err(`node ${target.id} is away: the command waits in its queue. Ctrl-C leaves it there.\n`);
@@ -62,6 +56,24 @@ export async function carryOut<C extends CommandCase>(
   const result = await watchToEnd(run, door, id);
   // The outcome of the same case.
   return { is: "answered", response: toResponse(capability, result) as ResponseOf<C> };
+}
+
+/** Puts a command into a node's queue. When the hub is lost meanwhile it may be there, and is put again: of one id there is one. */
+async function submit(run: Run, door: Door, asked: { nodeId: string; command: Command }): Promise<void> {
+  const { clock, signal } = run;
+  using line = new ProgressLine(run);
+  const { wait } = patience(clock, (sentence) => line.show(sentence, sentence));
+  for (let mayBeThere = false; ; ) {
+    try {
+      await door.fleet.submitCommand(asked, { signal, timeoutMs: 30_000 });
+      return;
+    } catch (thrown) {
+      mayBeThere ||= isCutOff(thrown);
+      if (signal.aborted || !mayBeThere || !isLoss(thrown)) throw thrown;
+      const look = `see \`orchestrator command watch ${asked.command.id}\``;
+      await wait(`the hub is gone, and may have the command: ${look}`, signal);
+    }
+  }
 }
 
 /** Watches a command until it has a result, over interruptions of the hub; `seen` gets every picture of it. */
@@ -75,11 +87,12 @@ export async function watchToEnd(
   const limit = flags.timeout === undefined ? undefined : AbortSignal.timeout(flags.timeout);
   const stop = limit ? AbortSignal.any([signal, limit]) : signal;
   using line = new ProgressLine(run);
-  let lostAt: number | undefined;
+  const { renew, wait } = patience(clock, (sentence) => line.show(sentence, sentence));
+  const follow = `follow it with \`orchestrator command watch ${id}\``;
   for (;;) {
     try {
       for await (const update of door.fleet.watchCommand({ id }, { signal: stop })) {
-        lostAt = undefined;
+        renew();
         seen(update);
         if (update.command?.result) return update.command.result;
         const { progress } = update;
@@ -88,7 +101,6 @@ export async function watchToEnd(
         else line.show(describeState(update));
       }
     } catch (thrown) {
-      const follow = `follow it with \`orchestrator command watch ${id}\``;
       if (signal.aborted)
         throw failure("cancelled", `not waiting any longer; the command goes on: ${follow}`);
       if (limit?.aborted) {
@@ -96,30 +108,9 @@ export async function watchToEnd(
       }
       if (!isLoss(thrown)) throw thrown;
     }
-    lostAt ??= clock.elapsed();
-    if (clock.elapsed() - lostAt > hubPatience.totalMs) {
-      const sentence = `the hub is gone; the command goes on: follow it with \`orchestrator command watch ${id}\``;
-      throw failure("unavailable", sentence);
-    }
-    line.show("the hub is gone, waiting for it ...", "the hub is gone, waiting for it ...");
-    await clock.sleep(hubPatience.pauseMs, stop).catch(() => {});
+    await wait(`the hub is gone; the command goes on: ${follow}`, stop);
   }
 }
-
-/** Whether trying again may help: the hub said that it goes, or the stream broke on the way. */
-export function isLoss(thrown: unknown): boolean {
-  const { kind, cause } = fromConnectError(thrown);
-  if (kind === "unavailable") return true;
-  // The transport calls a connection that was cut `cancelled`, and some of its errors `internal`; those have a cause, and
-  // what the hub itself says has none.
-  return (
-    cause instanceof ConnectError &&
-    cause.findDetails(FailureSchema).length === 0 &&
-    isCut.test(cause.message)
-  );
-}
-
-const isCut = /closed|reset|premature|session|RST_STREAM|CANCEL|socket/i;
 
 function describeState({ command }: WatchCommandResponse): string {
   return command?.state === CommandState.QUEUED ? "queued, not yet at the node ..." : "at work ...";

@@ -3,10 +3,10 @@ import { ListEventsResponseSchema } from "../../gen/edge/v1/events_pb.ts";
 import { WatchEventsResponseSchema } from "../../gen/edge/v1/fleet_pb.ts";
 import { failure } from "../base/failure.ts";
 import { answer, answerLine } from "./answer.ts";
-import { isLoss } from "./carry-out.ts";
 import { type Door, withDoor } from "./door.ts";
 import { eventLine } from "./events-tell.ts";
 import { whole } from "./flags.ts";
+import { isLoss } from "./patience.ts";
 import type { Run } from "./run.ts";
 import { findTarget, type Target, withNode } from "./target.ts";
 

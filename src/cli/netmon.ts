@@ -2,10 +2,10 @@ import { resolve } from "node:path";
 import { type Client, createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { NetMon } from "../../gen/edge/v1/netmon_pb.ts";
-import { isLoss } from "./carry-out.ts";
 import { loadCliSettings } from "./config.ts";
 import { localSessions } from "./door.ts";
 import { explain } from "./explain.ts";
+import { isLoss } from "./patience.ts";
 import type { Run } from "./run.ts";
 
 /** Between two tries to reach a netmon that went away, in milliseconds. */

@@ -12,16 +12,13 @@ import { type Failure, type FailureKind, failure } from "../base/failure.ts";
 import { newId } from "../base/ids.ts";
 import { fromFailureMessage } from "../wire/failures.ts";
 import { answer, answerLine } from "./answer.ts";
-import { isLoss } from "./carry-out.ts";
 import { confirmed } from "./confirm.ts";
 import type { Door } from "./door.ts";
 import { nodesOf } from "./many-nodes.ts";
+import { isLoss, patience } from "./patience.ts";
 import { type RolloutFlags, usualSettleMs } from "./rollout-flags.ts";
 import { describeRollout, inNumbers, newsOf, pictureOf } from "./rollout-tell.ts";
 import type { Run } from "./run.ts";
-
-/** How long a lost hub is waited for, in milliseconds, and how often it is tried. */
-const hubPatience = { totalMs: 60_000, pauseMs: 1000 };
 
 /** To the first cell, and nothing is left of what was there. */
 const clearScreen = "\x1b[H\x1b[J";
@@ -92,13 +89,13 @@ export async function followRollout(
   const { clock, signal, flags, terminal } = run;
   const isPerson = terminal.columns !== undefined && terminal.animated && flags.json !== true;
   let last: Rollout | undefined;
-  let lostAt: number | undefined;
+  const { renew, wait } = patience(clock, (sentence) => terminal.err(`${sentence}\n`));
   while (!last?.finishedAt) {
     try {
       for await (const update of door.rollouts.watchRollout({ id }, { signal })) {
         const { rollout } = update;
         if (!rollout) continue;
-        lostAt = undefined;
+        renew();
         if (isPerson) terminal.out(`${clearScreen}${pictureOf(rollout, terminal)}`);
         else answerLine(run, WatchRolloutResponseSchema, update, () => newsOf(last, rollout));
         last = rollout;
@@ -108,13 +105,7 @@ export async function followRollout(
       if (!isLoss(thrown)) throw thrown;
     }
     if (last?.finishedAt) break;
-    lostAt ??= clock.elapsed();
-    if (clock.elapsed() - lostAt > hubPatience.totalMs) {
-      const sentence = `the hub is gone; the rollout goes on when it is back: ${howToFollow(id)}`;
-      throw failure("unavailable", sentence);
-    }
-    terminal.err("the hub is gone, waiting for it ...\n");
-    await clock.sleep(hubPatience.pauseMs, signal).catch(() => {});
+    await wait(`the hub is gone; the rollout goes on when it is back: ${howToFollow(id)}`, signal);
     if (signal.aborted) throw notWatching(id);
   }
   if (isPerson) terminal.out(`${clearScreen}${describeRollout(last, terminal)}`);

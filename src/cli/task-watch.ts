@@ -1,8 +1,8 @@
 import { create } from "@bufbuild/protobuf";
 import { type Task, TaskSchema, TaskState } from "../../gen/edge/v1/tasks_pb.ts";
 import { failure } from "../base/failure.ts";
-import { isLoss } from "./carry-out.ts";
 import type { Door } from "./door.ts";
+import { isLoss } from "./patience.ts";
 import type { Run } from "./run.ts";
 import type { Target } from "./target.ts";
 

@@ -9,10 +9,10 @@ import {
   TopicMessageSchema,
 } from "../../gen/edge/v1/topics_pb.ts";
 import { answerLine } from "./answer.ts";
-import { isLoss } from "./carry-out.ts";
 import type { Door } from "./door.ts";
 import { collect, oneOf, whole } from "./flags.ts";
 import { type LabelText, parseLabel } from "./labels.ts";
+import { isLoss } from "./patience.ts";
 import type { Run } from "./run.ts";
 import { type Target, withNode } from "./target.ts";
 import { topicMessageLine, urgencies } from "./topic-tell.ts";

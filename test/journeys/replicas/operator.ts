@@ -4,7 +4,7 @@ import { create } from "@bufbuild/protobuf";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { CommandSchema, type Result } from "../../../gen/edge/v1/command_pb.ts";
 import { Fleet, type WatchEventsResponse } from "../../../gen/edge/v1/fleet_pb.ts";
-import { isLoss } from "../../../src/cli/carry-out.ts";
+import { isLoss } from "../../../src/cli/patience.ts";
 import type { Replica } from "./cell.ts";
 
 /** How long one hub may take for one answer, in milliseconds: one that stands still says nothing at all. */
