@@ -39,7 +39,7 @@ export async function openCertificate(
   { names, clock, log }: { names: readonly string[]; clock: Clock; log: Logger },
 ): Promise<ServerCertificate> {
   const folder = join(config["hub.data_dir"], "tls");
-  const certificate = await ServerCertificate.open({ authority: roots.serving, folder, names, clock });
+  const certificate = await ServerCertificate.open({ authority: roots.serving, folder, names, clock, log });
   // The certificate first: no client reads that a root has gone while the hub still shows one of it.
   roots.onChange(async () => {
     try {

@@ -4,6 +4,7 @@ import { isIP } from "node:net";
 import { join } from "node:path";
 import type { Clock } from "../../base/clock.ts";
 import { writeWhole } from "../../base/files.ts";
+import type { Logger } from "../../base/log.ts";
 import { issueServer } from "./issue.ts";
 import type { Authority } from "./issuer.ts";
 
@@ -28,6 +29,7 @@ export class ServerCertificate {
   readonly #folder: string;
   readonly #names: readonly string[];
   readonly #clock: Clock;
+  readonly #log: Logger;
   readonly #listeners = new Set<(identity: ServerIdentity) => void>();
   #current: ServerIdentity;
 
@@ -36,6 +38,7 @@ export class ServerCertificate {
     this.#folder = options.folder;
     this.#names = options.names;
     this.#clock = options.clock;
+    this.#log = options.log;
     this.#current = current;
   }
 
@@ -60,7 +63,9 @@ export class ServerCertificate {
   /** Makes a new certificate whenever the present one is due, until the signal is aborted. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      await this.renewIfDue();
+      await this.renewIfDue().catch((error: unknown) => {
+        this.#log.error({ error }, "the hub's own certificate could not be made anew; it is tried again");
+      });
       await this.#clock.sleep(lookEveryMs, signal).catch((thrown: unknown) => {
         if (!signal.aborted) throw thrown;
       });
@@ -94,6 +99,7 @@ export interface ServerCertificateOptions {
   /** Host names and addresses by which the hub is reached. */
   names: readonly string[];
   clock: Clock;
+  log: Logger;
 }
 
 /** The names of a hub's certificate: what it advertises, this machine's name, and the ways to reach it from itself. */

@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { X509Certificate } from "node:crypto";
-import { writeFile } from "node:fs/promises";
+import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { test } from "node:test";
 import { type Clock, systemClock } from "../../../src/base/clock.ts";
+import { openLog } from "../../../src/base/log.ts";
 import {
   type Authority,
   keepAuthority,
@@ -14,6 +15,7 @@ import {
 import { SqliteStore } from "../../../src/hub/store/index.ts";
 import { folder } from "./pki.ts";
 
+const log = openLog({ program: "hub", level: "silent", format: "json" });
 const dayMs = 24 * 3_600_000;
 
 function newAuthority(at: string, name = "ca", trustDomain = ""): Promise<Authority> {
@@ -24,7 +26,7 @@ test("the hub's certificate is kept while it fits, and made anew when it does no
   const at = folder(t);
   const authority = await newAuthority(at);
   const open = (names: string[], of = authority) =>
-    ServerCertificate.open({ authority: of, folder: join(at, "tls"), names, clock: systemClock });
+    ServerCertificate.open({ authority: of, folder: join(at, "tls"), names, clock: systemClock, log });
 
   const first = (await open(["hub.example", "10.0.0.1"])).current;
   assert.equal((await open(["hub.example"])).current.cert, first.cert);
@@ -48,6 +50,7 @@ test("a hub that runs for months makes its certificate anew in time, and tells i
     folder: join(at, "tls"),
     names: ["a"],
     clock,
+    log,
   });
   const first = certificate.current;
   const told: string[] = [];
@@ -62,6 +65,31 @@ test("a hub that runs for months makes its certificate anew in time, and tells i
   aheadMs = 130 * dayMs;
   assert.equal(await certificate.renewIfDue(), true);
   assert.equal(told.length, 1);
+});
+
+test("a certificate that the disk does not take is made anew at the next look, and the hub goes on meanwhile", async (t) => {
+  const at = folder(t);
+  const [tls, away] = [join(at, "tls"), join(at, "away")];
+  const stop = new AbortController();
+  let aheadMs = 0;
+  const waits = [
+    async () => {
+      await rm(tls);
+      await rename(away, tls);
+    },
+    async () => stop.abort(),
+  ];
+  const sleep = async () => await waits.shift()?.();
+  const clock: Clock = { ...systemClock, now: () => Date.now() + aheadMs, sleep };
+  const authority = await newAuthority(at);
+  const certificate = await ServerCertificate.open({ authority, folder: tls, names: ["a"], clock, log });
+  const told: string[] = [];
+  certificate.onChange(({ cert }) => told.push(cert));
+  aheadMs = 61 * dayMs;
+  await rename(tls, away);
+  await writeFile(tls, "no folder");
+  await certificate.run(stop.signal);
+  assert.deepEqual(told, [certificate.current.cert]);
 });
 
 test("a fleet keeps the authority that it enrolled with", async (t) => {

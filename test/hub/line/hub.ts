@@ -23,7 +23,13 @@ export async function startHub(options: Partial<LineOptions> & { path?: string }
   const { fleet, commands, reports, clock } = rooms;
   const authority = await openAuthority({ folder: join(path, "ca"), trustDomain: "", now: clock.now });
   const roots = await Roots.open({ store: rooms.store, founding: authority, clock, log });
-  const certificate = await ServerCertificate.open({ authority, folder: path, names: ["localhost"], clock });
+  const certificate = await ServerCertificate.open({
+    authority,
+    folder: path,
+    names: ["localhost"],
+    clock,
+    log,
+  });
   const line = resources.use(
     await Line.open({
       ...{ host: "127.0.0.1", port: 0, roots, certificate, fleet, commands, reports, clock, log },
