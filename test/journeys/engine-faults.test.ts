@@ -3,17 +3,17 @@ import { test } from "node:test";
 import { isDeepStrictEqual } from "node:util";
 import { Node } from "../../gen/edge/v1/node_pb.ts";
 import { RuntimePhase, RuntimeProfile, Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
-import { newSeed } from "../fixtures/chance.ts";
 import { startEngine } from "../fixtures/engine.ts";
 import { engineFaults } from "./trouble/engine-faults.ts";
+import { trial } from "./trouble/trial.ts";
 import { until } from "./until.ts";
 import { startWorld } from "./world.ts";
 
 test("whatever the engine does meanwhile: each command has one honest answer, and nobody else is touched", async (t) => {
-  const seed = newSeed();
-  t.diagnostic(`seed ${seed}`);
-  const { faults, commands, failed } = await engineFaults(seed, 1, (line) => t.diagnostic(line));
-  t.diagnostic(`${faults} faults, ${commands} commands, of which ${failed} failed`);
+  await trial(t, async (seed) => {
+    const { faults, commands, failed } = await engineFaults(seed, 1, (line) => t.diagnostic(line));
+    t.diagnostic(`${faults} faults, ${commands} commands, of which ${failed} failed`);
+  });
 });
 
 test("while the engine stands still the node is read and seen as ever, and what runs goes on", async () => {
