@@ -18,7 +18,7 @@ const most = Math.max(...sizes);
 const windowMs = Number(process.env.BENCH_WINDOW_S ?? 10) * 1000;
 /** Until the garbage of handshakes is collected and every node has its pace, in milliseconds. */
 const restMs = Math.min(10_000, windowMs);
-/** More than a hub lets in: it says so, and nodes come back when they are told to. */
+/** Fewer than a hub lets in. */
 const dialledPerSecond = 250;
 /** Beats of the first fleet in a second, when it is as busy as it may be. */
 const busyBeatsPerSecond = 10_000;
@@ -67,7 +67,7 @@ export async function measure(): Promise<Section> {
   );
   return {
     title: "A fleet",
-    how: `The hub that ships, with the settings of its image for Node and malloc, which the floor has as well; simulated nodes (\`npm run fleet\`) in other processes, over mTLS, three runtimes each. Memory: resident with all connected and beating, minus before the first. CPU: user and system time of ${windowMs / 1000} s. Beats per second and core: ${sizes[0]} nodes send ${busyBeatsPerSecond} beats a second in all; beats over CPU. Then the server is killed with SIGKILL and started at once; nodes come back as daemons do, while ${askedPerSecond} commands a second are given to nodes that are back, each kept, sent, answered and kept again. A hub lets in 200 nodes a second, so that it can do other things meanwhile. The baseline is the floor: TLS and HTTP/2 of Node with the same certificates and frames as long, and none of our code.`,
+    how: `The hub that ships, with the settings of its image for Node and malloc, which the floor has as well; simulated nodes (\`npm run fleet\`) in other processes, over mTLS, three runtimes each. Memory: resident with all connected and beating, minus before the first. CPU: user and system time of ${windowMs / 1000} s. Beats per second and core: ${sizes[0]} nodes send ${busyBeatsPerSecond} beats a second in all; beats over CPU. Then the server is killed with SIGKILL and started at once; nodes come back as daemons do, while ${askedPerSecond} commands a second are given to nodes that are back, each kept, sent, answered and kept again. A hub lets in 400 nodes a second, so that it can do other things meanwhile. The baseline is the floor: TLS and HTTP/2 of Node with the same certificates and frames as long, and none of our code.`,
     figures,
   };
 }

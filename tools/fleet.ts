@@ -21,7 +21,7 @@ answers commands, keeps its reports until the hub has them, and comes back after
 hub of the fleet's own is started on loopback, in a folder that is removed at the end; it is told how to look at it.
 
   --nodes N                 how many (1000)
-  --rate N                  lines that are dialled in a second (200: as many as a hub lets in)
+  --rate N                  lines that are dialled in a second (200: half as many as a hub lets in)
   --minutes N               how long; until Ctrl-C when not given
   --commands-per-second N   commands of operators, each to another node (10)
   --answer-ms N             how long a node takes for a command (50)

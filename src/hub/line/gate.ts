@@ -17,6 +17,8 @@ export interface GateOptions {
   renewalGraceMs: number;
   /** How long nodes shall stay away, in milliseconds, when the hub is about to stop. */
   awayMs: () => number | undefined;
+  /** Aborted when it is: nobody waits for a turn any more. */
+  stopping: AbortSignal;
 }
 
 /** Decides who comes in; of two streams that race, as the store has it. */
@@ -27,12 +29,12 @@ export class Gate {
     this.#options = options;
   }
 
-  /** Whether a first frame that can be served is. @throws {Failure} as `Presence.claim`. */
+  /** Whether a first frame that can be served is, when it is its turn. @throws {Failure} as `Presence.claim`. */
   async admit(visitor: Visitor, admitted: Admission): Promise<Admission> {
     if ("reject" in admitted) return admitted;
     const { fleet, log } = this.#options;
     // A node that was away for long is told of its removal whatever became of its certificate.
-    const refused = this.#busy() ?? this.#removed(visitor) ?? this.expired(visitor);
+    const refused = (await this.#turn()) ?? this.#removed(visitor) ?? this.expired(visitor);
     if (refused) {
       // Nothing that the node could do brings it back: somebody has to know.
       if (refused.code === RejectCode.EXPIRED && !refused.retryable)
@@ -99,14 +101,30 @@ export class Gate {
     return standingOf(certificateExpiresAt, renewalGraceMs, clock.now());
   }
 
-  #busy(): Reject | undefined {
-    const { awayMs, turnstile, clock } = this.#options;
-    const away = awayMs();
-    if (away !== undefined) return aboutToStop(away);
-    const retryAfterMs = turnstile.enter(clock.elapsed());
-    if (retryAfterMs === 0) return undefined;
-    return reject(RejectCode.BUSY, "many nodes connect at once: come back later", retryAfterMs);
+  /** Waits for the turn of a stream; why it may not come in when that is too long, or the hub goes. */
+  async #turn(): Promise<Reject | undefined> {
+    const { clock, stopping, turnstile } = this.#options;
+    const turn = turnstile.enter(clock.elapsed());
+    if ("retryAfterMs" in turn) return this.#leaving() ?? busy(turn.retryAfterMs);
+    if (turn.waitMs > 0) await clock.sleep(turn.waitMs, stopping).catch(() => {});
+    return this.#leaving();
   }
+
+  /** The same for who can come back as well as wait. */
+  #busy(): Reject | undefined {
+    const turn = this.#options.turnstile.enter(this.#options.clock.elapsed());
+    const retryAfterMs = "retryAfterMs" in turn ? turn.retryAfterMs : turn.waitMs;
+    return this.#leaving() ?? (retryAfterMs === 0 ? undefined : busy(Math.ceil(retryAfterMs)));
+  }
+
+  #leaving(): Reject | undefined {
+    const away = this.#options.awayMs();
+    return away === undefined ? undefined : aboutToStop(away);
+  }
+}
+
+function busy(retryAfterMs: number): Reject {
+  return reject(RejectCode.BUSY, "many nodes connect at once: come back later", retryAfterMs);
 }
 
 /** What a node is told that comes when the hub goes. */

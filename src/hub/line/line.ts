@@ -14,7 +14,7 @@ import type { Reports } from "../reports/index.ts";
 import { admission, superseded } from "./admission.ts";
 import { Door, type DoorOptions, type Listener, type NodeStream, type Visitor } from "./door.ts";
 import { aboutToStop, Gate } from "./gate.ts";
-import { beatMsFor, rhythmFor, Turnstile } from "./pace.ts";
+import { beatMsFor, rhythmFor, Turnstile, usualPerSecond } from "./pace.ts";
 import { readElsewhere, serveReads } from "./remote.ts";
 import { answerRenewal, isUpToDate, type Renew, renewalWanted } from "./renewal.ts";
 import { Session } from "./session.ts";
@@ -48,9 +48,6 @@ export interface LineOptions {
   openDoor?: (options: DoorOptions) => Promise<Listener>;
 }
 
-/** A hello costs about 3 ms with its handshake: this is a little over half of one core. */
-const defaultAcceptPerSecond = 200;
-
 /** How long the hub's end waits for nodes to go, in milliseconds. */
 const drainMs = 5_000;
 
@@ -67,14 +64,15 @@ export class Line implements AsyncDisposable {
   #door: Listener | undefined;
   readonly #stopServing: (() => void)[] = [];
   #drained: PromiseWithResolvers<void> | undefined;
+  readonly #stopping = new AbortController();
 
   private constructor(options: LineOptions) {
     this.#options = options;
     this.#beatMs = options.beatMs ?? defaultBeatMs;
-    this.#acceptPerSecond = options.acceptPerSecond ?? defaultAcceptPerSecond;
+    this.#acceptPerSecond = options.acceptPerSecond ?? usualPerSecond;
     const { fleet, clock, log, renew, renewalGraceMs = 0, random = Math.random } = options;
     this.#gate = new Gate({
-      ...{ fleet, clock, log },
+      ...{ fleet, clock, log, stopping: this.#stopping.signal },
       turnstile: new Turnstile({ perSecond: this.#acceptPerSecond, random }),
       renewalGraceMs: renew ? renewalGraceMs : 0,
       awayMs: () => (this.#drained ? this.#spreadMs() : undefined),
@@ -144,6 +142,7 @@ export class Line implements AsyncDisposable {
   async drain(reason: string): Promise<void> {
     this.#door?.close();
     this.#drained = Promise.withResolvers<void>();
+    this.#stopping.abort();
     const spreadMs = this.#spreadMs();
     for (const session of this.#newest.values()) {
       if (session.isOpen) session.drain(create(DrainSchema, { spreadMs, reason }));
@@ -160,6 +159,7 @@ export class Line implements AsyncDisposable {
 
   /** Cuts what is left and frees the port. */
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopping.abort();
     for (const stop of this.#stopServing) stop();
     for (const session of [...this.#streams]) session.cut("the hub stops");
     await this.#door?.[Symbol.asyncDispose]();

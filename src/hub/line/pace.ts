@@ -36,7 +36,16 @@ export function isOtherPace(toldMs: number, wantedMs: number): boolean {
   return wantedMs > toldMs * 1.25 || wantedMs < toldMs * 0.75;
 }
 
-/** Lets in so many streams a second, and a short burst at once. The others are given times at which they fit in. */
+/** Streams that a hub lets in in a second: with its handshake one costs about 3 ms of a core, half of them after it. */
+export const usualPerSecond = 400;
+
+/** A stream may come in, now or after a while where it is; or is to come again after a while. In milliseconds. */
+export type Turn = { waitMs: number } | { retryAfterMs: number };
+
+/** How long a stream waits where it is: less than a node waits for an answer. Who is sent away has to shake hands again. */
+const patienceMs = 8_000;
+
+/** Lets in so many streams a second, and a short burst at once. Others wait; whose wait is too long is given a time at which it fits in. */
 export class Turnstile {
   readonly #intervalMs: number;
   readonly #burstMs: number;
@@ -53,16 +62,17 @@ export class Turnstile {
   }
 
   /**
-   * 0 when a stream may come in at `now` (elapsed milliseconds), else after how many milliseconds to try again: those who are
-   * sent away are spread over the time that serving them takes, with a second of jitter.
+   * The turn of a stream that comes at `now` (elapsed milliseconds). Those who are sent away are spread over the time that serving
+   * them takes, with a second of jitter.
    */
-  enter(now: number): number {
+  enter(now: number): Turn {
     const paidAt = Math.max(this.#paidAt, now);
-    if (paidAt - now <= this.#burstMs - this.#intervalMs) {
+    const waitMs = Math.max(0, paidAt - now - (this.#burstMs - this.#intervalMs));
+    if (waitMs <= patienceMs) {
       this.#paidAt = paidAt + this.#intervalMs;
-      return 0;
+      return { waitMs };
     }
     this.#promisedUntil = Math.max(this.#promisedUntil, paidAt) + this.#intervalMs;
-    return Math.ceil(this.#promisedUntil - now + this.#random() * 1000);
+    return { retryAfterMs: Math.ceil(this.#promisedUntil - now + this.#random() * 1000) };
   }
 }

@@ -53,12 +53,16 @@ test("beats are stretched with the fleet, and small changes are not told", () =>
   assert.equal(isOtherPace(20_000, 5_000), true);
 });
 
-test("a fleet that comes back at once is let in at the rate, and the rest is spread over the time that this takes", () => {
+test("a fleet that comes back at once is let in at the rate: some wait, and the rest is spread over the time that this takes", () => {
   const turnstile = new Turnstile({ perSecond: 100, random: () => 0.5 });
-  const waits = Array.from({ length: 1_000 }, () => turnstile.enter(0));
-  assert.equal(waits.filter((one) => one === 0).length, 100, "a burst of a second");
-  assert.equal(Math.min(...waits.slice(100)), 1_510);
-  assert.equal(Math.max(...waits), 10_500, "the last of a thousand after ten seconds");
-  assert.equal(new Set(waits).size, 901, "no two at once");
-  assert.equal(turnstile.enter(10_500), 0);
+  const turns = Array.from({ length: 2_000 }, () => turnstile.enter(0));
+  const waits = turns.flatMap((turn) => ("waitMs" in turn ? turn.waitMs : []));
+  assert.equal(waits.filter((ms) => ms === 0).length, 100, "a burst of a second");
+  assert.equal(waits.length, 900, "eight seconds more wait where they are");
+  assert.equal(Math.max(...waits), 8_000);
+  const times = turns.flatMap((turn) => ("retryAfterMs" in turn ? turn.retryAfterMs : []));
+  assert.equal(Math.min(...times), 9_510);
+  assert.equal(Math.max(...times), 20_500, "the last of two thousand after twenty seconds");
+  assert.equal(new Set(times).size, 1_100, "no two at once");
+  assert.deepEqual(turnstile.enter(20_500), { waitMs: 0 });
 });

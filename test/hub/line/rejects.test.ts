@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { setTimeout as sleep } from "node:timers/promises";
 import { RejectCode } from "../../../gen/edge/v1/control_pb.ts";
 import { LeftWorkloads } from "../../../gen/edge/v1/node_pb.ts";
 import { newIdentity } from "../../fakes/node.ts";
@@ -115,8 +116,25 @@ test("two machines with one identity: the second is refused, an operator is told
   assert.equal((await first.next("command")).command?.id, "c1");
 });
 
+test("a stream that comes before its turn waits where it is, and is told when the hub goes meanwhile", async () => {
+  await using hub = await startHub({ acceptPerSecond: 2, random: () => 0 });
+  using _first = await hub.connect(await hub.enrol("n-a"));
+  using second = hub.dial(await hub.enrol("n-b"));
+  second.hello();
+  await second.next("welcome");
+  await using slow = await startHub({ acceptPerSecond: 0.2, random: () => 0 });
+  using one = await slow.connect(await slow.enrol("n-a"));
+  using two = slow.dial(await slow.enrol("n-b"));
+  two.hello();
+  await sleep(200); // It waits for five seconds. Were it not heard yet, it would be told the same.
+  const draining = slow.line.drain("the hub stops");
+  assert.equal((await two.next("reject")).code, RejectCode.BUSY);
+  await one.close();
+  await draining;
+});
+
 test("more streams than the hub lets in are told when to come back", async () => {
-  await using hub = await startHub({ acceptPerSecond: 1, random: () => 0 });
+  await using hub = await startHub({ acceptPerSecond: 0.1, random: () => 0 });
   using first = await hub.connect(await hub.enrol("n-a"));
   using second = hub.dial(await hub.enrol("n-b"));
   second.hello();
