@@ -75,7 +75,10 @@ export class Holders {
       this.#image = undefined;
       throw thrown;
     });
-    const { id } = await engine.call("make a holder", signal, (docker, abortSignal) =>
+    signal.throwIfAborted();
+    // Never broken off: of what an engine makes after that nobody would know.
+    const { signal: whole } = new AbortController();
+    const { id } = await engine.call("make a holder", whole, (docker, abortSignal) =>
       docker.createContainer({ ...this.#containerOptions(image, bridge?.name ?? "none"), abortSignal }),
     );
     try {

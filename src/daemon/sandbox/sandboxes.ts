@@ -94,9 +94,10 @@ export class Sandboxes implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stop.abort(failure("cancelled", "the daemon stops"));
     for (const { streams } of this.#live.values()) streams.close();
-    await this.#filling;
     // The next life removes what an engine that is away keeps now.
-    await this.#hands.holders.dropAll(AbortSignal.timeout(tidyMs)).catch(() => {});
+    const late = AbortSignal.timeout(tidyMs);
+    if (this.#filling) await before(this.#filling, late).catch(() => {});
+    await this.#hands.holders.dropAll(late).catch(() => {});
   }
 
   /** Levels of isolation that this node has, as a manifest names them. @throws {Failure} unavailable. */
