@@ -74,7 +74,15 @@ export function fromConnectError(thrown: unknown): Failure {
   const error = ConnectError.from(thrown);
   const [detail] = error.findDetails(FailureSchema);
   if (detail) return fromFailureMessage(detail);
+  if (isRefusedStream(error.cause)) return new Failure("unavailable", refusedStream, { cause: error });
   return new Failure(kindOfCode(error.code), error.rawMessage, { cause: error });
+}
+
+const refusedStream = "the program that was asked is stopping, and did nothing of this: try again";
+
+/** A call that met a server's goodbye. Connect calls it `internal`; gRPC, and we, say that it never began and may be made again. */
+function isRefusedStream(cause: unknown): boolean {
+  return cause instanceof Error && cause.message.includes("NGHTTP2_REFUSED_STREAM");
 }
 
 /** gRPC's own codes that are not ours, folded into the kind that asks the same of the caller. */

@@ -47,9 +47,13 @@ describe("another version of the daemon", () => {
     assert.equal(outcome.case, "failure");
     return outcome.case === "failure" ? outcome.value.message : "";
   };
-  const version = async () => (await world.local(Node).getNode({})).daemonVersion;
+  // Each daemon that stands back for another one closes the socket, and so does a trial that has told its end.
+  const version = async () =>
+    (await until("the daemon answers", () => world.local(Node).getNode({}))).daemonVersion;
   const untouched = async () => {
-    const { runtime } = await world.local(Runtimes).getRuntime({ name: "line1" });
+    const { runtime } = await until("the daemon says what runs", () =>
+      world.local(Runtimes).getRuntime({ name: "line1" }),
+    );
     assert.deepEqual(runtime?.startedAt, startedAt, "the runtime was not touched");
   };
 

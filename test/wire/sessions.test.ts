@@ -8,6 +8,8 @@ import { create, toBinary } from "@bufbuild/protobuf";
 import { createClient } from "@connectrpc/connect";
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { ListRuntimesResponseSchema, Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
+import { fromConnectError } from "../../src/wire/failures.ts";
+import { framed } from "../../src/wire/grpc-messages.ts";
 import { Sessions } from "../../src/wire/sessions.ts";
 
 test("an answer that comes in one piece, headers to trailers, is whole", async (t) => {
@@ -16,9 +18,7 @@ test("an answer that comes in one piece, headers to trailers, is whole", async (
     request.resume().on("end", () => {
       response.writeHead(200, { "content-type": "application/grpc+proto" });
       response.addTrailers({ "grpc-status": "0" });
-      const head = Buffer.alloc(5);
-      head.writeUInt32BE(message.length, 1);
-      response.end(Buffer.concat([head, message]));
+      response.end(framed(message));
     });
   });
   const door = inOnePiece(await portOf(answers));
@@ -50,6 +50,23 @@ test("a connection that breaks while the next one is dialled ends nothing else",
   second.end();
   const [status] = (await once(second, "response")) as [{ ":status": number }];
   assert.equal(status[":status"], 200);
+});
+
+test("a call that meets a server's goodbye may be made again", async (t) => {
+  const answers = createHttp2Server();
+  // It knows of no stream yet, while the client opens its first.
+  answers.on("session", (session) => session.goaway(0, 0));
+  const url = `http://localhost:${await portOf(answers)}`;
+  const sessionManager = new Sessions(url, {}, {});
+  t.after(() => {
+    sessionManager.abort();
+    answers.close();
+  });
+  const client = createClient(Runtimes, createGrpcTransport({ baseUrl: url, sessionManager }));
+  const thrown = await client.listRuntimes({}).catch((error: unknown) => error);
+  const { kind, message } = fromConnectError(thrown);
+  assert.equal(kind, "unavailable", String(thrown));
+  assert.match(message, /is stopping.*try again/);
 });
 
 /** Passes on what comes back in pieces as large as can be, as a busy machine hands them to a caller. */
