@@ -12,9 +12,8 @@ import { errorChain, failure } from "../base/failure.ts";
 import type { Codec } from "./codec.ts";
 import { toStatusDetails } from "./failures.ts";
 import { maxTransportBytes } from "./limits.ts";
+import { linePath } from "./line.ts";
 
-/** What a client asks for to have a WebSocket of the line: the path of the gRPC method. */
-const path = "/edge.v1.Control/Connect";
 /** Added to a gRPC status: these codes are for private use (RFC 6455, section 7.4.2). */
 const statusBase = 4000;
 /** What fits into the frame that closes a WebSocket, in bytes. */
@@ -32,7 +31,7 @@ export async function webSocketOn<In, Out>(
   codec: Codec<In, Out>,
   signal: AbortSignal,
 ): Promise<Duplex> {
-  const socket = new WebSocket(`ws://${host}${path}`, { ...options, createConnection: () => connection });
+  const socket = new WebSocket(`ws://${host}${linePath}`, { ...options, createConnection: () => connection });
   socket.on("error", () => {}); // Whoever waits hears of it; without any listener the process would end.
   await once(socket, "open", { signal });
   return messagesOf(socket, codec);
@@ -43,7 +42,7 @@ export function webSocketServer<In, Out>(
   codec: Codec<In, Out>,
   { idleMs }: { idleMs: number },
 ): (connection: TLSSocket, onStream: (stream: Duplex) => void) => void {
-  const sockets = new WebSocketServer({ ...options, noServer: true, path });
+  const sockets = new WebSocketServer({ ...options, noServer: true, path: linePath });
   const http = createServer((_request, response) => {
     response.writeHead(426, { connection: "close" }).end("this is the line of a hub, for nodes only\n");
   });

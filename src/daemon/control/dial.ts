@@ -8,6 +8,7 @@ import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import { HubFrameSchema, type NodeFrame, NodeFrameSchema } from "../../../gen/edge/v1/control_pb.ts";
 import { errorChain, Failure, failure } from "../../base/failure.ts";
 import { systemCode } from "../../base/system-code.ts";
+import { linePath } from "../../wire/line.ts";
 import { hostOf, type ProxyNames } from "../../wire/proxy.ts";
 import { resolver } from "../../wire/reach.ts";
 import { secured } from "../../wire/secured.ts";
@@ -43,7 +44,6 @@ const codec = {
   decode: (bytes: Uint8Array) => fromBinary(HubFrameSchema, bytes),
   encode: (frame: NodeFrame) => toBinary(NodeFrameSchema, frame),
 };
-const path = "/edge.v1.Control/Connect";
 
 /** Dials through the proxy where one is named: a connection of its own for each attempt, which ends with it. */
 export function dialBy(names: ProxyNames, { openMs = usualOpenMs } = {}): Dial {
@@ -61,7 +61,7 @@ export function dialBy(names: ProxyNames, { openMs = usualOpenMs } = {}): Dial {
       opened.defer(() => void connection.destroy());
       stream =
         transport === "grpc"
-          ? grpcStream(connection, { host: address, path }, codec)
+          ? grpcStream(connection, { host: address, path: linePath }, codec)
           : await webSocket(connection, address, stop);
       stream.on("error", () => {}); // Whoever reads it hears of it; without any listener the process would end.
       opened.defer(() => leave(stream));

@@ -3,7 +3,6 @@ import { once } from "node:events";
 import { createServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from "node:tls";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import {
-  Control,
   type HubFrame,
   HubFrameSchema,
   type NodeFrame,
@@ -13,6 +12,7 @@ import { Transport } from "../../../gen/edge/v1/transport_pb.ts";
 import { listen } from "../../base/listen.ts";
 import type { Logger } from "../../base/log.ts";
 import type { FrameEvents } from "../../wire/grpc.ts";
+import { linePath } from "../../wire/line.ts";
 import { minTlsVersion, nodeIdOf } from "../../wire/tls.ts";
 import { webSocketServer } from "../../wire/websocket.ts";
 import type { ServerCertificate, Trusting } from "../enrolment/index.ts";
@@ -75,9 +75,6 @@ export interface Listener extends AsyncDisposable {
   close(): void;
 }
 
-const { typeName, method } = Control;
-const path = `/${typeName}/${method.connect.name}`;
-
 /** How long a handshake may take, in milliseconds: a node at the far end of a bad radio link needs some seconds. */
 const handshakeMs = 15_000;
 
@@ -106,7 +103,7 @@ export class Door implements Listener {
   /** Listens when it resolves. Fails as `listen` does. */
   static async open({ host, port, roots, certificate, log, onStream }: DoorOptions): Promise<Door> {
     const connections = new Set<TLSSocket>();
-    const byGrpc = grpcStreams(path, codec, { idleMs });
+    const byGrpc = grpcStreams(linePath, codec, { idleMs });
     const byWebSocket = webSocketServer(codec, { idleMs });
     const options = (): TlsOptions => tlsOptions(roots.trusted, certificate.current);
     const tls = createServer(options());
