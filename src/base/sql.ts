@@ -95,13 +95,14 @@ export class Sql implements Disposable {
     }
     let setAside: SetAside | undefined;
     let database: DatabaseSync;
+    const options = { allowExtension: extension !== undefined, cacheKib };
     try {
-      database = connect(path, { allowExtension: extension !== undefined, cacheKib });
+      database = connect(path, options);
     } catch (thrown) {
       if (!isUnreadable(thrown)) throw translated(path, thrown);
       if (unreadable === "refuse") throw notReadable(path, thrown);
       setAside = moveAside(path, now(), thrown);
-      database = connect(path, { allowExtension: extension !== undefined, cacheKib });
+      database = connect(path, options);
     }
     try {
       const sql = new Sql(path, database, setAside);

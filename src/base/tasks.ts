@@ -40,3 +40,13 @@ export function abortOf(signal: AbortSignal): Disposable & { readonly promise: P
   else signal.addEventListener("abort", onAbort, { once: true });
   return { promise, [Symbol.dispose]: () => signal.removeEventListener("abort", onAbort) };
 }
+
+/** Waits for something, and no longer than the signal lets it. Rejects with the signal's reason. */
+export async function unlessAborted<T>(wanted: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  using end = abortOf(signal);
+  const isOver = end.promise.then((): never => {
+    throw signal.reason;
+  });
+  return await Promise.race([wanted, isOver]);
+}

@@ -7,7 +7,7 @@ import type { Clock } from "../../base/clock.ts";
 import { failure } from "../../base/failure.ts";
 import { Gate } from "../../base/gate.ts";
 import type { Logger } from "../../base/log.ts";
-import { abortOf } from "../../base/tasks.ts";
+import { unlessAborted } from "../../base/tasks.ts";
 import { type Engine, isNotFound } from "../engine/index.ts";
 import { Logs } from "../logs/index.ts";
 import { abilitiesOf } from "./abilities.ts";
@@ -96,7 +96,7 @@ export class Sandboxes implements AsyncDisposable {
     for (const { streams } of this.#live.values()) streams.close();
     // The next life removes what an engine that is away keeps now.
     const late = AbortSignal.timeout(tidyMs);
-    if (this.#filling) await before(this.#filling, late).catch(() => {});
+    if (this.#filling) await unlessAborted(this.#filling, late).catch(() => {});
     await this.#hands.holders.dropAll(late).catch(() => {});
   }
 
@@ -155,7 +155,7 @@ export class Sandboxes implements AsyncDisposable {
   async ended(cell: Cell, signal: AbortSignal): Promise<CellEnd> {
     const { engine } = this.#hands;
     const live = this.#live.get(cell.id);
-    if (live) await before(live.streams.ended, signal);
+    if (live) await unlessAborted(live.streams.ended, signal);
     // The first process spoke last: all that was written before has come.
     const isWhole = live?.streams.isWhole === true;
     const how = { clock: this.#clock, isOrphan: !isWhole, isTold: isWhole };
@@ -250,12 +250,4 @@ export class Sandboxes implements AsyncDisposable {
       over.abort();
     }
   }
-}
-
-/** Waits for something, and no longer than the signal lets it. */
-async function before(wanted: Promise<void>, signal: AbortSignal): Promise<void> {
-  signal.throwIfAborted();
-  using end = abortOf(signal);
-  await Promise.race([wanted, end.promise]);
-  signal.throwIfAborted();
 }

@@ -1,5 +1,6 @@
 import type { AgentSpec } from "../../../gen/edge/v1/agents_pb.ts";
 import { LogStream } from "../../../gen/edge/v1/runtimes_pb.ts";
+import { abortOf } from "../../base/tasks.ts";
 import { type Cell, type CellEnd, noInputCode, noInputLine } from "../sandbox/index.ts";
 import type { AttemptTools } from "./attempt-tools.ts";
 import { conclude, ranMs } from "./conclude.ts";
@@ -81,15 +82,12 @@ async function firstOf(
   if (!task || task.state === "stopping") return "called off";
   const over = new AbortController();
   const leftMs = Math.max(0, task.wallTimeMs - ranMs(task, machineTime()));
-  const calledOff = new Promise<void>((resolve) => {
-    if (callOff.aborted) resolve();
-    callOff.addEventListener("abort", () => resolve(), { signal: over.signal });
-  });
+  using calledOff = abortOf(callOff);
   try {
     return await Promise.race<First>([
       ended.then(() => "ended"),
       clock.sleep(leftMs, AbortSignal.any([over.signal, signal])).then(() => "late"),
-      calledOff.then(() => "called off"),
+      calledOff.promise.then(() => "called off"),
     ]);
   } finally {
     over.abort();

@@ -24,8 +24,9 @@ export async function tryProgram(
 ): Promise<string> {
   const [node, args] = commandOf(folder);
   // A daemon ends when the channel closes. One that hangs does not: where the system can, it kills what its guard leaves behind.
-  const words = existsSync(setpriv) ? [setpriv, "--pdeathsig", "KILL", node, ...args] : [node, ...args];
-  const child = spawn(words[0] ?? node, words.slice(1), { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  const guard = existsSync(setpriv) ? [setpriv, "--pdeathsig", "KILL"] : [];
+  const [program = node, ...words] = [...guard, node, ...args];
+  const child = spawn(program, words, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
   const over = new AbortController();
   try {
     return await Promise.race([

@@ -12,7 +12,7 @@ import {
 import type { Clock } from "../../base/clock.ts";
 import { failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
-import { aborted, abortOf } from "../../base/tasks.ts";
+import { aborted, unlessAborted } from "../../base/tasks.ts";
 import type { ProxyNames } from "../../wire/proxy.ts";
 import type { Journal } from "../journal/index.ts";
 import type { Ask } from "../work/index.ts";
@@ -95,9 +95,7 @@ export class Updates {
     const { last, trial } = this.#kept;
     if (last?.commandId === ask.id) return conclude(last);
     if (trial?.commandId === ask.id && trial.sha256 === this.#options.own) {
-      using end = abortOf(ask.signal);
-      await Promise.race([this.#decided.promise, end.promise]);
-      ask.signal.throwIfAborted();
+      await unlessAborted(this.#decided.promise, ask.signal);
       return conclude(this.#kept.last ?? endOf(trial, "nobody knows", 0));
     }
     if (trial || this.#isBusy)

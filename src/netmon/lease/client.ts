@@ -1,6 +1,7 @@
 import { backoffMs } from "../../base/backoff.ts";
 import type { Clock } from "../../base/clock.ts";
 import type { Logger } from "../../base/log.ts";
+import { abortOf } from "../../base/tasks.ts";
 import { withoutPrefix } from "../../wire/subnet.ts";
 import type { Place } from "../namespaces/index.ts";
 import { type DhcpLease, leaseFrom } from "./lease.ts";
@@ -126,9 +127,8 @@ export class LeaseClient implements AsyncDisposable {
       },
     );
     this.#udhcpc = udhcpc;
-    const { promise: replaced, resolve } = Promise.withResolvers<undefined>();
-    signal.addEventListener("abort", () => resolve(undefined), { once: true });
-    return await Promise.race([udhcpc.ended, replaced]);
+    using replaced = abortOf(signal);
+    return await Promise.race([udhcpc.ended, replaced.promise]);
   }
 
   /**
