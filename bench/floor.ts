@@ -10,6 +10,7 @@ import { timestampFromMs } from "@bufbuild/protobuf/wkt";
 import { HubFrameSchema } from "../gen/edge/v1/control_pb.ts";
 import { openAuthority } from "../src/hub/enrolment/index.ts";
 import { issueServer } from "../src/hub/enrolment/issue.ts";
+import { framed } from "../src/wire/grpc-messages.ts";
 
 const [folder = "", port = "0"] = process.argv.slice(2);
 const authority = await openAuthority({ folder, trustDomain: "", now: Date.now });
@@ -61,8 +62,5 @@ server.listen({ host: "127.0.0.1", port: Number(port), backlog: 4096 }, () => {
 
 /** A message of gRPC with this frame. */
 function messageOf(body: NonNullable<MessageInitShape<typeof HubFrameSchema>["body"]>): Buffer {
-  const bytes = toBinary(HubFrameSchema, create(HubFrameSchema, { body }));
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(bytes.length, 1);
-  return Buffer.concat([head, bytes]);
+  return framed(toBinary(HubFrameSchema, create(HubFrameSchema, { body })));
 }

@@ -1,30 +1,12 @@
 /** A daemon from the bundle at a scripted hub, for benchmarks. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type FakeHub, type HubStream, startFakeHub } from "../test/fakes/hub.ts";
 import { tempFolder } from "../test/fixtures/folder.ts";
+import { shippedDaemon } from "./shipped.ts";
 
 const bundle = new URL("../dist/orchestrator.js", import.meta.url).pathname;
-
-const unitFile = new URL("../install/systemd/orchestrator-daemon.service", import.meta.url);
-
-/** The flags with which the daemon's unit starts Node: what is measured is what ships. */
-export function shippedFlags(): string[] {
-  const [, flags = ""] = /^ExecStart=\S+\/node ((?:--\S+ )+)/m.exec(readFileSync(unitFile, "utf8")) ?? [];
-  return flags.split(" ").filter((flag) => flag !== "");
-}
-
-/** The environment that it gives the daemon. */
-export function shippedEnvironment(): Record<string, string> {
-  return Object.fromEntries(
-    Array.from(readFileSync(unitFile, "utf8").matchAll(/^Environment=(\w+)=(.+)$/gm), ([, name, value]) => [
-      name,
-      value,
-    ]),
-  );
-}
 
 export interface BenchNode extends AsyncDisposable {
   hub: FakeHub;
@@ -54,8 +36,9 @@ export async function benchNode({ dockerHost }: { dockerHost: string }): Promise
   };
   const stop = () => end("SIGTERM");
   opened.defer(stop);
+  const shipped = shippedDaemon();
   const env = {
-    ...shippedEnvironment(),
+    ...shipped.env,
     PATH: process.env.PATH ?? "",
     ORCHESTRATOR_DAEMON_DATA_DIR: dataDir,
     ORCHESTRATOR_DOCKER_HOST: dockerHost,
@@ -66,7 +49,7 @@ export async function benchNode({ dockerHost }: { dockerHost: string }): Promise
     ...{ hub, dataDir, stop, kill9: () => end("SIGKILL") },
     async start(settings = {}) {
       const startedAt = performance.now();
-      child = spawn(process.execPath, [...shippedFlags(), bundle, "daemon", "start"], {
+      child = spawn(process.execPath, [...shipped.node, bundle, "daemon", "start"], {
         env: { ...env, ...settings },
         stdio: ["ignore", "ignore", "inherit"],
       });

@@ -4,8 +4,9 @@ import { once } from "node:events";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { openAuthority } from "../src/hub/enrolment/index.ts";
-import type { HubDoor } from "../tools/fleet/identities.ts";
+import type { HubDoor } from "../tools/fleet/door.ts";
 import { ownHub } from "../tools/fleet/own-hub.ts";
+import { shippedHub } from "./shipped.ts";
 
 export interface Server extends AsyncDisposable {
   readonly pid: number;
@@ -21,11 +22,8 @@ export interface Server extends AsyncDisposable {
   door?(): Promise<HubDoor>;
 }
 
-/** How the image of ours has Node and its memory (Dockerfile); the floor has the same. */
-const shipped = {
-  node: ["--max-semi-space-size=1"],
-  env: { MALLOC_ARENA_MAX: "2", MALLOC_MMAP_THRESHOLD_: "32768", MALLOC_MMAP_MAX_: "32768" },
-};
+/** The floor has the same. */
+const shipped = shippedHub();
 
 const bundle = new URL("../dist/orchestrator.js", import.meta.url).pathname;
 const floor = new URL("floor.ts", import.meta.url).pathname;

@@ -13,7 +13,7 @@ import { Node } from "../../gen/edge/v1/node_pb.ts";
 import { type EngineAddress, startEngine } from "../fixtures/engine.ts";
 import { type Folder, tempFolder } from "../fixtures/folder.ts";
 import { idleImage } from "../fixtures/images.ts";
-import { type Program, program, type Ran, runOnce, seeing } from "./program.ts";
+import { type Program, type ProgramOptions, program, type Ran, runOnce, seeing } from "./program.ts";
 import { until } from "./until.ts";
 
 export interface World extends AsyncDisposable {
@@ -63,9 +63,11 @@ export interface WorldOptions {
   instead?: Readonly<Record<string, string>>;
   /** What is run: the programs of this checkout, if nothing else is given. */
   entry?: string;
-  /** Words for Node itself, by program. */
-  node?: { hub?: readonly string[]; daemon?: readonly string[] };
+  /** What one of the programs has for itself: words for Node, and settings over the world's. */
+  own?: { hub?: Own; daemon?: Own };
 }
+
+type Own = Pick<ProgramOptions, "node" | "env">;
 
 /** Makes a world. Nothing runs yet but the engine. */
 export async function makeWorld({
@@ -74,7 +76,7 @@ export async function makeWorld({
   entry,
   inNetworkOfEngine = false,
   instead = {},
-  node = {},
+  own = {},
 }: WorldOptions = {}): Promise<World> {
   await using opened = new AsyncDisposableStack();
   const folder: Folder = opened.use(tempFolder());
@@ -95,8 +97,9 @@ export async function makeWorld({
   };
   const under = inNetworkOfEngine ? ["nsenter", `--net=/run/netns/${engine.netns}`, ...seeing(instead)] : [];
   const run = { env, under, ...(entry !== undefined && { entry }) };
-  const hub = opened.use(program(["hub", "start"], { ...run, node: node.hub ?? [] }));
-  const daemon = opened.use(program(["daemon", "start"], { ...run, node: node.daemon ?? [] }));
+  const ownRun = ({ env: over, ...rest }: Own) => ({ ...run, ...rest, env: { ...env, ...over } });
+  const hub = opened.use(program(["hub", "start"], ownRun(own.hub ?? { env: {} })));
+  const daemon = opened.use(program(["daemon", "start"], ownRun(own.daemon ?? { env: {} })));
   const localSocket = join(daemonDir, "daemon.sock");
   const caFile = join(hubDir, "ca", "roots.pem");
   const adminToken = () => readFileSync(join(hubDir, "admin.token"), "utf8").trim();

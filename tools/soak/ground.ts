@@ -1,7 +1,7 @@
 /** What a soak runs on: the hub and the daemon that ship, a few runtimes that write logs, and a link between that can break. */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { shippedEnvironment, shippedFlags } from "../../bench/node.ts";
+import { type Shipped, shippedDaemon, shippedHub } from "../../bench/shipped.ts";
 import { RuntimeProfile } from "../../gen/edge/v1/runtimes_pb.ts";
 import { Wishes } from "../../gen/edge/v1/wishes_pb.ts";
 import { startEngine } from "../../test/fixtures/engine.ts";
@@ -22,7 +22,8 @@ const talkative =
 
 export const runtimeNames = ["press-1", "press-2", "press-3"];
 
-const watched = new URL("watched.ts", import.meta.url).pathname;
+const watch = ["--expose-gc", `--import=${new URL("watched.ts", import.meta.url).pathname}`];
+const watched = ({ node, env }: Shipped) => ({ node: [...node, ...watch], env });
 
 /** `folder`: an empty one, in which the bundle is built: another build meanwhile must not change what runs here. */
 export async function openGround(folder: string): Promise<Ground> {
@@ -30,13 +31,12 @@ export async function openGround(folder: string): Promise<Ground> {
   const dist = join(folder, "dist");
   await buildAll(dist);
   const engine = opened.use(await startEngine({ name: "soak" }));
-  const watch = ["--expose-gc", `--import=${watched}`];
   const world = opened.use(
     await makeWorld({
       engine,
       entry: join(dist, "orchestrator.js"),
-      node: { hub: [...(await imageFlags()), ...watch], daemon: [...shippedFlags(), ...watch] },
-      env: { ...shippedEnvironment(), [folderVariable]: folder, ORCHESTRATOR_LOG_LEVEL: "error" },
+      own: { hub: watched(shippedHub()), daemon: watched(shippedDaemon()) },
+      env: { [folderVariable]: folder, ORCHESTRATOR_LOG_LEVEL: "error" },
     }),
   );
   await world.startHub();
@@ -60,12 +60,6 @@ export async function openGround(folder: string): Promise<Ground> {
 
   const owned = opened.move();
   return { world, link, [Symbol.asyncDispose]: () => owned.disposeAsync() };
-}
-
-/** The flags with which the image starts Node, and so a hub. */
-async function imageFlags(): Promise<string[]> {
-  const image = await readFile(new URL("../../Dockerfile", import.meta.url), "utf8");
-  return /NODE_OPTIONS="([^"]+)"/.exec(image)?.[1]?.split(" ") ?? [];
 }
 
 /** The identity names the addresses of the line: the link's takes the place of the hub's own. */

@@ -37,26 +37,14 @@ export async function live(
   const command = commandsOf(ground, chanceOf(seed));
   const question = questionsOf(ground, chanceOf(seed + 1));
   const trouble = chanceOf(seed + 2);
+  const counted = (what: "commands" | "questions", ask: () => Promise<unknown>) => async () => {
+    done[what]++;
+    await ask().catch(() => done.failed++);
+  };
   await runTasks(
     signal,
-    (stop) =>
-      each(
-        () => pace().commandMs,
-        stop,
-        async () => {
-          done.commands++;
-          await command().catch(() => done.failed++);
-        },
-      ),
-    (stop) =>
-      each(
-        () => pace().questionMs,
-        stop,
-        async () => {
-          done.questions++;
-          await question().catch(() => done.failed++);
-        },
-      ),
+    (stop) => each(() => pace().commandMs, stop, counted("commands", command)),
+    (stop) => each(() => pace().questionMs, stop, counted("questions", question)),
     async (stop) => {
       while (!stop.aborted) {
         await pause(pace().flapMs * (0.5 + trouble.next()), stop);
