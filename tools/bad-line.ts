@@ -6,10 +6,10 @@
  *   npm run bad-line -- --flaps 1000              the line flaps so often first: nothing may be restarted by it
  */
 import { parseArgs } from "node:util";
-import { quantile } from "../bench/figures.ts";
 import { newSeed } from "../test/fixtures/chance.ts";
 import { type BadRound, badLine, badRoundInWords, flaps } from "../test/journeys/trouble/bad-line.ts";
 import { assertOnce, assertUntouched, openGround } from "../test/journeys/trouble/ground.ts";
+import { inSeconds, spreadInWords } from "./spread.ts";
 
 const string = { type: "string" } as const;
 const { values } = parseArgs({ options: { rounds: string, seed: string, flaps: string } });
@@ -27,17 +27,11 @@ const rounds: BadRound[] = [];
 for (let n = 0; n < count; n++) {
   const round = await badLine(ground);
   rounds.push(round);
-  console.log(`${badRoundInWords(round)}; right after ${seconds(round.convergedMs)}`);
+  console.log(`${badRoundInWords(round)}; right after ${inSeconds(round.convergedMs)}`);
 }
 await assertOnce(ground);
 const ups = ground.world.daemon.output().split('"the line is up"').length - 1;
 console.log(
   `\n${flapCount} flaps, ${rounds.length} rounds, seed ${seed}; the line came up ${ups} times: nothing restarted without need, every result and every event once`,
 );
-const times = rounds.map(({ convergedMs }) => convergedMs);
-const at = (share: number) => seconds(quantile(times, share));
-console.log(`since the last fault: median ${at(0.5)}, 9 of 10 within ${at(0.9)}, slowest ${at(1)}`);
-
-function seconds(ms: number): string {
-  return `${(ms / 1000).toFixed(2)} s`;
-}
+console.log(`since the last fault: ${spreadInWords(rounds.map(({ convergedMs }) => convergedMs))}`);

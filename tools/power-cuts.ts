@@ -4,10 +4,10 @@
  *   npm run power-cuts -- --rounds 200 --seed 7     a seed decides what is asked and when the power goes
  */
 import { parseArgs } from "node:util";
-import { quantile } from "../bench/figures.ts";
 import { newSeed } from "../test/fixtures/chance.ts";
 import { assertOnce, openGround } from "../test/journeys/trouble/ground.ts";
 import { inWords, powerCut, type Round } from "../test/journeys/trouble/power-cuts.ts";
+import { inSeconds, spreadInWords } from "./spread.ts";
 
 const { values } = parseArgs({ options: { rounds: { type: "string" }, seed: { type: "string" } } });
 const count = Number(values.rounds ?? 200);
@@ -19,7 +19,7 @@ const rounds: Round[] = [];
 for (let n = 0; n < count; n++) {
   const round = await powerCut(ground);
   rounds.push(round);
-  const times = `right after ${ms(round.convergedMs)}, ${ms(round.sincePowerOnMs)} since power on`;
+  const times = `right after ${inSeconds(round.convergedMs)}, ${inSeconds(round.sincePowerOnMs)} since power on`;
   console.log(`${inWords(round)}; ${times}`);
 }
 await assertOnce(ground);
@@ -34,11 +34,6 @@ tell(
 );
 
 function tell(what: string, times: readonly number[]): void {
-  const at = (share: number) => ms(quantile(times, share));
   const late = times.filter((one) => one > 5_000).length;
-  console.log(`${what}: median ${at(0.5)}, 9 of 10 within ${at(0.9)}, slowest ${at(1)}; over 5 s: ${late}`);
-}
-
-function ms(time: number): string {
-  return `${(time / 1000).toFixed(2)} s`;
+  console.log(`${what}: ${spreadInWords(times)}; over 5 s: ${late}`);
 }

@@ -4,7 +4,6 @@
  *   npm run task-crashes -- --rounds 200 --seed 7     a seed decides what is asked and when the daemon dies
  */
 import { parseArgs } from "node:util";
-import { quantile } from "../bench/figures.ts";
 import { newSeed } from "../test/fixtures/chance.ts";
 import {
   assertOnceAndNothingLeft,
@@ -12,6 +11,7 @@ import {
   openCrashGround,
   taskCrash,
 } from "../test/journeys/trouble/task-crashes.ts";
+import { inSeconds, spreadInWords } from "./spread.ts";
 
 const { values } = parseArgs({ options: { rounds: { type: "string" }, seed: { type: "string" } } });
 const count = Number(values.rounds ?? 200);
@@ -26,7 +26,7 @@ for (let n = 0; n < count; n++) {
   rounds.push(round);
   for (const [end, times] of Object.entries(round.ends)) ends.set(end, (ends.get(end) ?? 0) + times);
   const told = Object.entries(round.ends).map(([end, times]) => `${times} ${end}`);
-  const settled = `${(round.settledMs / 1000).toFixed(2)} s`;
+  const settled = inSeconds(round.settledMs);
   console.log(
     `${round.number}: killed after ${round.killedAfterMs} ms; ${told.join(", ")}; right after ${settled}`,
   );
@@ -37,8 +37,4 @@ console.log(
 );
 for (const [end, times] of [...ends].toSorted(([, one], [, other]) => other - one))
   console.log(`  ${times} ${end}`);
-const times = rounds.map(({ settledMs }) => settledMs);
-const at = (share: number) => (quantile(times, share) / 1000).toFixed(2);
-console.log(
-  `until all was right again: median ${at(0.5)} s, 9 of 10 within ${at(0.9)} s, slowest ${at(1)} s`,
-);
+console.log(`until all was right again: ${spreadInWords(rounds.map(({ settledMs }) => settledMs))}`);

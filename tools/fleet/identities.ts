@@ -1,29 +1,20 @@
 /** Where simulated nodes get their certificates: each has a key and a certificate of its own. */
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createClient, type Interceptor } from "@connectrpc/connect";
-import { createGrpcTransport } from "@connectrpc/connect-node";
+import { createClient } from "@connectrpc/connect";
 import { Enrolment } from "../../gen/edge/v1/enrolment_pb.ts";
 import { Fleet } from "../../gen/edge/v1/fleet_pb.ts";
 import { writeWhole } from "../../src/base/files.ts";
 import { newKeyPem, signingRequest } from "../../src/daemon/identity/request.ts";
 import { openAuthority } from "../../src/hub/enrolment/index.ts";
-import { Sessions } from "../../src/wire/sessions.ts";
 import { readToken } from "../../src/wire/token.ts";
 import { newIdentity } from "../../test/fakes/node.ts";
+import { type HubDoor, transportTo } from "./door.ts";
 
 export interface Identity {
   nodeId: string;
   keyPem: string;
   certificatePem: string;
-}
-
-/** The API of a hub, and who asks. */
-export interface HubDoor {
-  /** As in `https://hub.example:7444`. */
-  url: string;
-  caPem: string;
-  operatorToken: string;
 }
 
 /** In bulk by the authority of a hub that was made for this, or one by one as any node enrols. */
@@ -48,7 +39,7 @@ export async function identitiesFor(
 ): Promise<Identity[]> {
   if ("authorityFolder" in source) return await issued(source.authorityFolder, from, to, progress);
   const enrolled: Identity[] = [];
-  const enrol = await enroller(source.hub);
+  const enrol = enroller(source.hub);
   let left = to - from;
   const caller = async () => {
     while (left-- > 0) {
@@ -84,17 +75,10 @@ async function issued(
 }
 
 /** Enrols one node after another, each with a token of its own, as an operator and an installer would. */
-async function enroller({ url, caPem, operatorToken }: HubDoor): Promise<() => Promise<Identity>> {
-  const asOperator: Interceptor = (next) => (request) => {
-    request.header.set("authorization", `Bearer ${operatorToken}`);
-    return next(request);
-  };
-  const sessionManager = new Sessions(url, {}, { ca: caPem });
-  const fleet = createClient(
-    Fleet,
-    createGrpcTransport({ baseUrl: url, sessionManager, interceptors: [asOperator] }),
-  );
-  const enrolment = createClient(Enrolment, createGrpcTransport({ baseUrl: url, sessionManager }));
+function enroller(door: HubDoor): () => Promise<Identity> {
+  const transport = transportTo(door);
+  const fleet = createClient(Fleet, transport);
+  const enrolment = createClient(Enrolment, transport);
   return async () => {
     const { token } = await fleet.createEnrolmentToken({ note: "simulated" });
     const { id, secret } = readToken(token);

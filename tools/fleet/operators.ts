@@ -1,11 +1,9 @@
 /** Operators who ask nodes for something at a steady rate, and how long it takes until they have their answers. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { createClient, type Interceptor } from "@connectrpc/connect";
-import { createGrpcTransport } from "@connectrpc/connect-node";
+import { createClient } from "@connectrpc/connect";
 import { Fleet } from "../../gen/edge/v1/fleet_pb.ts";
 import { Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
-import { Sessions } from "../../src/wire/sessions.ts";
-import type { HubDoor } from "./identities.ts";
+import { type HubDoor, transportTo } from "./door.ts";
 
 /** What came of the commands so far. */
 export interface Asked {
@@ -75,13 +73,4 @@ function asker(door: HubDoor): (nodeId: string, signal: AbortSignal) => Promise<
 export async function removeNodes(door: HubDoor, nodeIds: readonly string[]): Promise<void> {
   const fleet = createClient(Fleet, transportTo(door));
   for (const nodeId of nodeIds) await fleet.removeNode({ id: nodeId, onlyHere: true });
-}
-
-function transportTo({ url, caPem, operatorToken }: HubDoor) {
-  const asOperator: Interceptor = (next) => (request) => {
-    request.header.set("authorization", `Bearer ${operatorToken}`);
-    return next(request);
-  };
-  const sessionManager = new Sessions(url, {}, { ca: caPem });
-  return createGrpcTransport({ baseUrl: url, sessionManager, interceptors: [asOperator] });
 }

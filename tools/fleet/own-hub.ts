@@ -9,7 +9,8 @@ import { SqliteStore } from "../../src/hub/store/index.ts";
 import { type Program, program } from "../../test/journeys/program.ts";
 import { until } from "../../test/journeys/until.ts";
 import { freePort } from "../../test/journeys/world.ts";
-import { type HubDoor, nodeIdOf } from "./identities.ts";
+import type { HubDoor } from "./door.ts";
+import { nodeIdOf } from "./identities.ts";
 import { filesOf } from "./room.ts";
 
 export interface OwnHub extends AsyncDisposable {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Fleet } from "../../../gen/edge/v1/fleet_pb.ts";
-import { chanceOf } from "../../fixtures/chance.ts";
+import { chanceOfRound } from "../../fixtures/chance.ts";
 import { until } from "../until.ts";
 import { type Cell, openCell } from "./cell.ts";
 import { type CountedNode, openCountedNode } from "./counted-node.ts";
@@ -122,7 +122,7 @@ const commandsOfNode = 12;
 /** Lets some faults happen while commands go on, and waits until all is as it must be. */
 export async function round(ground: Ground): Promise<Round> {
   const number = ++ground.rounds;
-  const chance = chanceOf(ground.seed + number * 7919); // A prime: rounds of neighbouring seeds differ.
+  const chance = chanceOfRound(ground.seed, number);
   const faults = anyFaults(faultsOf(ground.cell), chance);
   try {
     const asking = askAll(ground, commandsOfNode, 100 + chance.below(300));

@@ -1,5 +1,5 @@
 /** Commands over a bad line: whatever happens to it, each is carried out once and nothing is restarted without need. */
-import { chanceOf } from "../../fixtures/chance.ts";
+import { chanceOf, chanceOfRound } from "../../fixtures/chance.ts";
 import { type Asked, asksOf, assertUntouched, type Ground, settled, submit } from "./ground.ts";
 import { anyFault, flapsOf, lineFaultsOf } from "./line-faults.ts";
 
@@ -20,7 +20,7 @@ export interface BadRound {
 /** Asks for something of each runtime, lets the line have some faults, and waits until the world is as it must be. */
 export async function badLine(ground: Ground): Promise<BadRound> {
   const number = ++ground.rounds;
-  const chance = chanceOf(ground.seed + number * 7919); // A prime: rounds of neighbouring seeds differ.
+  const chance = chanceOfRound(ground.seed, number);
   const asked = asksOf(ground, number, chance);
   const all = lineFaultsOf(ground.world);
   const chosen = Array.from({ length: 1 + chance.below(mostFaults) }, () => anyFault(all, chance));

@@ -3,7 +3,7 @@
  * elsewhere, and dies with them only now and then. Seed and round decide what is asked and when the power goes.
  */
 import { setTimeout as sleep } from "node:timers/promises";
-import { chanceOf } from "../../fixtures/chance.ts";
+import { chanceOfRound } from "../../fixtures/chance.ts";
 import { type Asked, asksOf, assertUntouched, type Ground, settled, submit } from "./ground.ts";
 
 /** The slowest commands take about as long; later the power goes when all is done. */
@@ -29,7 +29,7 @@ export interface Round {
 export async function powerCut(ground: Ground): Promise<Round> {
   const { world, engine, seed } = ground;
   const number = ++ground.rounds;
-  const chance = chanceOf(seed + number * 7919); // A prime: rounds of neighbouring seeds differ.
+  const chance = chanceOfRound(seed, number);
   const asked = asksOf(ground, number, chance);
   const withHub = chance.below(hubDiesIn) === 0;
   const isLong = asked.some(({ kind }) => kind.startsWith("update"));

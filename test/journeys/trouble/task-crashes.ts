@@ -10,7 +10,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type Agent, Agents } from "../../../gen/edge/v1/agents_pb.ts";
 import { Events } from "../../../gen/edge/v1/events_pb.ts";
 import { type Task, TaskState, Tasks } from "../../../gen/edge/v1/tasks_pb.ts";
-import { type Chance, chanceOf } from "../../fixtures/chance.ts";
+import { type Chance, chanceOfRound } from "../../fixtures/chance.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { busyboxImage } from "../../fixtures/images.ts";
 import { until } from "../until.ts";
@@ -84,7 +84,7 @@ export async function openCrashGround(seed: number): Promise<CrashGround> {
 export async function taskCrash(ground: CrashGround): Promise<CrashRound> {
   const { world } = ground;
   const number = ++ground.rounds;
-  const chance = chanceOf(ground.seed * 7_919 + number);
+  const chance = chanceOfRound(ground.seed, number);
   const killedAfterMs = Math.round(chance.next() * spreadMs);
   const asked = Array.from({ length: 3 + chance.below(4) }, (_, at) => ({
     id: `task-${number}-${at}`,

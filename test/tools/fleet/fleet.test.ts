@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { createClient, type Interceptor } from "@connectrpc/connect";
-import { createGrpcTransport } from "@connectrpc/connect-node";
+import { createClient } from "@connectrpc/connect";
 import { Fleet } from "../../../gen/edge/v1/fleet_pb.ts";
-import { type HubDoor, nodeIdOf } from "../../../tools/fleet/identities.ts";
+import { transportTo } from "../../../tools/fleet/door.ts";
+import { nodeIdOf } from "../../../tools/fleet/identities.ts";
 import { type Asked, keepAsking } from "../../../tools/fleet/operators.ts";
 import { ownHub } from "../../../tools/fleet/own-hub.ts";
 import { openShares } from "../../../tools/fleet/shares.ts";
@@ -34,7 +34,7 @@ test("a simulated fleet answers commands, comes back after its lines broke, and 
   stop.abort();
   await asking;
   assert.equal(asked.failed, 0, asked.why);
-  const [first] = (await fleetAt(door).listNodes({})).nodes;
+  const [first] = (await createClient(Fleet, transportTo(door)).listNodes({})).nodes;
   assert.equal(first?.id, nodeIdOf(0));
   assert.equal(first.status?.runtimes.length, 2);
   await until("beats are heard", () => shares.counts.beats > nodes);
@@ -47,16 +47,5 @@ test("a simulated fleet answers commands, comes back after its lines broke, and 
   await using enrolled = await openShares({ count: 2, source: { hub: door } });
   enrolled.dial(habits, 2, 100);
   await enrolled.untilUp(2);
-  assert.equal((await fleetAt(door).listNodes({})).nodes.length, nodes + 2);
+  assert.equal((await createClient(Fleet, transportTo(door)).listNodes({})).nodes.length, nodes + 2);
 });
-
-function fleetAt({ url, caPem, operatorToken }: HubDoor) {
-  const asOperator: Interceptor = (next) => (request) => {
-    request.header.set("authorization", `Bearer ${operatorToken}`);
-    return next(request);
-  };
-  return createClient(
-    Fleet,
-    createGrpcTransport({ baseUrl: url, nodeOptions: { ca: caPem }, interceptors: [asOperator] }),
-  );
-}
