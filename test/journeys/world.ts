@@ -36,7 +36,7 @@ export interface World extends AsyncDisposable {
   enrol(): Promise<string>;
   /** Starts the daemon and waits until its local socket answers. */
   startDaemon(): Promise<void>;
-  /** Waits until the hub says that the node is connected. */
+  /** Waits until the daemon that runs now and the hub that runs now both say that the node is connected. */
   connected(): Promise<void>;
   fleet(token?: string): Client<typeof Fleet>;
   /** The node's services through the hub; with the admin's token, if no other is given. */
@@ -97,9 +97,10 @@ export async function makeWorld({
   };
   const under = inNetworkOfEngine ? ["nsenter", `--net=/run/netns/${engine.netns}`, ...seeing(instead)] : [];
   const run = { env, under, ...(entry !== undefined && { entry }) };
-  const ownRun = ({ env: over, ...rest }: Own) => ({ ...run, ...rest, env: { ...env, ...over } });
-  const hub = opened.use(program(["hub", "start"], ownRun(own.hub ?? { env: {} })));
-  const daemon = opened.use(program(["daemon", "start"], ownRun(own.daemon ?? { env: {} })));
+  // Without settings of its own, a program has the world's as they are when it starts: a test may change them meanwhile.
+  const ownRun = (one?: Own) => (one ? { ...run, ...one, env: { ...env, ...one.env } } : run);
+  const hub = opened.use(program(["hub", "start"], ownRun(own.hub)));
+  const daemon = opened.use(program(["daemon", "start"], ownRun(own.daemon)));
   const localSocket = join(daemonDir, "daemon.sock");
   const caFile = join(hubDir, "ca", "roots.pem");
   const adminToken = () => readFileSync(join(hubDir, "admin.token"), "utf8").trim();
@@ -147,10 +148,12 @@ export async function makeWorld({
       await until("the daemon answers on its socket", () => world.local(Node).getNode({}));
     },
     async connected() {
-      await until(
-        "the node is connected",
-        async () => (await world.fleet().listNodes({})).nodes[0]?.connected,
-      );
+      await until("the node is connected", async () => {
+        // The node first: a hub may not have seen yet that the line of a former daemon is gone.
+        if (!(await world.local(Node).getNode({})).connected) return false;
+        const { nodes } = await world.fleet().listNodes({});
+        return nodes.some(({ id, connected }) => id === world.nodeId && connected);
+      });
     },
     fleet: (token) => createClient(Fleet, transport({}, token)),
     remote: (service, token) => createClient(service, transport({ "edge-node": world.nodeId }, token)),
