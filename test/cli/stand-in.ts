@@ -1,11 +1,12 @@
 /** Servers that speak our contract for tests of the CLI: the real transport, TLS and codec, with answers of the test's own. */
-import { execFileSync } from "node:child_process";
+
 import { once } from "node:events";
 import { readFileSync, writeFileSync } from "node:fs";
 import { createSecureServer, createServer, type Http2Server, type ServerHttp2Session } from "node:http2";
 import { join } from "node:path";
 import type { ConnectRouter } from "@connectrpc/connect";
 import { connectNodeAdapter } from "@connectrpc/connect-node";
+import { selfSigned } from "../fixtures/certificate.ts";
 
 export type Routes = (router: ConnectRouter) => void;
 
@@ -26,7 +27,7 @@ const token = "operator-token-of-a-test";
 /** A hub's API with TLS and a certificate of its own, and a hub's files in `folder`. */
 export async function standInHub(folder: string, routes: Routes, port = 0): Promise<StandInHub> {
   const [caFile, keyFile] = [join(folder, "ca.pem"), join(folder, "key.pem")];
-  if (port === 0) makeCertificate(caFile, keyFile);
+  if (port === 0) selfSigned(caFile, keyFile, "IP:127.0.0.1");
   writeFileSync(join(folder, "admin.token"), `${token}\n`, { mode: 0o600 });
   const tls = { cert: readFileSync(caFile), key: readFileSync(keyFile), minVersion: "TLSv1.3" } as const;
   const server = createSecureServer(tls, connectNodeAdapter({ routes }));
@@ -59,12 +60,4 @@ async function listen(
   const address = server.address();
   const port = typeof address === "object" && address !== null ? address.port : 0;
   return { port, cut, [Symbol.asyncDispose]: cut };
-}
-
-function makeCertificate(certificateFile: string, keyFile: string): void {
-  const of = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"];
-  const names = ["-subj", "/CN=stand-in hub", "-addext", "subjectAltName=IP:127.0.0.1"];
-  execFileSync("openssl", ["req", "-x509", ...of, ...names, "-keyout", keyFile, "-out", certificateFile], {
-    stdio: "pipe",
-  });
 }

@@ -1,6 +1,6 @@
 /** `curl ... | sh` on a machine that has no container engine yet, and the bundle's programs run as they are. */
+
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import {
   existsSync,
   linkSync,
@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { selfSigned } from "../fixtures/certificate.ts";
 import { type Program, program } from "../journeys/program.ts";
 import { until } from "../journeys/until.ts";
 import { type Machine, makeMachine } from "./machine.ts";
@@ -40,25 +41,7 @@ async function startMirror(folder: string): Promise<Program> {
   const { engine, hubAddress: host, bundle } = machine;
   mkdirSync(folder);
   linkSync(bundle, join(folder, `orchestrator-agent-linux-${process.arch}.tar.gz`));
-  execFileSync(
-    "openssl",
-    [
-      ...[
-        "req",
-        "-x509",
-        "-newkey",
-        "ec",
-        "-pkeyopt",
-        "ec_paramgen_curve:P-256",
-        "-nodes",
-        "-subj",
-        "/CN=mirror",
-      ],
-      ...["-keyout", join(folder, "key.pem"), "-out", join(folder, "certificate.pem")],
-      ...["-addext", `subjectAltName=IP:${host}`],
-    ],
-    { stdio: "pipe" },
-  );
+  selfSigned(join(folder, "certificate.pem"), join(folder, "key.pem"), `IP:${host}`);
   const served = program([host, String(mirrorPort), folder], {
     entry: new URL("releases.ts", import.meta.url).pathname,
     env: {},

@@ -1,6 +1,6 @@
 /** The gateway between real servers: what agents get through it, and what they do not. */
+
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import {
@@ -19,6 +19,7 @@ import { gzipSync } from "node:zlib";
 import { startStandIn } from "../../../examples/llm-stand-in/server.ts";
 import { type Clock, systemClock } from "../../../src/base/clock.ts";
 import type { LlmProvider } from "../../../src/daemon/gateway/llm-settings.ts";
+import { selfSigned } from "../../fixtures/certificate.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { until } from "../../journeys/until.ts";
 import { agent, openSecrets } from "../credentials/room.ts";
@@ -78,26 +79,7 @@ const upstream = listening(
   }),
 );
 const [certificate, key] = [join(folder.path, "ca.pem"), join(folder.path, "key.pem")];
-execFileSync(
-  "openssl",
-  [
-    ...[
-      "req",
-      "-x509",
-      "-newkey",
-      "ec",
-      "-pkeyopt",
-      "ec_paramgen_curve:P-256",
-      "-nodes",
-      "-days",
-      "2",
-      "-subj",
-      "/CN=up",
-    ],
-    ...["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", certificate],
-  ],
-  { stdio: "pipe" },
-);
+selfSigned(certificate, key, "IP:127.0.0.1");
 const tls = { cert: readFileSync(certificate, "utf8"), key: readFileSync(key, "utf8") };
 const secure = listening(createTlsServer(tls, (request, response) => answers["/echo"]?.(request, response)));
 const model = await startStandIn({ key: secret });
