@@ -9,8 +9,9 @@ import { Sql } from "../src/base/sql.ts";
 import type { HubStream } from "../test/fakes/hub.ts";
 import { startEngine } from "../test/fixtures/engine.ts";
 import { idleImage } from "../test/fixtures/images.ts";
+import { quantile } from "../tools/measure/spread.ts";
 import { startEngineMeter } from "./engine-meter.ts";
-import { figure, quantile, type Section } from "./figures.ts";
+import { figure, type Section } from "./figures.ts";
 import { benchNode } from "./node.ts";
 
 const rounds = 60;

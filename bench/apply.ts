@@ -6,9 +6,10 @@ import { promisify } from "node:util";
 import { type Engine, startEngine } from "../test/fixtures/engine.ts";
 import { tempFolder } from "../test/fixtures/folder.ts";
 import { idleImage } from "../test/fixtures/images.ts";
-import { cpuMs } from "./cpu.ts";
+import { cpuMs } from "../tools/measure/cpu.ts";
+import { median } from "../tools/measure/spread.ts";
 import { answerBeats, makeCrowd, makePlain, removeCrowd, removePlain, runtimesOf } from "./crowd.ts";
-import { type Figure, figure, median, type Section } from "./figures.ts";
+import { type Figure, figure, type Section } from "./figures.ts";
 import { benchNode } from "./node.ts";
 
 const run = promisify(execFile);

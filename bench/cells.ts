@@ -11,7 +11,8 @@ import type { Cell } from "../src/daemon/sandbox/index.ts";
 import { askAhead, openRoom } from "../test/daemon/sandbox/room.ts";
 import { type Engine, startEngine } from "../test/fixtures/engine.ts";
 import { busyboxImage } from "../test/fixtures/images.ts";
-import { type Figure, figure, median, quantile, type Section } from "./figures.ts";
+import { median, quantile } from "../tools/measure/spread.ts";
+import { type Figure, figure, type Section } from "./figures.ts";
 
 const rounds = 40;
 const crowd = 50;

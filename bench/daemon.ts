@@ -3,9 +3,10 @@ import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { setTimeout as sleep } from "node:timers/promises";
 import { startEngine } from "../test/fixtures/engine.ts";
+import { memoryOf } from "../tools/measure/memory.ts";
+import { median } from "../tools/measure/spread.ts";
 import { answerBeats } from "./crowd.ts";
-import { figure, median, type Section } from "./figures.ts";
-import { memoryOf } from "./memory.ts";
+import { figure, type Section } from "./figures.ts";
 import { benchNode } from "./node.ts";
 
 const starts = 9;

@@ -1,15 +1,5 @@
 /** Numbers as a reader wants them: medians of pairs, ratios to a baseline of the same run. */
 
-/** The value below which `share` (0 to 1) of the values lie. */
-export function quantile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? Number.NaN;
-}
-
-export function median(values: readonly number[]): number {
-  return quantile(values, 0.5);
-}
-
 /** One row of results: what was measured, against what, and what was hoped for. */
 export interface Figure {
   what: string;

@@ -7,9 +7,10 @@ import { tempFolder } from "../test/fixtures/folder.ts";
 import { until } from "../test/journeys/until.ts";
 import { type Asked, keepAsking } from "../tools/fleet/operators.ts";
 import { openShares, type Shares } from "../tools/fleet/shares.ts";
-import { cpuMs } from "./cpu.ts";
-import { type Figure, figure, quantile, type Section } from "./figures.ts";
-import { memoryOf } from "./memory.ts";
+import { cpuMs } from "../tools/measure/cpu.ts";
+import { memoryOf } from "../tools/measure/memory.ts";
+import { quantile } from "../tools/measure/spread.ts";
+import { type Figure, figure, type Section } from "./figures.ts";
 import { floorServer, hubServer, type Server } from "./servers.ts";
 
 const sizes = (process.env.BENCH_NODES ?? "1000,5000,10000").split(",").map(Number);

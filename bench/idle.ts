@@ -2,10 +2,10 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { startEngine } from "../test/fixtures/engine.ts";
 import { idleImage } from "../test/fixtures/images.ts";
-import { cpuMs } from "./cpu.ts";
+import { cpuMs } from "../tools/measure/cpu.ts";
+import { memoryOf } from "../tools/measure/memory.ts";
 import { answerBeats, makeCrowd, removeCrowd, runtimesOf, untilRunning } from "./crowd.ts";
 import { type Figure, figure, type Section } from "./figures.ts";
-import { memoryOf } from "./memory.ts";
 import { type BenchNode, benchNode } from "./node.ts";
 
 const counts = [0, 20, 100];

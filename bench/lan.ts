@@ -6,7 +6,8 @@ import { AddressMode, VnicPhase } from "../gen/edge/v1/vnics_pb.ts";
 import { type Lan, openLan } from "../test/fixtures/lan.ts";
 import { openPlant, type Plant } from "../test/journeys/plant.ts";
 import { until } from "../test/journeys/until.ts";
-import { figure, median, type Section } from "./figures.ts";
+import { median } from "../tools/measure/spread.ts";
+import { figure, type Section } from "./figures.ts";
 
 const counts = [1, 5, 20];
 const moves = 5;

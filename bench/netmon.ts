@@ -10,8 +10,9 @@ import { NetMon, type WatchNetworkResponse } from "../gen/edge/v1/netmon_pb.ts";
 import { tempFolder } from "../test/fixtures/folder.ts";
 import { type Network, ownNetwork } from "../test/fixtures/network.ts";
 import { until } from "../test/journeys/until.ts";
-import { figure, quantile, type Section } from "./figures.ts";
-import { memoryOf } from "./memory.ts";
+import { memoryOf } from "../tools/measure/memory.ts";
+import { quantile } from "../tools/measure/spread.ts";
+import { figure, type Section } from "./figures.ts";
 
 const rounds = { addresses: 200, cables: 20 };
 /** What a look leaves behind is over before the next change. */

@@ -4,7 +4,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type FakeHub, type HubStream, startFakeHub } from "../test/fakes/hub.ts";
 import { tempFolder } from "../test/fixtures/folder.ts";
-import { shippedDaemon } from "./shipped.ts";
+import { shippedDaemon } from "../tools/measure/shipped.ts";
 
 const bundle = new URL("../dist/orchestrator.js", import.meta.url).pathname;
 

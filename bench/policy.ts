@@ -7,7 +7,8 @@ import { containerAskOf } from "../src/daemon/policy/container-ask.ts";
 import { parsePolicyFile } from "../src/daemon/policy/file.ts";
 import { type Case, judge } from "../src/daemon/policy/judge.ts";
 import { type Ruleset, rulesetOf } from "../src/daemon/policy/ruleset.ts";
-import { type Figure, figure, median, type Section } from "./figures.ts";
+import { median } from "../tools/measure/spread.ts";
+import { type Figure, figure, type Section } from "./figures.ts";
 
 const decisions = 5_000;
 const rounds = 7;

@@ -3,8 +3,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import type Docker from "dockerode";
 import { type Engine, startEngine } from "../test/fixtures/engine.ts";
 import { idleImage } from "../test/fixtures/images.ts";
+import { median } from "../tools/measure/spread.ts";
 import { answerBeats, makeCrowd, makePlain, nameOf, runtimesOf, untilRunning } from "./crowd.ts";
-import { figure, median, type Section } from "./figures.ts";
+import { figure, type Section } from "./figures.ts";
 import { type BenchNode, benchNode } from "./node.ts";
 
 const crashes = 10;

@@ -4,7 +4,8 @@
  */
 
 import { openPlant, type Plant } from "../test/journeys/replicas/plant.ts";
-import { type Figure, figure, quantile, type Section } from "./figures.ts";
+import { quantile } from "../tools/measure/spread.ts";
+import { type Figure, figure, type Section } from "./figures.ts";
 
 const commands = Number(process.env.BENCH_COMMANDS ?? 3_000);
 const nodes = 60;

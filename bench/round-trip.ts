@@ -7,7 +7,8 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { Node } from "../gen/edge/v1/node_pb.ts";
 import { Runtimes } from "../gen/edge/v1/runtimes_pb.ts";
 import { startWorld } from "../test/journeys/world.ts";
-import { figure, quantile, type Section } from "./figures.ts";
+import { quantile } from "../tools/measure/spread.ts";
+import { figure, type Section } from "./figures.ts";
 
 const alone = 300;
 const crowd = { callers: 64, calls: 3000 };

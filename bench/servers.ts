@@ -6,7 +6,7 @@ import { createInterface } from "node:readline";
 import { openAuthority } from "../src/hub/enrolment/index.ts";
 import type { HubDoor } from "../tools/fleet/door.ts";
 import { ownHub } from "../tools/fleet/own-hub.ts";
-import { shippedHub } from "./shipped.ts";
+import { shippedHub } from "../tools/measure/shipped.ts";
 
 export interface Server extends AsyncDisposable {
   readonly pid: number;

@@ -12,9 +12,10 @@ import { tempFolder } from "../test/fixtures/folder.ts";
 import { busyboxImage } from "../test/fixtures/images.ts";
 import { until } from "../test/journeys/until.ts";
 import { serviceAt } from "../test/journeys/world.ts";
-import { cpuMs } from "./cpu.ts";
+import { cpuMs } from "../tools/measure/cpu.ts";
+import { median, quantile } from "../tools/measure/spread.ts";
 import { answerBeats } from "./crowd.ts";
-import { type Figure, figure, median, quantile, type Section } from "./figures.ts";
+import { type Figure, figure, type Section } from "./figures.ts";
 import { benchNode } from "./node.ts";
 
 const rounds = 30;

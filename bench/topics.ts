@@ -13,7 +13,8 @@ import { Doors } from "../src/daemon/broker/doors.ts";
 import { Journal, schema as journalSchema } from "../src/daemon/journal/index.ts";
 import { Topics } from "../src/daemon/topics/index.ts";
 import { tempFolder } from "../test/fixtures/folder.ts";
-import { type Figure, figure, median, type Section } from "./figures.ts";
+import { median } from "../tools/measure/spread.ts";
+import { type Figure, figure, type Section } from "./figures.ts";
 
 const counts = [1, 10, 100];
 const messages = 20_000;

@@ -9,7 +9,7 @@ import { parseArgs } from "node:util";
 import { newSeed } from "../test/fixtures/chance.ts";
 import { type BadRound, badLine, badRoundInWords, flaps } from "../test/journeys/trouble/bad-line.ts";
 import { assertOnce, assertUntouched, openGround } from "../test/journeys/trouble/ground.ts";
-import { inSeconds, spreadInWords } from "./spread.ts";
+import { inSeconds, spreadInWords } from "./measure/spread.ts";
 
 const string = { type: "string" } as const;
 const { values } = parseArgs({ options: { rounds: string, seed: string, flaps: string } });

@@ -7,7 +7,7 @@ import { parseArgs } from "node:util";
 import { newSeed } from "../test/fixtures/chance.ts";
 import { assertOnce, openGround } from "../test/journeys/trouble/ground.ts";
 import { inWords, powerCut, type Round } from "../test/journeys/trouble/power-cuts.ts";
-import { inSeconds, spreadInWords } from "./spread.ts";
+import { inSeconds, spreadInWords } from "./measure/spread.ts";
 
 const { values } = parseArgs({ options: { rounds: { type: "string" }, seed: { type: "string" } } });
 const count = Number(values.rounds ?? 200);

@@ -7,7 +7,7 @@
 import { parseArgs } from "node:util";
 import { newSeed } from "../test/fixtures/chance.ts";
 import { inWords, openGround, type Round, round } from "../test/journeys/replicas/ground.ts";
-import { inSeconds, spreadInWords } from "./spread.ts";
+import { inSeconds, spreadInWords } from "./measure/spread.ts";
 
 const string = { type: "string" } as const;
 const { values } = parseArgs({ options: { rounds: string, seed: string } });

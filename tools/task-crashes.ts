@@ -11,7 +11,7 @@ import {
   openCrashGround,
   taskCrash,
 } from "../test/journeys/trouble/task-crashes.ts";
-import { inSeconds, spreadInWords } from "./spread.ts";
+import { inSeconds, spreadInWords } from "./measure/spread.ts";
 
 const { values } = parseArgs({ options: { rounds: { type: "string" }, seed: { type: "string" } } });
 const count = Number(values.rounds ?? 200);

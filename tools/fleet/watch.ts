@@ -1,7 +1,7 @@
 /** What a fleet and its hub do, looked at now and then. */
-import { cpuMs } from "../../bench/cpu.ts";
-import { quantile } from "../../bench/figures.ts";
-import { memoryOf } from "../../bench/memory.ts";
+import { cpuMs } from "../measure/cpu.ts";
+import { memoryOf } from "../measure/memory.ts";
+import { quantile } from "../measure/spread.ts";
 import type { Asked } from "./operators.ts";
 import type { Shares } from "./shares.ts";
 

@@ -1,13 +1,13 @@
 /** What a soak runs on: the hub and the daemon that ship, a few runtimes that write logs, and a link between that can break. */
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type Shipped, shippedDaemon, shippedHub } from "../../bench/shipped.ts";
 import { RuntimeProfile } from "../../gen/edge/v1/runtimes_pb.ts";
 import { Wishes } from "../../gen/edge/v1/wishes_pb.ts";
 import { startEngine } from "../../test/fixtures/engine.ts";
 import { scriptImage } from "../../test/fixtures/images.ts";
 import { makeWorld, type World } from "../../test/journeys/world.ts";
 import { buildAll } from "../build.ts";
+import { type Shipped, shippedDaemon, shippedHub } from "../measure/shipped.ts";
 import { type Link, openLink } from "./link.ts";
 import { folderVariable } from "./watched.ts";
 

@@ -1,8 +1,8 @@
 /** What a program takes of its machine, looked at from outside, and from within after a collection. */
 import { readdir, readFile, readlink, rm } from "node:fs/promises";
-import { memoryOf } from "../../bench/memory.ts";
 import type { Program } from "../../test/journeys/program.ts";
 import { until } from "../../test/journeys/until.ts";
+import { memoryOf } from "../measure/memory.ts";
 import { type Held, heldFile } from "./watched.ts";
 
 export interface Sample {

@@ -7,7 +7,7 @@ export interface Shipped {
   env: Record<string, string>;
 }
 
-const textOf = (path: string) => readFileSync(new URL(`../${path}`, import.meta.url), "utf8");
+const textOf = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 
 /** The daemon, by its unit. */
 export function shippedDaemon(): Shipped {
@@ -34,5 +34,7 @@ function wordsOf(words = ""): string[] {
 }
 
 function pairsOf(text: string, pattern: RegExp): Record<string, string> {
-  return Object.fromEntries(Array.from(text.matchAll(pattern), ([, name, value]) => [name, value]));
+  return Object.fromEntries(
+    Array.from(text.matchAll(pattern), ([, name = "", value = ""]) => [name, value] as const),
+  );
 }
