@@ -19,6 +19,8 @@ export interface ConnectionsOptions {
 }
 
 const defaultStatementMs = 10_000;
+/** How much longer PostgreSQL's own word on a statement that took too long is waited for. */
+const lastWordMs = 2_000;
 const connectMs = 5_000;
 /** A hub that stops in the middle of a transaction must not keep what it locked from the others. */
 const idleInTransactionMs = 5_000;
@@ -56,7 +58,7 @@ export class Connections implements AsyncDisposable {
       connectionString: url,
       application_name: "orchestrator-hub",
       ...{ max, types: rowTypes, keepAlive: true, connectionTimeoutMillis: connectMs },
-      ...{ statement_timeout: statementMs, query_timeout: statementMs * 1.2 },
+      ...{ statement_timeout: statementMs, query_timeout: statementMs + lastWordMs },
       idle_in_transaction_session_timeout: idleInTransactionMs,
     });
     // One that is lost while nobody uses it, or between two queries of somebody: the next one says so.

@@ -5,6 +5,7 @@ import { type Clock, systemClock } from "../../../src/base/clock.ts";
 import type { Schema } from "../../../src/base/sql.ts";
 import { PostgresStore } from "../../../src/hub/store/postgres.ts";
 import { connect, startPostgres } from "../../fixtures/postgres.ts";
+import { until } from "../../journeys/until.ts";
 import { factsSchema, increment, insert, storeSuite } from "./store.suite.ts";
 
 const postgres = await startPostgres();
@@ -116,9 +117,22 @@ describe("the hub's store on PostgreSQL alone", () => {
 
   it("calls off what takes too long", async () => {
     const url = await postgres.newDatabase();
-    await using store = await open(url, { statementMs: 300 });
-    await assert.rejects(store.read("SELECT pg_sleep(5)"), { kind: "unavailable", message: /took too long/ });
+    await using store = await open(url, { statementMs: 1_000 });
+    const tooLong = () =>
+      assert.rejects(store.read("SELECT pg_sleep(60)"), { kind: "unavailable", message: /took too long/ });
+    await tooLong();
     assert.equal((await store.read("SELECT 1 AS one"))[0]?.one, 1);
+
+    // A database that is busy says so late.
+    await using observer = await connect(url);
+    const late = tooLong();
+    const asleep =
+      "SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'";
+    await until("it is under way", async () => (await observer.query(asleep)).rows.length === 1);
+    postgres.freeze(true);
+    await sleep(1_500);
+    postgres.freeze(false);
+    await late;
   });
 
   it("says that the database takes no writes any more, and reads on", async () => {
