@@ -31,7 +31,7 @@ describe("enrolment over the API", () => {
   const enrolNode = async (name: string, token: string) => {
     const dataDir = join(hub.folder, name);
     await mkdir(dataDir, { recursive: true });
-    const signal = AbortSignal.timeout(20_000);
+    const signal = AbortSignal.timeout(60_000);
     return enrol({
       dataDir,
       token: async () => token,

@@ -142,7 +142,8 @@ describe("a node's services at the hub's API", () => {
     leaving.abort();
     await assert.rejects(left);
 
-    const late = at(id, { "edge-command-id": "late" }).startRuntime({ name: "plc1" }, { timeoutMs: 300 });
+    // Long enough that it gets to the hub, over a connection that is yet to be made.
+    const late = at(id, { "edge-command-id": "late" }).startRuntime({ name: "plc1" }, { timeoutMs: 2_000 });
     assert.equal(
       ConnectError.from(await late.catch((thrown: unknown) => thrown)).code,
       Code.DeadlineExceeded,

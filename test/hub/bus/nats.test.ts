@@ -52,7 +52,7 @@ test("a server that is killed, frozen or not there yet: said, survived, and told
   await until("both are back", () => a.problem === undefined && b.problem === undefined);
   assert.equal(returns, 2);
   await settled(a, b);
-  assert.equal(String(await a.request("ask", bytes(""), { timeoutMs: 20_000 })), "answer");
+  assert.equal(String(await a.request("ask", bytes(""), { timeoutMs: 60_000 })), "answer");
 
   server.freeze(true);
   const waits = assert.rejects(a.request("ask", bytes(""), { timeoutMs: 60_000 }), { kind: "unavailable" });
@@ -79,7 +79,7 @@ test("fleets on one server do not hear one another, and a password is needed whe
   other.subscribe("settled", ({ subject }) => heard.push(subject));
   b.subscribe(">", () => {});
   await settled(a, b);
-  await assert.rejects(other.request("ask", bytes(""), { timeoutMs: 20_000 }), { kind: "unavailable" });
+  await assert.rejects(other.request("ask", bytes(""), { timeoutMs: 60_000 }), { kind: "unavailable" });
   assert.deepEqual(heard, []);
 });
 
@@ -89,7 +89,7 @@ test("what is larger than the server carries is a failure that says what to set"
   await using b = await join(server.url);
   b.serve("large", async () => new Uint8Array(2 << 20));
   await settled(a, b);
-  await assert.rejects(a.request("large", bytes(""), { timeoutMs: 20_000 }), {
+  await assert.rejects(a.request("large", bytes(""), { timeoutMs: 60_000 }), {
     kind: "exhausted",
     message: /set max_payload of the NATS servers/,
   });

@@ -16,7 +16,7 @@ const start = (id: string, name = "plc1"): Command =>
   create(CommandSchema, { id, request: { case: "startRuntime", value: { name } } });
 const done = (commandId: string) =>
   create(ResultSchema, { commandId, outcome: { case: "startRuntime", value: {} } });
-const soon = () => AbortSignal.timeout(5_000);
+const soon = () => AbortSignal.timeout(60_000);
 const asked = { actor: "operator/t", expiresInMs: 60_000 };
 
 const submit = (rooms: Rooms, id: string) => rooms.commands.submit("n-a", start(id), asked);

@@ -7,7 +7,7 @@ import { FailureKind } from "../../../gen/edge/v1/failure_pb.ts";
 import { openRooms, type Rooms } from "../fleet/rooms.ts";
 
 const mebibyte = 1 << 20;
-const soon = () => AbortSignal.timeout(5_000);
+const soon = () => AbortSignal.timeout(60_000);
 
 const invoke = (id: string, bodyBytes = 0): Command =>
   create(CommandSchema, {

@@ -8,7 +8,7 @@ import { fill } from "../reports/fill.ts";
 import { type Hub, listRuntimes, startHub, startPlc } from "./hub.ts";
 
 const asked = { actor: "operator/t", expiresInMs: 0 };
-const soon = () => AbortSignal.timeout(5_000);
+const soon = () => AbortSignal.timeout(60_000);
 const submit = (hub: Hub, id: string) => hub.commands.submit("n-a", startPlc(id), asked);
 const result = (sequence: bigint, commandId: string) => ({
   case: "report" as const,

@@ -53,7 +53,7 @@ function call(hub: Hub, { keyPem, certificatePem }: Identity, options: { deadlin
 const next = async (stream: NodeJS.EventEmitter) => ((await once(stream, "data")) as [HubFrame])[0].body;
 
 test("a client of grpc-js has its line, its deadline, and the status of its end", async () => {
-  await using hub = await startHub({ beatMs: 500 });
+  await using hub = await startHub({ beatMs: 2_000 });
   const identity = await hub.enrol("n-a");
   {
     using good = call(hub, identity);

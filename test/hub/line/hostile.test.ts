@@ -37,7 +37,7 @@ test("a frame that breaks a rule of the contract ends its own stream, says which
     assert.equal(code, 3, `INVALID_ARGUMENT: ${message}`);
     assert.match(message, sentence);
   }
-  const watch = hub.reports.watch({ last: 10, stopWhenCaughtUp: true }, AbortSignal.timeout(5_000));
+  const watch = hub.reports.watch({ last: 10, stopWhenCaughtUp: true }, AbortSignal.timeout(60_000));
   assert.deepEqual(await Array.fromAsync(watch), []);
 });
 
@@ -65,7 +65,7 @@ test("acknowledgements that say nothing new cost no write, and progress of one n
   await hub.commands.submit("n-quiet", startPlc("c1"), { actor: "operator/t", expiresInMs: 0 });
   quiet.send({ case: "progress", value: { commandId: "c1", phase: "pulling image" } });
   const news = async () => {
-    for await (const one of hub.commands.watch("c1", AbortSignal.timeout(5_000))) return one.progress?.phase;
+    for await (const one of hub.commands.watch("c1", AbortSignal.timeout(60_000))) return one.progress?.phase;
     return undefined;
   };
   await until("the progress is here", async () => (await news()) === "pulling image");

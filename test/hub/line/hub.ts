@@ -42,6 +42,8 @@ export async function startHub(options: Partial<LineOptions> & { path?: string }
   const running = line.run(stop.signal);
   return {
     ...{ path, store: rooms.store, authority, roots, certificate, fleet, commands, reports, line },
+    /** Sets the wall clock forward. */
+    pass: rooms.pass,
     /** Takes a node into the fleet, with a certificate of an hour that was issued some time ago. */
     async enrol(nodeId: string, agoMs = 0, validMs = hourMs): Promise<Identity> {
       const life = { at: clock.now() - agoMs, validMs };

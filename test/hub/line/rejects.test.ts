@@ -122,11 +122,12 @@ test("a stream that comes before its turn waits where it is, and is told when th
   using second = hub.dial(await hub.enrol("n-b"));
   second.hello();
   await second.next("welcome");
-  await using slow = await startHub({ acceptPerSecond: 0.2, random: () => 0 });
-  using one = await slow.connect(await slow.enrol("n-a"));
-  using two = slow.dial(await slow.enrol("n-b"));
+  await using slow = await startHub({ acceptPerSecond: 0.15, random: () => 0 });
+  const [first, other] = [await slow.enrol("n-a"), await slow.enrol("n-b")];
+  using one = await slow.connect(first);
+  using two = slow.dial(other);
   two.hello();
-  await sleep(200); // It waits for five seconds. Were it not heard yet, it would be told the same.
+  await sleep(200); // It waits for more than six seconds. Were it not heard yet, it would be told the same.
   const draining = slow.line.drain("the hub stops");
   assert.equal((await two.next("reject")).code, RejectCode.BUSY);
   await one.close();
@@ -134,7 +135,7 @@ test("a stream that comes before its turn waits where it is, and is told when th
 });
 
 test("more streams than the hub lets in are told when to come back", async () => {
-  await using hub = await startHub({ acceptPerSecond: 0.1, random: () => 0 });
+  await using hub = await startHub({ acceptPerSecond: 0.01, random: () => 0 });
   using first = await hub.connect(await hub.enrol("n-a"));
   using second = hub.dial(await hub.enrol("n-b"));
   second.hello();

@@ -91,7 +91,8 @@ test("a hub that issues none says so, and does not answer", async () => {
 
 test("a line is cut when its certificate expires", async () => {
   await using hub = await startHub({ renewalGraceMs: hourMs });
-  using node = await hub.connect(await hub.enrol("n-a", 0, 2_000));
+  using node = await hub.connect(await hub.enrol("n-a"));
+  hub.pass(hourMs);
   const reject = await node.next("reject");
   assert.deepEqual([reject.code, reject.retryable], [RejectCode.EXPIRED, true]);
   assert.equal((await node.ended).code, 0);

@@ -68,7 +68,7 @@ for (const how of ["hints are heard", "every hint is lost"] as const) {
       const ids = Array.from({ length: 20 }, (_, at) => `c-${at}`);
       const events = a.reports.watch({ stopWhenCaughtUp: false, last: 1 }, AbortSignal.timeout(60_000));
       await Promise.all(ids.map((id, at) => (at % 2 ? a : b).commands.submit("n-1", restart(id), asked)));
-      const over = AbortSignal.timeout(30_000);
+      const over = AbortSignal.timeout(60_000);
       const results = await Promise.all(ids.map((id) => a.commands.result(id, over)));
       assert.deepEqual(new Set(results.map(({ outcome }) => outcome.case)), new Set(["startRuntime"]));
       assert.deepEqual([...done].sort(), [...ids].sort());
@@ -123,7 +123,7 @@ test("a replica that dies: its nodes are not connected, what it had is done once
     return (await a.store.read("SELECT id FROM nodes WHERE owner <> ''")).length === 0;
   });
   await a.connect("n-1", 2, done);
-  await a.commands.result("c-1", AbortSignal.timeout(30_000));
+  await a.commands.result("c-1", AbortSignal.timeout(60_000));
   assert.deepEqual(done, ["c-1"]);
 });
 

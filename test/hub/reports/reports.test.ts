@@ -24,7 +24,7 @@ async function kept(rooms: Rooms, which: Partial<WatchEvents> = { last: 1000 }):
   const told: string[] = [];
   for await (const one of rooms.reports.watch(
     { stopWhenCaughtUp: true, ...which },
-    AbortSignal.timeout(5_000),
+    AbortSignal.timeout(60_000),
   )) {
     told.push(`${one.nodeId}:${one.sequence} ${one.event?.reason}`);
   }
@@ -126,7 +126,7 @@ test("only the newest events are kept, and a watcher who comes late goes on with
   await using rooms = await openRooms({ eventLimit: 100 });
   const desk = await intake(rooms);
   await Promise.all(Array.from({ length: 1050 }, (_, at) => desk.take(event(at + 1))));
-  await rooms.reports.forget(AbortSignal.timeout(5_000));
+  await rooms.reports.forget(AbortSignal.timeout(60_000));
   const left = await kept(rooms, { afterPosition: 1n });
   assert.equal(left[0], "n-a:951 event 951");
   assert.equal(left.length, 100);
@@ -141,9 +141,9 @@ test("events go with time, thousands of them, and heads of audit trails later", 
   await Promise.all(Array.from({ length: 2100 }, (_, at) => desk.take(event(at + 2))));
   rooms.pass(3_600_001);
   await desk.take(event(2102));
-  await rooms.reports.forget(AbortSignal.timeout(5_000));
+  await rooms.reports.forget(AbortSignal.timeout(60_000));
   assert.deepEqual(await kept(rooms), ["n-a:1 head", "n-a:2102 event 2102"]);
   rooms.pass(3_600_001);
-  await rooms.reports.forget(AbortSignal.timeout(5_000));
+  await rooms.reports.forget(AbortSignal.timeout(60_000));
   assert.deepEqual(await kept(rooms), []);
 });

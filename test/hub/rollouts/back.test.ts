@@ -22,7 +22,7 @@ describe("a rollout with a gate", () => {
     using folder = tempFolder();
     let rooms = await openRooms({ path: folder.path, nodes });
     try {
-      await begin(rooms, requestOf(nodes, { batch: "1", settleMs: 10_000n }));
+      await begin(rooms, requestOf(nodes, { batch: "1", settleMs: 100_000n }));
       await rooms.connect("n-a");
       says(rooms, "n-a", { phase: RUNNING, health: Health.STARTING });
       await answer(rooms, "n-a", "r1-1", "changed");
@@ -32,10 +32,10 @@ describe("a rollout with a gate", () => {
       assert.equal(rollout.counts?.settling, 1);
       says(rooms, "n-a", { phase: RUNNING, health: Health.HEALTHY });
       await now(rooms);
-      rooms.pass(9_000);
+      rooms.pass(30_000);
       says(rooms, "n-a", { phase: RUNNING, health: Health.HEALTHY, restarts: 1 });
       await now(rooms);
-      rooms.pass(9_000);
+      rooms.pass(90_000);
       assert.equal(
         inShort(await now(rooms)),
         "running: settling waiting waiting",
@@ -44,7 +44,7 @@ describe("a rollout with a gate", () => {
 
       await rooms[Symbol.asyncDispose]();
       rooms = await openRooms({ path: folder.path, nodes: [] });
-      rooms.pass(20_000);
+      rooms.pass(145_000);
       assert.equal(
         inShort(await now(rooms)),
         "running: settling waiting waiting",
