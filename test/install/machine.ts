@@ -19,6 +19,9 @@ export const installer = new URL("../../install/install.sh", import.meta.url).pa
 /** The name of the variable by which the test runner says where the bundle of the whole run is. */
 export const sharedBundleVariable = "TEST_BUNDLE_OF_THE_RUN";
 
+/** Generous: a node that could not connect for a while waits for up to a minute before it tries again. */
+const reconnectMs = 120_000;
+
 /** Not loopback, for which no proxy is asked (RFC 5737). */
 const hubAddress = "192.0.2.1";
 
@@ -108,10 +111,14 @@ export async function makeMachine(): Promise<Machine> {
     nodes: async () =>
       (JSON.parse(await askHub("node", "list", "--json")) as { nodes?: HubNode[] }).nodes ?? [],
     connected: (nodeId) =>
-      until("the node is connected", async () => {
-        const nodes = await machine.nodes();
-        return nodes.find(({ id, connected }) => connected && (nodeId ?? id) === id)?.id;
-      }),
+      until(
+        "the node is connected",
+        async () => {
+          const nodes = await machine.nodes();
+          return nodes.find(({ id, connected }) => connected && (nodeId ?? id) === id)?.id;
+        },
+        reconnectMs,
+      ),
     files: () =>
       globSync("**", { cwd: root })
         .filter((path) => path !== ".")

@@ -12,10 +12,10 @@ export const builtProgramVariable = "TEST_PROGRAM_OF_THE_RUN";
 export const orchestrator =
   process.env[builtProgramVariable] ?? new URL("../../src/orchestrator.ts", import.meta.url).pathname;
 
-/** How long a program of ours may take to end when asked politely. */
-const stopTimeoutMs = 10_000;
+/** How long a program of ours may take to end when asked politely, also on a busy machine. */
+const stopTimeoutMs = 30_000;
 /** How long a command that ends on its own may take. */
-const runTimeoutMs = 60_000;
+const runTimeoutMs = 120_000;
 
 export interface Program extends AsyncDisposable {
   /** Starts it; returns at once. */

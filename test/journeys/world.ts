@@ -1,7 +1,8 @@
 /** A hub, a node and an engine as real programs, for journeys: whole stories told as steps. */
 import { spawn } from "node:child_process";
+import { randomInt } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
-import { connect, createServer } from "node:net";
+import { connect } from "node:net";
 import { join } from "node:path";
 import { connect as connectTls } from "node:tls";
 import type { DescService } from "@bufbuild/protobuf";
@@ -10,6 +11,7 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import type Docker from "dockerode";
 import { Fleet, type WatchEventsResponse } from "../../gen/edge/v1/fleet_pb.ts";
 import { Node } from "../../gen/edge/v1/node_pb.ts";
+import { isFree } from "../../tools/start/ports.ts";
 import { type EngineAddress, startEngine } from "../fixtures/engine.ts";
 import { type Folder, tempFolder } from "../fixtures/folder.ts";
 import { idleImage } from "../fixtures/images.ts";
@@ -68,6 +70,9 @@ export interface WorldOptions {
 }
 
 type Own = Pick<ProgramOptions, "node" | "env">;
+
+/** Generous: a node that could not connect for a while waits for up to a minute before it tries again. */
+const reconnectMs = 120_000;
 
 /** Makes a world. Nothing runs yet but the engine. */
 export async function makeWorld({
@@ -148,12 +153,13 @@ export async function makeWorld({
       await until("the daemon answers on its socket", () => world.local(Node).getNode({}));
     },
     async connected() {
-      await until("the node is connected", async () => {
+      const isConnected = async () => {
         // The node first: a hub may not have seen yet that the line of a former daemon is gone.
         if (!(await world.local(Node).getNode({})).connected) return false;
         const { nodes } = await world.fleet().listNodes({});
         return nodes.some(({ id, connected }) => id === world.nodeId && connected);
-      });
+      };
+      await until("the node is connected", isConnected, reconnectMs);
     },
     fleet: (token) => createClient(Fleet, transport({}, token)),
     remote: (service, token) => createClient(service, transport({ "edge-node": world.nodeId }, token)),
@@ -238,12 +244,13 @@ function portOutside(under: readonly string[], port: number, folder: string): Di
   return { path, [Symbol.dispose]: () => void relay.kill("SIGKILL") };
 }
 
-/** A port that was free a moment ago. */
+/**
+ * A port that was free a moment ago. Not one of those that the kernel gives to whoever asks for any: there are many in a run of
+ * tests, and one of them could take it before the hub does, or while the hub is away.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  if (typeof address !== "object" || address === null) throw new Error("no free port");
-  return address.port;
+  for (;;) {
+    const port = randomInt(10_000, 32_768);
+    if (await isFree(port)) return port;
+  }
 }
