@@ -196,7 +196,7 @@ describe("an installation with containers", () => {
   it("is taken off, and nothing is left but what was there before", async () => {
     const told = await said(command("orchestrator-uninstall", "--yes"));
     assert.match(told, new RegExp(`removing runtime line-1[\\s\\S]*orchestrator node remove ${nodeId}`));
-    assert.deepEqual(lan.leases(), [], "its lease is given back");
+    await until("its lease is given back", () => lan.leases().length === 0);
     assert.deepEqual(await traces(), ["bin", "units", "bridge", "host", "none", image].sort());
   });
 });

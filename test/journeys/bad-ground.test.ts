@@ -55,7 +55,9 @@ describe("a daemon", () => {
     const aside = readdirSync(folder.path).filter((name) => name.startsWith("daemon.db.unreadable-"));
     assert.equal(aside.length, 1);
     assert.deepEqual(readFileSync(join(folder.path, aside[0] ?? "")), rubbish);
-    assert.match(daemon.output(), /the state file could not be read and was set aside/);
+    await until("it says so", () =>
+      /the state file could not be read and was set aside/.test(daemon.output()),
+    );
   });
 
   it("whose identity is full of random bytes runs, leaves the file as it is, and says what to do", async () => {

@@ -61,6 +61,7 @@ test("a daemon killed at any moment of a create makes exactly one of everything 
       await sleep(moment);
       await world.daemon.kill9();
       await world.startDaemon();
+      await world.connected();
       await assertOneOfEach(world, id, name);
       await world.remote(Runtimes).deleteRuntime({ name });
       await assertNothingLeft(world);

@@ -60,7 +60,9 @@ describe("a node is taken out of service", { timeout: 300_000 }, () => {
     assert.equal((await neighbour.local(Runtimes).getRuntime({ name: "press" })).runtime?.restarts, 0);
     assert.deepEqual((await world.fleet().listNodes({})).nodes, []);
     await isNobody(world);
-    assert.match(world.daemon.output(), /this node is out of service: it has no hub any more/);
+    await until("it says so", () =>
+      /this node is out of service: it has no hub any more/.test(world.daemon.output()),
+    );
     const { events } = await world.local(Events).listEvents({});
     assert.ok(events.some(({ event }) => event?.fact.case === "decommissioned"));
     assert.equal((await create(world, "press")).created, true);

@@ -74,6 +74,8 @@ test("an engine without live restore dies: what it ended runs again, and it is s
   });
   const { runtime } = await remote.getRuntime({ name: "line2" });
   assert.equal(runtime?.phase, RuntimePhase.STOPPED, "what an operator stopped stays stopped");
-  const { stdout } = await world.cli("why", "line1", "--local");
-  assert.match(stdout, /it was started again by itself once/);
+  await until("it is said why", async () => {
+    const { stdout } = await world.cli("why", "line1", "--local");
+    return /it was started again by itself once/.test(stdout) || assert.fail(stdout);
+  });
 });

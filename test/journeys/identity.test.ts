@@ -36,7 +36,8 @@ it("a node goes over to another root, is revoked, and comes back as itself, and 
   await world.remote(Authority).rotateRoot({});
   await until("the node has a certificate of the new root", async () => (await roots(world))[0]?.nodes === 1);
   await runtimes.startRuntime({ name: "plc" });
-  assert.equal(await trusted(world), 2);
+  // The hub counts it when it is used for the first time, and then it takes the place of the old one.
+  await until("the node trusts both roots", async () => (await trusted(world)) === 2);
   assert.deepEqual(away, [], "its line was never down");
   stop.abort();
   await watching;
@@ -52,12 +53,13 @@ it("a node goes over to another root, is revoked, and comes back as itself, and 
 
   await world.fleet().revokeNode({ id: world.nodeId });
   const told = () => world.daemon.output().match(/certificates of node .* were revoked/g)?.length ?? 0;
-  await until("the node is told", () => told() === 1);
+  await until("the node is told", () => told() > 0);
   await world.hub.stop();
   await world.startHub();
   await world.daemon.stop();
+  const before = told(); // It may have asked the next hub already.
   await world.startDaemon();
-  await until("it is told again by the next hub", () => told() === 2);
+  await until("it is told again by the next hub", () => told() > before);
   const { token } = await world.fleet().createEnrolmentToken({ nodeId: world.nodeId });
   const { code, stderr } = await world.cli("daemon", "enroll", "--force", "--token", token);
   assert.equal(code, 0, stderr);

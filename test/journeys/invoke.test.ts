@@ -96,11 +96,15 @@ test("a runtime's own interface through both doors: a program, another certifica
   assert.match(refused.stderr, /was expected: nothing was sent.*--trust-new-certificate/);
   await good(invoke("GET", "/api/version", "--trust-new-certificate"));
   assert.equal(await good(invoke("GET", "/api/version")), version);
-  const events = await good(cli("events", "watch", "--last", "100", "--no-follow"));
-  const told = [...events.matchAll(/certificate of runtime .* (pinned|refused|replaced): /g)].map(
-    ([, kind]) => kind,
-  );
-  assert.deepEqual(told, ["pinned", "refused", "replaced"]);
+  await until("what became of its certificates is told", async () => {
+    const events = await good(cli("events", "watch", "--last", "100", "--no-follow"));
+    const told = events.matchAll(/certificate of runtime .* (pinned|refused|replaced): /g);
+    assert.deepEqual(
+      [...told].map(([, kind]) => kind),
+      ["pinned", "refused", "replaced"],
+    );
+    return true;
+  });
 
   // The daemon dies while a POST is at a runtime that hangs: it is not sent again, and says so.
   const { Pid: pid } = (await container.inspect()).State;

@@ -27,15 +27,18 @@ test("figures of hub and node, and one trace from the API to the engine", async 
   const spec = { name, image: world.image, profile: RuntimeProfile.PLAIN, stopGraceMs: 500 };
   await runtimes.createRuntime({ spec }, { headers });
 
-  const [hub, node] = [await figuresAt(hubPort), await figuresAt(nodePort)];
-  assert.equal(hub.get("orchestrator_hub_lines"), 1);
-  assert.equal(hub.get('orchestrator_hub_streams_total{event="welcomed"}'), 1);
-  assert.equal(hub.get('orchestrator_hub_command_seconds_count{outcome="done"}'), 1);
-  assert.equal(hub.get("orchestrator_hub_commands_pending"), 0);
-  assert.equal(node.get("orchestrator_line_up"), 1);
-  assert.equal(node.get("orchestrator_engine_reachable"), 1);
-  assert.equal(node.get(`orchestrator_runtime_running{runtime="${name}"}`), 1);
-  assert.equal(node.get('orchestrator_command_seconds_count{command="create_runtime",outcome="done"}'), 1);
+  const { hub, node } = await until("both tell what was done", async () => {
+    const [hub, node] = [await figuresAt(hubPort), await figuresAt(nodePort)];
+    assert.equal(hub.get("orchestrator_hub_lines"), 1);
+    assert.equal(hub.get('orchestrator_hub_streams_total{event="welcomed"}'), 1);
+    assert.equal(hub.get('orchestrator_hub_command_seconds_count{outcome="done"}'), 1);
+    assert.equal(hub.get("orchestrator_hub_commands_pending"), 0);
+    assert.equal(node.get("orchestrator_line_up"), 1);
+    assert.equal(node.get("orchestrator_engine_reachable"), 1);
+    assert.equal(node.get(`orchestrator_runtime_running{runtime="${name}"}`), 1);
+    assert.equal(node.get('orchestrator_command_seconds_count{command="create_runtime",outcome="done"}'), 1);
+    return { hub, node };
+  });
   const told = new Set(
     [...hub.keys(), ...node.keys()].map((one) => one.replace(/^# TYPE (\S+).*|\{.*/, "$1")),
   );

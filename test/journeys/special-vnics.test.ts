@@ -74,17 +74,23 @@ describe("vNICs of other kinds", () => {
       "the host keeps what it needs",
     );
     await plant.create("ethercat", [vnic], { stopGraceMs: 100 });
-    assert.equal(state(), "", "the host has it no more");
-    assert.match(await plant.inside("ethercat", "ip", "-o", "link", "show", "cat0"), /cat0/);
+    await until("the host has it no more", () => state() === "");
+    await until("the runtime has it", async () =>
+      (await plant.inside("ethercat", "ip", "-o", "link", "show", "cat0")).includes("cat0"),
+    );
 
     await plant.runtimes.stopRuntime({ name: "ethercat" });
     await until("it is back after a stop", () => state().includes("10.5.5.5/24"));
     await plant.runtimes.startRuntime({ name: "ethercat" });
     await until("it is given away again", () => state() === "");
 
-    process.kill(await plant.pidOf("ethercat"), "SIGKILL");
-    await until("the runtime has it again after a crash", async () =>
-      (await plant.inside("ethercat", "ip", "-o", "link", "show", "cat0")).includes("cat0"),
+    const pid = await plant.pidOf("ethercat");
+    process.kill(pid, "SIGKILL");
+    await until(
+      "the runtime has it again after a crash",
+      async () =>
+        (await plant.pidOf("ethercat")) !== pid &&
+        (await plant.inside("ethercat", "ip", "-o", "link", "show", "cat0")).includes("cat0"),
     );
     await gone("ethercat");
     await until("it is back after a delete", () => state().includes("10.5.5.5/24"));

@@ -141,7 +141,7 @@ async function traffic({ name, work, script, good, chance, signal }: Lane, absen
     again = kind === "update" && !isGood ? kind : undefined;
     if (!again) should = afterResult(kind, should, result);
     assert.ok(isGood || isExcused(kind, result), `${id}: ${inWords(result)}`);
-    const asked = await work.call(command, localCaller, AbortSignal.timeout(1000));
+    const asked = await work.call(command, localCaller, AbortSignal.timeout(60_000));
     assert.deepEqual(asked, result, "asked again, the same answer");
   }
   return { name, should, results };

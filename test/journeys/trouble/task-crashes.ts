@@ -151,7 +151,10 @@ export async function assertOnceAndNothingLeft({ world, asked }: CrashGround): P
   for (const { name } of agents) await world.local(Agents).removeAgent({ name, cancelTasks: true });
   await until("no cell is left", async () => (await cellsOf(world)).length === 0);
   const folder = join(world.folder, "daemon", "cells");
-  assert.deepEqual(existsSync(folder) ? readdirSync(folder) : [], []);
+  await until("no cell's folder is left", () => {
+    assert.deepEqual(existsSync(folder) ? readdirSync(folder) : [], []);
+    return true;
+  });
 }
 
 async function submit(
