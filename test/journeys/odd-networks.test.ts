@@ -61,7 +61,7 @@ async function world() {
     });
   const owned = opened.move();
   return {
-    ...{ folder, six, four, atHub, token },
+    ...{ folder, middle, six, four, atHub, token },
     /** Enrols a node and starts its daemon. */
     async node(under: string[], name: string, more: Record<string, string> = {}, between = () => {}) {
       const dataDir = join(folder, name);
@@ -91,14 +91,13 @@ after(() => there[Symbol.asyncDispose]());
 
 test("a node without IPv4 finds its hub behind a name that leads to another machine", async () => {
   const { six, folder } = there;
-  using _ = impostor(six, folder);
+  using _ = await impostor(six, folder);
   const under = within(six, folder, "fd77::66 astray.test\nfd77::1 hub.test\n");
   const { node, cli, daemon } = await there.node(under, "six");
   await until(`the line is up:\n${daemon.output()}`, async () => (await node.getNode({})).connected);
-  assert.match(
-    daemon.output(),
-    /what answers at astray\.test is not believed to be the hub: its certificate comes from .*CN=not ours.*fingerprint [0-9A-F:]{95}/,
-  );
+  const says =
+    /what answers at astray\.test is not believed to be the hub: its certificate comes from .*CN=not ours.*fingerprint [0-9A-F:]{95}/;
+  await until("it says who answers there", () => says.test(daemon.output()) || assert.fail(daemon.output()));
   const { stdout } = await cli("daemon", "status");
   assert.match(stdout, /^hub +hub\.test:7443 \(connected by grpc\)$/m);
 });
@@ -116,6 +115,7 @@ test("a node that has nothing but a proxy enrols and connects through it, and sa
     "10.77.0.1",
   ]);
   try {
+    await until("the proxy listens", () => isListening(there.middle, 3128));
     const file = join(folder, "proxy.credentials");
     const credentials = (text: string) => {
       writeFileSync(file, `${text}\n`);
@@ -151,11 +151,16 @@ test("a node that has nothing but a proxy enrols and connects through it, and sa
   }
 });
 
+function isListening(network: Network, port: number): boolean {
+  return network.exec("ss", "-tlnH", "sport", "=", `:${port}`) !== "";
+}
+
 /** Answers at the ports of a hub with TLS of its own, as a proxy does that opens TLS. */
-function impostor(network: Network, folder: string): Disposable {
+async function impostor(network: Network, folder: string): Promise<Disposable> {
   const [key, certificate] = [join(folder, "between.key"), join(folder, "between.pem")];
   selfSigned(certificate, key, "DNS:astray.test");
-  const servers = [7443, 7444].map((port) => {
+  const ports = [7443, 7444];
+  const servers = ports.map((port) => {
     const serve = [
       "s_server",
       "-6",
@@ -170,6 +175,7 @@ function impostor(network: Network, folder: string): Disposable {
     const words = [`--net=/run/netns/${network.name}`, "openssl", ...serve, "-alpn", "h2"];
     return spawn("nsenter", words, { stdio: "ignore" });
   });
+  await until("it listens", () => ports.every((port) => isListening(network, port)));
   return {
     [Symbol.dispose]: () => {
       for (const server of servers) server.kill();
