@@ -192,7 +192,7 @@ test("waiting exits as the task ended, and says so; what is mistyped is refused 
     assert.ok(seen.err.endsWith(`task cmd-1 ${said}: so it went\n`), seen.err);
   }
   node.looks = [{ state: RUNNING }];
-  const late = await say("--timeout 300ms task execute poet --wait");
+  const late = await say("--timeout 2s task execute poet --wait");
   assert.equal(late.code, 8);
   assert.match(late.err, /the task goes on: look with `orchestrator task get cmd-1`/);
   node.fails = failure("not_found", "there is no task cmd-1");

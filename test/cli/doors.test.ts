@@ -123,7 +123,7 @@ test("a hub that goes before it said that it has a command is given the same one
 test("Ctrl-C and --timeout end the waiting, not the command, and say how to go on", async (t) => {
   const { hub, say } = await world(t);
   hub.onWatch = () => {};
-  const late = await say([...create1, "--timeout", "300ms"]);
+  const late = await say([...create1, "--timeout", "2s"]);
   const id = hub.submitted[0]?.id;
   assert.equal(late.code, 8);
   assert.match(

@@ -29,7 +29,7 @@ function press(now: number) {
   const lease = {
     ...{ address: "192.168.1.50/24", server: "192.168.1.1", leaseSeconds: 7200 },
     ...{ boundAt: timestampFromMs(0), renewedAt: timestampFromMs(now - 600_000) },
-    expiresAt: timestampFromMs(now + hour + 500),
+    expiresAt: timestampFromMs(now + hour + 30_000),
   };
   return create(RuntimeSchema, {
     spec: {
@@ -138,7 +138,7 @@ test("runtime net tells each vNIC: what is wished, what is, since when, and why 
   const [lan0 = "", field] = (await say("runtime", "net", "press-1")).split("\n\n");
   assert.match(lan0, since);
   assert.equal(
-    `${lan0.replace(since, "")}\n`,
+    `${lan0.replace(since, "").replace(/10m \ds ago/, "10m ago")}\n`,
     `vnic           lan0
 wish           parent=eth0,dhcp
 phase          up
