@@ -6,7 +6,7 @@ export interface Clock {
   now(): number;
   /** Milliseconds since some moment in the past. Never jumps, never goes back. */
   elapsed(): number;
-  /** Resolves after `ms`, however many they are, or rejects with the signal's reason. */
+  /** Resolves after `ms` of elapsed time, never before, however many they are, or rejects with the signal's reason. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
@@ -18,10 +18,12 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   elapsed: () => performance.now(),
   async sleep(ms, signal) {
+    const end = performance.now() + ms;
     try {
-      for (let leftMs = ms; ; leftMs -= longestTimerMs) {
-        await sleepFor(Math.min(leftMs, longestTimerMs), undefined, signal ? { signal } : {});
-        if (leftMs <= longestTimerMs) return;
+      // A timer of Node may be up to a millisecond early: who looked then would find that it is not time yet, and sleep for ever.
+      for (let leftMs = ms; ; leftMs = end - performance.now()) {
+        await sleepFor(Math.min(Math.ceil(leftMs), longestTimerMs), undefined, signal ? { signal } : {});
+        if (!(performance.now() < end)) return;
       }
     } catch (thrown) {
       signal?.throwIfAborted();
