@@ -18,7 +18,7 @@ const image = await busyboxImage(engine);
 const owned = opened.move();
 after(() => owned.disposeAsync());
 
-const signal = AbortSignal.timeout(100_000);
+const signal = AbortSignal.timeout(280_000);
 
 /** A program that waits for its input, and does something with it. */
 const sh = (script: string) => ({ image, entrypoint: ["/bin/sh", "-c", script] });
@@ -62,19 +62,19 @@ test("cells", { concurrency: true }, async (all) => {
           [none.end.exitCode, none.said],
           [127, "orchestrator: nothing is not there to be run"],
         );
-        const stopped = async (script: string) => {
+        const stopped = async (script: string, graceMs: number) => {
           const cell = await room.sandboxes.start(await askAhead(room.engine, sh(script)), signal);
           await until("it is ready", async () => (await room.sandboxes.logs(cell, signal)).lines.length > 0);
-          await room.sandboxes.stop(cell, 200, signal);
+          await room.sandboxes.stop(cell, graceMs, signal);
           const end = await room.sandboxes.ended(cell, signal);
-          await room.sandboxes.stop(cell, 200, signal);
+          await room.sandboxes.stop(cell, graceMs, signal);
           await room.sandboxes.remove(cell, signal);
           await room.sandboxes.remove(cell, signal);
           return [end.exitCode, end.output.toString(), end.usage.memoryPeakBytes > 0];
         };
         const polite = "trap 'echo bye; exit 3' TERM; echo ready; while :; do sleep 0.1; done";
-        assert.deepEqual(await stopped(polite), [3, "ready\nbye\n", true]);
-        assert.deepEqual(await stopped("trap '' TERM; echo ready; while :; do sleep 0.1; done"), [
+        assert.deepEqual(await stopped(polite, 60_000), [3, "ready\nbye\n", true]);
+        assert.deepEqual(await stopped("trap '' TERM; echo ready; while :; do sleep 0.1; done", 200), [
           137,
           "ready\n",
           true,

@@ -45,7 +45,7 @@ export function openRoom(
     },
     ...{ folder: join(folder, "cells"), ...options },
   });
-  const signal = AbortSignal.timeout(60_000);
+  const signal = AbortSignal.timeout(280_000); // For a whole file.
   return {
     ...{ sandboxes, engine, instanceId, signal },
     /** Makes a cell of an agent, gives it this input, and waits for its end. It is removed then. */

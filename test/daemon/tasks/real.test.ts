@@ -10,7 +10,7 @@ import { openRoom } from "../sandbox/room.ts";
 import { ask, live, type Place } from "./life.ts";
 import { tasksSuite } from "./tasks.suite.ts";
 
-test("agents and tasks, on real cells", { timeout: 180_000 }, async (t) => {
+test("agents and tasks, on real cells", { timeout: 280_000 }, async (t) => {
   await using engine = await startEngine({ name: "tasks" });
   using folder = tempFolder();
   await using room = openRoom(folder.path, engine);
@@ -34,7 +34,7 @@ test("agents and tasks, on real cells", { timeout: 180_000 }, async (t) => {
       await life.deploy("cold", "read -r x; echo $x");
       await until("one waits", () => life.agents.get("warm").warm === 1);
       const running = await life.submit("steady", { text: "one\n" });
-      await until("it has its input", () => life.state(running) === "RUNNING");
+      await until("it has its input", () => life.told(running).includes("RUNNING"));
       await engine.kill9();
       const claimed = await life.submit("warm", { text: "two\n" });
       const cold = await life.submit("cold", { text: "three\n" });

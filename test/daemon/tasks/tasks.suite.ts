@@ -1,6 +1,6 @@
 /** What the rooms of agents and tasks promise, on real cells and on those of the fake. */
 import assert from "node:assert/strict";
-import { chmodSync, readFileSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
@@ -20,7 +20,9 @@ import { ask, type Life, type LifeOptions, live, type Place, silentOnceMade } fr
 /** Answers what it is given. */
 const echo = "cat";
 /** Says that it has begun, and goes on until it is stopped. */
-const endless = "cat; echo begun; trap 'exit 7' TERM; while :; do sleep 0.05; done";
+const endless = "cat; trap 'exit 7' TERM; echo begun; while :; do sleep 0.05; done";
+/** Answers what it is given, goes on until it is told to, and then ends. */
+const patient = "cat; echo one; until [ -e /go/on ]; do sleep 0.05; done; echo two";
 
 export async function tasksSuite(t: TestContext, place: Place): Promise<void> {
   const story = (
@@ -48,7 +50,19 @@ export async function tasksSuite(t: TestContext, place: Place): Promise<void> {
     });
   const output = (life: Life, id: string) =>
     Buffer.from(life.tasks.get(create(GetTaskRequestSchema, { id, withOutput: true })).output).toString();
-  const runs = (life: Life, id: string) => until(`${id} runs`, () => life.state(id) === "RUNNING");
+  /** Its program has its input; a short one may have ended, too. */
+  const runs = (life: Life, id: string) => until(`${id} runs`, () => life.told(id).includes("RUNNING"));
+  /** Its program has come to where it says so. */
+  const begun = (life: Life, id: string) =>
+    until(`${id} has begun`, async () => {
+      const { lines } = await life.tasks.logs(create(GetTaskLogsRequestSchema, { id }), ask().signal);
+      return lines.some(({ text }) => text === "begun");
+    });
+  /** A folder that `patient` looks into, and how it is told to go on. */
+  const goes = (folder: string) => ({
+    mounts: [{ nodePath: folder, path: "/go" }],
+    goOn: () => writeFileSync(join(folder, "on"), "", { mode: 0o644 }),
+  });
   const final = (life: Life, id: string) =>
     until(
       `${id} is finished`,
@@ -92,17 +106,18 @@ export async function tasksSuite(t: TestContext, place: Place): Promise<void> {
   );
 
   await story("what takes longer than it may is ended, and says so", async (life) => {
-    await life.deploy("slow", endless, { resources: { wallTimeMs: 400, stopGraceMs: 300 } });
+    // It obeys, so that its grace is no time to wait.
+    await life.deploy("slow", endless, { resources: { wallTimeMs: 1_500, stopGraceMs: 30_000 } });
     const { task, text } = await life.execute("slow");
     assert.deepEqual([task.state, task.exitCode, text], [TaskState.TIMED_OUT, 7, "begun\n"]);
-    assert.match(task.reason, /longer than 400 ms/);
+    assert.match(task.reason, /longer than 1500 ms/);
   });
 
   await story("a cancelled task is killed when it does not obey, and stays cancelled", async (life) => {
     await life.deploy("stubborn", "cat; trap '' TERM; echo begun; while :; do sleep 0.05; done");
     const id = await life.submit("stubborn");
     const waiting = await life.submit("stubborn"); // Concurrency is 1.
-    await runs(life, id);
+    await begun(life, id);
     assert.equal(life.state(waiting), "QUEUED");
     const [one, other] = await Promise.all([
       life.tasks.cancel(id, "enough", ask().signal),
@@ -170,16 +185,22 @@ export async function tasksSuite(t: TestContext, place: Place): Promise<void> {
   );
 
   await story("a task goes on while the daemon is away, and is taken up again", async (life, again) => {
-    await life.deploy("steady", "cat; echo one; sleep 0.5; echo two");
+    using folder = tempFolder();
+    chmodSync(folder.path, 0o755); // The program has a user of its own.
+    const { mounts, goOn } = goes(folder.path);
+    await life.deploy("steady", patient, { mounts });
     const id = await life.submit("steady", { text: "in " });
     await runs(life, id);
-    const next = await again();
+    const since = performance.now();
+    const next = await again(undefined, () => sleep(200));
     assert.equal(next.state(id), "RUNNING");
+    const ranMs = Math.floor(performance.now() - since);
+    goOn();
     assert.equal(await final(next, id), "SUCCEEDED");
     assert.equal(output(next, id), "in one\ntwo\n");
     const { task } = next.tasks.get(create(GetTaskRequestSchema, { id }));
     assert.equal(task.attempts, 1);
-    assert.ok(Number(task.usage?.runMs) >= 400, "its time counts on");
+    assert.ok(Number(task.usage?.runMs) >= ranMs, "its time counts on");
   });
 
   const made = Promise.withResolvers<void>();
@@ -201,10 +222,19 @@ export async function tasksSuite(t: TestContext, place: Place): Promise<void> {
   );
 
   await story("a program that ended in time while the daemon was away is not late", async (life, again) => {
-    await life.deploy("prompt", "cat; sleep 0.2", { resources: { wallTimeMs: 600 } });
+    using folder = tempFolder();
+    chmodSync(folder.path, 0o755);
+    const { mounts, goOn } = goes(folder.path);
+    const wallTimeMs = 100_000;
+    await life.deploy("prompt", patient, { mounts, resources: { wallTimeMs } });
     const id = await life.submit("prompt", { text: "x" });
     await runs(life, id);
-    const next = await again(undefined, () => sleep(700));
+    const machineTime = () => ({ bootId: "one", uptimeMs: performance.now() + wallTimeMs });
+    const next = await again({ machineTime }, async () => {
+      goOn();
+      const isOver = async () => (await place.cells.list(ask().signal)).every(({ isRunning }) => !isRunning);
+      await until("its program has ended", isOver);
+    });
     assert.equal(await final(next, id), "SUCCEEDED");
   });
 
@@ -212,10 +242,10 @@ export async function tasksSuite(t: TestContext, place: Place): Promise<void> {
     "a task that was being cancelled is cancelled by the next life of the daemon",
     async (life, again) => {
       await life.deploy("stubborn", "cat; trap '' TERM; echo begun; while :; do sleep 0.05; done", {
-        resources: { stopGraceMs: 10_000 },
+        resources: { stopGraceMs: 30_000 },
       });
       const id = await life.submit("stubborn");
-      await runs(life, id);
+      await begun(life, id);
       life.tasks.cancel(id, "enough", ask().signal).catch(() => {}); // It is let go of.
       await until("it is stopping", () => life.state(id) === "STOPPING");
       const next = await again();
