@@ -31,8 +31,8 @@ export interface LeaseClientOptions {
 /** Longest pauses before udhcpc is started again; one that ran for a while begins anew with the shortest. */
 const pauseMs = { firstMs: 200, lastMs: 5_000 };
 const stableMs = 10_000;
-/** For how long a lease that the server refused goes on, for the answer that replaces it: one change and not a gap. */
-const graceMs = 1_000;
+/** For how long a lease that the server refused goes on, for the answer that replaces it, be it slow: one change and not a gap. */
+const graceMs = 3_000;
 
 /**
  * Keeps a lease for one link. udhcpc talks with the servers and is replaced at will, when it died as when the LAN may be
