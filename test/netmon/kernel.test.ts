@@ -28,7 +28,8 @@ test("an interface is told whole: link, addresses, subnets, gateways and routes"
   );
   const picture = await until("all of it", async () => {
     const { picture } = await on.client.getNetwork({});
-    return picture?.interfaces[0]?.gateways.length === 2 && picture.interfaces[0].mtu === 1400 && picture;
+    const { gateways, mtu, operstate } = picture?.interfaces[0] ?? {};
+    return gateways?.length === 2 && mtu === 1400 && operstate === "up" && picture;
   });
   const [{ index, addresses, subnets, routes, ...eth0 } = assert.fail("no interface")] = picture.interfaces;
   assert.deepEqual(eth0, {
@@ -52,7 +53,7 @@ test("an interface is told whole: link, addresses, subnets, gateways and routes"
 });
 
 test("a loss of the carrier is told at once, everything else when it has settled, a change that went back never", async () => {
-  await using on = await machine({ ORCHESTRATOR_NETMON_SETTLE_MS: "2000" });
+  await using on = await machine({ ORCHESTRATOR_NETMON_SETTLE_MS: "5000" });
   await using watch = follow(on.client);
   await watch.when("the cable", () => watch.named("eth0")?.carrier);
   const before = watch.pictures.length;

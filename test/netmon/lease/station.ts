@@ -17,6 +17,8 @@ export function station(lan: Lan) {
   const cable = lan.attach(network.name, "lan0", { mac });
   const place = { netns: `/run/netns/${network.name}` };
   const news: LeaseNews[] = [];
+  /** News before this place were waited for. */
+  let heard = 0;
   const log = openLog({ program: "netmon", level: "silent", format: "json" });
   const pids = () =>
     execFileSync("ip", ["netns", "pids", network.name], { encoding: "utf8" }).split("\n").filter(Boolean);
@@ -43,13 +45,13 @@ export function station(lan: Lan) {
         },
       }),
     kinds: () => news.map(({ kind }) => kind),
-    /** The next news of a kind, after those that were there already. */
-    next: <Kind extends LeaseNews["kind"]>(kind: Kind) => {
-      const from = news.length;
+    /** The next news of a kind after the one that was waited for last; it may have come already. */
+    next: async <Kind extends LeaseNews["kind"]>(kind: Kind) => {
       const is = (one: LeaseNews): one is Extract<LeaseNews, { kind: Kind }> => one.kind === kind;
-      return until(`${kind}, after ${news.map((one) => one.kind).join(", ")}`, () =>
-        news.slice(from).find(is),
-      );
+      const said = `${kind}, after ${news.map((one) => one.kind).join(", ")}`;
+      const found = await until(said, () => news.slice(heard).find(is));
+      heard = news.indexOf(found) + 1;
+      return found;
     },
     /** Has the one udhcpc here do what it does at a signal. */
     signal: (signal: NodeJS.Signals) => {

@@ -62,7 +62,7 @@ async function container(owner: string, host: number) {
 }
 
 const pings = async (place: { netns?: string }, to: string) =>
-  run(place, "busybox", ["ping", "-c1", "-W1", to], { signal }).then(
+  run(place, "busybox", ["ping", "-c1", "-W3", to], { signal }).then(
     () => true,
     () => false,
   );

@@ -79,7 +79,7 @@ async function container(own: string, mac: string) {
 }
 
 const pings = async (place: { netns?: string }, to: string) =>
-  run(place, "busybox", ["ping", "-c1", "-W1", to], { signal }).then(
+  run(place, "busybox", ["ping", "-c1", "-W3", to], { signal }).then(
     () => true,
     () => false,
   );
