@@ -36,7 +36,7 @@ test("the sample's image is made without a registry, runs, answers on its addres
   const health = await container.exec({ Cmd: ["node", "/app/openplc-sample.js", "--health"] });
   // The engine leaves the connection open, also of what it detached; it would keep this process.
   (await health.start({ Detach: true })).destroy();
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + 60_000;
   let exitCode: number | null = null;
   while (exitCode === null && performance.now() < deadline) {
     await sleep(20);
@@ -54,7 +54,7 @@ test("the sample's image is made without a registry, runs, answers on its addres
 
 /** The answer, asked from inside the engine's network; the server needs a moment after its container started. */
 async function untilAnswering(netns: string, url: string): Promise<string> {
-  const deadline = performance.now() + 20_000;
+  const deadline = performance.now() + 60_000;
   for (;;) {
     try {
       return (await run("nsenter", [`--net=/run/netns/${netns}`, "curl", "-sSk", "--max-time", "5", url]))

@@ -15,7 +15,7 @@ const nodes = 20;
 
 test("a simulated fleet answers commands, comes back after its lines broke, and can be enrolled one by one", async () => {
   using folder = tempFolder();
-  const env = { ORCHESTRATOR_HUB_BEAT_INTERVAL_MS: "1000" };
+  const env = { ORCHESTRATOR_HUB_BEAT_INTERVAL_MS: "3000" };
   await using hub = await ownHub({ folder: folder.path, nodes, entry: orchestrator, env });
   await hub.start();
   const door = await hub.door();
