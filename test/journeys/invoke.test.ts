@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -116,6 +117,12 @@ test("a runtime's own interface through both doors: a program, another certifica
     };
     return commands.length === 1 && commands[0]?.state === "COMMAND_STATE_ACCEPTED";
   });
+  const connections = ["ss", "-tnH", "state", "established", "sport", "=", ":8443"];
+  await until("the request is at the runtime, which has not read it", () =>
+    /^\s*[1-9]/m.test(
+      execFileSync("nsenter", [`--net=/proc/${pid}/ns/net`, ...connections], { encoding: "utf8" }),
+    ),
+  );
   await daemon.kill9();
   process.kill(pid, "SIGCONT");
   daemon.start();
