@@ -67,13 +67,13 @@ export async function signalContainer(
   }
 }
 
-/** Kills and removes a container. One that is gone, or on its way, is the same success. */
+/** Kills and removes a container: a cell, or what holds a namespace. One that is gone, or on its way, is the same success. */
 export async function removeContainer(
   engine: Engine,
   containerId: string,
   signal: AbortSignal,
 ): Promise<void> {
-  const removed = engine.call("remove a cell", signal, (docker, abortSignal) =>
+  const removed = engine.call("remove a container of a cell", signal, (docker, abortSignal) =>
     docker.getContainer(containerId).remove({ force: true, v: true, abortSignal }),
   );
   await removed.catch((thrown: unknown) => {

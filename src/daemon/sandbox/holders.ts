@@ -1,9 +1,10 @@
 import type Docker from "dockerode";
 import { newId } from "../../base/ids.ts";
 import { label } from "../../wire/labels.ts";
-import { type Engine, isNotFound } from "../engine/index.ts";
+import type { Engine } from "../engine/index.ts";
 import type { Bridge } from "./bridge.ts";
 import type { CellNetwork } from "./cell.ts";
+import { removeContainer } from "./container-end.ts";
 import { holderImage } from "./holder-image.ts";
 
 /** So many that were used wait for their agent's next cell, for each that is kept ahead. */
@@ -95,15 +96,9 @@ export class Holders {
     }
   }
 
-  /** Removes one. One that is gone is the same success. */
+  /** Removes one. One that is gone, or on its way, is the same success. */
   async remove(holderId: string, signal: AbortSignal): Promise<void> {
-    const { engine } = this.#options;
-    const removed = engine.call("remove a holder", signal, (docker, abortSignal) =>
-      docker.getContainer(holderId).remove({ force: true, v: true, abortSignal }),
-    );
-    await removed.catch((thrown: unknown) => {
-      if (!isNotFound(thrown)) throw thrown;
-    });
+    await removeContainer(this.#options.engine, holderId, signal);
   }
 
   #containerOptions(Image: string, NetworkMode: string): Docker.ContainerCreateOptions {
