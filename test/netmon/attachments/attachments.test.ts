@@ -40,7 +40,9 @@ test("attached before its start, a container has its vNICs when it runs, and kee
   assert.ok(await peer.ping(lease.address.split("/")[0] ?? ""));
   const routes = await plc.inside("ip", "route", "show", "default");
   assert.equal(routes.trim(), "default via 10.77.0.1 dev lan0 metric 100 onlink");
-  assert.equal(await plc.file("/etc/resolv.conf"), "nameserver 10.77.0.1\n");
+  await on.until("its name servers", async () => {
+    return (await plc.file("/etc/resolv.conf")) === "nameserver 10.77.0.1\n";
+  });
   assert.deepEqual(kindsOf(await on.eventsAfter(await began)).sort(), [
     "ATTACHED",
     "ATTACHED",

@@ -109,7 +109,12 @@ export async function ground(settings: Record<string, string> = {}, rights: read
           const taken = new PassThrough().on("data", (chunk: Buffer) => chunks.push(chunk));
           engine.docker.modem.demuxStream(stream, taken, taken);
           await once(stream, "end");
-          return { output: Buffer.concat(chunks).toString(), code: (await exec.inspect()).ExitCode };
+          // The engine may hear of its end after it heard its last word.
+          const { code } = await until("it has ended", async () => {
+            const { Running: isRunning, ExitCode: code } = await exec.inspect();
+            return !isRunning && { code };
+          });
+          return { output: Buffer.concat(chunks).toString(), code };
         },
         /** What tells one life from another. */
         life: async () => {
