@@ -218,7 +218,7 @@ describe("tenants", () => {
       [metadata.commandId]: "c-agents",
     });
     const spec = { name: "poet", image: "poet:1" };
-    await wishes.applyWishes({ agents: [spec] }, { timeoutMs: 500 }).catch(() => {}); // The node is away.
+    await wishes.applyWishes({ agents: [spec] }, { timeoutMs: 2_000 }).catch(() => {}); // The node is away.
     const { command } = await hub.client(Fleet).getCommand({ id: "c-agents" });
     const request = command?.command?.request;
     const [agent] = request?.case === "applyWishes" ? request.value.agents : [];
