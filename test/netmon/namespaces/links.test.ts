@@ -71,7 +71,7 @@ test("two vNICs on one LAN are two stations", async () => {
     [first, macs.first],
     [second, macs.second],
   ] as const) {
-    const ask = ["arping", "-c", "1", "-w", "1", "-I", "eth0", address];
+    const ask = ["arping", "-c", "2", "-w", "3", "-I", "eth0", address];
     const said = await run({ netns: `/run/netns/${neighbour.network.name}` }, "busybox", ask, { signal });
     const answers = new Set(said.match(/[0-9a-f:]{17}/g));
     assert.deepEqual([...answers], [mac]);

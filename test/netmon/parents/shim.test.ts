@@ -98,7 +98,7 @@ test("node and vNIC talk both ways, and the LAN knows the node by its own MAC on
   assert.equal(await pings({}, lan.at(20)), true, "over the parent, as before");
   assert.equal(await pings(box.place, lan.at(20)), true);
   const place = { netns: `/run/netns/${other.network.name}` };
-  const answers = await run(place, "busybox", ["arping", "-c1", "-I", "eth0", lan.at(9)], { signal });
+  const answers = await run(place, "busybox", ["arping", "-c2", "-I", "eth0", lan.at(9)], { signal });
   assert.deepEqual(new Set(answers.match(/[0-9a-f]{2}(:[0-9a-f]{2}){5}/g)), new Set([mac]), answers);
   assert.equal(other.macOf(lan.at(9)), mac);
   const before = ip("-details address") + ip("route") + ip("neigh show nud permanent");
