@@ -14,7 +14,7 @@ import { tempFolder } from "../../fixtures/folder.ts";
 import { idleImage, scriptImage } from "../../fixtures/images.ts";
 import { until } from "../../journeys/until.ts";
 import { mixed, randomSpec } from "../wishes/random-spec.ts";
-import { ask, leftOf, live, newName, type SpecInit, spec } from "./life.ts";
+import { ask, atOnceMs, leftOf, live, newName, type SpecInit, spec } from "./life.ts";
 
 const engine = await sharedEngine();
 const [idle, script] = [await idleImage(engine), await scriptImage(engine)];
@@ -52,7 +52,7 @@ async function refusal(work: () => unknown) {
 
 test("wishes are made true at once, and each is told in its place: made, changed, left alone, gone", async () => {
   using folder = tempFolder();
-  await using life = live(folder.path, engine.socketPath, { provenMs: 100 });
+  await using life = live(folder.path, engine.socketPath, { provenMs: 100, settleMs: atOnceMs });
   const { runtimes } = life;
   const line = { key: "line", value: newName() };
   const [keep, change, swap, gone, fresh, broken, waits] = Array.from({ length: 7 }, newName) as [
@@ -236,7 +236,7 @@ test("a command that is taken up again after a crash goes on where it was, and t
   const request = asking(wishes, { prune: [line] });
   const id = `cmd-${newName()}`;
   {
-    await using life = live(folder.path, engine.socketPath, { provenMs: 300 });
+    await using life = live(folder.path, engine.socketPath, { provenMs: 300, settleMs: atOnceMs });
     await life.runtimes.applyWishes(
       asking([swap, gone].map((name) => spec(idle, { name, labels: [line] }))),
       ask(),
@@ -247,7 +247,7 @@ test("a command that is taken up again after a crash goes on where it was, and t
       () => life.changes(gone).includes("DELETED") && life.changes(fresh[0] ?? "").includes("CREATED"),
     );
   }
-  await using life = live(folder.path, engine.socketPath, { provenMs: 300 });
+  await using life = live(folder.path, engine.socketPath, { provenMs: 300, settleMs: atOnceMs });
   const again = await life.runtimes.applyWishes(request, ask({ id }));
   assert.deepEqual(
     again.map(({ name, action, failure }) => [name, action, failure !== undefined]),

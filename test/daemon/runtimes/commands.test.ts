@@ -6,7 +6,7 @@ import { sharedEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { idleImage, scriptImage } from "../../fixtures/images.ts";
 import { until } from "../../journeys/until.ts";
-import { ask, leftOf, live, newName, spec } from "./life.ts";
+import { ask, atOnceMs, leftOf, live, newName, spec } from "./life.ts";
 
 const engine = await sharedEngine();
 const idle = await idleImage(engine);
@@ -62,7 +62,7 @@ test("a runtime is created, told, listed, stopped, started, restarted and delete
 
 test("a program that ends at once is undone, and its last words are told", async () => {
   using folder = tempFolder();
-  await using life = live(folder.path, engine.socketPath);
+  await using life = live(folder.path, engine.socketPath, { settleMs: atOnceMs });
   const name = newName();
   const bad = spec(script, { name, env: [{ name: "DO", value: "echo no licence; exit 3" }] });
   await assert.rejects(life.runtimes.create(bad, ask()), {
@@ -151,11 +151,16 @@ test("a new life of the daemon leaves running containers alone, and the stopped 
 
 test("a program that ends by itself is started again, slower each time it ends at once; a stop ends that", async () => {
   using folder = tempFolder();
-  await using life = live(folder.path, engine.socketPath);
+  await using life = live(folder.path, engine.socketPath, { settleMs: atOnceMs });
   const { runtimes } = life;
   const name = newName();
-  const once = "[ -e /data/ran ] && exit 4; touch /data/ran; sleep 0.6; exit 5";
-  await runtimes.create(spec(script, { name, env: [{ name: "DO", value: once }] }), ask());
+  const once = "[ -e /data/end ] && exit 4; while ! [ -e /data/end ]; do sleep 0.1; done; exit 5";
+  const { runtime } = await runtimes.create(
+    spec(script, { name, env: [{ name: "DO", value: once }] }),
+    ask(),
+  );
+  const touch = await engine.docker.getContainer(runtime.containerId).exec({ Cmd: ["touch", "/data/end"] });
+  await touch.start({});
   const failing = await until("three ends", async () => {
     const now = await runtimes.get(name, ask().signal);
     return now.restarts >= 2 && now.phase === RuntimePhase.CRASH_LOOP && now;
@@ -181,7 +186,7 @@ test("a program that ends by itself is started again, slower each time it ends a
 
 test("a volume that is kept is taken up by the next runtime of the name, also through a create that fails", async () => {
   using folder = tempFolder();
-  await using life = live(folder.path, engine.socketPath);
+  await using life = live(folder.path, engine.socketPath, { settleMs: atOnceMs });
   const { runtimes } = life;
   const name = newName();
   const env = (DO: string) => [{ name: "DO", value: DO }];

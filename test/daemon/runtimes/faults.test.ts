@@ -17,7 +17,7 @@ import { startEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { idleImage, scriptImage } from "../../fixtures/images.ts";
 import { until } from "../../journeys/until.ts";
-import { ask, leftOf, live, newName, spec } from "./life.ts";
+import { ask, atOnceMs, leftOf, live, newName, spec } from "./life.ts";
 
 const engine = await startEngine({ name: "faults" });
 const idle = await idleImage(engine);
@@ -81,7 +81,7 @@ test("a daemon that dies while it undoes a create finishes that, and gives the s
   const command = { id: `undo-${name}` };
   const stopped = new AbortController();
   {
-    const life = live(folder.path, proxy.socketPath);
+    const life = live(folder.path, proxy.socketPath, { settleMs: atOnceMs });
     const died = Promise.withResolvers<void>();
     proxy.decide = once(/^DELETE /, "break-afterwards", () => died.resolve(life[Symbol.asyncDispose]()));
     const creating = life.runtimes.create(ends, ask({ ...command, signal: stopped.signal }));
@@ -89,7 +89,7 @@ test("a daemon that dies while it undoes a create finishes that, and gives the s
     stopped.abort(failure("cancelled", "the daemon stops"));
     await assert.rejects(creating);
   }
-  await using life = live(folder.path, engine.socketPath);
+  await using life = live(folder.path, engine.socketPath, { settleMs: atOnceMs });
   const again = life.runtimes.create(ends, ask(command));
   await assert.rejects(again, { kind: "invalid", message: /ended at once with exit code 3/ });
   assert.deepEqual(life.changes(name), ["UNDONE"]);

@@ -103,6 +103,9 @@ function changesOf(events: readonly Event[], name: string): RuntimeChange[] {
   );
 }
 
+/** What a program that ends at once may take for that on a busy machine, in milliseconds: so long a create of it has to wait. */
+export const atOnceMs = 600;
+
 /** One who asks, and patiently. */
 export function ask(init: Partial<Ask> = {}): Ask {
   return {

@@ -12,7 +12,6 @@ import { ask, leftOf, live, newName, spec } from "./life.ts";
 const engine = await startEngine({ name: "update-image" });
 after(() => engine[Symbol.asyncDispose]());
 
-const options = { provenMs: 300 };
 const idles = "trap 'exit 0' TERM; while :; do sleep 3600 & wait; done";
 
 /** Puts a new image under a tag of a registry. */
@@ -32,7 +31,7 @@ const volumesOf = async (name: string) =>
 test("the old version goes on while the new one is pulled; a bad one is rolled back to its image and its volumes", async () => {
   using folder = tempFolder();
   await using registry = await startRegistry(engine);
-  await using life = live(folder.path, engine.socketPath, options);
+  await using life = live(folder.path, engine.socketPath, { provenMs: 2_000 });
   const { runtimes } = life;
   const name = newName();
   const [good, bad] = [
@@ -83,7 +82,7 @@ test("a tag that has moved is noticed when the registry is asked, and not before
   using folder = tempFolder();
   await using stack = new AsyncDisposableStack();
   const registry = stack.use(await startRegistry(engine));
-  await using life = live(folder.path, engine.socketPath, options);
+  await using life = live(folder.path, engine.socketPath, { provenMs: 300 });
   const { runtimes } = life;
   const name = newName();
   const image = await publish(registry, name, "1");

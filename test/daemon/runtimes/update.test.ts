@@ -7,7 +7,7 @@ import { sharedEngine } from "../../fixtures/engine.ts";
 import { smallDisk, tempFolder } from "../../fixtures/folder.ts";
 import { idleImage, scriptImage } from "../../fixtures/images.ts";
 import { until } from "../../journeys/until.ts";
-import { ask, leftOf, live, newName, type SpecInit, spec } from "./life.ts";
+import { ask, atOnceMs, leftOf, live, newName, type SpecInit, spec } from "./life.ts";
 
 const engine = await sharedEngine();
 const idle = await idleImage(engine);
@@ -51,7 +51,7 @@ test("what can be changed in place is, and its program goes on", async () => {
 
 test("what has ended and stays so is not started by a change in place", async () => {
   using folder = tempFolder();
-  await using life = live(folder.path, engine.socketPath, { provenMs });
+  await using life = live(folder.path, engine.socketPath, { provenMs: 60_000, settleMs: atOnceMs });
   const { runtimes } = life;
   const name = newName();
   const once = { name, env: says("exit 0"), restart: RestartMode.NEVER };
@@ -101,7 +101,7 @@ test("a new version replaces the old one, and is confirmed when it has run for l
 
 test("a new version that ends is rolled back, with its last words", async () => {
   using folder = tempFolder();
-  await using life = live(folder.path, engine.socketPath, { provenMs });
+  await using life = live(folder.path, engine.socketPath, { provenMs: 60_000 });
   const { runtimes } = life;
   const name = newName();
   const { runtime: before } = await runtimes.create(spec(idle, { name }), ask());

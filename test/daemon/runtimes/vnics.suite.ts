@@ -182,6 +182,7 @@ export async function vnicSuite(machine: Machine): Promise<void> {
     await machine.startNetmon();
     await until("what is gone is taken away", () => life.kept()?.size === 2);
     await machine.killNetmon();
+    await until("netmon is missed again", () => life.kept() === undefined);
     machine.wipeNetmon();
     await machine.startNetmon();
     await until("what is lost is told again", () => life.kept()?.has(runs) && life.kept()?.has(rests));
