@@ -36,7 +36,8 @@ async function node() {
       ip route add 198.51.100.0/24 via ${lan.at(7)} dev eth1 proto static metric 50 src 192.0.2.9
       ip route add 203.0.113.0/24 via 203.0.113.1 dev eth1 onlink table 77
       ip -6 route add 2001:db8::/32 via fd77::7 dev eth1`);
-  await until("its addresses", () => !sh("ip address").includes("tentative"));
+  const isUp = () => sh("ip -o link show eth1").includes(" state UP ");
+  await until("its addresses and its carrier", () => isUp() && !sh("ip address").includes("tentative"));
   const host = lan.host({ address: lan.at(20) });
   const owned = opened.move();
   return { lan, cable, host, [Symbol.asyncDispose]: () => owned.disposeAsync() };
