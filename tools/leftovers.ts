@@ -18,7 +18,7 @@ export interface RunTraces {
  * The names of everything that is still there after a grace: what was killed takes a moment to be gone, and an engine's
  * ground to be taken down. Returns at once when there is nothing.
  */
-export async function leftBehind(traces: RunTraces, graceMs = 5_000): Promise<string[]> {
+export async function leftBehind(traces: RunTraces, graceMs = 30_000): Promise<string[]> {
   const deadline = performance.now() + graceMs;
   for (;;) {
     const left = await lookAround(traces);
