@@ -22,8 +22,8 @@ import { leftBehind, leftInEngine } from "./leftovers.ts";
 
 /** More than two cores, because most files wait most of the time: for leases, probes and engines. More than this is no faster. */
 const concurrency = 4;
-/** For a whole file; a test that hangs fails with its name instead of stopping everything. */
-const fileTimeoutMs = 300_000;
+/** A test that hangs fails with its name, before the time of its file is over (overdue.ts). */
+const testTimeoutMs = 240_000;
 const slowestShown = 10;
 
 const root = new URL("..", import.meta.url).pathname;
@@ -122,7 +122,8 @@ async function runFiles(): Promise<Outcome> {
     files: files.map((file) => join(root, file)),
     cwd: root,
     concurrency,
-    timeout: fileTimeoutMs,
+    timeout: testTimeoutMs,
+    execArgv: [`--import=${join(root, "tools/overdue.ts")}`],
     signal: interrupted.signal,
     ...(options.name !== undefined && { testNamePatterns: [new RegExp(options.name)] }),
   });
