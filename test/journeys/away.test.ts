@@ -21,6 +21,16 @@ test("queued commands run once, events that happened meanwhile arrive once and i
   };
   const steady = await startedAt("steady");
 
+  // What waits for an image that nobody has does not keep the daemon from ending.
+  const waits = create(CommandSchema, {
+    id: "waits",
+    request: { case: "updateRuntime", value: { spec: { ...spec("steady"), image: "127.0.0.1:1/none:1" } } },
+  });
+  await world.fleet().submitCommand({ nodeId: world.nodeId, command: waits });
+  for await (const { progress } of world.fleet().watchCommand({ id: "waits" })) {
+    if (progress?.phase.startsWith("trying again")) break;
+  }
+
   // Commands are queued while the node is away, so that they are still in the queue when the hub goes.
   await world.daemon.stop();
   for (let i = 0; i < 5; i++) {

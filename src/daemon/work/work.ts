@@ -162,14 +162,17 @@ export class Work implements Disposable {
   }
 
   /**
-   * Lets go of what is running: it is neither aborted nor answered, because nobody called it off. The next start takes it up
-   * again. Call it when the rooms have stopped, and before the state file is closed.
+   * Lets go of what is running: it is not answered, because nobody called it off, and the next start takes it up again. Handlers
+   * that still wait for something are told to end, or the process would wait with them. Call it when the rooms have stopped, so that
+   * none of them undoes what it did, and before the state file is closed.
    */
   [Symbol.dispose](): void {
     this.#stop.abort();
     this.#noteUsed();
-    for (const { result } of this.#running.values()) {
-      result.reject(failure("unavailable", "the daemon stops; the command goes on when it is back"));
+    const stops = failure("unavailable", "the daemon stops; the command goes on when it is back");
+    for (const { result, abort } of this.#running.values()) {
+      result.reject(stops);
+      abort.abort(stops);
     }
     this.#running.clear();
   }
@@ -253,7 +256,7 @@ export class Work implements Disposable {
         isKept = true;
       } catch (error) {
         this.#log.error({ command: id, error }, "a result cannot be written; trying again");
-        await this.#clock.sleep(rewriteMs);
+        await this.#clock.sleep(rewriteMs, this.#stop.signal).catch(() => {});
       }
     }
     this.#running.delete(id);

@@ -117,6 +117,28 @@ test("what was accepted and not finished is taken up again by the next life, in 
   assert.equal(life.work.lastSequence, 3);
 });
 
+test("when the daemon stops, what is still waited for ends without an answer", async () => {
+  using folder = tempFolder();
+  let ended = false;
+  const life = live(join(folder.path, "db"), async (_, { signal }) => {
+    await systemClock.sleep(60_000, signal).finally(() => {
+      ended = true;
+    });
+  });
+  life.work.accept(1, stop("a"));
+  const asked = assert.rejects(life.work.call(stop("b", "plc2"), localCaller, AbortSignal.timeout(60_000)), {
+    kind: "unavailable",
+  });
+  await until("they are begun", () => life.work.unfinished === 2);
+  life.work[Symbol.dispose]();
+  await asked;
+  await until("they have ended", () => ended);
+  await life[Symbol.asyncDispose]();
+  await using next = live(join(folder.path, "db"), async () => {});
+  assert.equal(next.results().length, 0);
+  assert.equal(next.work.resume(), 2);
+});
+
 test("commands of one workload run in order, of two side by side", async () => {
   using folder = tempFolder();
   const gate = Promise.withResolvers<void>();
