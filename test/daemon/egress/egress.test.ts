@@ -205,9 +205,10 @@ test("what guards a cell needs neither netmon nor the daemon, and what was denie
 test("addresses of a name are open for a time, and connections that were made go on after it", async () => {
   const cell = await scene.cell(allow);
   const { holderId } = cell.network;
+  const outcomes = scene.attemptIn(cell.network.pid, `talk ${good} 81 3600`, `tcp ${good} 81`);
+  await until("it asks to be let in", () => scene.told(cell.id).length > 0);
   await scene.client.allowEgress({ containerId: holderId, addresses: [good], tcpPorts: [81], seconds: 3 });
-  const outcomes = await scene.attemptIn(cell.network.pid, `talk ${good} 81 3600`, `tcp ${good} 81`);
-  assert.deepEqual(Object.values(outcomes), ["all of it came back", "ECONNREFUSED"]);
+  assert.deepEqual(Object.values(await outcomes), ["all of it came back", "ECONNREFUSED"]);
   await cell.end();
 });
 
