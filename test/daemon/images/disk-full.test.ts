@@ -142,17 +142,18 @@ test("a lock that runs out on a full disk of the daemon ends nothing, and what w
   const { runtimes } = life;
   const name = newName();
   const exec = { command: ["sh", "-c", "! [ -e /data/ill ]"] };
-  const health = { exec, intervalMs: 1000, failures: 1, restarts: true };
+  const health = { exec, intervalMs: 1000, timeoutMs: 60_000, failures: 1, restarts: true };
   const env = [{ name: "DO", value: "rm -f /data/ill; while :; do sleep 0.1; done" }];
   const { runtime } = await runtimes.create(spec(script, { name, env, health, stopGraceMs: 1 }), ask());
   const now = () => runtimes.status().runtimes.find((one) => one.name === name);
   await until("it is healthy", () => now()?.health === Health.HEALTHY);
-  await runtimes.lock(name, { forMs: 3_000 }, ask());
+  await runtimes.lock(name, {}, ask());
   const container = engine.docker.getContainer(runtime.containerId);
   await (await container.exec({ Cmd: ["touch", "/data/ill"] })).start({});
   await until("it is unhealthy", () => now()?.health === Health.UNHEALTHY);
-  assert.equal(now()?.locks.length, 1);
+  await runtimes.lock(name, { forMs: 2_000 }, ask());
   const giveBack = fill(disk.path);
+  assert.equal(now()?.locks.length, 1);
   await until("the lock has run out", () => now()?.locks.length === 0);
   // It looks at the engine first, and finds there that the restart for its health is due.
   await assert.rejects(runtimes.restart(name, ask()), { kind: "exhausted", message: /^no space left/ });
@@ -161,7 +162,7 @@ test("a lock that runs out on a full disk of the daemon ends nothing, and what w
   await until("it was started again", () => now()?.restarts === 1);
   assert.deepEqual(
     life.changes(name).filter((kind) => kind !== "HEALTHY"),
-    ["CREATED", "STARTED", "LOCKED", "UNHEALTHY", "UNLOCKED", "STOPPED", "STARTED"],
+    ["CREATED", "STARTED", "LOCKED", "UNHEALTHY", "LOCKED", "UNLOCKED", "STOPPED", "STARTED"],
   );
   await runtimes.delete(name, { keepVolume: false }, ask());
 });

@@ -92,13 +92,15 @@ test("a pull of which nothing comes is given up, and tried again within the same
 
 test("at most so many are pulled at once, and one that hangs gives its place to the next", async () => {
   using folder = tempFolder();
-  await using life = live(folder.path, engine.socketPath, { images: { pullsAtOnce: 1, silenceMs: 1_500 } });
+  await using life = live(folder.path, engine.socketPath, { images: { pullsAtOnce: 1, silenceMs: 2_500 } });
   const [hanging, waiting] = [newName(), newName()];
+  // Made before: the second is to come while the first hangs, and before it is given up.
+  const images = [await newImage(one, [await withShell()]), await newImage(other, [await withShell()])];
   const goOn = one.holdLayers();
   const happened: string[] = [];
-  const creates = async (registry: Registry, name: string) =>
+  const creates = async (name: string, image = "") =>
     life.runtimes.create(
-      spec(await newImage(registry, [await withShell()]), { name }),
+      spec(image, { name }),
       ask({
         progress: (phase, done = 0, _total, detail) =>
           void happened.push(`${name} ${phase} ${detail} ${done}`),
@@ -106,9 +108,9 @@ test("at most so many are pulled at once, and one that hangs gives its place to 
     );
   const has = (name: string, says: RegExp) =>
     happened.findIndex((one) => one.startsWith(name) && says.test(one));
-  const first = creates(one, hanging);
+  const first = creates(hanging, images[0]);
   await until("half of a layer", () => has(hanging, / [1-9]\d*$/) >= 0);
-  const second = creates(other, waiting);
+  const second = creates(waiting, images[1]);
   await until("it waits", () => has(waiting, /waits for other pulls/) >= 0);
   assert.equal((await second).runtime.phase, RuntimePhase.RUNNING);
   const [givenUp, begins] = [has(hanging, /trying again: .* sent nothing/), has(waiting, / [1-9]\d*$/)];

@@ -126,7 +126,7 @@ test("a lock runs out by itself, also while no daemon lives, and that is told on
   {
     await using life = live(folder.path, engine.socketPath);
     await life.runtimes.create(spec(idle, { name }), ask());
-    await life.runtimes.lock(name, { forMs: 400 }, alice());
+    await life.runtimes.lock(name, { forMs: 1_500 }, alice());
     assert.deepEqual(locks(life.runtimes, name), [LockKind.OPERATOR]);
     let told = 0;
     life.runtimes.changes.listen(() => {
@@ -230,7 +230,7 @@ test("a restart for health waits until nobody locks the runtime, and is done the
   using folder = tempFolder();
   const name = newName();
   const exec = { command: ["sh", "-c", "! [ -e /data/ill ]"] };
-  const health = { exec, intervalMs: 1000, failures: 1, restarts: true };
+  const health = { exec, intervalMs: 1000, timeoutMs: 60_000, failures: 1, restarts: true };
   const runs = "rm -f /data/ill; trap 'exit 0' TERM; while :; do sleep 0.1; done";
   await using life = live(folder.path, engine.socketPath, { pace: { firstMs: 10 } });
   const { runtimes } = life;
