@@ -138,7 +138,7 @@ test("messages go between agents as their rights say, and the node's topics are 
   }
   for (const topics of [["elsewhere"], [">"], ["tree.task-1"], ["tree.*"], ["node.>"]]) {
     const told = await Array.fromAsync(
-      stream(two, "Subscribe", { filter: { topics } }, AbortSignal.timeout(5_000)),
+      stream(two, "Subscribe", { filter: { topics } }, AbortSignal.timeout(60_000)),
     );
     assert.match(JSON.stringify(told[0]), /"code":"permission_denied"/, topics.join());
   }
@@ -151,7 +151,7 @@ test("tasks of a tree tell each other, all or one, and nobody else hears it", as
   const child = await place.cell("critic", { taskId: "child", rootId: "root" });
   const stranger = await place.cell("critic", { taskId: "stranger" });
   const listen = (socket: string) =>
-    stream(socket, "Subscribe", { afterSequence: "0" }, AbortSignal.timeout(10_000));
+    stream(socket, "Subscribe", { afterSequence: "0" }, AbortSignal.timeout(60_000));
   const [atRoot, atChild] = [listen(root), listen(child)];
   const [first, second] = [atRoot.next(), atChild.next()];
   const untilBoth = async () => {
@@ -181,8 +181,8 @@ test("a call goes to a task that takes calls, and only that one may reply", asyn
   assert.equal(failureOf(await ask(asks, "Call", { agent: "poet" })).kind, "FAILURE_KIND_DENIED");
 
   const takenBy = {
-    one: stream(one, "TakeCalls", {}, AbortSignal.timeout(10_000)),
-    two: stream(two, "TakeCalls", {}, AbortSignal.timeout(10_000)),
+    one: stream(one, "TakeCalls", {}, AbortSignal.timeout(60_000)),
+    two: stream(two, "TakeCalls", {}, AbortSignal.timeout(60_000)),
   };
   const coming = [takenBy.one.next(), takenBy.two.next()];
   const replies: Promise<Told>[] = [];

@@ -56,7 +56,9 @@ const inPython =
   'import sys, time\nsys.path.append("/opt/examples/clients")\nfrom broker import ask, stream, to_bytes, from_bytes, Refused\n';
 const inShell = ". /opt/examples/clients/broker.sh\n";
 
-test("agents in Node, Python and shell publish, subscribe, call and reply", { timeout: 60_000 }, async () => {
+test("agents in Node, Python and shell publish, subscribe, call and reply", {
+  timeout: 200_000,
+}, async () => {
   await deploy(
     "critic",
     ["node"],
@@ -120,7 +122,7 @@ for told in stream("Subscribe", {"filter": {"topics": ["news.first"]}, "afterSeq
   assert.ok(messages.some(({ topic, publisher }) => topic === "node.task.author" && publisher === "node"));
 });
 
-test("a swarm shares a lock, tells its tree, and ends with its root", { timeout: 60_000 }, async () => {
+test("a swarm shares a lock, tells its tree, and ends with its root", { timeout: 200_000 }, async () => {
   await deploy(
     "member",
     ["python3"],
@@ -169,7 +171,7 @@ except Refused as refused:
 });
 
 test("a program that runs finds its socket again when the daemon was killed", {
-  timeout: 60_000,
+  timeout: 200_000,
 }, async () => {
   await deploy(
     "patient",

@@ -50,7 +50,7 @@ function told(state: LineState): string {
 async function works({ hub }: { hub: Hub }): Promise<void> {
   const { commands, line } = hub;
   const getNode = create(CommandSchema, { id: "r1", request: { case: "getNode", value: {} } });
-  const { outcome } = await line.read("n-a", getNode, AbortSignal.timeout(5_000));
+  const { outcome } = await line.read("n-a", getNode, AbortSignal.timeout(30_000));
   assert.equal(outcome.case, "getNode");
   await commands.submit("n-a", startPlc("c1"), { actor: "test", expiresInMs: 0 });
   await until("the command has its result", async () => (await commands.get("c1")).result);
@@ -61,7 +61,7 @@ describe("the way to the hub", () => {
     it(`is a WebSocket where a box on it has the whim to ${whim} HTTP/2, and that carries all that gRPC does`, async () => {
       await using there = await ground();
       there.box.whim = whim;
-      const dial = dialBy({ env: {} }, { openMs: 500 });
+      const dial = dialBy({ env: {} }, { openMs: 2_000 });
       const node = await there.node([`localhost:${there.box.port}`], { dial });
       assert.equal((await node.isUp()).transport, "websocket");
       assert.deepEqual(node.seen, ["grpc to localhost", "down", "websocket to localhost", "up"]);

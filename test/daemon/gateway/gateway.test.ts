@@ -332,7 +332,7 @@ test("agents speak to every provider as to OpenAI, whole or as it comes, and the
       `${alias}-vectors`,
       ["red rose", "a rose"],
       { agent: "poet", taskId: "" },
-      AbortSignal.timeout(5000),
+      AbortSignal.timeout(30_000),
     );
     assert.deepEqual(
       vectors.map((one) => one.length),
@@ -354,7 +354,7 @@ test("agents speak to every provider as to OpenAI, whole or as it comes, and the
 
 test("vectors for memory are within the manifest of the agent that they are for", async () => {
   const embed = (alias: string, agent: string, text = "a") =>
-    secrets.gateway.embed(alias, [text], { agent, taskId: "" }, AbortSignal.timeout(5_000));
+    secrets.gateway.embed(alias, [text], { agent, taskId: "" }, AbortSignal.timeout(30_000));
   assert.equal((await embed("open-vectors", "")).length, 1);
   await assert.rejects(embed("open-vectors", "other"), {
     kind: "not_found",

@@ -11,7 +11,7 @@ test("nothing listens for the end of a check that is over", async (t) => {
   const container = await started.docker.createContainer({ Image: await idleImage(started) });
   await container.start();
   using engine = new Engine(`unix://${started.socketPath}`);
-  const check = execChecker(engine, container.id, { command: ["true"], timeoutMs: 5_000 });
+  const check = execChecker(engine, container.id, { command: ["true"], timeoutMs: 60_000 });
   const any = t.mock.method(AbortSignal, "any");
   assert.deepEqual((await check(new AbortController().signal)).isWell, true);
   const made = any.mock.calls.flatMap(({ result }) => result ?? []);

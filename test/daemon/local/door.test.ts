@@ -120,9 +120,10 @@ describe("the local door", () => {
       return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
     });
     const client = createClient(Runtimes, socketTransport(door.path));
+    // 750 ms, or less by what passed until the door looked.
     await assert.rejects(
       client.stopRuntime({ name: "plc1" }, { timeoutMs: 1000 }),
-      /within its budget of 7\d\d ms/,
+      /within its budget of [5-7]\d\d ms/,
     );
   });
 

@@ -121,7 +121,7 @@ test("an engine that hangs or fails, and a file of the kernel that is away, leav
   });
   await on.measured(2);
   rmSync(join(proc, "meminfo"));
-  await until("the engine to hang", () => asked === 3);
+  await until("the engine to hang", () => asked >= 3);
   const kept = on.ask().length;
   symlinkSync("/proc/meminfo", join(proc, "meminfo"));
   await on.measured(kept + 2);

@@ -23,7 +23,7 @@ async function ground() {
   const folder = opened.use(tempFolder()).path;
   const authority = await openAuthority({ folder, trustDomain: "", now: Date.now });
   const hosts = ["localhost", ...Object.keys(names)];
-  const own = await issueServer(authority, { names: hosts, at: Date.now(), validMs: 60_000 });
+  const own = await issueServer(authority, { names: hosts, at: Date.now(), validMs: 3_600_000 });
   const server = createServer({ key: own.keyPem, cert: own.certificatePem }, ({ url }, response) => {
     if (url !== "/latest") return response.end(bundle);
     return response.writeHead(302, { location: `https://mirror.test:${port}/bundle` }).end();
@@ -45,7 +45,7 @@ async function ground() {
     fetch: (from: string, names: ProxyNames) =>
       fetchBundle(from, sha256, to, {
         ...{ caPem: authority.rootPem, proxy: names, progress: () => {} },
-        signal: AbortSignal.timeout(20_000),
+        signal: AbortSignal.timeout(60_000),
       }),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
