@@ -141,7 +141,7 @@ async function atItsEnd(
 ): Promise<{ ended: Task; output: Uint8Array }> {
   let output: Uint8Array = new Uint8Array();
   using line = new ProgressLine(run);
-  const ended = await watchTask(run, door, target, id, async (task) => {
+  const ended = await watchTask(run, door, target, { id, wasThere: true }, async (task) => {
     // Its end is told when its output has been.
     if (isFinal(task)) output = await outputOf(door, target, task);
     else line.show(`task ${id} ${stateInWords(task)} ...`, `task ${id} ${stateInWords(task)}`);

@@ -63,7 +63,7 @@ export async function printTaskLog(
 
 async function follow(run: Run, door: Door, target: Target, id: string, flags: TaskLogFlags): Promise<void> {
   let before: readonly LogLine[] | undefined;
-  await watchTask(run, door, target, id, async () => {
+  await watchTask(run, door, target, { id, wasThere: false }, async () => {
     const { lines } = await ask(door, target, id, { ...flags, tail: mostLines });
     const fresh = before === undefined ? lines.slice(-flags.tail) : linesAfter(before, lines);
     before = lines;

@@ -20,6 +20,13 @@ export function isFinal({ state }: Pick<Task, "state">): boolean {
   return final.has(state);
 }
 
+/** A task to look at. */
+export interface Watched {
+  id: string;
+  /** Whether its node has answered already. One that never did is told at once, and not waited for. */
+  wasThere: boolean;
+}
+
 /**
  * Looks at a task until it is finished, also over a restart of its daemon; `seen` gets every picture of it, the last one included.
  * Ctrl-C and `--timeout` end the looking, never the task. @throws {Failure} deadline, cancelled, unavailable: each says how to go on.
@@ -28,20 +35,22 @@ export async function watchTask(
   { clock, signal, flags }: Run,
   door: Door,
   target: Target,
-  id: string,
+  { id, wasThere }: Watched,
   seen: (task: Task) => Promise<void> | void,
 ): Promise<Task> {
   const begunAt = clock.elapsed();
   const again = `the task goes on: look with \`orchestrator task get ${id}\``;
   let lostAt: number | undefined;
+  let hasAnswered = wasThere;
   for (let pauseMs = pausesMs.first; ; pauseMs = Math.min(2 * pauseMs, pausesMs.most)) {
     try {
       const { task = create(TaskSchema) } = await door.ask("getTask", asked(id), { nodeId: target?.id });
       lostAt = undefined;
+      hasAnswered = true;
       await seen(task);
       if (isFinal(task)) return task;
     } catch (thrown) {
-      if (!signal.aborted && !isLoss(thrown)) throw thrown;
+      if (!signal.aborted && !(hasAnswered && isLoss(thrown))) throw thrown;
       lostAt ??= clock.elapsed();
       if (!signal.aborted && clock.elapsed() - lostAt > patienceMs) {
         throw failure("unavailable", `the node cannot be asked any more; ${again}`, { cause: thrown });

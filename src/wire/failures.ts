@@ -8,6 +8,7 @@ import {
   FailureKind as WireKind,
 } from "../../gen/edge/v1/failure_pb.ts";
 import { asFailure, Failure, type FailureKind } from "../base/failure.ts";
+import { systemCode } from "../base/system-code.ts";
 
 interface Row {
   wire: WireKind;
@@ -75,6 +76,7 @@ export function fromConnectError(thrown: unknown): Failure {
   const [detail] = error.findDetails(FailureSchema);
   if (detail) return fromFailureMessage(detail);
   if (isRefusedStream(error.cause)) return new Failure("unavailable", refusedStream, { cause: error });
+  if (isAbsentSocket(error.cause)) return new Failure("unavailable", error.rawMessage, { cause: error });
   return new Failure(kindOfCode(error.code), error.rawMessage, { cause: error });
 }
 
@@ -83,6 +85,11 @@ const refusedStream = "the program that was asked is stopping, and did nothing o
 /** A call that met a server's goodbye. Connect calls it `internal`; gRPC, and we, say that it never began and may be made again. */
 function isRefusedStream(cause: unknown): boolean {
   return cause instanceof Error && cause.message.includes("NGHTTP2_REFUSED_STREAM");
+}
+
+/** The file of a unix socket is not there: whoever listened has stopped, or has not begun. Connect calls that `internal`, too. */
+function isAbsentSocket(cause: unknown): boolean {
+  return systemCode(cause) === "ENOENT";
 }
 
 /** gRPC's own codes that are not ours, folded into the kind that asks the same of the caller. */

@@ -96,12 +96,17 @@ test("where there is no hub and no daemon, the sentence says what to do", async 
     );
   });
   await t.test("no daemon runs", async () => {
-    const { code, err } = await ask(["runtime", "list", "--socket", "d.sock"], { folder: at });
-    assert.equal(code, 7);
-    assert.equal(
-      err,
-      `error: no daemon answers at ${at}/d.sock: start it with \`orchestrator daemon start\`\n`,
-    );
+    for (const words of [
+      ["runtime", "list"],
+      ["task", "logs", "cmd-1", "--follow"],
+    ]) {
+      const { code, err } = await ask([...words, "--socket", "d.sock"], { folder: at });
+      assert.equal(code, 7);
+      assert.equal(
+        err,
+        `error: no daemon answers at ${at}/d.sock: start it with \`orchestrator daemon start\`\n`,
+      );
+    }
   });
   await t.test("a hub without a token", async () => {
     const { code, err } = await ask(["node", "list", "--hub", "https://hub.example.com:7444"], {

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer as createHttp2Server } from "node:http2";
 import { type AddressInfo, connect, createServer, type Server } from "node:net";
+import { join } from "node:path";
 import { Duplex } from "node:stream";
 import { test } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
@@ -11,6 +12,7 @@ import { ListRuntimesResponseSchema, Runtimes } from "../../gen/edge/v1/runtimes
 import { fromConnectError } from "../../src/wire/failures.ts";
 import { framed } from "../../src/wire/grpc-messages.ts";
 import { Sessions } from "../../src/wire/sessions.ts";
+import { tempFolder } from "../fixtures/folder.ts";
 
 test("an answer that comes in one piece, headers to trailers, is whole", async (t) => {
   const message = toBinary(ListRuntimesResponseSchema, create(ListRuntimesResponseSchema));
@@ -67,6 +69,18 @@ test("a call that meets a server's goodbye may be made again", async (t) => {
   const { kind, message } = fromConnectError(thrown);
   assert.equal(kind, "unavailable", String(thrown));
   assert.match(message, /is stopping.*try again/);
+});
+
+test("a call at a socket where nobody listens yet, or any more, may be made again", async (t) => {
+  using folder = tempFolder();
+  const path = join(folder.path, "none.sock");
+  const sessionManager = new Sessions("http://localhost", {}, { createConnection: () => connect(path) });
+  t.after(() => sessionManager.abort());
+  const transport = createGrpcTransport({ baseUrl: "http://localhost", sessionManager });
+  const thrown = await createClient(Runtimes, transport)
+    .listRuntimes({})
+    .catch((error: unknown) => error);
+  assert.equal(fromConnectError(thrown).kind, "unavailable", String(thrown));
 });
 
 /** Passes on what comes back in pieces as large as can be, as a busy machine hands them to a caller. */
