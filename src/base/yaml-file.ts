@@ -1,10 +1,14 @@
 import { type FileHandle, open } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
 import type { YAMLError } from "yaml";
 import { evidence } from "./evidence.ts";
 import { type Failure, failure } from "./failure.ts";
 
 /** More than anybody writes by hand; a device file or a mistaken log is refused before it fills the memory. */
 const maxFileBytes = 1 << 20;
+
+/** How often a file is read that somebody writes meanwhile, and the pause between two times, in milliseconds. */
+const again = { tries: 100, pauseMs: 10 };
 
 /** A file that is read, and what it is for people: `the settings file`. */
 export interface Source {
@@ -51,20 +55,36 @@ export function whyNotYaml({ linePos, message }: Pick<YAMLError, "linePos" | "me
   return `is not valid YAML or JSON${where}: ${printable(sentence)}`;
 }
 
-/** The text of a file. @throws {Failure} invalid: it cannot be read, is too long, or is no text. */
+/**
+ * The text of a file as it was at one moment: one that is just being written in its place is read again, for it may look empty.
+ * @throws {Failure} invalid: it cannot be read, is too long, or is no text.
+ */
 export async function readText(source: Source): Promise<string> {
+  for (let tries = 0; tries < again.tries; tries++) {
+    const text = await readOnce(source);
+    if (text !== undefined) return text;
+    await sleep(again.pauseMs);
+  }
+  throw refused(source, "is written without end: give it when it is whole");
+}
+
+/** Undefined when it was changed meanwhile. */
+async function readOnce(source: Source): Promise<string | undefined> {
   const { maxBytes = maxFileBytes } = source;
   let file: FileHandle | undefined;
   try {
     // O_NONBLOCK by name: opening a named pipe would otherwise wait for a writer for ever.
     const { O_RDONLY, O_NONBLOCK } = (await import("node:fs")).constants;
     file = await open(source.path, O_RDONLY | O_NONBLOCK);
-    const stat = await file.stat();
+    const stat = await file.stat({ bigint: true });
     if (stat.isDirectory()) throw refused(source, "is a folder; a file is needed");
     if (!stat.isFile()) throw refused(source, "is not a regular file");
     if (stat.size > maxBytes)
       throw refused(source, `is ${stat.size} bytes long; at most ${maxBytes} are read`);
-    return decoded(source, await file.readFile());
+    const bytes = await file.readFile();
+    const after = await file.stat({ bigint: true });
+    const isSame = after.size === stat.size && after.mtimeNs === stat.mtimeNs;
+    return isSame ? decoded(source, bytes) : undefined;
   } catch (thrown) {
     throw translated(source, thrown);
   } finally {

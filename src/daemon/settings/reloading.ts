@@ -38,6 +38,7 @@ export class Reloading<D extends Settings> {
   readonly #options: ReloadingOptions<D>;
   /** What was told last, so that the same is not told twice. */
   #told: Reload | string = { changed: [], needRestart: [] };
+  #reloads: Promise<void> = Promise.resolve();
 
   constructor(options: ReloadingOptions<D>) {
     this.#options = options;
@@ -49,8 +50,14 @@ export class Reloading<D extends Settings> {
     if (source?.file !== undefined) await watchFile(source.file, () => this.reload(), { clock }, signal);
   }
 
-  /** Reads them again. Those that are wrong change nothing. Never rejects for what they say. */
-  async reload(): Promise<void> {
+  /** Reads them again. Those that are wrong change nothing. Never rejects for what they say. One reload comes after the other. */
+  reload(): Promise<void> {
+    const reloaded = this.#reloads.then(() => this.#reload());
+    this.#reloads = reloaded.catch(() => {});
+    return reloaded;
+  }
+
+  async #reload(): Promise<void> {
     const { settings, source, log } = this.#options;
     if (!source) return;
     try {
