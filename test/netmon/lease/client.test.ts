@@ -6,7 +6,6 @@ import { describe, test } from "node:test";
 import { releaseLease } from "../../../src/netmon/lease/index.ts";
 import { openLan } from "../../fixtures/lan.ts";
 import { until } from "../../journeys/until.ts";
-import { shortLeases } from "./short-leases.ts";
 import { clientId, mac, station } from "./station.ts";
 
 const inTime = () => AbortSignal.timeout(60_000);
@@ -86,23 +85,6 @@ describe("a lease, from real servers", { concurrency: 3 }, () => {
     assert.equal(refused.lease.address, `${other.at(50)}/24`);
     assert.match(other.dhcpLog(), /DHCPNAK/);
     assert.deepEqual(plc.kinds(), ["bound", "changed", "changed"]);
-  });
-
-  test("that is shorter than the test is kept, and lost when its time is over without a server", async () => {
-    await using lan = await openLan();
-    using plc = station(lan);
-    await using server = await shortLeases(lan, 8); // Half of it is how late a loaded machine may be.
-    await using _client = plc.lease();
-    const { lease } = await plc.next("bound");
-    await plc.next("renewed");
-    await plc.next("renewed");
-    assert.equal(
-      plc.news.some(({ kind }) => kind === "lost"),
-      false,
-    );
-    await server[Symbol.asyncDispose]();
-    const lost = await plc.next("lost");
-    assert.equal(lost.before.address, lease.address);
   });
 
   test("that is known from before ends when it would have, though nobody answers", async () => {
