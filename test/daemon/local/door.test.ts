@@ -116,15 +116,16 @@ describe("the local door", () => {
   });
 
   it("takes a caller's deadline as the command's budget", async () => {
+    const why = Promise.withResolvers<unknown>();
     await using door = await opened((_, { signal }) => {
-      return new Promise((_, reject) => signal.addEventListener("abort", () => reject(signal.reason)));
+      signal.addEventListener("abort", () => why.resolve(signal.reason));
+      return why.promise.then((reason) => Promise.reject(reason));
     });
     const client = createClient(Runtimes, socketTransport(door.path));
-    // 750 ms, or less by what passed until the door looked.
-    await assert.rejects(
-      client.stopRuntime({ name: "plc1" }, { timeoutMs: 1000 }),
-      /within its budget of [5-7]\d\d ms/,
-    );
+    // On a busy machine the caller may be gone before it hears the sentence.
+    const asked = client.stopRuntime({ name: "plc1" }, { timeoutMs: 1000 });
+    await assert.rejects(asked, { code: Code.DeadlineExceeded });
+    assert.match(String(await why.promise), /within its budget of \d{2,3} ms/);
   });
 
   it("opens to its owner and its group only", async () => {
