@@ -13,12 +13,11 @@ test("a file that is written in its place meanwhile is read as it was before or 
   const write = (at: number) => writeFileSync(path, contents[at % 2] ?? "");
   write(0);
   const found = new Set<string>();
-  for (let round = 1; round <= 60; round++) {
+  for (let round = 1; round <= 100; round++) {
     await sleep(12); // The kernel writes down when a file was written to so many milliseconds.
     const reading = readText({ path, what: "the file" });
     // Some time after the reading began, and while it goes on.
-    if (round % 3 === 0) await sleep(1);
-    else for (let turn = 0; turn < round % 3; turn++) await new Promise(setImmediate);
+    for (let turn = 0; turn < round % 8; turn++) await new Promise(setImmediate);
     write(round);
     found.add(await reading);
   }
