@@ -1,8 +1,9 @@
 import { once } from "node:events";
 import { chmod, lstat, unlink } from "node:fs/promises";
-import { connect } from "node:net";
+import { connect, createServer, type Server as Listener } from "node:net";
 import type { DescService } from "@bufbuild/protobuf";
 import { Server, ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import { connectionsOf } from "../base/connections.ts";
 import { errorChain, failure } from "../base/failure.ts";
 import { grpcService } from "./grpc.ts";
 import { grpcHealth, Health, type HealthBoard } from "./health.ts";
@@ -40,30 +41,35 @@ export async function openSocketServer(options: SocketServerOptions): Promise<As
   server.addService(grpcService(Health), grpcHealth(health));
   const listed = [...services.map(({ service }) => service), Health, ServerReflection];
   server.addService(grpcService(ServerReflection), grpcReflection(reflectionOf(listed)));
+  const calls = server.createConnectionInjector(ServerCredentials.createInsecure());
+  const listener = createServer((socket) => calls.injectConnection(socket));
+  const close = closing(server, listener);
   try {
-    await new Promise<void>((resolve, reject) => {
-      const bound = (error: Error | null) => (error ? reject(error) : resolve());
-      server.bindAsync(`unix:${path}`, ServerCredentials.createInsecure(), bound);
-    });
+    listener.listen(path);
+    await once(listener, "listening");
     await chmod(path, mode);
   } catch (cause) {
-    server.forceShutdown();
+    await close();
     throw failure("unavailable", `cannot make the socket ${path}: ${errorChain(cause)}`, { cause });
   }
-  return { [Symbol.asyncDispose]: () => close(server) };
+  return { [Symbol.asyncDispose]: close };
 }
 
-async function close(server: Server): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const late = setTimeout(() => {
-      server.forceShutdown();
-      resolve();
-    }, closeMs);
-    server.tryShutdown(() => {
-      clearTimeout(late);
-      resolve();
+/** Gives calls a moment to end. Then whoever is still connected is not waited for: gRPC alone waits for those who say nothing. */
+function closing(server: Server, listener: Listener): () => Promise<void> {
+  const connections = connectionsOf(listener);
+  return async () => {
+    if (listener.listening) listener.close();
+    await new Promise<void>((resolve) => {
+      const late = setTimeout(resolve, closeMs);
+      server.tryShutdown(() => {
+        clearTimeout(late);
+        resolve();
+      });
     });
-  });
+    server.forceShutdown();
+    for (const socket of connections) socket.destroy();
+  };
 }
 
 /** Makes room for a new socket, if nobody serves there. */

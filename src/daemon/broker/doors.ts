@@ -4,6 +4,7 @@ import { createServer as createHttp1 } from "node:http";
 import { createServer as createHttp2 } from "node:http2";
 import { createServer, type Server, type Socket } from "node:net";
 import { basename, dirname } from "node:path";
+import { connectionsOf } from "../../base/connections.ts";
 import { failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import { systemCode } from "../../base/system-code.ts";
@@ -27,7 +28,7 @@ type Marked = Socket & { [cellKey]?: CellIdentity };
 /** The socket of one cell. */
 interface Door {
   server: Server;
-  sockets: Set<Socket>;
+  sockets: ReadonlySet<Socket>;
   /** The folder that the socket is in. Open as long as the server, which removes the socket by a path that begins with it. */
   folder: FileHandle;
 }
@@ -67,13 +68,11 @@ export class Doors implements AsyncDisposable {
   async open(cell: CellIdentity, path: string): Promise<void> {
     await this.close(cell.id);
     await removed(path);
-    const sockets = new Set<Socket>();
     const server = createServer((socket: Marked) => {
       socket[cellKey] = cell;
-      sockets.add(socket);
-      socket.once("close", () => sockets.delete(socket));
       this.#serve(socket);
     });
+    const sockets = connectionsOf(server);
     server.maxConnections = maxConnections;
     try {
       const folder = await openFile(dirname(path));

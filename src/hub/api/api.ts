@@ -1,6 +1,7 @@
 import { once } from "node:events";
 import { createSecureServer } from "node:http2";
-import type { TLSSocket } from "node:tls";
+import type { Socket } from "node:net";
+import { connectionsOf } from "../../base/connections.ts";
 import { failure } from "../../base/failure.ts";
 import { listen } from "../../base/listen.ts";
 import { answering } from "../../wire/answering.ts";
@@ -59,12 +60,8 @@ export async function openApi({ host, port, certificate, rooms }: ApiOptions): P
   });
   server.on("tlsClientError", (error) => rooms.log.debug({ error }, "caller could not connect"));
   server.on("sessionError", (error) => rooms.log.debug({ error }, "connection to a caller broke"));
-  const sockets = new Set<TLSSocket>();
-  server.on("secureConnection", (socket: TLSSocket) => {
-    socket.setKeepAlive(true, keepAliveMs);
-    sockets.add(socket);
-    socket.once("close", () => sockets.delete(socket));
-  });
+  const connections = connectionsOf(server);
+  server.on("connection", (socket: Socket) => socket.setKeepAlive(true, keepAliveMs));
   const settings = { host: "hub.listen", port: "hub.api.port" };
   const bound = await listen(server, { host, port, settings });
   opening.move();
@@ -77,7 +74,7 @@ export async function openApi({ host, port, certificate, rooms }: ApiOptions): P
       server.close();
       stopping.abort(toConnectError(failure("unavailable", "the hub is stopping: try again in a moment")));
       const late = setTimeout(() => {
-        for (const socket of sockets) socket.destroy();
+        for (const socket of connections) socket.destroy();
       }, closeMs);
       await closed;
       clearTimeout(late);

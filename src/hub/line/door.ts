@@ -1,5 +1,6 @@
 import { constants, type X509Certificate } from "node:crypto";
 import { once } from "node:events";
+import type { Socket } from "node:net";
 import { createServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from "node:tls";
 import { fromBinary, toBinary } from "@bufbuild/protobuf";
 import {
@@ -9,6 +10,7 @@ import {
   NodeFrameSchema,
 } from "../../../gen/edge/v1/control_pb.ts";
 import { Transport } from "../../../gen/edge/v1/transport_pb.ts";
+import { connectionsOf } from "../../base/connections.ts";
 import { listen } from "../../base/listen.ts";
 import type { Logger } from "../../base/log.ts";
 import type { FrameEvents } from "../../wire/grpc.ts";
@@ -64,6 +66,8 @@ export interface DoorOptions {
   roots: Trusting;
   certificate: Pick<ServerCertificate, "current" | "onChange">;
   log: Logger;
+  /** How long a handshake may take, in milliseconds. */
+  handshakeMs?: number;
   /** A node opened a stream. */
   onStream: (stream: NodeStream, visitor: Visitor) => void;
 }
@@ -75,8 +79,8 @@ export interface Listener extends AsyncDisposable {
   close(): void;
 }
 
-/** How long a handshake may take, in milliseconds: a node at the far end of a bad radio link needs some seconds. */
-const handshakeMs = 15_000;
+/** A node at the far end of a bad radio link needs some seconds. */
+const usualHandshakeMs = 15_000;
 
 /** A connection without a stream is a mistake or an attack, and ends after this long, in milliseconds. */
 const idleMs = 30_000;
@@ -85,13 +89,13 @@ const idleMs = 30_000;
 export class Door implements Listener {
   readonly port: number;
   readonly #tls: TlsServer;
-  readonly #connections: ReadonlySet<TLSSocket>;
+  readonly #connections: ReadonlySet<Socket>;
   readonly #stopRenewing: () => void;
 
   private constructor(
     port: number,
     tls: TlsServer,
-    connections: ReadonlySet<TLSSocket>,
+    connections: ReadonlySet<Socket>,
     stopRenewing: () => void,
   ) {
     this.port = port;
@@ -101,14 +105,19 @@ export class Door implements Listener {
   }
 
   /** Listens when it resolves. Fails as `listen` does. */
-  static async open({ host, port, roots, certificate, log, onStream }: DoorOptions): Promise<Door> {
-    const connections = new Set<TLSSocket>();
+  static async open(doorOptions: DoorOptions): Promise<Door> {
+    const { host, port, roots, certificate, log, handshakeMs = usualHandshakeMs, onStream } = doorOptions;
     const byGrpc = grpcStreams(linePath, codec, { idleMs });
     const byWebSocket = webSocketServer(codec, { idleMs });
-    const options = (): TlsOptions => tlsOptions(roots.trusted, certificate.current);
+    const options = (): TlsOptions => ({
+      ...tlsOptions(roots.trusted, certificate.current),
+      handshakeTimeout: handshakeMs,
+    });
     const tls = createServer(options());
+    const connections = connectionsOf(tls);
     tls.on("tlsClientError", (error, socket) => {
       log.debug({ from: socket.remoteAddress, error }, "handshake failed");
+      socket.destroy(); // Node tells of one that takes too long, and leaves it open.
     });
     tls.on("secureConnection", (socket) => {
       socket.on("error", (error) => log.debug({ from: socket.remoteAddress, error }, "connection broke"));
@@ -121,8 +130,6 @@ export class Door implements Listener {
         socket.destroy();
         return;
       }
-      connections.add(socket);
-      socket.once("close", () => connections.delete(socket));
       const serve = transport === Transport.GRPC ? byGrpc : byWebSocket;
       serve(socket, (stream: NodeStream) => onStream(stream, visitor));
     });
@@ -166,7 +173,6 @@ function tlsOptions(trusted: Trusting["trusted"], { key, cert }: ServerCertifica
     requestCert: true,
     rejectUnauthorized: false, // See `signerOf`.
     ALPNProtocols: ["h2", "http/1.1"],
-    handshakeTimeout: handshakeMs,
     // No session tickets: with one, a certificate that has expired since would not be looked at again.
     secureOptions: constants.SSL_OP_NO_TICKET,
   };

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, statSync, writeFileSync } from "node:fs";
 import { connect as connectHttp2 } from "node:http2";
 import { connect } from "node:net";
@@ -133,6 +134,21 @@ describe("the local door", () => {
     assert.equal((statSync(door.path).mode & 0o777).toString(8), "660");
     const client = createClient(Node, socketTransport(door.path));
     assert.equal((await client.getNode({})).nodeId, "n-1");
+  });
+
+  it("closes, whoever is connected and says nothing", async () => {
+    const door = await opened(answers);
+    const silent = connect({ path: door.path, allowHalfOpen: true });
+    await once(silent, "connect");
+    silent.resume();
+    const left = once(silent, "end");
+    await door[Symbol.asyncDispose]();
+    await left;
+    // The door does not wait for the other side's end either.
+    const broken = once(silent, "error");
+    silent.write("still here");
+    const [error] = (await broken) as [Error];
+    assert.match(error.message, /EPIPE/);
   });
 
   it("replaces the socket of a dead daemon and never that of a living one", async () => {

@@ -1,7 +1,11 @@
 /** What a node that was taken over could say to hurt the hub, or another node. */
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import { test } from "node:test";
 import { RejectCode } from "../../../gen/edge/v1/control_pb.ts";
+import { openLog } from "../../../src/base/log.ts";
+import { Door } from "../../../src/hub/line/door.ts";
 import type { HelloInit, Sent } from "../../fakes/node.ts";
 import { until } from "../../journeys/until.ts";
 import { startHub, startPlc } from "./hub.ts";
@@ -79,4 +83,19 @@ test("acknowledgements that say nothing new cost no write, and progress of one n
   await until("all of it is read", () => hub.fleet.get("n-loud").sample?.cpuPercent === 7);
   assert.equal(hub.store.commits, before);
   assert.equal(await news(), "pulling image");
+});
+
+test("whoever never begins or ends a handshake is put out, and keeps no hub from closing", async () => {
+  await using hub = await startHub();
+  const door = await Door.open({
+    ...{ host: "127.0.0.1", port: 0, roots: hub.roots, certificate: hub.certificate, handshakeMs: 200 },
+    ...{ log: openLog({ program: "hub", level: "silent", format: "json" }), onStream: () => {} },
+  });
+  const slow = connect(door.port, "127.0.0.1").on("error", () => {});
+  await once(slow.resume(), "close");
+
+  const patient = connect(hub.line.port, "127.0.0.1").on("error", () => {});
+  await once(patient, "connect");
+  const closed = once(patient.resume(), "close");
+  await Promise.all([door[Symbol.asyncDispose](), hub.line[Symbol.asyncDispose](), closed]);
 });
