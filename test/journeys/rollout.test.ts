@@ -84,6 +84,10 @@ test("a rollout goes on after the hub lost its power, and one that goes wrong st
     settleMs: 1000n,
     wishes: { runtimes },
   });
+  await until("the first is in work", async () => {
+    const { rollout } = await rollouts.getRollout({ id: "held" });
+    return (rollout?.counts?.running ?? 0) > 0;
+  });
   await rollouts.pauseRollout({ id: "held" });
   const first = await until("the first has settled", async () => {
     const { rollout } = await rollouts.getRollout({ id: "held" });
