@@ -157,7 +157,7 @@ export class Locks implements Disposable {
     const moments = [...this.#store.all(), ...[...this.#windows.values()].map(({ windows }) => windows)];
     const next = Math.min(...moments.map(({ until = Infinity }) => until));
     if (next === Infinity) return;
-    const leftMs = next > now ? next - now + 1 : rewriteMs; // One more, because timers round down.
+    const leftMs = next > now ? next - now + 1 : rewriteMs; // One more, because wall time is told in whole milliseconds.
     const waitMs = Math.min(leftMs, longestWaitMs);
     const slept = this.#options.clock.sleep(waitMs, this.#timer.signal);
     void slept.then(

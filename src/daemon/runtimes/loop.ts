@@ -264,7 +264,7 @@ export class Loop implements AsyncDisposable {
     const { clock, random } = this.#tools;
     const ms = backoffMs(failures, { ...retryMs, random });
     tended.notBefore = clock.elapsed() + ms;
-    // One more, because timers round down.
+    // One more, so that it is over then, however sums are rounded.
     this.#after(ms + 1, () => (tended.problem ? this.#askAgain(tended) : this.#begin(tended)));
   }
 
