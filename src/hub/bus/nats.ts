@@ -1,11 +1,4 @@
-import {
-  type ConnectionOptions,
-  connect,
-  credsAuthenticator,
-  type NatsConnection,
-  RequestError,
-  TimeoutError,
-} from "@nats-io/transport-node";
+import { type NatsConnection, RequestError, TimeoutError } from "@nats-io/transport-node";
 import { backoffMs } from "../../base/backoff.ts";
 import { Changes } from "../../base/changes.ts";
 import type { Clock } from "../../base/clock.ts";
@@ -13,27 +6,18 @@ import { type Failure, failure } from "../../base/failure.ts";
 import type { Logger } from "../../base/log.ts";
 import { answering, answerOf, lateAnswer, nobodyServes, refused, tooManyRequests } from "./answers.ts";
 import { type Bus, type Message, queueBytes, requestLimit } from "./bus.ts";
+import { connectNats, dialMs, type NatsServers } from "./nats-connection.ts";
 import { mustBeSubject } from "./subjects.ts";
 
-export interface NatsOptions {
-  /** One or more URLs with commas between; of one cluster. */
-  url: string;
+export interface NatsOptions extends NatsServers {
   /** What stands before every subject on the servers. */
   prefix: string;
   clock: Clock;
   log: Logger;
-  /** PEM of the authority of the servers. */
-  ca?: string;
-  /** What a .creds file holds. */
-  credentials?: string;
   /** Uniform in [0, 1). */
   random?: () => number;
 }
 
-/** How long a server may take to answer, in milliseconds, when it is dialled and while it is used. */
-const dialMs = 2_000;
-/** Two pings without an answer, and the server is away. */
-const pingEveryMs = 2_000;
 /** Pauses between attempts to reach a server. */
 const pauses = { firstMs: 250, lastMs: 2_000 };
 
@@ -202,7 +186,7 @@ export class NatsBus implements Bus {
   async #dial(): Promise<void> {
     const { url, log } = this.#options;
     try {
-      const connection = await connect(connectionOptions(this.#options));
+      const connection = await connectNats(this.#options, this.#closing.signal);
       if (this.#closing.signal.aborted) {
         await connection.close();
         return;
@@ -219,28 +203,6 @@ export class NatsBus implements Bus {
       this.#problem = why;
     }
   }
-}
-
-function connectionOptions({ url, ca, credentials }: NatsOptions): ConnectionOptions {
-  const servers = url.split(",").map((one) => new URL(one));
-  const [first] = servers;
-  const isTls = servers.some(({ protocol }) => protocol === "tls:");
-  const user = decodeURIComponent(first?.username ?? "");
-  const pass = decodeURIComponent(first?.password ?? "");
-  return {
-    servers: servers.map(({ hostname, port }) => `${hostname}:${port || 4222}`),
-    name: "orchestrator-hub",
-    noEcho: true,
-    reconnect: false, // `#stay` does: so that what is said while nobody is there is dropped, and not piled up.
-    timeout: dialMs,
-    pingInterval: pingEveryMs,
-    maxPingOut: 2,
-    ...(isTls && { tls: ca === undefined ? {} : { ca } }),
-    ...(pass !== "" ? { user, pass } : user !== "" && { token: user }),
-    ...(credentials !== undefined && {
-      authenticator: credsAuthenticator(new TextEncoder().encode(credentials)),
-    }),
-  };
 }
 
 function respondTo(message: { respond(data: Uint8Array): boolean }, answer: Uint8Array): void {

@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { type AddressInfo, createServer, type Socket } from "node:net";
 import { test } from "node:test";
 import pino from "pino";
 import { systemClock } from "../../../src/base/clock.ts";
@@ -65,6 +67,24 @@ test("a server that is killed, frozen or not there yet: said, survived, and told
   a.publish("hint.last", bytes(""));
   await until("hint.last is heard", () => heard.includes("hint.last"));
   assert.equal(heard.includes("hint.lost"), false);
+});
+
+test("nothing stays open to a server that says nothing", async () => {
+  const open = new Set<Socket>();
+  let dialled = 0;
+  const mute = createServer((socket) => {
+    dialled++;
+    open.add(socket.on("close", () => open.delete(socket)).on("error", () => {}));
+  });
+  await once(mute.listen(0, "127.0.0.1"), "listening");
+  const { port } = mute.address() as AddressInfo;
+  {
+    await using bus = await join(`nats://127.0.0.1:${port}`);
+    assert.match(bus.problem?.message ?? "", /127\.0\.0\.1:\d+ cannot be reached/);
+  }
+  assert.ok(dialled > 0);
+  await until("all is closed", () => open.size === 0);
+  mute.close();
 });
 
 test("fleets on one server do not hear one another, and a password is needed where there is one", async () => {
