@@ -16,6 +16,12 @@ export function beginning(text: string, maxBytes: number): string {
   return bytes.length <= maxBytes ? text : new StringDecoder("utf8").write(bytes.subarray(0, maxBytes));
 }
 
+/** A path or a name in a sentence: as it is, and in quotes where something in it could steer a terminal. */
+export function harmless(text: string): string {
+  const told = quoted(text);
+  return told === `"${text}"` ? text : told;
+}
+
 /** A text in quotes, with nothing in it that could steer a terminal. */
 export function quoted(text: string): string {
   // JSON escapes C0 only; C1 and the direction marks can steer a terminal or a reader too.

@@ -1,5 +1,6 @@
 import { isIP } from "node:net";
 import type { AgentNetwork } from "../../gen/edge/v1/agents_pb.ts";
+import { harmless } from "../base/evidence.ts";
 import type { FieldViolation } from "../base/failure.ts";
 import { subnetOf } from "./subnet.ts";
 
@@ -15,11 +16,11 @@ export function wrongAgentNetwork(network: AgentNetwork | undefined, path: strin
       return [{ field: `${at}.cidr`, message: "is given beside host: make two entries of them" }];
     }
     if (isIP(host) !== 0) {
-      return [{ field: `${at}.host`, message: `is an address: write cidr: ${host}/32 instead` }];
+      return [{ field: `${at}.host`, message: `is an address: write cidr: ${harmless(host)}/32 instead` }];
     }
     const range = subnetOf(cidr);
     if (cidr === "" || range === cidr) return [];
     const meant = range === undefined ? "a range such as 10.20.0.0/16 or fd00::/8" : range;
-    return [{ field: `${at}.cidr`, message: `${cidr} must be ${meant}` }];
+    return [{ field: `${at}.cidr`, message: `${harmless(cidr)} must be ${meant}` }];
   });
 }

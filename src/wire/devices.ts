@@ -1,5 +1,5 @@
 import type { Device } from "../../gen/edge/v1/devices_pb.ts";
-import { evidence } from "../base/evidence.ts";
+import { evidence, harmless } from "../base/evidence.ts";
 import type { FieldViolation } from "../base/failure.ts";
 
 /** Where a device is in the container. */
@@ -22,11 +22,15 @@ export function wrongDevices(devices: readonly Device[], path: string): FieldVio
       }
     }
     if (isEngines(inside)) {
-      found.push({ field, message: `${inside} is the engine's own in a container: choose another path` });
+      found.push({
+        field,
+        message: `${harmless(inside)} is the engine's own in a container: choose another path`,
+      });
     }
     const other = devices.findIndex((one) => overlap(pathInside(one), inside));
     if (other < index && other >= 0) {
-      const message = `${inside} does not go with ${pathInside(devices[other] ?? device)} of ${path}[${other}]`;
+      const taken = harmless(pathInside(devices[other] ?? device));
+      const message = `${harmless(inside)} does not go with ${taken} of ${path}[${other}]`;
       found.push({ field, message });
     }
     return found;

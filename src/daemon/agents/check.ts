@@ -1,4 +1,5 @@
 import type { AgentSpec } from "../../../gen/edge/v1/agents_pb.ts";
+import { harmless } from "../../base/evidence.ts";
 import type { FieldViolation } from "../../base/failure.ts";
 import { wrongAgentNetwork } from "../../wire/agent-network.ts";
 import { confinementViolations } from "../sandbox/index.ts";
@@ -41,7 +42,10 @@ function fileViolations({ credentials }: AgentSpec): FieldViolation[] {
     first.set(shown, before ?? at);
     if (before === undefined) return [];
     return [
-      { field: `spec.credentials[${at}].file`, message: `is ${shown}, as of spec.credentials[${before}]` },
+      {
+        field: `spec.credentials[${at}].file`,
+        message: `is ${harmless(shown)}, as of spec.credentials[${before}]`,
+      },
     ];
   });
 }

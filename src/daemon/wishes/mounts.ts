@@ -1,4 +1,5 @@
 import type { RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
+import { harmless } from "../../base/evidence.ts";
 import type { FieldViolation } from "../../base/failure.ts";
 import { objectName } from "../engine/index.ts";
 import { profileOf } from "./profile.ts";
@@ -75,7 +76,7 @@ export function wrongMounts(spec: RuntimeSpec): FieldViolation[] {
       return [{ field, message: "must not contain '.' or '..' as a folder" }];
     }
     const whose = keptBy(path, kind);
-    if (whose !== undefined) return [{ field, message: `${path} is ${whose}: choose another` }];
+    if (whose !== undefined) return [{ field, message: `${harmless(path)} is ${whose}: choose another` }];
     return places.slice(0, index).flatMap((other) => {
       const message = whyNotBoth(place, other);
       return message === undefined ? [] : [{ field, message }];
@@ -94,7 +95,7 @@ interface Place {
 /** One above the other is fine for two volumes, and for a lock folder in another: the engine mounts the outer one first. */
 function whyNotBoth(one: Place, other: Place): string | undefined {
   const [here, there] = [placeOf(one.path), placeOf(other.path)];
-  const named = other.path === one.path ? other.field : `${other.path} of ${other.field}`;
+  const named = other.path === one.path ? other.field : `${harmless(other.path)} of ${other.field}`;
   if (here === there) return `is the place of ${named} already: each must be different`;
   if (one.kind === other.kind || !(isWithin(here, there) || isWithin(there, here))) return undefined;
   if (one.kind === lockFolder && isWithin(here, there)) return undefined;
