@@ -4,12 +4,12 @@ import { chmod, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
-import fc from "fast-check";
 import { Failure } from "../../src/base/failure.ts";
 import * as kinds from "../../src/base/setting-kinds.ts";
 import { loadSettings, type SettingSources } from "../../src/base/settings.ts";
 import { readProgramFlags } from "../../src/base/settings-flags.ts";
 import { printSettings } from "../../src/base/settings-print.ts";
+import fc from "../fixtures/properties.ts";
 
 const definitions = {
   "hub.line.port": kinds.port({ default: 7443, doc: "Port of the line." }),

@@ -3,7 +3,6 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type TestContext, test } from "node:test";
 import { create, equals } from "@bufbuild/protobuf";
-import fc from "fast-check";
 import { type AgentSpec, AgentSpecSchema, Agents } from "../../gen/edge/v1/agents_pb.ts";
 import {
   DesiredState,
@@ -28,6 +27,7 @@ import { failure, invalidField } from "../../src/base/failure.ts";
 import { toConnectError, toFailureMessage } from "../../src/wire/failures.ts";
 import { mixed } from "../daemon/wishes/random-spec.ts";
 import { tempFolder } from "../fixtures/folder.ts";
+import fc from "../fixtures/properties.ts";
 import { ask, type Seen } from "./ask.ts";
 import { standInDaemon } from "./stand-in.ts";
 

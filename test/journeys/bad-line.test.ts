@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { Node } from "../../gen/edge/v1/node_pb.ts";
-import { newSeed } from "../fixtures/chance.ts";
+import { testSeed } from "../fixtures/chance.ts";
 import { badLine, badRoundInWords, flaps } from "./trouble/bad-line.ts";
 import { assertOnce, assertUntouched, type Ground, openGround } from "./trouble/ground.ts";
 import { filter, heal, toHub, toNode } from "./trouble/line-faults.ts";
@@ -13,7 +13,7 @@ const knowMs = 30_000;
 
 describe("over a bad line", () => {
   let ground: Ground;
-  const seed = newSeed();
+  const seed = testSeed;
   before(async () => {
     ground = await openGround(seed, { inNetworkOfEngine: true });
   });

@@ -9,7 +9,7 @@ import { Fleet } from "../../gen/edge/v1/fleet_pb.ts";
 import { Health } from "../../gen/health/v1/health_pb.ts";
 import { newKeyPem, signingRequest } from "../../src/daemon/identity/request.ts";
 import { FakeNode } from "../fakes/node.ts";
-import { newSeed } from "../fixtures/chance.ts";
+import { testSeed } from "../fixtures/chance.ts";
 import type { Replica } from "./replicas/cell.ts";
 import { askAll, assertRight, type Ground, openGround, round } from "./replicas/ground.ts";
 import { until } from "./until.ts";
@@ -31,7 +31,7 @@ async function figure(hub: Replica, name: string): Promise<number> {
 describe("two replicas", () => {
   let ground: Ground;
   before(async () => {
-    ground = await openGround(newSeed(), { nodes, spare: 1 });
+    ground = await openGround(testSeed, { nodes, spare: 1 });
   });
   after(() => ground[Symbol.asyncDispose]());
   const both = (): [Replica, Replica] => {

@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { test } from "node:test";
 import type { DescMessage } from "@bufbuild/protobuf";
 import { Ajv2020 } from "ajv/dist/2020.js";
-import fc from "fast-check";
 import { parse, stringify } from "yaml";
 import { AgentSpecSchema } from "../../gen/edge/v1/agents_pb.ts";
 import { RuntimeSpecSchema } from "../../gen/edge/v1/runtimes_pb.ts";
@@ -12,6 +11,7 @@ import { Failure } from "../../src/base/failure.ts";
 import { readWishes, treeFrom } from "../../src/cli/documents/index.ts";
 import { schemaFiles, schemasFolder } from "../../tools/schemas.ts";
 import { tempFolder } from "../fixtures/folder.ts";
+import fc from "../fixtures/properties.ts";
 import { anyMessage } from "../fixtures/random-message.ts";
 
 /** The published schema of a kind, as an editor uses it; one that breaks the rules of JSON Schema throws. */

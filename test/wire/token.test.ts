@@ -2,10 +2,10 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { describe, it } from "node:test";
 import { create, toBinary } from "@bufbuild/protobuf";
-import fc from "fast-check";
 import { EnrolmentTokenSchema } from "../../gen/edge/v1/enrolment_pb.ts";
 import { Failure } from "../../src/base/failure.ts";
 import { readToken, type TokenContent, writeToken } from "../../src/wire/token.ts";
+import fc from "../fixtures/properties.ts";
 
 const content: TokenContent = {
   addresses: ["hub.example:7444", "[2001:db8::1]:7444"],

@@ -3,12 +3,12 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { create, equals } from "@bufbuild/protobuf";
-import fc from "fast-check";
 import { stringify } from "yaml";
 import { type AgentSpec, AgentSpecSchema, MissedRuns } from "../../../gen/edge/v1/agents_pb.ts";
 import { Failure } from "../../../src/base/failure.ts";
 import { readWishes, treeFrom } from "../../../src/cli/documents/index.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
+import fc from "../../fixtures/properties.ts";
 import { anyMessage } from "../../fixtures/random-message.ts";
 
 /** What a file with this text wishes for. */

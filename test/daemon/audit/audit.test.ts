@@ -4,7 +4,6 @@ import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import fc from "fast-check";
 import { AuditEntrySchema, AuditKind } from "../../../gen/edge/v1/audit_pb.ts";
 import { SetCredentialRequestSchema } from "../../../gen/edge/v1/credentials_pb.ts";
 import { hashOf } from "../../../src/daemon/audit/chain.ts";
@@ -12,6 +11,7 @@ import { keyOf } from "../../../src/daemon/audit/signing.ts";
 import { rows } from "../../../src/daemon/audit/trail.ts";
 import { type Standing, Verification } from "../../../src/daemon/audit/verify.ts";
 import { smallDisk, tempFolder } from "../../fixtures/folder.ts";
+import fc from "../../fixtures/properties.ts";
 import { caller, newKey, openTrail, tamper } from "./trail.ts";
 
 test("entries are chained, listed by what is asked, and signed when there is something new", async () => {

@@ -1,10 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { create } from "@bufbuild/protobuf";
-import fc from "fast-check";
 import { EgressRuleSchema } from "../../../gen/edge/v1/agents_pb.ts";
 import { judge } from "../../../src/daemon/egress/answer.ts";
 import { hostName, rulesFor } from "../../../src/daemon/egress/names.ts";
+import fc from "../../fixtures/properties.ts";
 
 const rule = (host: string) => create(EgressRuleSchema, { host });
 const isAllowed = (asked: string, ...hosts: string[]) => {

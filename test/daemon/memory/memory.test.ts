@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import { timestampFromMs } from "@bufbuild/protobuf/wkt";
-import fc from "fast-check";
 import {
   ForgetMemoryRequestSchema,
   SearchMemoryRequestSchema,
@@ -16,6 +15,7 @@ import { newId } from "../../../src/base/ids.ts";
 import { openLog } from "../../../src/base/log.ts";
 import { type Embed, Memory, type MemorySettings, type Who } from "../../../src/daemon/memory/index.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
+import fc from "../../fixtures/properties.ts";
 
 const operator: Who = { is: "operator" };
 const poet: Who = { is: "agent", name: "poet", taskId: "task-1", memoryGroups: ["library"] };

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { create } from "@bufbuild/protobuf";
-import fc from "fast-check";
 import { DesiredState, type RuntimeSpec } from "../../../gen/edge/v1/runtimes_pb.ts";
 import {
   type ApplyWishesRequest,
@@ -12,6 +11,7 @@ import { Failure, failure } from "../../../src/base/failure.ts";
 import { sharedEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { idleImage, scriptImage } from "../../fixtures/images.ts";
+import fc from "../../fixtures/properties.ts";
 import { until } from "../../journeys/until.ts";
 import { mixed, randomSpec } from "../wishes/random-spec.ts";
 import { ask, atOnceMs, leftOf, live, newName, type SpecInit, spec } from "./life.ts";

@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import { isDue, nextDueMs, plan } from "../../../src/daemon/tasks/plan.ts";
 import { priorities, type TaskRecord } from "../../../src/daemon/tasks/task.ts";
 import { follows, isFinal, mayFollow, type State } from "../../../src/daemon/tasks/transitions.ts";
+import fc from "../../fixtures/properties.ts";
 
 function task(number: number, init: Partial<TaskRecord> = {}): TaskRecord {
   return {

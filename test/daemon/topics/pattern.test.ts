@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
 import { covers, matches } from "../../../src/daemon/topics/pattern.ts";
+import fc from "../../fixtures/properties.ts";
 
 const part = fc.constantFrom("a", "b", "c", "tree", "node");
 const topic = fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join("."));

@@ -1,7 +1,6 @@
 import assert from "node:assert/strict";
 import { after, test } from "node:test";
 import { equals, fromBinary, toBinary } from "@bufbuild/protobuf";
-import fc from "fast-check";
 import {
   DesiredState,
   RuntimePhase,
@@ -15,6 +14,7 @@ import { differences, hashOf, normalForm } from "../../../src/daemon/wishes/spec
 import { sharedEngine } from "../../fixtures/engine.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { idleImage } from "../../fixtures/images.ts";
+import fc from "../../fixtures/properties.ts";
 import { ask, leftOf, live, newName, spec } from "../runtimes/life.ts";
 import { mixed, randomSpec } from "./random-spec.ts";
 
