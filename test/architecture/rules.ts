@@ -348,7 +348,7 @@ export const outside: Readonly<Record<string, { onlyIn: readonly string[]; becau
   },
   commander: { onlyIn: ["src/cli/"], because: "programs get settings, not a command line" },
   "@nats-io/transport-node": {
-    onlyIn: ["src/hub/bus/nats.ts"],
+    onlyIn: ["src/hub/bus/nats.ts", "src/hub/bus/nats-connection.ts"],
     because: "what replicas say to one another is a hint, and never a truth that one would wait for",
   },
   "@connectrpc/connect-node": {
