@@ -3,15 +3,15 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { freePort } from "../../tools/start/ports.ts";
 import { tempFolder } from "../fixtures/folder.ts";
+import { freePort } from "../fixtures/port.ts";
 import { program } from "../journeys/program.ts";
 import { until } from "../journeys/until.ts";
 import { ask } from "./ask.ts";
 
 test("an admin lets nodes and people in; a viewer may look, and is told whom to ask for more", async () => {
   using folder = tempFolder();
-  const port = await freePort(20_000 + (process.pid % 20_000));
+  const port = await freePort();
   const env = { ORCHESTRATOR_HUB_DATA_DIR: folder.path, ORCHESTRATOR_HUB_API_PORT: String(port) };
   await using hub = program(["hub", "start"], {
     env: { ...env, ORCHESTRATOR_HUB_LINE_PORT: "0", ORCHESTRATOR_LOG_LEVEL: "error" },

@@ -4,9 +4,10 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { RuntimeProfile, Runtimes } from "../../gen/edge/v1/runtimes_pb.ts";
 import { sharedEngine } from "../fixtures/engine.ts";
+import { freePort } from "../fixtures/port.ts";
 import { type SeenSpan, traceReceiver } from "../fixtures/trace-receiver.ts";
 import { until } from "./until.ts";
-import { freePort, startWorld } from "./world.ts";
+import { startWorld } from "./world.ts";
 
 test("figures of hub and node, and one trace from the API to the engine", async () => {
   await using engine = await sharedEngine();

@@ -1,6 +1,5 @@
 /** A hub, a node and an engine as real programs, for journeys: whole stories told as steps. */
 import { spawn } from "node:child_process";
-import { randomInt } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
@@ -11,10 +10,10 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import type Docker from "dockerode";
 import { Fleet, type WatchEventsResponse } from "../../gen/edge/v1/fleet_pb.ts";
 import { Node } from "../../gen/edge/v1/node_pb.ts";
-import { isFree } from "../../tools/start/ports.ts";
 import { type EngineAddress, startEngine } from "../fixtures/engine.ts";
 import { type Folder, tempFolder } from "../fixtures/folder.ts";
 import { idleImage } from "../fixtures/images.ts";
+import { freePort } from "../fixtures/port.ts";
 import { type Program, type ProgramOptions, program, type Ran, runOnce, seeing } from "./program.ts";
 import { until } from "./until.ts";
 
@@ -242,15 +241,4 @@ function portOutside(under: readonly string[], port: number, folder: string): Di
   const ways = [`UNIX-LISTEN:${path},fork`, `TCP:127.0.0.1:${port}`];
   const relay = spawn(command, [...enter, "socat", ...ways], { stdio: "ignore" });
   return { path, [Symbol.dispose]: () => void relay.kill("SIGKILL") };
-}
-
-/**
- * A port that was free a moment ago. Not one of those that the kernel gives to whoever asks for any: there are many in a run of
- * tests, and one of them could take it before the hub does, or while the hub is away.
- */
-export async function freePort(): Promise<number> {
-  for (;;) {
-    const port = randomInt(10_000, 32_768);
-    if (await isFree(port)) return port;
-  }
 }

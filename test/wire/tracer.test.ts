@@ -12,7 +12,7 @@ registerHooks({
   },
 });
 const { startHub } = await import("../fixtures/hub.ts");
-const { freePort } = await import("../journeys/world.ts");
+const { freePort } = await import("../fixtures/port.ts");
 const { openTracing } = await import("../../src/wire/tracer.ts");
 const { traced, traceparent } = await import("../../src/wire/tracing.ts");
 const { traceReceiver } = await import("../fixtures/trace-receiver.ts");

@@ -15,10 +15,10 @@ import { Sessions } from "../../../src/wire/sessions.ts";
 import { identitiesFor, nodeIdOf } from "../../../tools/fleet/identities.ts";
 import { tempFolder } from "../../fixtures/folder.ts";
 import { type NatsServer, startNats } from "../../fixtures/nats.ts";
+import { freePort } from "../../fixtures/port.ts";
 import { type Postgres, startPostgres } from "../../fixtures/postgres.ts";
 import { type Program, program } from "../program.ts";
 import { until } from "../until.ts";
-import { freePort } from "../world.ts";
 
 export interface Replica {
   program: Program;
