@@ -264,8 +264,7 @@ export class Loop implements AsyncDisposable {
     const { clock, random } = this.#tools;
     const ms = backoffMs(failures, { ...retryMs, random });
     tended.notBefore = clock.elapsed() + ms;
-    // One more, so that it is over then, however sums are rounded.
-    this.#after(ms + 1, () => (tended.problem ? this.#askAgain(tended) : this.#begin(tended)));
+    this.#after(ms, () => (tended.problem ? this.#askAgain(tended) : this.#begin(tended)));
   }
 
   #askAgain(tended: Tended): void {
@@ -280,9 +279,10 @@ export class Loop implements AsyncDisposable {
     this.#tended.delete(name);
   }
 
+  /** A millisecond later than asked: whoever looks then finds that it is over, however sums are rounded. */
   #after(ms: number, work: () => void): void {
     const { clock, signal } = this.#tools;
-    this.#keep(clock.sleep(ms, signal).then(work, () => {}));
+    this.#keep(clock.sleep(ms + 1, signal).then(work, () => {}));
   }
 
   #keep(task: Promise<void>): void {

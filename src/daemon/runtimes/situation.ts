@@ -45,7 +45,7 @@ export function noteHolds(
   seen: ObservedContainer | undefined,
 ): void {
   const pause = notePause(tended, wish, seen, tools);
-  if (pause) tools.lookIn(tended.name, pause.until - tools.clock.elapsed() + 1); // One more, so that it is over then, however sums are rounded.
+  if (pause) tools.lookIn(tended.name, pause.until - tools.clock.elapsed());
   const isToStart = wish.desired === "running" && !(seen && isUp(seen));
   tended.waitsFor = isToStart ? waitsFor(wish.spec.after, tools.other) : undefined;
 }

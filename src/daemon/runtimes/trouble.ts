@@ -26,7 +26,7 @@ export function leaveUnplugged(
   if (failures === 1)
     log.warn({ runtime: tended.name, reason: problem.message }, "vNICs and devices are not as wished");
   tended.unplugged = { problem, failures, notBefore: clock.elapsed() + ms };
-  lookIn(tended.name, ms + 1); // One more, so that it is over then, however sums are rounded.
+  lookIn(tended.name, ms);
 }
 
 /** Whether it is being created, and all of it is needed. */

@@ -24,9 +24,10 @@ export async function tryProgram(
 ): Promise<string> {
   const [node, args] = commandOf(folder);
   // A daemon ends when the channel closes. One that hangs does not: where the system can, it kills what its guard leaves behind.
-  const guard = existsSync(setpriv) ? [setpriv, "--pdeathsig", "KILL"] : [];
-  const [program = node, ...words] = [...guard, node, ...args];
-  const child = spawn(program, words, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
+  const guarded: [program: string, words: string[]] = existsSync(setpriv)
+    ? [setpriv, ["--pdeathsig", "KILL", node, ...args]]
+    : [node, args];
+  const child = spawn(...guarded, { stdio: ["ignore", "inherit", "inherit", "ipc"] });
   const over = new AbortController();
   try {
     return await Promise.race([

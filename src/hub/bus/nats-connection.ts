@@ -6,6 +6,7 @@ import {
   credsAuthenticator,
   type NatsConnection,
 } from "@nats-io/transport-node";
+import { hostOf, portOf } from "../../wire/proxy.ts";
 
 export interface NatsServers {
   /** One or more URLs with commas between; of one cluster. */
@@ -23,9 +24,16 @@ const pingEveryMs = 2_000;
 
 /** A connection to one of the servers, of which the client says when it ends. Rejects when none can be reached in time. */
 export async function connectNats(servers: NatsServers, signal: AbortSignal): Promise<NatsConnection> {
-  const addresses = urlsOf(servers).map(({ hostname, port }) => `${hostname}:${port || 4222}`);
-  const speaking = await speakingOf(addresses, AbortSignal.any([signal, AbortSignal.timeout(dialMs)]));
-  return await connect(connectionOptions(servers, speaking));
+  const urls = servers.url.split(",").map((one) => new URL(one));
+  const speaking = await speakingOf(
+    urls.map(addressOf),
+    AbortSignal.any([signal, AbortSignal.timeout(dialMs)]),
+  );
+  return await connect(connectionOptions(servers, urls, speaking));
+}
+
+function addressOf({ hostname, port }: URL): string {
+  return `${hostname}:${port || 4222}`;
 }
 
 /**
@@ -41,8 +49,7 @@ async function speakingOf(addresses: readonly string[], signal: AbortSignal): Pr
 }
 
 async function firstWord(address: string, signal: AbortSignal): Promise<void> {
-  const { hostname, port } = new URL(`nats://${address}`);
-  const socket = connectTcp({ host: hostname.replace(/^\[|\]$/g, ""), port: Number(port) });
+  const socket = connectTcp({ host: hostOf(address), port: portOf(address) });
   socket.on("error", () => {}); // One that comes when nobody waits for a word any more.
   try {
     await once(socket, "data", { signal });
@@ -51,9 +58,11 @@ async function firstWord(address: string, signal: AbortSignal): Promise<void> {
   }
 }
 
-function connectionOptions(servers: NatsServers, addresses: string[]): ConnectionOptions {
-  const { ca, credentials } = servers;
-  const urls = urlsOf(servers);
+function connectionOptions(
+  { ca, credentials }: NatsServers,
+  urls: readonly URL[],
+  addresses: string[],
+): ConnectionOptions {
   const [first] = urls;
   const isTls = urls.some(({ protocol }) => protocol === "tls:");
   const user = decodeURIComponent(first?.username ?? "");
@@ -72,8 +81,4 @@ function connectionOptions(servers: NatsServers, addresses: string[]): Connectio
       authenticator: credsAuthenticator(new TextEncoder().encode(credentials)),
     }),
   };
-}
-
-function urlsOf({ url }: NatsServers): URL[] {
-  return url.split(",").map((one) => new URL(one));
 }

@@ -105,15 +105,12 @@ export class Door implements Listener {
   }
 
   /** Listens when it resolves. Fails as `listen` does. */
-  static async open(doorOptions: DoorOptions): Promise<Door> {
-    const { host, port, roots, certificate, log, handshakeMs = usualHandshakeMs, onStream } = doorOptions;
+  static async open({ handshakeMs = usualHandshakeMs, ...doorOptions }: DoorOptions): Promise<Door> {
+    const { host, port, roots, certificate, log, onStream } = doorOptions;
     const byGrpc = grpcStreams(linePath, codec, { idleMs });
     const byWebSocket = webSocketServer(codec, { idleMs });
-    const options = (): TlsOptions => ({
-      ...tlsOptions(roots.trusted, certificate.current),
-      handshakeTimeout: handshakeMs,
-    });
-    const tls = createServer(options());
+    const options = (): TlsOptions => tlsOptions(roots.trusted, certificate.current);
+    const tls = createServer({ ...options(), handshakeTimeout: handshakeMs });
     const connections = connectionsOf(tls);
     tls.on("tlsClientError", (error, socket) => {
       log.debug({ from: socket.remoteAddress, error }, "handshake failed");
